@@ -12,6 +12,7 @@ from textual.theme import Theme
 from lechat_tui import paths
 from lechat_tui.choices import Choices
 from lechat_tui.config import Settings
+from lechat_tui.ui.app import LeChat
 from lechat_tui.ui.looks import component_styles, look, variables
 from lechat_tui.ui.themes import DEFAULT, read
 
@@ -145,6 +146,13 @@ def test_a_broken_file_is_one_sentence(tmp_path: Path, text: str, said: str) -> 
     assert "cannot be read" in folder and "is not a theme" in latin
 
 
+def _colours(app: LeChat, text: str) -> set[object]:
+    """What a text of the talk is drawn in, also below another screen."""
+    page = transcript(app)
+    rows = [page.render_line(y) for y in range(page.size.height)]
+    return {part.style.color for row in rows for part in row if part.style and text in part.text}
+
+
 async def test_a_theme_is_seen_while_it_is_chosen_esc_goes_back_and_enter_is_remembered(
     talk: Talk, tmp_path: Path
 ) -> None:
@@ -153,11 +161,15 @@ async def test_a_theme_is_seen_while_it_is_chosen_esc_goes_back_and_enter_is_rem
     async with app.run_test(size=(110, 36)) as pilot:
         await say(pilot, "Hello?")
         await shows(pilot, "A plain answer.")
+        before = transcript(app).look.text
         await say(pilot, "/theme")
         await shows(pilot, "Which theme?", "catppuccin-mocha", "the terminal's own colours")
         assert app.theme == DEFAULT
         await pilot.press("down")
         await until(pilot, lambda: app.theme == "mistral-light")
+        await until(
+            pilot, lambda: _colours(app, "A plain answer.") == {transcript(app).look.text.color} != {before.color}
+        )
         await pilot.press("escape")
         await until(pilot, lambda: app.theme == DEFAULT)
         assert kept.settings().theme == DEFAULT
