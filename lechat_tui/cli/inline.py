@@ -33,9 +33,10 @@ from lechat_tui.plaintext import safe, whole
 from lechat_tui.store import Chat, Store
 from lechat_tui.terminal import cannot_be_drawn_on
 from lechat_tui.ui import clipboard
-from lechat_tui.ui.chat import MENTION, TWICE
 from lechat_tui.ui.flow import Flow
 from lechat_tui.ui.items import Answer, Note, Question, Summary
+from lechat_tui.ui.leaving import TWICE
+from lechat_tui.ui.mentions import MENTION
 from lechat_tui.ui.picker import matches
 from lechat_tui.ui.status import thousands
 from lechat_tui.ui.themes import Themes, read

@@ -1,17 +1,12 @@
-"""The conversation on the screen, and the host of the commands. Knows how to ask and what to show, not how to draw."""
+"""The conversation on the screen: its widgets, its keys, and the host of the commands. Knows whom to ask, not how."""
 
 import asyncio
-import re
-import time
-from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult, SuspendNotSupported
@@ -21,83 +16,56 @@ from textual.events import Resize
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import TextArea
-from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
 from lechat_tui import attachments
 from lechat_tui.choices import Choices
 from lechat_tui.commands.base import Bound, Choice, is_command, run
-from lechat_tui.conversation import Again, Branch, Conversation
-from lechat_tui.engine.base import Delta, Done, Event, Fitted, Loading, Prefill
-from lechat_tui.errors import LechatError
-from lechat_tui.message import Message, Picture
-from lechat_tui.models.catalog import Model, ModelError, ModelRole
+from lechat_tui.conversation import Again, Conversation
+from lechat_tui.message import Picture
+from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.models.shelf import Shelf
 from lechat_tui.plaintext import safe, whole
-from lechat_tui.store import Chat, Draft, Hit, Store, StoreError
-from lechat_tui.ui import clipboard, offers
+from lechat_tui.store import Chat, Draft, Hit, Store
+from lechat_tui.ui import clipboard, mentions, offers
+from lechat_tui.ui.answers import Answers
+from lechat_tui.ui.behind import Behind
 from lechat_tui.ui.chatlist import ChatList
+from lechat_tui.ui.chats import WIDE, Chats
 from lechat_tui.ui.compare import Compare
 from lechat_tui.ui.downloads import Downloads
 from lechat_tui.ui.drafts import Drafts
+from lechat_tui.ui.editing import Editing
 from lechat_tui.ui.editor import EditorError, edited
 from lechat_tui.ui.greeting import Greeting
 from lechat_tui.ui.keys import bound
+from lechat_tui.ui.leaving import TWICE, Leaving
 from lechat_tui.ui.offers import Offers
 from lechat_tui.ui.pastes import Written
 from lechat_tui.ui.picker import Picker, YesNo
+from lechat_tui.ui.progress import Progress
 from lechat_tui.ui.prompt import PLACEHOLDER, Prompt, PromptBox
-from lechat_tui.ui.recents import MOST, Recents
+from lechat_tui.ui.recents import Recents
 from lechat_tui.ui.search import Finder
 from lechat_tui.ui.sidebar import Sidebar
+from lechat_tui.ui.standby import Standby
 from lechat_tui.ui.status import Status, StatusLine
+from lechat_tui.ui.talk import Talk, place_of
 from lechat_tui.ui.themepicker import ThemePicker
 from lechat_tui.ui.titler import Titler
 from lechat_tui.ui.transcript import Transcript
+from lechat_tui.ui.turns import Turn, Turns
 
 if TYPE_CHECKING:
-    from lechat_tui.models.fit import Fit, Machine
+    from lechat_tui.models.fit import Machine
     from lechat_tui.models.jobs import Jobs
-
-WIDE = 110
-"""Columns from which the list of chats stands open beside the talk."""
-
-TWICE = 1.5
-"""Seconds in which a second Ctrl+C leaves."""
-
-LEAVING = (
-    Choice("wait", "Leave when it is done", "the talk goes on meanwhile"),
-    Choice("leave", "Leave now", "what came is kept, and the next download goes on from there"),
-    Choice("stay", "Stay"),
-)
-"""What can become of a download when the person leaves."""
 
 DRAFT_PAUSE = 0.4
 """Seconds from a key to the disk, at most, for what is typed."""
 
 PRIVATE = "Private: nothing said here is written to the disk"
 
-MENTION = re.compile(r"""(?<!\S)@(?:"([^"]+)"|(\S+))""")
-
-
-@dataclass(frozen=True)
-class Turn:
-    """Something the model is to say, once its turn has come: by default the answer to a question."""
-
-    text: str = ""
-    pictures: tuple[Picture, ...] = ()
-    kind: Literal["ask", "again", "compact", "go on", "compare"] = "ask"
-    how: Again | None = None
-    """How an answer is drawn again; None is how the settings say."""
-    message: int = 0
-    """The number of the message it is asked in place of, or answered again for; 0 is the end of the talk."""
-    model: Model | None = None
-    """Who answers again, or is compared; None is the chat's."""
-
-    @property
-    def waiting(self) -> str:
-        """What is shown of it while it waits."""
-        told = {"again": "answer once more", "compact": "sum up", "go on": "go on", "compare": "compare"}
-        return told.get(self.kind, self.text)
+BUSY = "an answer is being written; stop it with Esc first"
+AGAIN = "Ctrl+C again leaves"
 
 
 class ChatScreen(Screen[None]):
@@ -154,41 +122,34 @@ class ChatScreen(Screen[None]):
         self._themes = themes
         self._remembered = choices
         self._first = first
-        self._waiting: deque[Turn] = deque()
-        self._answering: Worker[None] | None = None
-        self._opening = False
-        self._clock: Timer | None = None
-        self._began = 0.0
-        self._noted: set[tuple[str, str]] = set()
-        """What was said of models that did not fit as they were wished; once is enough."""
-        self._phase_began = 0.0
-        self._activity: tuple[str, float | None] = ("", None)
-        self._asked_to_leave = 0.0
-        self._narrow: bool | None = None
-        self._warned = False
-        self._editing = 0
-        """The number of the question that is edited; 0 for none."""
-        self._begun_with = ""
-        """Its text."""
-        self._unsent: Draft | None = None
-        """What stood in the prompt before the editing began."""
-        self._drafts = Drafts(conversation, self._unsaid)
+        self._machine = machine
+        self._keys = dict(conversation.settings.keys)
         self._draft_timer: Timer | None = None
         model = conversation.model
+        window = conversation.settings.context or model.context
         self._transcript = Transcript()
         self._box = PromptBox()
         self._prompt = self._box.prompt
-        window = conversation.settings.context or model.context
         self._status = StatusLine(Status(conversation.title, conversation.shelf.role_of(model), context=window))
         self._sidebar = Sidebar()
-        self._machine = machine
         self._downloads = Downloads(jobs)
         self._offers = Offers()
         self._recents = Recents()
-        self._offering = False
-        self._leaving = False
-        self._keys = dict(conversation.settings.keys)
-        self._titler = Titler(conversation, self._list_chats)
+        self._behind = Behind(self, partial(self.say, error=True))
+        self._talk = Talk(conversation, self._transcript, self._settle_page)
+        self._progress = Progress(conversation, self._talk, self._transcript, self._status)
+        self._turns = Turns(
+            Answers(conversation, self._talk, self._transcript, self._progress, self).have,
+            begin=partial(self.run_worker, group="answer"),
+            changed=self._show_queue,
+            ended=self._end_of_answer,
+        )
+        self._standby = Standby(conversation, self._status, lambda: self._turns.answering)
+        self._editing = Editing(conversation, self._box)
+        self._drafts = Drafts(conversation, self._unsaid)
+        self._chats = Chats(conversation, self._sidebar, self._recents, self._behind, lambda: self._now().date())
+        self._leaving = Leaving(self._downloads, choose=self._one_of, say=self.say)
+        self._titler = Titler(conversation, self.list_chats)
         self.set_class(not conversation.messages, "-empty")  # before anything is styled: styling again costs
 
     def compose(self) -> ComposeResult:
@@ -206,18 +167,18 @@ class ChatScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Show what there is; whatever takes time comes after the first paint."""
-        self._offering = offers.wanted(self._conversation.model)
+        self._offers.wanted = offers.wanted(self._conversation.model)
         self._show_offers()
-        self._show_messages()
+        self.show_talk()
         self._take_drafts()
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
-        self._work("prepare", self._prepare)
-        self._warm()
-        self._list_chats()
-        self._work("prompts", self._recall_prompts)
-        self._work("first models", self._offer_models)
+        self._behind("prepare", self._prepare)
+        self.warm()
+        self.list_chats()
+        self._behind("prompts", self._recall_prompts)
+        self._behind("first models", self._offer_models)
         if self._first:
             self.ask(self._first)
 
@@ -245,42 +206,18 @@ class ChatScreen(Screen[None]):
 
     def say(self, text: str, *, error: bool = False) -> None:
         """Show a note in the transcript, for the person only."""
-        self._transcript.note(text, error=error)
-        self._settle_page()
+        self._talk.note(text, error=error)
 
     def ask(self, text: str) -> None:
         """Send a question with what is attached; queued while an answer runs."""
-        editing, self._editing = self._editing, 0
-        self._enqueue(Turn(text, self._box.take_pictures(), message=editing))
-        if editing:
-            self._end_editing()
+        edited_question = self._editing.take()
+        self._enqueue(Turn(text, self._box.take_pictures(), message=edited_question))
+        if edited_question:
+            self._editing.end()
 
     def regenerate(self, again: Again | None = None, *, message: int = 0, model: Model | None = None) -> None:
         """Answer the last question once more, or that of another message; another model may."""
         self._enqueue(Turn(kind="again", how=again, message=message, model=model))
-
-    def edit(self, place: int) -> None:
-        """Put an earlier question into the prompt, to be asked anew in its place."""
-        question = self._conversation.messages[place]
-        if not self._editing:
-            self._unsent = Draft(self._prompt.written, self._box.take_pictures())
-        self._box.hold(question.text, question.pictures)
-        self._mark_editing(place)
-        self._transcript.reveal(place)
-        self._prompt.focus()
-
-    def _mark_editing(self, place: int) -> None:
-        self._editing = self._conversation.messages[place].id
-        self._begun_with = self._prompt.written
-        self._box.mark(f"editing question {place + 1} · Enter asks it anew · Esc leaves it")
-
-    def _end_editing(self) -> None:
-        """What stood in the prompt before comes back."""
-        self._editing = 0
-        self._box.mark("")
-        if self._unsent:
-            self._box.hold(self._unsent.text, self._unsent.pictures)
-        self._unsent = None
 
     def go_on(self) -> None:
         """Go on with the last answer, which was cut short."""
@@ -291,15 +228,27 @@ class ChatScreen(Screen[None]):
         pictures = self._box.take_pictures() if question else ()
         self._enqueue(Turn(question, pictures, kind="compare", model=model))
 
-    def show_talk(self, place: int | None = None) -> None:
-        """Show the talk as it is now."""
-        self._show_messages()
-        if place is not None:
-            self._transcript.reveal(place)
-
     def compact(self, hint: str) -> None:
         """Have the talk summed up."""
         self._enqueue(Turn(hint, kind="compact"))
+
+    def _enqueue(self, turn: Turn) -> None:
+        self._titler.stop()
+        self._turns.add(turn)
+
+    def edit(self, place: int) -> None:
+        """Put an earlier question into the prompt, to be asked anew in its place."""
+        self._editing.begin(place)
+        self._transcript.reveal(place)
+        self._prompt.focus()
+
+    def show_talk(self, place: int | None = None) -> None:
+        """Show the talk as it is now."""
+        self._talk.show()
+        self._progress.forget()
+        self._prompt.placeholder = PRIVATE if self._conversation.private else PLACEHOLDER
+        if place is not None:
+            self._transcript.reveal(place)
 
     def attach(self, picture: Picture) -> None:
         """Lay a picture beside the prompt."""
@@ -308,54 +257,23 @@ class ChatScreen(Screen[None]):
 
     def search(self, words: str) -> None:
         """Let the person find a message in all chats, and go to it."""
-        self._work("command", self._search, words)
-
-    async def _search(self, words: str) -> None:
-        found = await self.app.push_screen_wait(Finder(self.store.search, words))
-        if found:
-            await self._go_to(*found)
-
-    async def _go_to(self, hit: Hit, words: str) -> None:
-        """Show a message that was found, in its chat and its branch; what is being said elsewhere stops and is kept."""
-        conversation = self._conversation
-        if conversation.private or not conversation.chat or conversation.chat.id != hit.chat.id:
-            self._opening = True
-            try:
-                await self._stop()
-            finally:
-                self._opening = False
-            self.open_chat(hit.chat)
-        place = _place(conversation.messages, hit.message)
-        if place is None:
-            await self._stop()
-            conversation.show_branch(hit.message)
-            self._show_messages()
-            place = _place(conversation.messages, hit.message)
-        if place is not None:
-            self._transcript.point_out(place, words)
+        self._behind("command", self._search, words)
 
     def open_chat(self, chat: Chat | None, *, private: bool = False) -> None:
         """Show this chat, or a new one; what is being said in the other one stops and is kept."""
-        self._titler.stop()
-        self._drafts.keep_now()
-        self._waiting.clear()
-        self._box.hold("", ())
-        if self._answering is None:
-            self._show_chat(chat, private)
+        self._let_go()
+        if self._turns.answering:
+            self._turns.hold()
+            self._behind("open", self._stop_and_show, chat, private)
         else:
-            self._opening = True
-            self._work("open", self._stop_and_show, chat, private)
+            self._show_chat(chat, private)
 
     def switch(self, model: Model, role: ModelRole) -> None:
         """This model answers from now on."""
         self._downloads.want_none()
-        self._offering = False
-        self._show_offers()
-        self._conversation.switch(model)
-        self._status.change(
-            model=self._conversation.title, role=role, context=self._conversation.settings.context or model.context
-        )
-        self._warm()
+        self._offer_no_models()
+        self._standby.switch(model, role)
+        self.warm()
 
     async def manage(self) -> Model | None:
         """Open the model manager; the model the person wants to talk with, here or not."""
@@ -385,9 +303,28 @@ class ChatScreen(Screen[None]):
         """A yes or a no; Enter alone is a no."""
         return await self._agreed(question, default=False)
 
+    async def _agreed(self, question: str, *, default: bool) -> bool:
+        return await self.app.push_screen_wait(YesNo(question, default=default)) == "yes"
+
+    async def _one_of(self, question: str, answers: Sequence[Choice]) -> str | None:
+        return await self.app.push_screen_wait(Picker(question, answers, filtered=False))
+
     def copy(self, text: str) -> str:
         """Put the text on the clipboard; the sentence says which way was used."""
         return self._copy(text)
+
+    async def paste(self) -> str:
+        """Put what is on the clipboard into the prompt, or beside it."""
+        content = await asyncio.to_thread(clipboard.get) or self.app.clipboard.encode("utf-8", "replace")
+        if attachments.is_picture(content):
+            picture = await asyncio.to_thread(mentions.kept_paste, self._conversation.store, content)
+            self.attach(picture)
+            return f"the picture on the clipboard goes with the next question ({picture.width}x{picture.height})"
+        if not content:
+            return "no clipboard can be read from here; paste with the terminal's own key, or /image PATH"
+        self._prompt.insert(safe(whole(content.decode("utf-8", "replace"))))
+        self._prompt.focus()
+        return ""
 
     def set_theme(self, name: str) -> None:
         """Another theme, at once."""
@@ -416,450 +353,166 @@ class ChatScreen(Screen[None]):
         finally:
             self.app.set_keymap(self._keys)
 
-    async def paste(self) -> str:
-        """Put what is on the clipboard into the prompt, or beside it."""
-        content = await asyncio.to_thread(clipboard.get) or self.app.clipboard.encode("utf-8", "replace")
-        if attachments.is_picture(content):
-            file = await asyncio.to_thread(attachments.check_picture, content, "pasted.png")
-            store = self._conversation.store
-            self.attach(await asyncio.to_thread(store.keep_picture, content, file.name, file.width, file.height))
-            return f"the picture on the clipboard goes with the next question ({file.width}x{file.height})"
-        if not content:
-            return "no clipboard can be read from here; paste with the terminal's own key, or /image PATH"
-        self._prompt.insert(safe(whole(content.decode("utf-8", "replace"))))
-        self._prompt.focus()
-        return ""
-
     def show_thinking(self, shown: bool) -> None:
         """Unfold the thinking of every answer from now on, or fold it."""
         self._transcript.show_thinking(shown)
 
     def quit(self) -> None:
         """Leave, once it is settled what becomes of the downloads; what was said is kept."""
-        self._work("leave", self._leave_or_wait)
+        self._behind("leave", self._leave_or_wait)
 
-    def end(self) -> None:
-        """Leave without asking; what was said and what was downloaded is kept."""
-        self._work("leave", self.leave)
+    # What an answer asks of it
 
-    async def _leave_or_wait(self) -> None:
-        names = ", ".join(job.model.id for job in self._downloads.running)
-        answer = await self._one_of(f"{names} is still being downloaded", LEAVING) if names else "leave"
-        self._leaving = answer == "wait" and bool(self._downloads.running)
-        if self._leaving:
-            self.say(f"lechat leaves when {names} is here; /exit asks again")
-        elif answer in ("leave", "wait"):
-            await self.leave()
-
-    async def leave(self) -> None:
-        """Stop, keep, and end the program."""
-        self._titler.stop()
-        self._drafts.keep_now()
-        self._waiting.clear()
-        await self._stop()
-        self._conversation.leave_private()
-        self.app.exit()
-
-    # Asking
-
-    def _enqueue(self, turn: Turn) -> None:
-        self._titler.stop()
-        self._waiting.append(turn)
-        self._show_queue()
-        self._next()
-
-    def _next(self) -> None:
-        """Answer what waits longest, if anything does and nothing is in the way."""
-        if not self._waiting or self._answering or self._opening:
-            return
-        turn = self._waiting.popleft()
-        self._show_queue()
-        self._answering = self.run_worker(partial(self._answer, turn), group="answer")
-
-    def _show_queue(self) -> None:
-        self._transcript.queue([(turn.waiting, turn.pictures) for turn in self._waiting])
-        self._draft_soon()
-
-    async def _answer(self, turn: Turn) -> None:
-        try:
-            await self._turns[turn.kind](turn)
-        except LechatError as error:
-            self.say(str(error), error=True)
-        finally:
-            self._end_of_answer()
-
-    @property
-    def _turns(self) -> dict[str, Callable[[Turn], Awaitable[None]]]:
-        return {
-            "ask": self._ask,
-            "again": self._again,
-            "compact": self._compact,
-            "go on": self._go_on,
-            "compare": self._compare,
-        }
-
-    async def _ask(self, turn: Turn) -> None:
-        conversation = self._conversation
-        if turn.pictures and not conversation.model.sees:
+    async def before_question(self, pictures: Sequence[Picture]) -> None:
+        """A question with these pictures comes next: the model that sees is offered to one without eyes."""
+        if pictures and not self._conversation.model.sees:
             await self._offer_eyes()
         self._downloads.offer(None)
-        place = self._place(turn.message)
-        if place is not None:
-            self._transcript.show(conversation.messages[:place])
-        self._downloads.offer(None)
-        self._transcript.ask(turn.text, turn.pictures)
-        self._show_queue()
-        self._settle_page()
-        try:
-            await self._follow(conversation.ask(turn.text, turn.pictures, instead=turn.message))
-        finally:
-            if self._place(turn.message) is not None:  # the question could not be kept: what it stands for stays
-                self.show_talk()
-
-    def _place(self, message: int) -> int | None:
-        """Where the message of this number stands, if it is shown."""
-        messages = self._conversation.messages
-        return next((at for at, shown in enumerate(messages) if message and shown.id == message), None)
-
-    async def _again(self, turn: Turn) -> None:
-        conversation = self._conversation
-        place, before = self._place(turn.message), conversation.messages
-        if place is None:
-            self._transcript.cut()
-        else:
-            asked = next((at for at in range(place, -1, -1) if before[at].role == "user"), place)
-            self._transcript.show(before[: asked + 1])
-            self._show_queue()
-        try:
-            await self._follow(conversation.regenerate(turn.how, place=place, model=turn.model))
-        finally:
-            if conversation.messages is before:
-                self.show_talk()
-                self._show_queue()
-
-    async def _go_on(self, turn: Turn) -> None:
-        if self._conversation.unfinished:
-            self._transcript.go_on()
-            await self._follow(self._conversation.go_on())
-
-    async def _compare(self, turn: Turn) -> None:
-        assert turn.model
-        question = Draft(turn.text, turn.pictures) if turn.text or turn.pictures else None
-        both = Compare(self._conversation, turn.model, question)
-        try:
-            await self.app.push_screen_wait(both)
-        finally:
-            await both.stop()
-            self.show_talk()
-            self._show_queue()
-            self._warm()
-
-    async def _compact(self, turn: Turn) -> None:
-        """What was written becomes the summary, or goes when it did not come to its end."""
-        conversation = self._conversation
-        before = len(conversation.messages)
-        try:
-            await self._follow(conversation.compact(turn.text))
-        finally:
-            self._transcript.drop_growth()
-            self._status.change(used=conversation.used)
-            if len(conversation.messages) > before:
-                self._show_summary(conversation.messages[-1])
-
-    def _show_summary(self, summary: Message) -> None:
-        self._transcript.sum_up(summary)
-        self._divide(0)
-        if summary.receipt and summary.receipt.left_out:
-            self.say(f"the {summary.receipt.left_out} oldest messages did not fit any more; the summary lacks them")
-
-    async def _follow(self, events: AsyncGenerator[Event, None]) -> None:
-        self._began = time.monotonic()
-        self._clock = self.set_interval(1.0, self._tick)
-        self._busy("waiting for the model")
-        listed = False
-        async with aclosing(events):
-            async for event in events:
-                self._show(event)
-                if not listed:
-                    listed = True
-                    self._list_chats()
-
-    def _show(self, event: Event) -> None:
-        match event:
-            case Loading(fraction):
-                self._busy(f"loading {self._conversation.model.id}", fraction)
-                self._status.change(state=f"loading {fraction:.0%}")
-            case Fitted(left_out=left_out, note=note):
-                self._divide(len(left_out))
-                if note and (self._conversation.model.id, note) not in self._noted:
-                    self._noted.add((self._conversation.model.id, note))
-                    self.say(f"{self._conversation.model.id}: {note}")
-            case Prefill(done, total, cached):
-                kept = f", {cached:,} kept" if cached else ""
-                self._busy(f"reading {total - cached:,} new tokens{kept}", (done - cached) / max(total - cached, 1))
-                self._status.change(state="reading", used=done)
-            case Delta(text, kind):
-                self._rest()
-                self._transcript.grow(text, kind)
-                self._status.change(state="thinking" if kind == "thinking" else "writing")
-            case Done(receipt):
-                self._status.change(used=receipt.prompt_tokens + receipt.completion_tokens, speed=receipt.tokens_per_s)
-
-    def _busy(self, text: str, fraction: float | None = None) -> None:
-        if text != self._activity[0]:
-            self._phase_began = time.monotonic()
-        self._activity = text, fraction
-        self._tick()
-
-    def _tick(self) -> None:
-        """Say what goes on, and for how long it has or will."""
-        now = time.monotonic()
-        told = waiting(now - self._began, now - self._phase_began, self._activity[1])
-        self._transcript.busy(*self._activity, told)
-
-    def _rest(self) -> None:
-        if self._clock:
-            self._clock.stop()
-            self._clock = None
-            self._transcript.rest()
-
-    def _divide(self, left_out: int) -> None:
-        """Draw the line above which the model sees nothing, or none when it sees all."""
-        place = self._conversation.horizon(left_out)
-        above = any(message.pinned for message in self._conversation.messages[:place])
-        self._transcript.divide(place or -1, pinned=above)
-
-    def _end_of_answer(self) -> None:
-        """What is on the screen becomes what was kept."""
-        self._answering = None
-        self._rest()
-        last = self._conversation.messages[-1] if self._conversation.messages else None
-        if last and last.role == "assistant":
-            self._transcript.settle(last)
-        self._mark_branches()
-        self._status.change(state=self._warning())
-        self._list_chats()
-        if self.is_attached:
-            self._titler.rest()
-            self.call_next(self._next)
-
-    def _warning(self) -> str:
-        """Said once, when the next turns will leave something out."""
-        warned, self._warned = self._warned, self._conversation.nearly_full
-        return "context nearly full: /compact sums up, /pin N keeps" if self._warned and not warned else ""
 
     async def _offer_eyes(self) -> None:
-        """A picture goes to a model without eyes: offer the one that sees."""
-        model = self._conversation.model
-        try:
-            seeing = self.shelf.for_role("vision")
-        except ModelError:
-            seeing = None
-        if (
-            seeing
-            and seeing.sees
-            and await self._agreed(f"{model.id} cannot see pictures; switch to {seeing.id}?", default=True)
-        ):
+        model, seeing = self._conversation.model, self._standby.with_eyes()
+        question = f"{model.id} cannot see pictures; switch to {seeing.id}?" if seeing else ""
+        if seeing and await self._agreed(question, default=True):
             self.switch(seeing, "vision")
         else:
             self.say(f"{model.id} cannot see the picture; it is told the picture's name only")
 
-    async def _stop(self) -> None:
-        """End the answer that is being made, if one is; what was said is kept."""
-        if self._answering:
-            self._answering.cancel()
-            with suppress(WorkerFailed, WorkerCancelled):
-                await self._answering.wait()
+    async def lay_over(self, screen: Compare) -> None:
+        """Show this over the talk until the person leaves it."""
+        await self.app.push_screen_wait(screen)
 
-    async def _stop_and_show(self, chat: Chat | None, private: bool) -> None:
-        await self._stop()
-        self._opening = False
-        self._show_chat(chat, private)
-        self._next()
+    def list_chats(self) -> None:
+        """The chats are others, or in another order."""
+        self._chats.list()
 
-    def _show_chat(self, chat: Chat | None, private: bool) -> None:
-        self._editing, self._unsent = 0, None
-        self._box.mark("")
-        if self._conversation.private:
-            self._work("prompts", self._recall_prompts)  # what was typed in private does not come back with Up
-        self._conversation.open(chat, private=private)
-        self._show_messages()
-        self._take_drafts()
-        self._show_queue()
-        self._list_chats()
-        self._work("recents", self._offer_recents)
-        self._prompt.focus()
+    def warm(self) -> None:
+        """Load the model while the person writes."""
+        self._behind("warm", self._standby.load, exclusive=True)
 
-    def _show_messages(self) -> None:
-        conversation = self._conversation
-        self._transcript.show(conversation.messages)
-        self._divide(conversation.left_out)
-        self._warned = False
-        self._status.change(used=conversation.used, speed=0.0, private=conversation.private)
-        self._prompt.placeholder = PRIVATE if conversation.private else PLACEHOLDER
-        self._mark_branches()
-        self._settle_page()
+    def _show_queue(self) -> None:
+        self._talk.queue([(turn.waiting, turn.pictures) for turn in self._turns.waiting])
+        self._draft_soon()
 
-    def _mark_branches(self) -> None:
-        """Say of each message whether something else was said in its place too, and which other model said it."""
-        conversation = self._conversation
-        with suppress(StoreError):  # a history that cannot be read will say so where it matters
-            pairs = zip(conversation.branches(), conversation.messages, strict=False)
-            self._transcript.branch([branch_mark(branch, message, conversation.model.id) for branch, message in pairs])
+    def _end_of_answer(self) -> None:
+        self._talk.settle()
+        self._progress.end()
+        self.list_chats()
+        if self.is_attached:
+            self._titler.rest()
+            self.call_next(self._turns.next)
 
     def _settle_page(self) -> None:
         self.set_class(self._transcript.empty, "-empty")
 
-    # Downloads
+    # One chat after the other
 
-    @on(Downloads.Ended)
-    def _download_ended(self, event: Downloads.Ended) -> None:
-        job, model = event.job, event.job.model
-        self.shelf.finds.forget()
-        if job.state == "failed":
-            self._leaving = False
-            self.say(f"{model.id} could not be downloaded: {job.error}", error=True)
-        elif job.state == "cancelled":
-            self.say(f"{model.id}: the download was cancelled; what came is kept, /pull {model.id} goes on from there")
-        elif event.switch:
-            self.switch(model, self.shelf.role_of(model))
-            self.say(f"{model.id} is here and answers from now on")
-        else:
-            self._offering = False
-            self.say(f"{model.id} is here; /model {model.id} switches to it")
-        self._show_offers()
-        if self._leaving and not self._downloads.running:
-            self.end()
+    def _let_go(self) -> None:
+        """The chat that is open is left: what was typed in it and what waits is kept with it."""
+        self._titler.stop()
+        self._drafts.keep_now()
+        self._turns.drop()
+        self._box.hold("", ())
 
-    async def _offer_models(self) -> None:
-        """Say what was left in the middle; else what this machine could run, when it has nothing real yet."""
-        left = await asyncio.to_thread(self._unfinished)
-        if left and not self._downloads.running:
-            self._downloads.offer(left[0])
-        if self._offering:
-            found = await asyncio.to_thread(self._first_models)
-            self._offering = bool(found)
-            self._offers.offer(found)
-            self._show_offers()
-
-    def _show_offers(self) -> None:
-        """The first models are offered while none is here nor on its way."""
-        wanted = self._offering and not self._downloads.running
-        self._offers.set_class(wanted, "-wanted")
-        self._recents.set_class(wanted, "-unwanted")
-
-    def _unfinished(self) -> list[Model]:
-        from lechat_tui.models.unfinished import unfinished
-
-        return [model for model in unfinished(self.shelf.catalog.values()) if self.shelf.files(model) is None]
-
-    def _first_models(self) -> "dict[ModelRole, Fit]":
-        """What there is to offer: nothing where a real model is here, or nobody knows what the machine can hold."""
-        from lechat_tui.models import fit
-
-        if not all(model.toy for model in self.shelf.installed()):
-            return {}
-        with suppress(ModelError):
-            return fit.choices(self.shelf.catalog, self._machine())
-        return {}
-
-    @on(Offers.Taken)
-    def _first_model_taken(self, event: Offers.Taken) -> None:
-        self._prompt.focus()
-        self._work("command", partial(self.download, event.model, switch=True))
-
-    @on(Offers.Dismissed)
-    def _no_first_model(self) -> None:
-        self._offering = False
-        self._show_offers()
-        self._prompt.focus()
-        offers.dismiss()
-
-    def action_first_models(self) -> None:
-        """Go on with what was left in the middle, or to the models that are offered, or to all there are."""
-        if model := self._downloads.offered:
-            self._work("command", partial(self.download, model, switch=self._conversation.model.toy))
-        elif self._offers.display:
-            self._offers.focus()
-        else:
-            self.action_run("/models")
-
-    # What goes on behind
-
-    def _work(self, group: str, work: Callable[..., Awaitable[None]], *given: object, exclusive: bool = False) -> None:
-        """Do this behind; what goes wrong is told. Given as a function, so that what never starts is nothing."""
-        _: Worker[None] = self.run_worker(partial(self._told, work, *given), group=group, exclusive=exclusive)
-
-    async def _told(self, work: Callable[..., Awaitable[None]], *given: object) -> None:
+    async def _stop_and_show(self, chat: Chat | None, private: bool) -> None:
         try:
-            await work(*given)
-        except LechatError as error:
-            self.say(str(error), error=True)
-
-    def _warm(self) -> None:
-        """Load the model while the person writes."""
-        self._work("warm", self._load, exclusive=True)
-
-    async def _load(self) -> None:
-        conversation = self._conversation
-        self._status.change(state="loading", hints=await asyncio.to_thread(self._hints))
-        try:
-            await conversation.engine.load(await asyncio.to_thread(conversation.spec))
+            await self._turns.stop()
         finally:
-            if self._answering is None:
-                self._status.change(state="")
+            self._turns.release()
+        self._show_chat(chat, private)
+        self._turns.next()
 
-    def _hints(self) -> list[str]:
-        """The other roles and who takes them."""
-        roles = {role: self._role_hint(role) for role in ("text", "code", "vision")}
-        return [hint for role, hint in roles.items() if hint and role != self._status.status.role]
+    def _show_chat(self, chat: Chat | None, private: bool) -> None:
+        self._editing.forget()
+        if self._conversation.private:
+            self._behind("prompts", self._recall_prompts)  # what was typed in private does not come back with Up
+        self._conversation.open(chat, private=private)
+        self._show_queue()
+        self.show_talk()
+        self._take_drafts()
+        self.list_chats()
+        self._behind("recents", self._chats.offer_recents)
+        self._prompt.focus()
 
-    def _role_hint(self, role: ModelRole) -> str:
-        try:
-            return f"/{role} {self.shelf.for_role(role).id}"
-        except ModelError:
-            return ""
+    async def _open_by_id(self, id: int | None) -> None:
+        self.open_chat(await asyncio.to_thread(self.store.chat, id) if id else None)
 
-    def _list_chats(self) -> None:
-        if self._sidebar.has_class("-shown"):
-            self._work("chats", self._load_chats, exclusive=True)
+    async def _search(self, words: str) -> None:
+        found = await self.app.push_screen_wait(Finder(self.store.search, words))
+        if found:
+            await self._go_to(*found)
 
-    async def _load_chats(self) -> None:
-        listing = await asyncio.to_thread(self.store.listing, self._sidebar.words)
-        self._sidebar.show(listing, self._current, self._now().date())
-
-    @on(ChatList.Wanted)
-    def _chats_wanted(self, event: ChatList.Wanted) -> None:
-        self._work("titles", self._load_titles, event.ids)
-
-    async def _load_titles(self, ids: Sequence[int]) -> None:
-        self._sidebar.fill(await asyncio.to_thread(self.store.chats_of, ids))
-
-    async def _offer_recents(self) -> None:
-        """The last chats, unless the list of all stands beside them."""
-        beside = self._sidebar.has_class("-shown")
-        self._recents.offer([] if beside else await asyncio.to_thread(self.store.chats, MOST))
+    async def _go_to(self, hit: Hit, words: str) -> None:
+        """Show a message that was found, in its chat and its branch; what is being said elsewhere stops and is kept."""
+        conversation = self._conversation
+        if self._chats.current != hit.chat.id:
+            self._let_go()
+            self._turns.hold()
+            await self._stop_and_show(hit.chat, False)
+        place = place_of(conversation.messages, hit.message)
+        if place is None:
+            await self._turns.stop()
+            conversation.show_branch(hit.message)
+            self.show_talk()
+            place = place_of(conversation.messages, hit.message)
+        if place is not None:
+            self._transcript.point_out(place, words)
 
     @on(Recents.Opened)
     def _recent_picked(self, event: Recents.Opened) -> None:
-        self._work("open", self._open_by_id, event.chat)
+        self._behind("open", self._open_by_id, event.chat)
         self._prompt.focus()
 
     @on(Recents.Left)
     def _recents_left(self) -> None:
         self._prompt.focus()
 
-    async def _recall_prompts(self) -> None:
-        self._prompt.earlier = await asyncio.to_thread(self.store.prompts)
+    @on(Sidebar.Opened)
+    def _chat_picked(self, event: Sidebar.Opened) -> None:
+        self._chats.leave()
+        self._behind("open", self._open_by_id, event.chat)
 
-    async def _one_of(self, question: str, answers: Sequence[Choice]) -> str | None:
-        return await self.app.push_screen_wait(Picker(question, answers, filtered=False))
+    @on(Sidebar.Searched)
+    def _chats_searched(self) -> None:
+        self.list_chats()
+
+    @on(ChatList.Wanted)
+    def _chats_wanted(self, event: ChatList.Wanted) -> None:
+        self._behind("titles", self._chats.fill, event.ids)
+
+    @on(Sidebar.Deleted)
+    def _chat_deleted(self, event: Sidebar.Deleted) -> None:
+        self._behind("delete", self._delete, event.chat)
+
+    async def _delete(self, id: int) -> None:
+        chat = await asyncio.to_thread(self.store.chat, id)
+        if not chat or not await self.confirm(f"Delete “{chat.title}”?"):
+            return
+        if self._chats.current == id:
+            if self._turns.answering:
+                self.say(BUSY)
+                return
+            self.open_chat(None)
+        await asyncio.to_thread(self._conversation.delete, chat)
+        self._status.change(state="deleted; /undelete brings it back")
+        self.list_chats()
+
+    @on(Sidebar.Left)
+    def _sidebar_left(self) -> None:
+        self._chats.leave()
+        self._prompt.focus()
+
+    def on_resize(self, event: Resize) -> None:
+        """The list of chats stands open where there is room, unless the person said otherwise."""
+        if self._chats.fit(event.size.width):
+            self.set_class(self._chats.narrow, "-narrow")
+
+    # What was typed and not said
 
     def _unsaid(self) -> list[Draft]:
         """What was typed and not said yet: in the prompt, put aside for an edit, waiting; not what shall be private."""
         typed = "" if self._prompt.text.lstrip().startswith("/private") else self._prompt.written
-        waits = [Draft(turn.text, turn.pictures) for turn in self._waiting if turn.kind == "ask"]
-        unsaid = [Draft(typed, tuple(self._box.pictures)), *([self._unsent] if self._unsent else []), *waits]
+        waits = [Draft(turn.text, turn.pictures) for turn in self._turns.waiting if turn.kind == "ask"]
+        unsaid = [Draft(typed, tuple(self._box.pictures)), *self._editing.aside, *waits]
         return [draft for draft in unsaid if draft.text.strip() or draft.pictures]
 
     def _take_drafts(self) -> None:
@@ -877,21 +530,77 @@ class ChatScreen(Screen[None]):
 
     def _keep_drafts(self) -> None:
         self._draft_timer = None
-        self._work("draft", self._drafts.keep)
+        self._behind("draft", self._drafts.keep)
 
     @on(TextArea.Changed)
     def _typed(self) -> None:
         self._titler.stop()
         self._draft_soon()
 
-    async def _agreed(self, question: str, *, default: bool) -> bool:
-        return await self.app.push_screen_wait(YesNo(question, default=default)) == "yes"
+    async def _recall_prompts(self) -> None:
+        self._prompt.earlier = await asyncio.to_thread(self.store.prompts)
 
-    # What the person does
+    # Models that come
+
+    @on(Downloads.Ended)
+    def _download_ended(self, event: Downloads.Ended) -> None:
+        job, model = event.job, event.job.model
+        self.shelf.finds.forget()
+        if job.state == "failed":
+            self._leaving.stay()
+        elif job.state == "done" and event.switch:
+            self.switch(model, self.shelf.role_of(model))
+        elif job.state == "done":
+            self._offers.wanted = False
+        self.say(event.told, error=job.state == "failed")
+        self._show_offers()
+        if self._leaving.due:
+            self.end()
+
+    async def _offer_models(self) -> None:
+        """Say what was left in the middle; else what this machine could run, when it has nothing real yet."""
+        left = await asyncio.to_thread(offers.unfinished, self.shelf)
+        if left and not self._downloads.running:
+            self._downloads.offer(left[0])
+        if self._offers.wanted:
+            self._offers.offer(await asyncio.to_thread(offers.first, self.shelf, self._machine))
+            self._show_offers()
+
+    def _show_offers(self) -> None:
+        """The first models are offered while none is here nor on its way."""
+        shown = self._offers.wanted and not self._downloads.running
+        self._offers.set_class(shown, "-wanted")
+        self._recents.set_class(shown, "-unwanted")
+
+    def _offer_no_models(self) -> None:
+        self._offers.wanted = False
+        self._show_offers()
+
+    @on(Offers.Taken)
+    def _first_model_taken(self, event: Offers.Taken) -> None:
+        self._prompt.focus()
+        self._behind("command", partial(self.download, event.model, switch=True))
+
+    @on(Offers.Dismissed)
+    def _no_first_model(self) -> None:
+        self._offer_no_models()
+        self._prompt.focus()
+        offers.dismiss()
+
+    def action_first_models(self) -> None:
+        """Go on with what was left in the middle, or to the models that are offered, or to all there are."""
+        if model := self._downloads.offered:
+            self._behind("command", partial(self.download, model, switch=self._conversation.model.toy))
+        elif self._offers.display:
+            self._offers.focus()
+        else:
+            self.action_run("/models")
+
+    # What the person writes
 
     @on(PromptBox.Sent)
     def _sent(self, event: PromptBox.Sent) -> None:
-        self._work("take", self._take, event.written)
+        self._behind("take", self._take, event.written)
 
     async def _take(self, written: Written) -> None:
         """A line for the program, or a question for the model."""
@@ -904,44 +613,22 @@ class ChatScreen(Screen[None]):
             self._transcript.to_end()  # what it says is seen
             await run(self, line)
             return
-        self.ask(await asyncio.to_thread(self._with_mentions, written))
-
-    def _with_mentions(self, written: Written) -> str:
-        """`@path` of a picture lays it beside the question; of a text file, puts its text before the question.
-
-        What is folded was not typed here and may say anything: no file is taken at its word.
-        """
-        files: list[str] = []
-
-        def name(match: re.Match[str]) -> str:
-            word = match[1] or match[2]
-            for file in (word, word if match[1] else word.rstrip(".,;:!?)")):
-                if path := attachments.mentioned(file):
-                    return name_of(path) + word.removeprefix(file)
-            return match[0]
-
-        def name_of(path: Path) -> str:
-            if picture := attachments.pasted_path(str(path)):
-                self.app.call_from_thread(self.attach, self._kept(picture))
-            else:
-                files.append(attachments.fenced(path.name, attachments.read_text(path)))
-            return path.name
-
-        question = written.opened(MENTION.sub(name, written.typed))
-        return "\n\n".join([*files, question])
+        asked = await asyncio.to_thread(mentions.asked, written, self._kept)
+        for picture in asked.pictures:
+            self.attach(picture)
+        self.ask(asked.text)
 
     def _kept(self, path: Path) -> Picture:
-        file = attachments.read_picture(path)
-        return self._conversation.store.keep_picture(file.content, file.name, file.width, file.height)
+        return mentions.kept(self._conversation.store, path)
 
     @on(Prompt.Dropped)
     def _dropped(self, event: Prompt.Dropped) -> None:
-        self._work("attach", self._attach_files, event.paths)
+        self._behind("attach", self._attach_files, event.paths)
 
     async def _attach_files(self, paths: Sequence[Path]) -> None:
         """One after the other, in the order they were dropped in; one that cannot be attached stops no other."""
         for path in paths:
-            await self._told(partial(self._attach_file, path))
+            await self._behind.told(self._attach_file, path)
 
     async def _attach_file(self, path: Path) -> None:
         self.attach(await asyncio.to_thread(self._kept, path))
@@ -953,210 +640,29 @@ class ChatScreen(Screen[None]):
 
     def _take_back(self) -> bool:
         """The question sent last goes back into the prompt, when it still waits."""
-        if not self._waiting:
+        turn = self._turns.take_back()
+        if turn is None:
             return False
-        turn = self._waiting.pop()
         self._prompt.put(turn.text)
-        place = self._place(turn.message) if turn.kind == "ask" else None
+        place = place_of(self._conversation.messages, turn.message) if turn.kind == "ask" else None
         if place is not None:
-            self._mark_editing(place)
+            self._editing.mark(place)
         for picture in turn.pictures:
             self.attach(picture)
         self._show_queue()
         return True
 
-    @on(Sidebar.Opened)
-    def _chat_picked(self, event: Sidebar.Opened) -> None:
-        self._hide_if_narrow()
-        self._work("open", self._open_by_id, event.chat)
-
-    async def _open_by_id(self, id: int | None) -> None:
-        self.open_chat(await asyncio.to_thread(self.store.chat, id) if id else None)
-
-    @on(Sidebar.Searched)
-    def _chats_searched(self) -> None:
-        self._list_chats()
-
-    @on(Sidebar.Deleted)
-    def _chat_deleted(self, event: Sidebar.Deleted) -> None:
-        self._work("delete", self._delete, event.chat)
-
-    async def _delete(self, id: int) -> None:
-        chat = await asyncio.to_thread(self.store.chat, id)
-        if not chat or not await self.confirm(f"Delete “{chat.title}”?"):
-            return
-        if self._current == id:
-            if self._answering:
-                self.say("an answer is being written; stop it with Esc first")
-                return
-            self.open_chat(None)
-        await asyncio.to_thread(self._conversation.delete, chat)
-        self._status.change(state="deleted; /undelete brings it back")
-        self._list_chats()
-
-    @property
-    def _current(self) -> int:
-        """The number in the history of the chat that is shown; 0 for a new one and a private one."""
-        conversation = self._conversation
-        return conversation.chat.id if conversation.chat and conversation.store is conversation.history else 0
-
-    @on(Sidebar.Left)
-    def _sidebar_left(self) -> None:
-        self._hide_if_narrow()
-        self._prompt.focus()
-
-    def _hide_if_narrow(self) -> None:
-        if self.has_class("-narrow"):
-            self._sidebar.remove_class("-shown")
-
-    def on_resize(self, event: Resize) -> None:
-        """The list of chats stands open where there is room, unless the person said otherwise."""
-        narrow = event.size.width < WIDE
-        if narrow == self._narrow:
-            return
-        self._narrow = narrow
-        self.set_class(narrow, "-narrow")
-        self._sidebar.set_class(not narrow, "-shown")
-        self._list_chats()
-        self._work("recents", self._offer_recents)
-
-    def action_run(self, line: str, newest: bool = False) -> None:
-        """Run a command line; what it says can be brought into view."""
-        if newest:
-            self._transcript.to_end()
-        self._work("command", run, self, line)
-
-    def begin(self, line: str) -> None:
-        """Run a command line; one that ends with a space waits for its words in the prompt instead."""
-        if line.endswith(" "):
-            self._prompt.put(line)
-            self._prompt.focus()
-        else:
-            self.action_run(line)
-
-    async def action_stop(self) -> None:
-        """Leave the editing; else stop the answer; without one, take back what waits."""
-        if self._editing:
-            self._end_editing()
-        elif self._answering:
-            self._work("stop", self._stop)
-        elif not self._prompt.text:
-            self._take_back()
-
-    def action_interrupt(self) -> None:
-        """What is selected is copied; else the answer is stopped; else the prompt cleared; else, twice, the end."""
-        if self._copy_selected():
-            return
-        if self._answering:
-            self._work("stop", self._stop)
-        elif self._prompt.text:
-            self._prompt.put("")
-        elif time.monotonic() - self._asked_to_leave < TWICE:
-            self.quit()
-        else:
-            self._asked_to_leave = time.monotonic()
-            self._status.change(state="Ctrl+C again leaves")
-            self.set_timer(TWICE, self._forget_leaving)
-
-    def _forget_leaving(self) -> None:
-        if self._status.status.state == "Ctrl+C again leaves":
-            self._status.change(state="")
-
-    def action_copy_selection(self) -> None:
-        """Copy what is selected."""
-        self._copy_selected()
-
-    def _copy_selected(self) -> bool:
-        text = self.get_selected_text() or self._prompt.selected_text
-        if not text:
-            return False
-        self._status.change(state=self.copy(text).partition(";")[0])
-        self.clear_selection()
-        return True
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Some keys belong to the prompt while it has text."""
-        match action:
-            case "leave" | "newest" | "walk":
-                return not self._prompt.text
-            case "edit":
-                return self._prompt.has_focus and self._prompt.written == (self._begun_with if self._editing else "")
-            case "page":
-                return self.focused is None or self.focused is self._prompt
-            case _:
-                return super().check_action(action, parameters)
-
-    def action_leave(self) -> None:
-        """Leave from an empty prompt."""
-        self.quit()
-
-    def action_chats(self) -> None:
-        """Open the list of chats, go into it, or close it."""
-        if self._sidebar.has_class("-shown") and self._sidebar.has_focus_within:
-            self._sidebar.remove_class("-shown")
-            self._prompt.focus()
-            return
-        self._sidebar.add_class("-shown")
-        self._sidebar.focus_list()
-        self._list_chats()
-
-    def action_page(self, direction: int) -> None:
-        """Scroll by a page."""
-        self._transcript.page(direction)
-
-    def action_newest(self) -> None:
-        """Go to the newest and follow it."""
-        self._transcript.to_end()
-
-    def action_to_end(self) -> None:
-        """Go to the newest and follow it."""
-        self._transcript.to_end()
-
     def action_edit(self) -> None:
         """Edit the last question; when one is edited, the one before it."""
-        messages = self._conversation.messages
-        before = self._place(self._editing)
-        asked = [at for at, message in enumerate(messages) if message.role == "user" and at != before]
-        earlier = [at for at in asked if before is None or at < before]
-        if asked:
-            self.edit((earlier or asked)[-1])
-        elif before is None:
+        place = self._editing.before()
+        if place is not None:
+            self.edit(place)
+        elif not self._editing:
             self._status.change(state="nothing has been asked yet")
-
-    def action_walk(self, by: int) -> None:
-        """Go to what else was said in place of the last message in view that has branches, or of the last of all."""
-        self._work("walk", self._walk, None, by)
-
-    @on(Transcript.Walked)
-    def _walked(self, event: Transcript.Walked) -> None:
-        self._work("walk", self._walk, event.place, event.by)
-
-    async def _walk(self, place: int | None, by: int) -> None:
-        branches = self._conversation.branches()
-        place = self._nearest_branch(branches) if place is None else place
-        if self._answering:
-            self._status.change(state="an answer is being written; stop it with Esc first")
-        elif place is None:
-            self._status.change(state="no branches here")
-        elif place < len(branches):
-            branch = branches[place]
-            self._conversation.walk(place, (branch.number - 1 + by) % branch.count + 1)
-            self.show_talk(place)
-
-    def _nearest_branch(self, branches: Sequence[Branch]) -> int | None:
-        places = [place for place, branch in enumerate(branches) if branch.count > 1]
-        first, last = self._transcript.in_view()
-        seen = [place for place in places if first <= place <= last]
-        return next(iter(reversed(seen or places)), None)
-
-    def action_thinking(self) -> None:
-        """Show or hide the thinking of the last answer that has any."""
-        if not self._transcript.fold_thinking():
-            self._status.change(state="no answer here has thinking")
 
     def action_history(self) -> None:
         """Pick an earlier question."""
-        self._work("command", self._pick_earlier)
+        self._behind("command", self._pick_earlier)
 
     async def _pick_earlier(self) -> None:
         earlier = list(dict.fromkeys(reversed(self._prompt.earlier)))
@@ -1179,24 +685,132 @@ class ChatScreen(Screen[None]):
         if text != self._prompt.written:
             self._prompt.put(text)
 
+    # What the person does beside writing
 
-def _place(messages: Sequence[Message], number: int) -> int | None:
-    return next((place for place, message in enumerate(messages) if message.id == number), None)
+    def action_run(self, line: str, newest: bool = False) -> None:
+        """Run a command line; what it says can be brought into view."""
+        if newest:
+            self._transcript.to_end()
+        self._behind("command", run, self, line)
 
+    def begin(self, line: str) -> None:
+        """Run a command line; one that ends with a space waits for its words in the prompt instead."""
+        if line.endswith(" "):
+            self._prompt.put(line)
+            self._prompt.focus()
+        else:
+            self.action_run(line)
 
-def branch_mark(branch: Branch, message: Message, model: str) -> str:
-    """Which branch a message is, as in `2/3`, and whose answer, when it is not this model's; empty for the only one."""
-    other = message.receipt.model if message.receipt and message.receipt.model != model else ""
-    return f"{branch.number}/{branch.count} {safe(other)}".rstrip() if branch.count > 1 else ""
+    async def action_stop(self) -> None:
+        """Leave the editing; else stop the answer; without one, take back what waits."""
+        if self._editing:
+            self._editing.end()
+        elif self._turns.answering:
+            self._behind("stop", self._turns.stop)
+        elif not self._prompt.text:
+            self._take_back()
 
+    def action_interrupt(self) -> None:
+        """What is selected is copied; else the answer is stopped; else the prompt cleared; else, twice, the end."""
+        if self._copy_selected():
+            return
+        if self._turns.answering:
+            self._behind("stop", self._turns.stop)
+        elif self._prompt.text:
+            self._prompt.put("")
+        elif self._leaving.twice():
+            self.quit()
+        else:
+            self._status.change(state=AGAIN)
+            self.set_timer(TWICE, self._forget_leaving)
 
-def waiting(seconds: float, phase: float, fraction: float | None) -> str:
-    """What is said beside the bar: the time a phase still needs, by what it did in how long; else the time so far."""
-    if fraction and phase >= 1:
-        left = phase * (1 - fraction) / fraction
-        return f"about {_duration(left)} left · esc stops"
-    return f"{_duration(seconds)} · esc stops" if seconds >= 1 else "· esc stops"
+    def _forget_leaving(self) -> None:
+        if self._status.status.state == AGAIN:
+            self._status.change(state="")
 
+    def action_copy_selection(self) -> None:
+        """Copy what is selected."""
+        self._copy_selected()
 
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+    def _copy_selected(self) -> bool:
+        text = self.get_selected_text() or self._prompt.selected_text
+        if not text:
+            return False
+        self._status.change(state=self.copy(text).partition(";")[0])
+        self.clear_selection()
+        return True
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Some keys belong to the prompt while it has text."""
+        match action:
+            case "leave" | "newest" | "walk":
+                return not self._prompt.text
+            case "edit":
+                return self._prompt.has_focus and self._editing.untouched
+            case "page":
+                return self.focused is None or self.focused is self._prompt
+            case _:
+                return super().check_action(action, parameters)
+
+    def action_chats(self) -> None:
+        """Open the list of chats, go into it, or close it."""
+        if not self._chats.enter():
+            self._prompt.focus()
+
+    def action_page(self, direction: int) -> None:
+        """Scroll by a page."""
+        self._transcript.page(direction)
+
+    def action_newest(self) -> None:
+        """Go to the newest and follow it."""
+        self._transcript.to_end()
+
+    def action_to_end(self) -> None:
+        """Go to the newest and follow it."""
+        self._transcript.to_end()
+
+    def action_walk(self, by: int) -> None:
+        """Go to what else was said in place of the last message in view that has branches, or of the last of all."""
+        self._behind("walk", self._walk, None, by)
+
+    @on(Transcript.Walked)
+    def _walked(self, event: Transcript.Walked) -> None:
+        self._behind("walk", self._walk, event.place, event.by)
+
+    async def _walk(self, place: int | None, by: int) -> None:
+        if self._turns.answering:
+            self._status.change(state=BUSY)
+            return
+        walked = self._talk.walk(place, by)
+        if walked is not None:
+            self.show_talk(walked)
+        elif place is None:
+            self._status.change(state="no branches here")
+
+    def action_thinking(self) -> None:
+        """Show or hide the thinking of the last answer that has any."""
+        if not self._transcript.fold_thinking():
+            self._status.change(state="no answer here has thinking")
+
+    # The end
+
+    def action_leave(self) -> None:
+        """Leave from an empty prompt."""
+        self.quit()
+
+    async def _leave_or_wait(self) -> None:
+        if await self._leaving.agreed():
+            await self.leave()
+
+    def end(self) -> None:
+        """Leave without asking; what was said and what was downloaded is kept."""
+        self._behind("leave", self.leave)
+
+    async def leave(self) -> None:
+        """Stop, keep, and end the program."""
+        self._titler.stop()
+        self._drafts.keep_now()
+        self._turns.drop()
+        await self._turns.stop()
+        self._conversation.leave_private()
+        self.app.exit()

@@ -42,6 +42,20 @@ class Downloads(Lines):
         switch: bool
         """Whether the model was wanted for the talk, and no other has been chosen since."""
 
+        @property
+        def told(self) -> str:
+            """What is said of it."""
+            id = self.job.model.id
+            match self.job.state:
+                case "failed":
+                    return f"{id} could not be downloaded: {self.job.error}"
+                case "cancelled":
+                    return f"{id}: the download was cancelled; what came is kept, /pull {id} goes on from there"
+                case _ if self.switch:
+                    return f"{id} is here and answers from now on"
+                case _:
+                    return f"{id} is here; /model {id} switches to it"
+
     def __init__(self, jobs: "Jobs") -> None:
         super().__init__()
         self._jobs = jobs

@@ -184,7 +184,7 @@ async def test_a_chat_of_five_thousand_messages_draws_only_what_is_seen(talk: Ta
     async with app.run_test(size=(90, 30)) as pilot:
         screen = chat(app)
         screen.conversation.messages[:] = messages
-        screen._show_messages()
+        screen.show_talk()
         await shows(pilot, "message number 4999")
         shown = transcript(app)
         assert drawn(shown) < 30

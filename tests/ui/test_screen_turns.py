@@ -24,7 +24,7 @@ from lechat_tui.models.jobs import Jobs
 from lechat_tui.models.shelf import Shelf
 from lechat_tui.store import Store
 from lechat_tui.ui.app import LeChat
-from lechat_tui.ui.chat import waiting
+from lechat_tui.ui.progress import waiting
 from lechat_tui.ui.items import Answer
 
 
