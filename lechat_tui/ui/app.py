@@ -90,10 +90,10 @@ class LeChat(App[None]):
     def on_mount(self) -> None:
         """End well when the terminal goes or the system wants the program to end."""
         for complaint in self._complaints:
-            self._chat.say(complaint, error=True)
+            self._chat.host.say(complaint, error=True)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._chat.end)
+            loop.add_signal_handler(number, self._chat.host.end)
 
     def copy(self, text: str) -> str:
         """Put the text on every clipboard that can be reached; the sentence says which."""
@@ -110,4 +110,4 @@ class LeChat(App[None]):
 
     async def action_quit(self) -> None:
         """Leave; what was said is kept."""
-        self._chat.quit()
+        self._chat.host.quit()

@@ -1,4 +1,4 @@
-"""A question that was asked before, in the prompt to be asked anew. Knows the prompt and the messages, not the queue."""
+"""A question that was asked before, in the prompt to be asked anew. Knows the prompt and the messages, no queue."""
 
 from collections.abc import Sequence
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from lechat_tui import attachments
 from lechat_tui.message import Picture
-from lechat_tui.store import Store
 from lechat_tui.ui.pastes import Written
 
 MENTION = re.compile(r"""(?<!\S)@(?:"([^"]+)"|(\S+))""")
@@ -49,15 +48,3 @@ def asked(written: Written, keep: Keep) -> Asked:
 
     question = written.opened(MENTION.sub(name, written.typed))
     return Asked("\n\n".join([*files, question]), tuple(pictures))
-
-
-def kept(store: Store, path: Path) -> Picture:
-    """A picture file, kept beside the chat. Raises `AttachmentError` and `StoreError`."""
-    file = attachments.read_picture(path)
-    return store.keep_picture(file.content, file.name, file.width, file.height)
-
-
-def kept_paste(store: Store, content: bytes) -> Picture:
-    """A picture of the clipboard, kept beside the chat. Raises `AttachmentError` and `StoreError`."""
-    file = attachments.check_picture(content, "pasted.png")
-    return store.keep_picture(content, file.name, file.width, file.height)

@@ -1,6 +1,6 @@
 """The first models to get, on a machine that has none: one for each task, as the hardware allows. Knows no hardware."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -10,14 +10,13 @@ from textual.events import Click
 from textual.message import Message
 
 from lechat_tui import paths
-from lechat_tui.models.catalog import Model, ModelError, ModelRole
-from lechat_tui.models.shelf import Shelf
+from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.lines import Line, Lines, Span, padded
 from lechat_tui.ui.listing import size
 
 if TYPE_CHECKING:
-    from lechat_tui.models.fit import Fit, Machine
+    from lechat_tui.models.fit import Fit
 
 
 class Offers(Lines, can_focus=True):
@@ -42,15 +41,12 @@ class Offers(Lines, can_focus=True):
 
     def __init__(self) -> None:
         super().__init__()
-        self.wanted = False
-        """Whether there is something to offer, for all that is known."""
         self._fits: list[tuple[str, Fit]] = []
         self._chosen = 0
         self._draw()
 
     def offer(self, choices: "Mapping[ModelRole, Fit]") -> None:
-        """Show these, unless there are none; a model that serves several tasks is one row."""
-        self.wanted = bool(choices)
+        """Show these; a model that serves several tasks is one row."""
         roles: dict[str, list[str]] = {}
         fits: dict[str, Fit] = {}
         for role, fit in choices.items():
@@ -118,24 +114,6 @@ class Offers(Lines, can_focus=True):
 def wanted(model: Model) -> bool:
     """Whether to offer: the model that answers is the toy, and the person has not said no."""
     return model.toy and not _declined().exists()
-
-
-def unfinished(shelf: Shelf) -> list[Model]:
-    """Models of the catalogue that are here in part only, the latest first."""
-    from lechat_tui.models.unfinished import unfinished
-
-    return [model for model in unfinished(shelf.catalog.values()) if shelf.files(model) is None]
-
-
-def first(shelf: Shelf, machine: "Callable[[], Machine]") -> "dict[ModelRole, Fit]":
-    """What there is to offer: nothing where a real model is here, or nobody knows what the machine can hold."""
-    from lechat_tui.models import fit
-
-    if not all(model.toy for model in shelf.installed()):
-        return {}
-    with suppress(ModelError):
-        return fit.choices(shelf.catalog, machine())
-    return {}
 
 
 def dismiss() -> None:

@@ -56,7 +56,7 @@ class Slash(Provider):
     def _entries(self) -> list[Entry]:
         if not isinstance(self.screen, ChatScreen):
             return []
-        return [Entry(safe(entry.line), safe(entry.help)) for entry in entries(self.screen)]
+        return [Entry(safe(entry.line), safe(entry.help)) for entry in entries(self.screen.host)]
 
     def _run(self, entry: Entry) -> None:
         if isinstance(self.screen, ChatScreen):

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from textual.worker import Worker, WorkerCancelled, WorkerFailed
@@ -45,7 +46,10 @@ class Turns:
         changed: Callable[[], None],
         ended: Callable[[], None],
     ) -> None:
-        """`answer` has a turn, in a worker that `begin` makes; `changed` and `ended` hear of the queue and of its end."""
+        """`answer` has a turn, in a worker that `begin` makes.
+
+        `changed` is called when something else waits, `ended` when a turn is over.
+        """
         self._answer = answer
         self._begin = begin
         self._changed = changed
@@ -76,7 +80,7 @@ class Turns:
             return
         turn = self._waiting.popleft()
         self._changed()
-        self._now = self._begin(lambda: self._have(turn))
+        self._now = self._begin(partial(self._have, turn))
 
     async def _have(self, turn: Turn) -> None:
         try:

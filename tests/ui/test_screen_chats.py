@@ -59,7 +59,7 @@ async def test_typing_in_the_list_filters_it(talk: Talk, store: Store) -> None:
         await hides(pilot, "Boats")
         await pilot.press("enter", "enter")
         await shows(pilot, "▌ hi")
-        assert chat(pilot.app).conversation.chat == store.chats(matching="bread")[0]
+        assert chat(pilot.app).host.conversation.chat == store.chats(matching="bread")[0]
 
 
 async def test_a_chat_is_deleted_from_the_list_only_after_a_yes(talk: Talk, store: Store) -> None:
@@ -183,8 +183,8 @@ async def test_a_chat_of_five_thousand_messages_draws_only_what_is_seen(talk: Ta
     ]
     async with app.run_test(size=(90, 30)) as pilot:
         screen = chat(app)
-        screen.conversation.messages[:] = messages
-        screen.show_talk()
+        screen.host.conversation.messages[:] = messages
+        screen.host.show_talk()
         await shows(pilot, "message number 4999")
         shown = transcript(app)
         assert drawn(shown) < 30
@@ -236,9 +236,9 @@ async def test_a_list_of_very_many_chats_is_fetched_where_it_is_looked_at(talk: 
         rows = pilot.app.screen.query_one(ChatList)
         assert len(rows._known) < 300
         await pilot.press("enter")
-        await until(pilot, lambda: (shown := chat(pilot.app).conversation.chat) and shown.title == "chat 1")
+        await until(pilot, lambda: (shown := chat(pilot.app).host.conversation.chat) and shown.title == "chat 1")
         await pilot.press("ctrl+s", "home", "enter")
-        await until(pilot, lambda: chat(pilot.app).conversation.chat is None)
+        await until(pilot, lambda: chat(pilot.app).host.conversation.chat is None)
 
 
 async def test_what_is_typed_into_the_list_is_searched_in_all_of_it(talk: Talk, store: Store) -> None:
@@ -257,6 +257,6 @@ async def test_a_click_opens_a_chat_and_a_day_is_no_chat(talk: Talk, store: Stor
         rows = pilot.app.screen.query_one(ChatList)
         await pilot.click(rows, offset=(2, 2))
         await pilot.pause()
-        assert chat(pilot.app).conversation.chat is None
+        assert chat(pilot.app).host.conversation.chat is None
         await pilot.click(rows, offset=(2, 3))
         await shows(pilot, "▌ how long does it rise")

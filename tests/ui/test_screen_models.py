@@ -123,7 +123,7 @@ async def test_a_download_from_the_manager_is_seen_beside_the_talk_and_told_when
         hub.gate.set()
         await shows(pilot, "loin is here; /model loin switches to it")
         await hides(pilot, "↓ loin")
-        assert chat(pilot.app).conversation.model.id == "petit"
+        assert chat(pilot.app).host.conversation.model.id == "petit"
         assert not pilot.app.screen.query_one(Downloads).running
 
 
@@ -144,7 +144,7 @@ async def test_what_enter_downloads_answers_when_it_is_here_unless_another_was_c
         await shows(pilot, "codeur answers from now on")
         hub.gate.set()
         await shows(pilot, "cher is here; /model cher switches to it")
-        assert chat(pilot.app).conversation.model.id == "codeur"
+        assert chat(pilot.app).host.conversation.model.id == "codeur"
 
 
 async def test_a_download_is_cancelled_and_goes_on_from_there(talk: Talk, hub: Hub) -> None:

@@ -49,7 +49,7 @@ async def test_leaving_the_edit_brings_back_what_stood_in_the_prompt(talk: Talk)
         await say(pilot, "one")
         await rests(pilot)
         prompt(pilot).put("half a thought")
-        chat(app).edit(0)
+        chat(app).host.edit(0)
         await shows(pilot, "editing question 1")
         await pilot.press("escape")
         await hides(pilot, "editing question")
@@ -63,7 +63,7 @@ async def test_an_edit_that_waits_is_taken_back_as_an_edit(talk: Talk, store: St
         await rests(pilot)
         await say(pilot, "two")
         await shows(pilot, "busy")
-        chat(app).edit(0)
+        chat(app).host.edit(0)
         await say(pilot, "one!")
         await shows(pilot, "▌ one!  queued")
         await pilot.press("up")
@@ -199,11 +199,11 @@ async def test_every_chat_has_its_own_draft(talk: Talk, store: Store) -> None:
         await rests(pilot)
         assert prompt(pilot).text == ""
         prompt(pilot).put("to the new one")
-        app.screen.open_chat(store.chat(1))  # type: ignore[attr-defined]
+        app.screen.host.open_chat(store.chat(1))  # type: ignore[attr-defined]
         await rests(pilot)
         assert prompt(pilot).text == "to the first"
         await pilot.press("ctrl+c")
-        app.screen.open_chat(None)  # type: ignore[attr-defined]
+        app.screen.host.open_chat(None)  # type: ignore[attr-defined]
         await rests(pilot)
         assert prompt(pilot).text == "to the new one"
         await pilot.press("ctrl+q")
@@ -222,7 +222,7 @@ async def test_nothing_of_a_private_chat_is_on_the_disk(talk: Talk, store: Store
         await shows(pilot, "xyzzy once more", "‹ 2/2 ›")
         await say(pilot, "/rename xyzzy")
         prompt(pilot).put("about xyzzy")
-        await until(pilot, lambda: app.screen._drafts._kept)  # type: ignore[attr-defined]
+        await until(pilot, lambda: app.screen.host.unsaid._drafts._kept)  # type: ignore[attr-defined]
         await rests(pilot)
         assert holds(tmp_path, "xyzzy") == []
         await pilot.press("ctrl+n")
@@ -283,7 +283,7 @@ async def test_walking_keeps_a_message_far_above_in_view(store: Store, shelf: Sh
         await shows(pilot, "paragraph 39")
         screen = chat(app)
         assert isinstance(screen, ChatScreen)
-        screen.show_talk(0)
+        screen.host.show_talk(0)
         await shows(pilot, "▌ one")
         assert transcript(app).in_view()[0] == 0
         await pilot.press("alt+right")

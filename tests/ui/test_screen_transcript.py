@@ -120,7 +120,7 @@ async def test_a_theme_of_the_user_is_laid_over_and_a_broken_one_is_told(talk: T
         await say(pilot, "go")
         await shows(pilot, "an answer")
         assert transcript(app).rich_style.bgcolor == Color.parse("#000011").rich_color
-        assert "sea" in chat(app).themes
+        assert "sea" in chat(app).host.themes
 
 
 @pytest.mark.parametrize("theme", sorted(read().known))

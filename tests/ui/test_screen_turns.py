@@ -24,8 +24,8 @@ from lechat_tui.models.jobs import Jobs
 from lechat_tui.models.shelf import Shelf
 from lechat_tui.store import Store
 from lechat_tui.ui.app import LeChat
-from lechat_tui.ui.progress import waiting
 from lechat_tui.ui.items import Answer
+from lechat_tui.ui.progress import waiting
 
 
 async def test_a_question_is_answered_on_the_screen_and_kept(talk: Talk, store: Store) -> None:
@@ -178,7 +178,7 @@ async def test_the_line_stands_where_the_real_engine_cut(store: Store, system: s
         unseen = [m for m in gone if m.role == "user"]
         assert len(above) == len(unseen) + len(pins) and questions[len(above) - 1] == unseen[-1]
         assert ("only what is pinned" in rows_seen[line]) == bool(pins)
-        app.screen.open_chat(store.chat(1))  # type: ignore[attr-defined]
+        app.screen.host.open_chat(store.chat(1))  # type: ignore[attr-defined]
         await rests(pilot)
         again = next(n for n, row in enumerate(seen(app).splitlines()) if "╌" in row)
         assert again == line, "a chat that is opened again shows it too"
@@ -219,7 +219,7 @@ async def test_a_summary_is_written_before_the_eyes_folded_and_marks_what_is_abo
         assert places == sorted(places)
         await pilot.click(offset=(6, places[2]))
         await shows(pilot, "▾ summary", "│ She is **Anna** and kind")
-        app.screen.open_chat(store.chat(1))  # type: ignore[attr-defined]
+        app.screen.host.open_chat(store.chat(1))  # type: ignore[attr-defined]
         await shows(pilot, "no longer sees", "▸ summary")
         await say(pilot, "/undo")
         await hides(pilot, "▌ who am I?")
@@ -356,7 +356,7 @@ async def test_an_answer_that_grew_by_pieces_looks_as_if_it_had_come_whole(talk:
         await rests(pilot)
         grown = seen(app)
         shown = transcript(app)
-        shown.show(app.screen.conversation.messages)  # type: ignore[attr-defined]
+        shown.show(app.screen.host.conversation.messages)  # type: ignore[attr-defined]
         await pilot.pause()
         assert seen(app) == grown
         assert "link (https://example.org/)" in grown
@@ -372,7 +372,7 @@ async def test_a_picture_for_a_model_without_eyes_offers_the_one_that_sees(talk:
     engine = EchoEngine("a red square")
     app = talk(engine)
     async with app.run_test(size=(80, 24)) as pilot:
-        app.screen.attach(store.keep_picture(b"\x89PNG", "board.png", 640, 480))  # type: ignore[attr-defined]
+        app.screen.host.attach(store.keep_picture(b"\x89PNG", "board.png", 640, 480))  # type: ignore[attr-defined]
         await shows(pilot, "▦ board.png 640x480")
         await say(pilot, "what is this?")
         await shows(pilot, "petit cannot see pictures; switch to oeil?")
@@ -387,7 +387,7 @@ async def test_a_picture_is_told_to_be_unseen_when_the_offer_is_declined(talk: T
     engine = EchoEngine("I cannot see it")
     app = talk(engine)
     async with app.run_test(size=(90, 24)) as pilot:
-        app.screen.attach(store.keep_picture(b"\x89PNG", "board.png", 640, 480))  # type: ignore[attr-defined]
+        app.screen.host.attach(store.keep_picture(b"\x89PNG", "board.png", 640, 480))  # type: ignore[attr-defined]
         await say(pilot, "what is this?")
         await shows(pilot, "switch to oeil?")
         await pilot.press("n")

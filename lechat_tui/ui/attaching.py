@@ -1,0 +1,61 @@
+"""What goes with the next question: named in it, dropped on the window, on the clipboard. Reads files off the loop."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from lechat_tui import attachments
+from lechat_tui.conversation import Conversation
+from lechat_tui.message import Picture
+from lechat_tui.plaintext import safe, whole
+from lechat_tui.ui import clipboard, mentions
+from lechat_tui.ui.pastes import Written
+from lechat_tui.ui.prompt import PromptBox
+
+
+class Attaching:
+    """Keeps pictures where the chat is kept, and lays them beside the prompt."""
+
+    def __init__(self, conversation: Conversation, box: PromptBox, changed: Callable[[], None]) -> None:
+        """`changed` is called when another picture lies there."""
+        self._conversation = conversation
+        self._box = box
+        self._changed = changed
+
+    def lay(self, picture: Picture) -> None:
+        """Lay a picture beside the prompt."""
+        self._box.attach(picture)
+        self._changed()
+
+    async def question(self, written: Written) -> str:
+        """What was written, with the texts of the files it names; their pictures lie beside the prompt then.
+
+        Raises `AttachmentError`, and attaches nothing then.
+        """
+        asked = await asyncio.to_thread(mentions.asked, written, self._kept)
+        for picture in asked.pictures:
+            self.lay(picture)
+        return asked.text
+
+    async def drop(self, path: Path) -> None:
+        """A picture file. Raises `AttachmentError`."""
+        self.lay(await asyncio.to_thread(self._kept, path))
+
+    async def paste(self, copied: str) -> str:
+        """What is on the clipboard, or else what was copied here; the sentence says what it was, or why not."""
+        content = await asyncio.to_thread(clipboard.get) or copied.encode("utf-8", "replace")
+        if attachments.is_picture(content):
+            file = await asyncio.to_thread(attachments.check_picture, content, "pasted.png")
+            self.lay(await asyncio.to_thread(self._kept_file, file))
+            return f"the picture on the clipboard goes with the next question ({file.width}x{file.height})"
+        if not content:
+            return "no clipboard can be read from here; paste with the terminal's own key, or /image PATH"
+        self._box.prompt.insert(safe(whole(content.decode("utf-8", "replace"))))
+        self._box.prompt.focus()
+        return ""
+
+    def _kept(self, path: Path) -> Picture:
+        return self._kept_file(attachments.read_picture(path))
+
+    def _kept_file(self, file: attachments.PictureFile) -> Picture:
+        return self._conversation.store.keep_picture(file.content, file.name, file.width, file.height)

@@ -1,0 +1,80 @@
+"""One chat after the other: the one that is open ends well before another is shown. Knows no list of them."""
+
+from collections.abc import Callable
+
+from lechat_tui.conversation import Conversation
+from lechat_tui.store import Chat
+from lechat_tui.ui.behind import Behind
+from lechat_tui.ui.editing import Editing
+from lechat_tui.ui.prompt import PromptBox
+from lechat_tui.ui.titler import Titler
+from lechat_tui.ui.turns import Turns
+from lechat_tui.ui.unsaid import Unsaid
+
+
+class Opening:
+    """Lets go of a chat, keeps what was typed in it, and opens the next."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        turns: Turns,
+        titler: Titler,
+        box: PromptBox,
+        editing: Editing,
+        unsaid: Unsaid,
+        behind: Behind,
+        show: Callable[[bool], None],
+    ) -> None:
+        """`show` is called when the conversation is another, with whether the one before was private."""
+        self._conversation = conversation
+        self._turns = turns
+        self._titler = titler
+        self._box = box
+        self._editing = editing
+        self._unsaid = unsaid
+        self._behind = behind
+        self._show = show
+
+    def open(self, chat: Chat | None, *, private: bool = False) -> None:
+        """Open this chat, or a new one; what is being said in the other one stops first, behind, and is kept."""
+        self._let_go()
+        self._box.hold("", ())
+        if self._turns.answering:
+            self._turns.hold()
+            self._behind("open", self._stop_and_open, chat, private)
+        else:
+            self._open(chat, private)
+
+    async def stop_and_open(self, chat: Chat) -> None:
+        """The same, and wait for it."""
+        self._let_go()
+        self._box.hold("", ())
+        self._turns.hold()
+        await self._stop_and_open(chat, False)
+
+    async def close(self) -> None:
+        """Stop, keep, and let go of what is private: the program ends."""
+        self._let_go()
+        await self._turns.stop()
+        self._conversation.leave_private()
+
+    def _let_go(self) -> None:
+        self._titler.stop()
+        self._unsaid.keep_now()
+        self._turns.drop()
+
+    async def _stop_and_open(self, chat: Chat | None, private: bool) -> None:
+        try:
+            await self._turns.stop()
+        finally:
+            self._turns.release()
+        self._open(chat, private)
+        self._turns.next()
+
+    def _open(self, chat: Chat | None, private: bool) -> None:
+        self._editing.forget()
+        was_private = self._conversation.private
+        self._conversation.open(chat, private=private)
+        self._show(was_private)
+        self._unsaid.take()
