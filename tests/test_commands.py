@@ -46,7 +46,7 @@ class FakeHost:
         self.clipboard = self.theme = ""
         self.left = False
         self.keys: dict[str, str] = {}
-        self.thinking = False
+        self.thinking = self.numbered = False
         self.searched: list[str] = []
         self.remembered: dict[str, object] = {}
 
@@ -131,6 +131,10 @@ class FakeHost:
 
     def show_thinking(self, shown: bool) -> None:
         self.thinking = shown
+
+    def number_lines(self) -> str:
+        self.numbered = not self.numbered
+        return f"numbers: {self.numbered}"
 
     def quit(self) -> None:
         self.left = True
@@ -454,6 +458,10 @@ async def test_a_theme_is_set_by_name_or_picked(store: Store, shelf: Shelf) -> N
     await host.do("/theme")
     assert host.theme == "light" and host.remembered == {"theme": "light"}
     assert await host.do("/theme pink") == "there is no theme pink; there are dark, light"
+
+
+async def test_lines_of_code_are_numbered_and_it_says_so(host: FakeHost) -> None:
+    assert [await host.do("/lines"), await host.do("/lines")] == ["numbers: True", "numbers: False"]
 
 
 async def test_help_lists_every_command_and_explains_one(host: FakeHost) -> None:

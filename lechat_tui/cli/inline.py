@@ -480,6 +480,10 @@ class Inline:
         if self._choices:
             self._choices.keep(name, value)
 
+    def number_lines(self) -> str:
+        """Lines stay as they can be copied from a terminal."""
+        return "--inline writes code as it can be copied; the screen that lechat opens without it can number its lines"
+
     def quit(self) -> None:
         """Leave after this line."""
         self._leaving = True

@@ -154,6 +154,10 @@ class Host(Protocol):
         """Unfold the thinking of every answer from now on, or fold it."""
         ...
 
+    def number_lines(self) -> str:
+        """Put numbers before the lines of code, or take them away; the sentence says which."""
+        ...
+
     def quit(self) -> None: ...
 
 

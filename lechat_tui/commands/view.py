@@ -48,6 +48,11 @@ async def think(host: Host, rest: str) -> None:
         host.say("/think on shows the thinking of every answer, /think off folds it", error=True)
 
 
+@command("/lines", "put numbers before the lines of code, or take them away")
+async def lines(host: Host, rest: str) -> None:
+    host.say(host.number_lines())
+
+
 @command("/theme", "change the colours; without a name, pick one", argument="[NAME]")
 async def theme(host: Host, rest: str) -> None:
     name = rest or await host.choose_theme()

@@ -266,6 +266,12 @@ class ScreenHost:
         """Unfold the thinking of every answer from now on, or fold it."""
         self._widgets.transcript.show_thinking(shown)
 
+    def number_lines(self) -> str:
+        """Put numbers before the lines of code, or take them away; the sentence says which."""
+        if self._widgets.transcript.number_lines():
+            return "lines of code have numbers now, which no copy has; /lines takes them away"
+        return "lines of code have no numbers any more; /lines brings them back"
+
     def quit(self) -> None:
         """Leave, once it is settled what becomes of the downloads; what was said is kept."""
         self.behind("leave", self._leave_or_wait)

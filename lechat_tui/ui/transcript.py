@@ -639,12 +639,13 @@ class Transcript(ScrollView, can_focus=False):
         elif meta.get("newest"):
             self.to_end()
 
-    def number_lines(self) -> None:
-        """Put numbers before the lines of code, or take them away."""
+    def number_lines(self) -> bool:
+        """Put numbers before the lines of code, or take them away; whether they have them now."""
         self._numbered = not self._numbered
         self._stale = True
         self._painted.clear()
         self._draw_anew()
+        return self._numbered
 
     def _item(self, message: Message) -> Item:
         match message.role:
