@@ -460,6 +460,27 @@ async def test_a_theme_is_set_by_name_or_picked(store: Store, shelf: Shelf) -> N
     assert await host.do("/theme pink") == "there is no theme pink; there are dark, light"
 
 
+@pytest.mark.parametrize("line", ["/new and a question", "/resume first", "/undelete", "/exit"])
+async def test_a_private_chat_that_would_be_lost_is_left_only_with_a_yes(store: Store, shelf: Shelf, line: str) -> None:
+    store.new_chat("first")
+    host = host_of(store, shelf, "no", "yes")
+    host.conversation.open(None, private=True)
+    host.conversation.messages = [Message("user", "a word")]
+    await host.do(line)
+    assert not (host.opened or host.asked or host.left or host.notes)
+    await host.do(line)
+    assert host.opened or host.asked or host.left or host.notes
+
+
+@pytest.mark.parametrize("line", ["/new", "/exit"])
+async def test_what_comes_back_is_left_without_a_question(store: Store, shelf: Shelf, line: str) -> None:
+    host = host_of(store, shelf)
+    host.conversation.messages = [Message("user", "a word")]
+    await host.do(line)
+    host.conversation.open(None, private=True)
+    await host.do(line)
+
+
 async def test_lines_of_code_are_numbered_and_it_says_so(host: FakeHost) -> None:
     assert [await host.do("/lines"), await host.do("/lines")] == ["numbers: True", "numbers: False"]
 

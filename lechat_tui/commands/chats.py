@@ -6,6 +6,7 @@ from pathlib import Path
 from lechat_tui import attachments
 from lechat_tui.commands.base import Choice, Host, command
 from lechat_tui.commands.context import numbered
+from lechat_tui.commands.privacy import may_leave
 from lechat_tui.conversation import Again, as_before
 from lechat_tui.store import Chat
 
@@ -15,6 +16,8 @@ LARGEST_SEED = 2**32 - 2
 
 @command("/new", "start a new chat; this one stays in the history", aliases=("/clear",))
 async def new(host: Host, rest: str) -> None:
+    if not await may_leave(host):
+        return
     host.open_chat(None)
     if rest:
         host.ask(rest)
@@ -27,7 +30,7 @@ async def resume(host: Host, rest: str) -> None:
         host.say(f"no chat is called anything like {rest}" if rest else "there is no earlier chat yet")
         return
     chosen = found[0] if rest and len(found) == 1 else await _choose(host, found)
-    if chosen:
+    if chosen and await may_leave(host):
         host.open_chat(chosen)
 
 
@@ -70,6 +73,8 @@ async def delete(host: Host, rest: str) -> None:
 
 @command("/undelete", "bring back the chat that was deleted last; until you leave")
 async def undelete(host: Host, rest: str) -> None:
+    if not await may_leave(host):
+        return
     chat = host.conversation.undelete()
     if chat is None:
         host.say("no chat was deleted since the program began")

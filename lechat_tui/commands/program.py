@@ -10,6 +10,7 @@ from pathlib import Path
 from lechat_tui import paths
 from lechat_tui.commands.base import COMMANDS, Bound, Command, Host, command, find, nearest
 from lechat_tui.commands.keys import shown
+from lechat_tui.commands.privacy import may_leave
 
 TYPING = (
     ("Enter", "send; Ctrl+J, Alt+Enter or a backslash before Enter makes a new line"),
@@ -116,4 +117,5 @@ async def doctor(host: Host, rest: str) -> None:
 
 @command("/exit", "leave; everything is kept", aliases=("/quit", "/bye", ":q"))
 async def exit(host: Host, rest: str) -> None:
-    host.quit()
+    if await may_leave(host):
+        host.quit()

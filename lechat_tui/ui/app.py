@@ -110,4 +110,4 @@ class LeChat(App[None]):
 
     async def action_quit(self) -> None:
         """Leave; what was said is kept."""
-        self._chat.host.quit()
+        self._chat.action_leave()

@@ -308,7 +308,7 @@ class ChatScreen(Screen[None]):
         elif self._prompt.text:
             self._prompt.put("")
         elif self.host.leaving.twice():
-            self.host.quit()
+            self.action_leave()
         else:
             self._status.change(state=AGAIN)
             self.set_timer(TWICE, self._forget_leaving)
@@ -382,5 +382,5 @@ class ChatScreen(Screen[None]):
             self._status.change(state="no answer here has thinking")
 
     def action_leave(self) -> None:
-        """Leave from an empty prompt."""
-        self.host.quit()
+        """Leave, as if it had been typed."""
+        self.action_run("/exit")

@@ -14,6 +14,7 @@ from textual.screen import Screen
 
 from lechat_tui.choices import Choices
 from lechat_tui.commands.base import Bound, Choice
+from lechat_tui.commands.privacy import may_leave
 from lechat_tui.conversation import Again, Conversation
 from lechat_tui.message import Picture
 from lechat_tui.models.catalog import Model, ModelRole
@@ -107,7 +108,15 @@ class ScreenHost:
         self.leaving = Leaving(widgets.downloads, choose=self._one_of, say=self.say)
         self.titler = Titler(conversation, self.chats.list)
         self._opening = Opening(
-            conversation, self.turns, self.titler, widgets.box, self.editing, self.unsaid, self.behind, self._show_chat
+            conversation,
+            self.turns,
+            self.titler,
+            widgets.box,
+            self.editing,
+            self.unsaid,
+            self.behind,
+            self._show_chat,
+            self.say,
         )
 
     # What commands ask of it
@@ -350,7 +359,9 @@ class ScreenHost:
 
     async def open_by_number(self, number: int | None) -> None:
         """Show the chat of this number, or a new one."""
-        self.open_chat(await asyncio.to_thread(self.store.chat, number) if number else None)
+        chat = await asyncio.to_thread(self.store.chat, number) if number else None
+        if await may_leave(self):
+            self.open_chat(chat)
 
     async def delete(self, number: int) -> None:
         """Delete the chat of this number, if the person means it."""
@@ -368,7 +379,7 @@ class ScreenHost:
 
     async def _search(self, words: str) -> None:
         found = await self._screen.app.push_screen_wait(Finder(self.store.search, words))
-        if found:
+        if found and (self.chats.current == found[0].chat.id or await may_leave(self)):
             await self._go_to(*found)
 
     async def _go_to(self, hit: Hit, words: str) -> None:

@@ -15,6 +15,7 @@ from lechat_tui.store import Draft, Store
 from lechat_tui.ui.app import LeChat
 from lechat_tui.ui.chat import ChatScreen
 from lechat_tui.ui.compare import Compare
+from lechat_tui.ui.sidebar import Sidebar
 
 
 def holds(folder: Path, words: str) -> list[str]:
@@ -226,6 +227,8 @@ async def test_nothing_of_a_private_chat_is_on_the_disk(talk: Talk, store: Store
         await rests(pilot)
         assert holds(tmp_path, "xyzzy") == []
         await pilot.press("ctrl+n")
+        await shows(pilot, "The private chat goes with its words; leave it?")
+        await pilot.press("y")
         await rests(pilot)
         assert prompt(pilot).text == "" and "private" not in seen(app).splitlines()[-1]
         assert not any("xyzzy" in text for text in prompt(pilot).earlier)
@@ -233,6 +236,26 @@ async def test_nothing_of_a_private_chat_is_on_the_disk(talk: Talk, store: Store
         await shows(pilot, "▌ in public", "public")
         await rests(pilot)
     assert holds(tmp_path, "xyzzy") == [] and [c.title for c in store.chats()] == ["in public"]
+
+
+async def test_a_private_chat_is_not_left_by_a_slip_of_the_hand(talk: Talk, store: Store) -> None:
+    kept = store.new_chat("Bread")
+    app = talk("xyzzy indeed")
+    async with app.run_test(size=(120, 24)) as pilot:
+        await say(pilot, "/private the xyzzy word")
+        await shows(pilot, "xyzzy indeed", "Bread")
+        await rests(pilot)
+        for key in ("ctrl+q", "ctrl+d", "a click on the other chat"):
+            if key.startswith("ctrl"):
+                await pilot.press(key)
+            else:
+                chat(app).post_message(Sidebar.Opened(kept.id))
+            await shows(pilot, "leave it?")
+            await pilot.press("enter")
+            await hides(pilot, "leave it?")
+        assert app.is_running and "xyzzy indeed" in seen(app)
+        chat(app).host.end()
+        await until(pilot, lambda: not app.is_running)
 
 
 async def test_a_private_chat_is_kept_when_the_person_says_so(talk: Talk, store: Store) -> None:
