@@ -10,6 +10,7 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
+from rich.text import Text
 from textual.screen import Screen
 
 from lechat_tui.choices import Choices
@@ -19,6 +20,7 @@ from lechat_tui.conversation import Again, Conversation
 from lechat_tui.message import Picture
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.models.shelf import Shelf
+from lechat_tui.plaintext import safe
 from lechat_tui.store import Chat, Hit, Store
 from lechat_tui.ui import keys
 from lechat_tui.ui.answers import Answers
@@ -407,5 +409,5 @@ class ScreenHost:
         self.behind("leave", self._leave)
 
     async def _leave(self) -> None:
-        await self._opening.close()
-        self._screen.app.exit()
+        told = await self._opening.close()
+        self._screen.app.exit(message=Text(safe(told)) if told else None)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from textwrap import shorten
 from typing import Literal
 
 from textual.worker import Worker, WorkerCancelled, WorkerFailed
@@ -12,6 +13,9 @@ from textual.worker import Worker, WorkerCancelled, WorkerFailed
 from lechat_tui.conversation import Again
 from lechat_tui.message import Picture
 from lechat_tui.models.catalog import Model
+
+LONGEST = 60
+"""Characters of a command line that is told."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,15 @@ class Turn:
         """What is shown of it while it waits."""
         told = {"again": "answer once more", "compact": "sum up", "go on": "go on", "compare": "compare"}
         return told.get(self.kind, self.text)
+
+    @property
+    def line(self) -> str:
+        """The command line that asks for it; empty for a question, which is kept as a draft."""
+        command = {"again": "/regen", "compact": "/compact", "go on": "/continue", "compare": "/compare"}
+        if self.kind == "ask":
+            return ""
+        words = (command[self.kind], self.model.id if self.model else "", *self.text.split())
+        return shorten(" ".join(filter(None, words)), LONGEST, placeholder=" …")
 
 
 class Turns:
@@ -93,9 +106,11 @@ class Turns:
         """What was added last, which waits no longer; None when nothing does."""
         return self._waiting.pop() if self._waiting else None
 
-    def drop(self) -> None:
-        """Nothing waits any longer."""
+    def drop(self) -> str:
+        """Nothing waits any longer; the command lines of what is not done now, with commas between them."""
+        dropped = ", ".join(turn.line for turn in self._waiting if turn.line)
         self._waiting.clear()
+        return dropped
 
     def hold(self) -> None:
         """Nothing begins from now on."""

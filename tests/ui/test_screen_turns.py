@@ -229,6 +229,24 @@ async def test_a_summary_is_written_before_the_eyes_folded_and_marks_what_is_abo
     assert [m.role for m in store.path(1)] == ["user", "assistant"]
 
 
+async def test_what_waits_and_is_not_done_any_more_is_named(talk: Talk, capsys: pytest.CaptureFixture[str]) -> None:
+    app = talk("one", [Delta("slow"), asyncio.Event()], [Delta("slower"), asyncio.Event()])
+    async with app.run_test(size=(90, 30)) as pilot:
+        await say(pilot, "first")
+        await rests(pilot)
+        for line in ("/regen", "/compact the numbers", "/regen", "a question"):
+            await say(pilot, line)
+        await shows(pilot, "slow", "sum up", "answer once more")
+        await say(pilot, "/new")
+        await shows(pilot, "/compact the numbers, /regen waited in the other chat and was not done")
+        for line in ("another", "/continue"):
+            await say(pilot, line)
+        await shows(pilot, "slower", "go on")
+        await say(pilot, "/exit")
+        await until(pilot, lambda: not app.is_running)
+    assert "/continue waited and was not done any more" in capsys.readouterr().err
+
+
 async def test_a_summary_that_could_not_be_of_all_says_so(talk: Talk) -> None:
     app = talk("one", [Delta("short"), Done(Receipt("petit", prompt_tokens=900, completion_tokens=9, left_out=2))])
     async with app.run_test(size=(80, 30)) as pilot:
