@@ -32,7 +32,7 @@ from lechat_tui.ui.offers import Offers
 from lechat_tui.ui.pastes import Written
 from lechat_tui.ui.prompt import Prompt, PromptBox
 from lechat_tui.ui.recents import Recents
-from lechat_tui.ui.sidebar import Sidebar
+from lechat_tui.ui.sidebar import ChatsMark, Sidebar
 from lechat_tui.ui.status import Status, StatusLine
 from lechat_tui.ui.transcript import Transcript
 
@@ -71,6 +71,7 @@ class ChatScreen(Screen[None]):
             box=PromptBox(),
             status=StatusLine(Status(conversation.title, conversation.shelf.role_of(model), context=window)),
             sidebar=Sidebar(),
+            chats_mark=ChatsMark(),
             downloads=Downloads(jobs),
             offers=Offers(),
             recents=Recents(),
@@ -93,7 +94,8 @@ class ChatScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         widgets = self._widgets
-        widgets.sidebar.set_class(self.app.size.width >= WIDE, "-shown")
+        self.host.chats.open(self.app.size.width >= WIDE)
+        yield widgets.chats_mark
         yield widgets.sidebar
         with Vertical(id="talk"):
             yield widgets.transcript
@@ -153,6 +155,11 @@ class ChatScreen(Screen[None]):
     @on(Sidebar.Deleted)
     def _chat_deleted(self, event: Sidebar.Deleted) -> None:
         self.host.behind("delete", self.host.delete, event.chat)
+
+    @on(ChatsMark.Clicked)
+    def _chats_clicked(self) -> None:
+        if not self.host.chats.toggle():
+            self._prompt.focus()
 
     @on(Sidebar.Left)
     def _sidebar_left(self) -> None:

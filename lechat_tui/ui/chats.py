@@ -7,7 +7,7 @@ from datetime import date
 from lechat_tui.conversation import Conversation
 from lechat_tui.ui.behind import Behind
 from lechat_tui.ui.recents import MOST, Recents
-from lechat_tui.ui.sidebar import Sidebar
+from lechat_tui.ui.sidebar import ChatsMark, Sidebar
 
 WIDE = 110
 """Columns from which the list of chats stands open beside the talk."""
@@ -20,12 +20,14 @@ class Chats:
         self,
         conversation: Conversation,
         sidebar: Sidebar,
+        mark: ChatsMark,
         recents: Recents,
         behind: Behind,
         today: Callable[[], date],
     ) -> None:
         self._conversation = conversation
         self._sidebar = sidebar
+        self._mark = mark
         self._recents = recents
         self._behind = behind
         self._today = today
@@ -70,22 +72,33 @@ class Chats:
         if narrow == self._narrow:
             return False
         self._narrow = narrow
-        self._sidebar.set_class(not narrow, "-shown")
+        self.open(not narrow)
         self.list()
         self._behind("recents", self.offer_recents)
         return True
 
+    def open(self, wanted: bool = True) -> None:
+        """Let the list stand open, or close it."""
+        self._sidebar.set_class(wanted, "-shown")
+        self._mark.set_class(wanted, "-open")
+
     def enter(self) -> bool:
         """Open the list and go into it; False when the person was in it, and it closed."""
-        if self._open and self._sidebar.has_focus_within:
-            self._sidebar.remove_class("-shown")
-            return False
-        self._sidebar.add_class("-shown")
+        if self._sidebar.has_focus_within:
+            return self.toggle()
+        self.open()
         self._sidebar.focus_list()
         self.list()
         return True
 
+    def toggle(self) -> bool:
+        """Open the list and go into it; False when it was open, and closed."""
+        if not self._open:
+            return self.enter()
+        self.open(False)
+        return False
+
     def leave(self) -> None:
         """The person goes on with the talk: nothing lies over it."""
         if self.narrow:
-            self._sidebar.remove_class("-shown")
+            self.open(False)

@@ -39,7 +39,7 @@ from lechat_tui.ui.progress import Progress
 from lechat_tui.ui.prompt import PLACEHOLDER, PromptBox
 from lechat_tui.ui.recents import Recents
 from lechat_tui.ui.search import Finder
-from lechat_tui.ui.sidebar import Sidebar
+from lechat_tui.ui.sidebar import ChatsMark, Sidebar
 from lechat_tui.ui.standby import Standby
 from lechat_tui.ui.status import StatusLine
 from lechat_tui.ui.talk import Talk, place_of
@@ -64,6 +64,7 @@ class Widgets:
     box: PromptBox
     status: StatusLine
     sidebar: Sidebar
+    chats_mark: ChatsMark
     downloads: Downloads
     offers: Offers
     recents: Recents
@@ -105,7 +106,7 @@ class ScreenHost:
         self.editing = Editing(conversation, widgets.box)
         self.unsaid = Unsaid(conversation, widgets.box, self.editing, lambda: self.turns.waiting, self.behind)
         self.attaching = Attaching(conversation, widgets.box, self.unsaid.soon)
-        self.chats = Chats(conversation, widgets.sidebar, widgets.recents, self.behind, today)
+        self.chats = Chats(conversation, widgets.sidebar, widgets.chats_mark, widgets.recents, self.behind, today)
         self.arrivals = Arrivals(conversation.shelf, widgets.downloads, widgets.offers, widgets.recents, machine)
         self.leaving = Leaving(widgets.downloads, choose=self._one_of, say=self.say)
         self.titler = Titler(conversation, self.chats.list)

@@ -9,16 +9,34 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.events import Key
+from textual.events import Click, Key
 from textual.message import Message
 from textual.timer import Timer
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from lechat_tui.store import Chat, Listing
 from lechat_tui.ui.chatlist import ChatList
 
 PAUSE = 0.08
 """Seconds without a letter after which what was typed is searched."""
+
+
+class ChatsMark(Static):
+    """Opens the list with a click, and closes it; stands where nothing is ever said, above the talk or the list."""
+
+    ALLOW_SELECT = False
+
+    class Clicked(Message):
+        """The person wants the list, or wants it gone."""
+
+    def __init__(self) -> None:
+        super().__init__("▤ chats", markup=False)
+        self.tooltip = "The list of chats"
+
+    def on_click(self, event: Click) -> None:
+        """Say so."""
+        event.stop()
+        self.post_message(self.Clicked())
 
 
 class Sidebar(Vertical):

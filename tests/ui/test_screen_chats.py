@@ -11,7 +11,7 @@ from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Message
 from lechat_tui.store import Chat, Store
 from lechat_tui.ui.chatlist import ChatList, day_name
-from lechat_tui.ui.sidebar import Sidebar
+from lechat_tui.ui.sidebar import ChatsMark, Sidebar
 from lechat_tui.ui.transcript import Transcript
 
 
@@ -47,6 +47,30 @@ async def test_ctrl_s_opens_and_closes_the_list_on_a_narrow_screen(talk: Talk, s
         await pilot.press("ctrl+s")
         await hides(pilot, "+ New chat")
         assert pilot.app.focused is prompt(pilot)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (250, 70)])
+async def test_a_click_opens_the_list_of_chats_and_another_closes_it(
+    talk: Talk, store: Store, size: tuple[int, int]
+) -> None:
+    kept(store, "Bread", "how long does it rise", "two hours\n\n" * 100)
+    app = talk(chat=1)
+    async with app.run_test(size=size) as pilot:
+        await shows(pilot, "two hours")
+        if size[0] > 110:  # where there is room it stands open at first
+            await pilot.click(ChatsMark)
+            await hides(pilot, "+ New chat")
+        first, second, third = seen(app).splitlines()[:3]
+        assert first.strip() == "▤ chats" and "two hours" in second + third, "it takes no row of the talk"
+        await pilot.click(ChatsMark)
+        await shows(pilot, "▤ chats", "+ New chat", "Bread")
+        await pilot.click(ChatsMark)
+        await hides(pilot, "+ New chat")
+        assert app.focused is prompt(pilot)
+        await pilot.click(ChatsMark)
+        await shows(pilot, "+ New chat")
+        await pilot.press("escape")
+        assert app.focused is prompt(pilot)
 
 
 async def test_typing_in_the_list_filters_it(talk: Talk, store: Store) -> None:
