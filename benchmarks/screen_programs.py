@@ -166,12 +166,12 @@ class Resting(LeChat):
     CSS_PATH = str(Path(chat.__file__).with_name("lechat.tcss"))
 
     def __init__(self, meter: Meter) -> None:
-        super().__init__(talk(EchoEngine(), newest=False))
+        super().__init__(talk(EchoEngine(), newest=False), jobs=Jobs(), machine=Machine)
         self._meter = meter
 
-    async def on_mount(self) -> None:
+    def on_mount(self) -> None:
         """Begin to measure."""
-        await super().on_mount()
+        super().on_mount()
         self._watching = asyncio.create_task(self._meter.watch())
 
     def on_unmount(self) -> None:
