@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from lechat_tui.message import Message
-from lechat_tui.ui.flow import Flow, finished
+from lechat_tui.ui.flow import Flow
 from lechat_tui.ui.items import Answer
 from lechat_tui.ui.themes import read
 
@@ -74,15 +74,6 @@ def test_lines_of_code_are_written_as_they_come() -> None:
     assert "first = 1" in file.getvalue() and "third" not in file.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [("one\n\ntwo", ("one\n\n", "one\n\n")), ("one\ntwo\n", ("", "")), ("a\n\n```\nx\ny", ("a\n\n", "a\n\n```\nx\n"))],
-)
-def test_what_may_change_yet_is_not_finished(text: str, parts: tuple[str, str]) -> None:
-    start, done = finished(text)
-    assert (text[:start], text[:done]) == parts
-
-
 def test_what_is_open_is_shown_once_and_written_over() -> None:
     screen = pyte.Screen(60, 30)
     stream = pyte.Stream(screen)
@@ -96,7 +87,7 @@ def test_what_is_open_is_shown_once_and_written_over() -> None:
     flow = Flow(Console(file=Terminal(), width=60, height=30, force_terminal=True), THEMES)
     flow.over("reading 5 new tokens")
     for piece in ANSWER.split(" "):
-        flow._shown_at = 0.0  # every piece is looked at
+        flow._next_look = 0.0  # every piece is looked at
         flow.grow(f"{piece} ", "text")
     flow.end(None)
     told = "\n".join(line.rstrip() for line in screen.display).strip("\n")
