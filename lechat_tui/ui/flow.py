@@ -89,10 +89,9 @@ class Flow:
         self.rows(text_rows([(text, style or self._look.soft)], self.width))
 
     def go_on(self, message: Message) -> None:
-        """What comes goes on with this answer, which has been written but for what follows in its last block."""
+        """What comes goes on with this answer, which has been written: its last block grows, so it is repeated."""
         self._part = _Blocks(self._inner, self._look)
-        self._part.feed(safe(message.text))
-        self._part.skip()
+        self._part.skip(safe(message.text))
 
     def grow(self, text: str, kind: Kind) -> None:
         """Take in a piece of the answer."""
@@ -249,10 +248,13 @@ class _Blocks:
         """Take in a piece."""
         self._reader.feed(text)
 
-    def skip(self) -> None:
-        """What is finished is written already."""
+    def skip(self, text: str) -> None:
+        """Take in what is written already; what is finished in it is not written again."""
+        ended, newline, begun = text.rpartition("\n")
+        self.feed(ended + newline)
         self._reader.advance()
         self._drawn = len(self._reader.blocks)
+        self.feed(begun)
 
     def advance(self) -> list[Row]:
         """The rows of finished blocks, of an open fence those of its lines that have ended."""
