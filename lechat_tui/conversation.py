@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lechat_tui.attachments import PictureFile
 from lechat_tui.config import Settings
 from lechat_tui.engine.base import (
     Adapter,
@@ -371,6 +372,10 @@ class Conversation:
             seed=settings.seed,
             max_tokens=settings.max_tokens,
         )
+
+    def keep_picture(self, file: PictureFile) -> Picture:
+        """Keep a picture where this talk is kept, so that it can go with a question. Raises `StoreError`."""
+        return self.store.keep_picture(file.content, file.name, file.width, file.height)
 
     async def ask(
         self, text: str, pictures: Sequence[Picture] = (), *, title: str = "", instead: int = 0

@@ -1,7 +1,6 @@
 """`lechat --inline`: a talk in the terminal's own screen and scrollback. One more host of a conversation."""
 
 import asyncio
-import re
 import signal
 import sys
 import time
@@ -33,7 +32,6 @@ from lechat_tui.plaintext import safe, whole
 from lechat_tui.store import Chat, Store
 from lechat_tui.terminal import cannot_be_drawn_on
 from lechat_tui.ui import clipboard
-from lechat_tui.ui.chat import MENTION, TWICE
 from lechat_tui.ui.flow import Flow
 from lechat_tui.ui.items import Answer, Note, Question, Summary
 from lechat_tui.ui.picker import matches
@@ -41,6 +39,9 @@ from lechat_tui.ui.status import thousands
 from lechat_tui.ui.themes import Themes, read
 
 PROMPT = "> "
+
+TWICE = 1.5
+"""Seconds in which a second Ctrl+C leaves."""
 
 SHOWN = 4
 """Messages of a chat that is gone back to which are written again."""
@@ -85,6 +86,8 @@ class Turn:
     pictures: bool = False
     """Whether it goes with pictures, which not every model sees."""
     summary: bool = False
+    goes_on: bool = False
+    """Whether it goes on with the last answer."""
 
 
 class Inline:
@@ -106,6 +109,7 @@ class Inline:
         self._begun = ""
         self._leaving = False
         self._warned = False
+        self._noted: set[str] = set()
 
     # The loop of lines: the main thread
 
@@ -196,24 +200,12 @@ class Inline:
 
     def _with_mentions(self, text: str) -> str:
         """`@path` of a picture lays it beside the question; of a text file, puts its text before the question."""
-        files: list[str] = []
-
-        def name(match: re.Match[str]) -> str:
-            path = Path(match[1] or match[2]).expanduser()
-            if not path.is_file():
-                return match[0]
-            if picture := attachments.pasted_path(str(path)):
-                self._pictures.append(self._kept(picture))
-            else:
-                files.append(attachments.fenced(path.name, attachments.read_text(path)))
-            return path.name
-
-        question = MENTION.sub(name, text)
-        return "\n\n".join([*files, question])
+        found = attachments.mentions(text)
+        self._pictures += map(self._kept, found.pictures)
+        return "\n\n".join([*found.files, found.text])
 
     def _kept(self, path: Path) -> Picture:
-        file = attachments.read_picture(path)
-        return self._conversation.store.keep_picture(file.content, file.name, file.width, file.height)
+        return self._conversation.keep_picture(attachments.read_picture(path))
 
     # The model's turn
 
@@ -223,6 +215,8 @@ class Inline:
             await self._offer_eyes()
         before = len(conversation.messages)
         self._flow.words(turn.title)
+        if turn.goes_on and conversation.unfinished:
+            self._flow.go_on(conversation.unfinished)
         try:
             async with aclosing(turn.events()) as events:
                 async for event in events:
@@ -241,12 +235,21 @@ class Inline:
             case Prefill(done, total, cached) if total - cached > LONG:
                 kept = f", {cached:,} kept" if cached else ""
                 self._flow.under_way(f"reading {total - cached:,} new tokens{kept}", f"{done:,} of {total:,}")
-            case Fitted(left_out=left_out) if left_out:
-                self.say(f"the {len(left_out)} oldest messages do not fit into the context and are left out")
+            case Fitted(left_out=left_out, note=note):
+                self._say_once(note)
+                if left_out:
+                    self.say(f"the {len(left_out)} oldest messages do not fit into the context and are left out")
             case Delta(text, kind):
                 self._flow.grow(text, kind)
-            case Fitted() | Prefill() | Done():
+            case Prefill() | Done():
                 pass
+
+    def _say_once(self, note: str) -> None:
+        """What had to give for the model to fit."""
+        told = f"{self._conversation.model.id}: {note}"
+        if note and told not in self._noted:
+            self._noted.add(told)
+            self.say(told)
 
     def _say_figures(self, last: Message | None) -> None:
         conversation = self._conversation
@@ -317,7 +320,7 @@ class Inline:
 
     def go_on(self) -> None:
         """Go on with the last answer."""
-        self._turns.append(Turn(self._conversation.go_on))
+        self._turns.append(Turn(self._conversation.go_on, goes_on=True))
 
     def compare(self, model: Model, question: str) -> None:
         """Two answers, one below the other; both stay, as branches."""
@@ -436,7 +439,7 @@ class Inline:
             return "no clipboard can be read from here; paste with the terminal's own key, or /image PATH"
         if attachments.is_picture(content):
             file = await asyncio.to_thread(attachments.check_picture, content, "pasted.png")
-            self.attach(self._conversation.store.keep_picture(content, file.name, file.width, file.height))
+            self.attach(await asyncio.to_thread(self._conversation.keep_picture, file))
             return f"the picture on the clipboard goes with the next question ({file.width}x{file.height})"
         self._begun = safe(whole(content.decode("utf-8", "replace")))
         return ""
@@ -454,8 +457,12 @@ class Inline:
             self.say(f"nothing was said of {words}")
 
     def show_thinking(self, shown: bool) -> None:
-        """Thinking stays folded in lines."""
-        self.say("--inline writes how long was thought, not what; the screen that lechat opens without it shows it")
+        """Write what is thought from now on, and what was before the last answer; or only how long it took."""
+        self._flow.thinking = shown
+        answers = (message for message in reversed(self._conversation.messages) if message.role == "assistant")
+        last = next(answers, None)
+        if shown and last and last.thinking:
+            self._flow.item(Answer(Message("assistant", "", thinking=last.thinking)))
 
     def bindings(self) -> Sequence[Bound]:
         """Those of the line."""

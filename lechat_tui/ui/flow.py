@@ -16,7 +16,7 @@ from lechat_tui.engine.base import Kind
 from lechat_tui.message import Message
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.blocks import draw_all
-from lechat_tui.ui.items import ENDINGS, INDENT, Item, Thoughts
+from lechat_tui.ui.items import ENDINGS, INDENT, Answer, Item, Thoughts
 from lechat_tui.ui.looks import on_any_ground
 from lechat_tui.ui.markdown import Block, Reader, read
 from lechat_tui.ui.plain import plain
@@ -76,7 +76,8 @@ class Flow:
 
     def item(self, item: Item) -> None:
         """Write all of it."""
-        item.unfolded = self.thinking
+        if isinstance(item, Answer):
+            item.unfolded = self.thinking
         self.rows(item.rows(self.width, self._look))
 
     def rows(self, rows: Sequence[Row]) -> None:
@@ -90,8 +91,9 @@ class Flow:
 
     def go_on(self, message: Message) -> None:
         """What comes goes on with this answer, which has been written: its last block grows, so it is repeated."""
-        self._part = _Blocks(self._inner, self._look)
-        self._part.skip(safe(message.text))
+        if message.text:
+            self._part = _Blocks(self._inner, self._look)
+            self._part.skip(safe(message.text))
 
     def grow(self, text: str, kind: Kind) -> None:
         """Take in a piece of the answer."""
@@ -99,7 +101,7 @@ class Flow:
             self._take(text, self._begin_answer())
             return
         self._thoughts.grow(text)
-        if self.thinking:
+        if self.thinking and isinstance(self._part, _Lines):
             self._take(text, self._part)
         else:
             self.over(self._thoughts.told())
