@@ -289,6 +289,10 @@ class Conversation:
         self.chat = self.store.set_leaf(self.chat.id, leaf)
         self.messages = self.store.path(self.chat.id)
 
+    def place(self, message: int) -> int | None:
+        """Where the message of this number stands; None when it is not shown."""
+        return next((place for place, shown in enumerate(self.messages) if message and shown.id == message), None)
+
     def _note_shown(self) -> None:
         """Remember the branch that is shown, before another one is."""
         self._walked.update((shown.parent, shown.id) for shown in self.messages)
