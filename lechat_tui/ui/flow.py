@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.style import Style
 from rich.text import Text
@@ -50,8 +51,8 @@ class Flow:
         self._look = on_any_ground(themes.named(OWN_COLOURS), themes.known[DEFAULT])
         self._reduced = reduced
         self._live = live
-        self._over = 0
-        """Rows that will be written over."""
+        self._over: Sequence[int] = ()
+        """The cells of each row that will be written over."""
         self._next_look = 0.0
         self._begin()
 
@@ -176,13 +177,15 @@ class Flow:
 
     def _write_over(self, rows: Sequence[Row]) -> None:
         self.rows(rows)
-        self._over = len(rows)
+        self._over = [cell_len(one.text.rstrip()) for one in rows]
 
     def clear(self) -> None:
         """Take away what is only shown."""
         if self._over:
-            self._console.file.write(f"\x1b[{self._over}F\x1b[J")
-            self._over = 0
+            width = self._console.width  # a narrower terminal has broken them
+            high = sum(max(-(-cells // width), 1) for cells in self._over)
+            self._console.file.write(f"\x1b[{high}F\x1b[J")
+            self._over = ()
 
     def _print(self, rows: Sequence[Row]) -> None:
         """Write them at once: a terminal shows no half of them."""
