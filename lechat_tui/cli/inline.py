@@ -160,7 +160,7 @@ class Inline:
             await self._conversation.engine.load(await asyncio.to_thread(self._conversation.spec))
 
     def _prompt(self) -> str:
-        return f"{', '.join(picture.name for picture in self._pictures)} {PROMPT}" if self._pictures else PROMPT
+        return " ".join((safe(", ".join(picture.name for picture in self._pictures)), PROMPT)).lstrip()
 
     def _take_begun(self) -> str:
         begun, self._begun = self._begun, ""
@@ -220,8 +220,7 @@ class Inline:
             await self._offer_eyes()
         before = len(conversation.messages)
         self._flow.words(turn.title)
-        if turn.goes_on and conversation.unfinished:
-            self._flow.go_on(conversation.unfinished)
+        self._flow.begin(conversation.unfinished if turn.goes_on else None)
         try:
             async with aclosing(turn.events()) as events:
                 async for event in events:

@@ -54,13 +54,14 @@ class Flow:
         self._over: Sequence[int] = ()
         """The cells of each row that will be written over."""
         self._next_look = 0.0
-        self._begin()
+        self.begin()
 
     @property
     def look(self) -> Look:
         return self._look
 
-    def _begin(self) -> None:
+    def begin(self, onto: Message | None = None) -> None:
+        """An answer begins, or goes on with this one, which has been written; its last block is repeated, and grows."""
         self._width = self.width
         self._thoughts = Thoughts()
         self._inner = self._width - INDENT
@@ -69,6 +70,9 @@ class Flow:
         self._above = False
         """Whether something of the answer has been written."""
         self._said = ""
+        if onto and onto.text:
+            self._part = _Blocks(self._inner, self._look)
+            self._part.skip(safe(onto.text))
 
     @property
     def width(self) -> int:
@@ -90,12 +94,6 @@ class Flow:
         """Write text of the program's own."""
         self.rows(text_rows([(text, style or self._look.soft)], self.width))
 
-    def go_on(self, message: Message) -> None:
-        """What comes goes on with this answer, which has been written: its last block grows, so it is repeated."""
-        if message.text:
-            self._part = _Blocks(self._inner, self._look)
-            self._part.skip(safe(message.text))
-
     def grow(self, text: str, kind: Kind) -> None:
         """Take in a piece of the answer."""
         if kind == "text":
@@ -114,10 +112,9 @@ class Flow:
         if message:
             self._write(answer.links(message.text))
         if message and (ending := ENDINGS.get(message.state)):
-            told = text_rows([(ending, self._look.soft)], self._inner)
-            self._write([*([row(())] if self._above else []), *told])
+            gap = [row(())] if self._above else []
+            self._write([*gap, *text_rows([(ending, self._look.soft)], self._inner)])
         self.rows([row(())])
-        self._begin()
 
     def _begin_answer(self) -> "_Blocks":
         """What was thought is at its end: say for how long."""

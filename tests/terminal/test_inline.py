@@ -78,6 +78,12 @@ def test_an_evening_in_lines(home: Path, red_circle: Path) -> None:
         lines.see("▌ My name is Bert.", "Nice to meet you, Bert")
         lines.ask("What is my name?")
         lines.see("Your name is Bert.")
+        lines.ask("/search Anna")  # on the branch that was left
+        lines.see("Where to?", "1  My name is Anna.")
+        lines.type("2", "enter")
+        lines.see("▌ My name is Anna.")
+        lines.ask("/search never said")
+        lines.see("nothing was said of never said")
         lines.process.send_signal(signal.SIGTERM)
         assert lines.ended() == 128 + signal.SIGTERM
 

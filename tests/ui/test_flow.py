@@ -157,7 +157,7 @@ def test_a_link_that_is_defined_too_late_for_its_words_is_told_below_the_answer(
 def test_an_answer_that_goes_on_repeats_its_last_block_whole() -> None:
     begun, more = "Look:\n\n```python\nfirst = 1\nsec", "ond = 2\n```\n\nDone."
     flow = flow_to(file := io.StringIO())
-    flow.go_on(Message("assistant", begun, state="stopped"))
+    flow.begin(Message("assistant", begun, state="stopped"))
     flow.grow(more, "text")
     flow.end(Message("assistant", begun + more))
     assert file.getvalue() == drawn(begun + more).partition("\n\n")[2]
