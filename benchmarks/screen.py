@@ -11,6 +11,8 @@ time of `lechat` that waits for a question.
 
 import argparse
 import json
+import os
+import random
 import statistics
 import tempfile
 import time
@@ -19,6 +21,8 @@ from typing import Any
 
 import screen_history
 from terminal import ROOT, Terminal, percentile
+
+from lechat_tui.ui import FRAMES
 
 PROGRAM = str(ROOT / "benchmarks" / "screen_programs.py")
 KEYS = "ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩ"
@@ -38,7 +42,9 @@ def stream(way: str, tokens: int, home: Path) -> tuple[dict[str, Any], list[floa
     result = home / "result.json"
     result.unlink(missing_ok=True)
     echoes: list[float] = []
+    pick = random.Random(1)
     more = WAYS[way][1]
+    os.environ["TEXTUAL_FPS"] = str(FRAMES) if program == "lechat" else ""
     with Terminal(PROGRAM, program, str(result), "--tokens", str(tokens), *more, home=home) as terminal:
         terminal.rest(3)
         number = 0
@@ -47,7 +53,7 @@ def stream(way: str, tokens: int, home: Path) -> tuple[dict[str, Any], list[floa
                 terminal.type(KEYS[number % len(KEYS)])
                 echoes.append(terminal.see(KEYS[number % len(KEYS)], "\x1b[?1049l") * 1000)
                 number += 1
-                terminal.rest(0.15)
+            terminal.rest(pick.uniform(0.1, 0.2))  # not in step with the frames
     return json.loads(result.read_text()), echoes
 
 

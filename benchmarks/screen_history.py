@@ -87,7 +87,7 @@ def many_chats(home: Path, chats: int) -> None:
         terminal.rest(1)
         terminal.type("\x11")  # Ctrl+Q
         while terminal.runs():
-            pass
+            terminal.rest(0.05)
     found = json.loads(result.read_text())
     for what in ("late", "busy"):
         values = found[what]

@@ -66,7 +66,7 @@ class Terminal:
 
     def runs(self) -> bool:
         """Whether the program has not ended; what it wrote is read."""
-        self._read(0.05)
+        self._read(0)
         return self._process.poll() is None
 
     def cpu(self) -> float:

@@ -38,6 +38,8 @@ _HEAD = 32
 
 _LONGEST_PATH = 4096
 
+_MENTION = re.compile(r"""(?<!\S)@(?:"([^"]+)"|(\S+))""")
+
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
@@ -216,6 +218,37 @@ def mentioned(text: str) -> Path | None:
         return path if path and path.is_file() else None
     except (OSError, ValueError):  # a name no file can have
         return None
+
+
+@dataclass(frozen=True)
+class Mentions:
+    """What a question mentions with `@`."""
+
+    text: str
+    """The question, with the names of the files in place of their paths."""
+    files: tuple[str, ...] = ()
+    """The text files, each fenced."""
+    pictures: tuple[Path, ...] = ()
+
+
+def mentions(text: str) -> Mentions:
+    """The files behind each `@path` and `@"path"`. A word that is no file stays. Raises `AttachmentError`."""
+    files: list[str] = []
+    pictures: list[Path] = []
+
+    def name(match: re.Match[str]) -> str:
+        word = match[1] or match[2]
+        for file in (word, word if match[1] else word.rstrip(".,;:!?)")):
+            if path := mentioned(file):
+                if picture := pasted_path(str(path)):
+                    pictures.append(picture)
+                else:
+                    files.append(fenced(path.name, read_text(path)))
+                return path.name + word.removeprefix(file)
+        return match[0]
+
+    told = _MENTION.sub(name, text)
+    return Mentions(told, tuple(files), tuple(pictures))
 
 
 def joined(*texts: str) -> str:

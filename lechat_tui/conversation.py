@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lechat_tui.attachments import PictureFile
 from lechat_tui.config import Settings
 from lechat_tui.engine.base import (
     Adapter,
@@ -288,6 +289,10 @@ class Conversation:
         self.chat = self.store.set_leaf(self.chat.id, leaf)
         self.messages = self.store.path(self.chat.id)
 
+    def place(self, message: int) -> int | None:
+        """Where the message of this number stands; None when it is not shown."""
+        return next((place for place, shown in enumerate(self.messages) if message and shown.id == message), None)
+
     def _note_shown(self) -> None:
         """Remember the branch that is shown, before another one is."""
         self._walked.update((shown.parent, shown.id) for shown in self.messages)
@@ -371,6 +376,10 @@ class Conversation:
             seed=settings.seed,
             max_tokens=settings.max_tokens,
         )
+
+    def keep_picture(self, file: PictureFile) -> Picture:
+        """Keep a picture where this talk is kept, so that it can go with a question. Raises `StoreError`."""
+        return self.store.keep_picture(file.content, file.name, file.width, file.height)
 
     async def ask(
         self, text: str, pictures: Sequence[Picture] = (), *, title: str = "", instead: int = 0

@@ -10,10 +10,10 @@ import tomllib
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, get_args
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import msgspec
-from markdown_it import MarkdownIt
 from msgspec import Meta
 
 from lechat_tui import attachments, paths
@@ -21,6 +21,9 @@ from lechat_tui.attachments import AttachmentError
 from lechat_tui.errors import LechatError
 from lechat_tui.message import Message, Picture, Receipt, Role, State
 from lechat_tui.store import Chat, Store
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 Format = Literal["md", "html", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -210,8 +213,14 @@ th, td { border: 1px solid var(--line); padding: .2rem .6rem; }
 blockquote { border-left: .2rem solid var(--line); margin-left: 0; padding-left: .9rem; color: var(--soft); }
 """
 
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
-"""HTML in a message is shown as it was written; a picture would be fetched from wherever its address says."""
+
+@cache
+def _markdown() -> "MarkdownIt":
+    """HTML in a message is shown as it was written; a picture would be fetched from wherever its address says."""
+    from markdown_it import MarkdownIt  # takes a while, and every start passes here
+
+    return MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+
 
 _COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}")
 
@@ -232,7 +241,7 @@ def _article(message: Message) -> str:
     if message.role == "user":
         parts.append(f'<div class="text">{html.escape(message.text)}</div>')
     else:
-        parts.append(f"<div>{_MARKDOWN.render(message.text)}</div>")
+        parts.append(f"<div>{_markdown().render(message.text)}</div>")
     if message.state in ENDED:
         parts.append(f'<p class="ended">{ENDED[message.state]}</p>')
     return f'<article class="{message.role}">\n' + "\n".join(parts) + "\n</article>"

@@ -19,6 +19,7 @@ from lechat_tui.attachments import (
     check_picture,
     is_picture,
     mentioned,
+    mentions,
     pasted_path,
     pasted_paths,
     read_picture,
@@ -223,3 +224,12 @@ def test_any_text_may_be_pasted(text: str) -> None:
     assert pasted_paths(f"{text}\n{text}") == []
     assert pasted_path(f"file://{text}") is None
     assert pasted_path(f"~{text}") is None
+
+
+def test_what_is_mentioned_is_a_file_that_is_there_whatever_stands_behind_its_name(tmp_path: Path) -> None:
+    Image.new("RGB", (2, 2)).save(tmp_path / "red dot.png")
+    (tmp_path / "notes.txt").write_text("seven\n")
+    found = mentions(f'See @{tmp_path}/notes.txt, and @"{tmp_path}/red dot.png": me@home, @nobody')
+    assert found.text == "See notes.txt, and red dot.png: me@home, @nobody"
+    assert found.files == ("notes.txt:\n```\nseven\n```",)
+    assert found.pictures == (tmp_path / "red dot.png",)

@@ -1,12 +1,11 @@
 """`lechat --inline`: a talk in the terminal's own screen and scrollback. One more host of a conversation."""
 
 import asyncio
-import re
 import signal
 import sys
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +29,7 @@ from lechat_tui.message import Message, Picture
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
 from lechat_tui.models.shelf import Shelf, size_text
 from lechat_tui.plaintext import safe, whole
-from lechat_tui.store import Chat, Store
+from lechat_tui.store import Chat, Hit, Store
 from lechat_tui.terminal import cannot_be_drawn_on
 from lechat_tui.ui import clipboard
 from lechat_tui.ui.flow import Flow
@@ -38,10 +37,14 @@ from lechat_tui.ui.items import Answer, Note, Question, Summary
 from lechat_tui.ui.leaving import TWICE
 from lechat_tui.ui.mentions import MENTION
 from lechat_tui.ui.picker import matches
+from lechat_tui.ui.rows import Row, prefixed, text_rows
 from lechat_tui.ui.status import thousands
 from lechat_tui.ui.themes import Themes, read
 
 PROMPT = "> "
+
+TWICE = 1.5
+"""Seconds in which a second Ctrl+C leaves."""
 
 SHOWN = 4
 """Messages of a chat that is gone back to which are written again."""
@@ -51,6 +54,9 @@ ROWS = 20
 
 LONG = 512
 """Tokens to be read from which it is said how far that is."""
+
+NUMBER = 6
+"""Cells of the number before a choice."""
 
 FOUND = 10
 """Hits of a search that are written."""
@@ -62,7 +68,7 @@ LINE_KEYS = (
     Bound("earlier", "What was typed before", ("up",)),
 )
 
-OWN = "--inline draws in your terminal's own colours; a theme is for the screen that lechat opens without it"
+OWN = "--inline draws in your terminal's own colours; a theme is for the screen, which lechat opens without it"
 
 
 def run(conversation: Conversation) -> None:
@@ -86,6 +92,8 @@ class Turn:
     pictures: bool = False
     """Whether it goes with pictures, which not every model sees."""
     summary: bool = False
+    goes_on: bool = False
+    """Whether it goes on with the last answer."""
 
 
 class Inline:
@@ -101,12 +109,14 @@ class Inline:
         self._flow = Flow(self._console, themes, reduced=self._reduced, live=live)
         self._lines = Lines(conversation.history.prompts())
         self._work = Turns()
-        self._turns: deque[Turn] = deque()
+        self._left: deque[Callable[[], Awaitable[None]]] = deque()
+        """What a line leaves to be done once it is taken: turns of the model, a choice of the person."""
         self._pictures: list[Picture] = []
         self._editing = 0
         self._begun = ""
         self._leaving = False
         self._warned = False
+        self._noted: set[str] = set()
 
     # The loop of lines: the main thread
 
@@ -152,7 +162,7 @@ class Inline:
             await self._conversation.engine.load(await asyncio.to_thread(self._conversation.spec))
 
     def _prompt(self) -> str:
-        return f"{', '.join(picture.name for picture in self._pictures)} {PROMPT}" if self._pictures else PROMPT
+        return " ".join((safe(", ".join(picture.name for picture in self._pictures)), PROMPT)).lstrip()
 
     def _take_begun(self) -> str:
         begun, self._begun = self._begun, ""
@@ -171,17 +181,17 @@ class Inline:
     # A line
 
     async def _told(self, line: str) -> None:
-        """Do what a line says; what goes wrong is told, and so are the model's turns that came of it."""
+        """Do what a line says, and what it leaves to be done; what goes wrong is told, and ends it."""
         try:
             await self._take(line)
-            while self._turns:
-                await self._answer(self._turns.popleft())
+            while self._left:
+                await self._left.popleft()()
         except LechatError as error:
             self.say(str(error), error=True)
         except EOFError:
             self.say("nothing was chosen")
         finally:
-            self._turns.clear()
+            self._left.clear()
             self._flow.clear()
 
     async def _take(self, text: str) -> None:
@@ -197,24 +207,12 @@ class Inline:
 
     def _with_mentions(self, text: str) -> str:
         """`@path` of a picture lays it beside the question; of a text file, puts its text before the question."""
-        files: list[str] = []
-
-        def name(match: re.Match[str]) -> str:
-            path = Path(match[1] or match[2]).expanduser()
-            if not path.is_file():
-                return match[0]
-            if picture := attachments.pasted_path(str(path)):
-                self._pictures.append(self._kept(picture))
-            else:
-                files.append(attachments.fenced(path.name, attachments.read_text(path)))
-            return path.name
-
-        question = MENTION.sub(name, text)
-        return "\n\n".join([*files, question])
+        found = attachments.mentions(text)
+        self._pictures += map(self._kept, found.pictures)
+        return "\n\n".join([*found.files, found.text])
 
     def _kept(self, path: Path) -> Picture:
-        file = attachments.read_picture(path)
-        return self._conversation.store.keep_picture(file.content, file.name, file.width, file.height)
+        return self._conversation.keep_picture(attachments.read_picture(path))
 
     # The model's turn
 
@@ -224,6 +222,7 @@ class Inline:
             await self._offer_eyes()
         before = len(conversation.messages)
         self._flow.words(turn.title)
+        self._flow.begin(conversation.unfinished if turn.goes_on else None)
         try:
             async with aclosing(turn.events()) as events:
                 async for event in events:
@@ -242,12 +241,21 @@ class Inline:
             case Prefill(done, total, cached) if total - cached > LONG:
                 kept = f", {cached:,} kept" if cached else ""
                 self._flow.under_way(f"reading {total - cached:,} new tokens{kept}", f"{done:,} of {total:,}")
-            case Fitted(left_out=left_out) if left_out:
-                self.say(f"the {len(left_out)} oldest messages do not fit into the context and are left out")
+            case Fitted(left_out=left_out, note=note):
+                self._say_once(note)
+                if left_out:
+                    self.say(f"the {len(left_out)} oldest messages do not fit into the context and are left out")
             case Delta(text, kind):
                 self._flow.grow(text, kind)
-            case Fitted() | Prefill() | Done():
+            case Prefill() | Done():
                 pass
+
+    def _say_once(self, note: str) -> None:
+        """What had to give for the model to fit."""
+        told = f"{self._conversation.model.id}: {note}"
+        if note and told not in self._noted:
+            self._noted.add(told)
+            self.say(told)
 
     def _say_figures(self, last: Message | None) -> None:
         conversation = self._conversation
@@ -257,7 +265,7 @@ class Inline:
         window = conversation.settings.context or conversation.model.context
         context = f"{thousands(conversation.used)} of {thousands(window)} tokens"
         speed = f"{receipt.tokens_per_s:.0f} tokens/s" if receipt.tokens_per_s else ""
-        self._flow.words(" · ".join(filter(None, (conversation.title, context, speed))))
+        self._flow.words(" · ".join(filter(None, (conversation.title, context, speed))) + "\n")
         warned, self._warned = self._warned, conversation.nearly_full
         if self._warned and not warned:
             self.say("the context is nearly full: /compact sums up, /pin N keeps")
@@ -297,17 +305,22 @@ class Inline:
 
     def ask(self, text: str) -> None:
         """A question, with what is attached; asked when the line is done."""
+        self._ask(text)
+
+    def _ask(self, text: str, title: str = "") -> None:
         pictures, self._pictures = tuple(self._pictures), []
         instead, self._editing = self._editing, 0
-        self._turns.append(
-            Turn(partial(self._conversation.ask, text, pictures, instead=instead), pictures=bool(pictures))
-        )
+        events = partial(self._conversation.ask, text, pictures, instead=instead)
+        self._leave(Turn(events, title, pictures=bool(pictures)))
+
+    def _leave(self, turn: Turn) -> None:
+        self._left.append(partial(self._answer, turn))
 
     def regenerate(self, again: Again | None = None, *, message: int = 0, model: Model | None = None) -> None:
         """Answer once more."""
-        place = next((at for at, one in enumerate(self._conversation.messages) if message and one.id == message), None)
-        title = f"{model.id}:" if model else ""
-        self._turns.append(Turn(partial(self._conversation.regenerate, again, place=place, model=model), title))
+        place = self._conversation.place(message)
+        events = partial(self._conversation.regenerate, again, place=place, model=model)
+        self._leave(Turn(events, f"{model.id}:" if model else ""))
 
     def edit(self, place: int) -> None:
         """The next line begins with this question, and is asked in its place."""
@@ -318,26 +331,25 @@ class Inline:
 
     def go_on(self) -> None:
         """Go on with the last answer."""
-        self._turns.append(Turn(self._conversation.go_on))
+        self._leave(Turn(self._conversation.go_on, goes_on=True))
 
     def compare(self, model: Model, question: str) -> None:
         """Two answers, one below the other; both stay, as branches."""
-        own = self._conversation.title
+        own = f"{self._conversation.title}:"
         if question:
-            self.ask(question)
+            self._ask(question, own)
         else:
-            self.regenerate()
-        self._turns[-1] = Turn(self._turns[-1].events, f"{own}:", self._turns[-1].pictures)
+            self._leave(Turn(self._conversation.regenerate, own))
         self.regenerate(model=model)
         self.say("both answers stay; /branch goes from one to the other")
 
     def show_talk(self, place: int | None = None) -> None:
-        """Write the end of the talk again, or from this message on."""
+        """Write the end of the talk again, or this message and what follows it."""
         messages = self._conversation.messages
         first = max(len(messages) - SHOWN, 0) if place is None else place
         if first:
-            self.say(f"{first} messages stand before this; lechat chats show prints them all")
-        for message in messages[first:]:
+            self.say(f"{_count(first)} before this; lechat chats show prints them all")
+        for message in messages[first : first + SHOWN]:
             match message.role:
                 case "user":
                     self._flow.item(Question(message.text, message.pictures))
@@ -345,10 +357,12 @@ class Inline:
                     self._flow.item(Summary(message))
                 case _:
                     self._flow.item(Answer(message))
+        if more := len(messages[first + SHOWN :]):
+            self.say(f"{_count(more)} after this; the next question goes to the end")
 
     def compact(self, hint: str) -> None:
         """Have the talk summed up."""
-        self._turns.append(Turn(partial(self._conversation.compact, hint), summary=True))
+        self._leave(Turn(partial(self._conversation.compact, hint), summary=True))
 
     def attach(self, picture: Picture) -> None:
         """It goes with the next question; the prompt says so."""
@@ -356,12 +370,15 @@ class Inline:
 
     def open_chat(self, chat: Chat | None, *, private: bool = False) -> None:
         """Go on with this chat, or with a new one."""
-        self._turns.clear()
+        self._open(chat, private=private)
+        self.show_talk()
+
+    def _open(self, chat: Chat | None, *, private: bool = False) -> None:
+        self._left.clear()
         self._pictures.clear()
         self._editing, self._begun = 0, ""
         self._conversation.open(chat, private=private)
         self._flow.words(f"\n{'-' * 8} {chat.title if chat else 'a new chat'} {'-' * 8}\n")
-        self.show_talk()
 
     def switch(self, model: Model, role: ModelRole) -> None:
         """This model answers from now on."""
@@ -391,10 +408,8 @@ class Inline:
         """By number, or by words that narrow the rows down; an empty line chooses nothing."""
         shown = list(choices)
         while shown:
-            self._flow.words(title, self._flow.look.strong)
-            for number, choice in enumerate(shown[:ROWS], 1):
-                detail = f"  {safe(choice.detail)}" if choice.detail else ""
-                self._flow.words(f"{number:>4}  {safe(choice.label)}{detail}".replace("\n", " "), self._flow.look.text)
+            self._flow.words(f"\n{title}", self._flow.look.strong)
+            self._flow.rows(self._numbered(shown[:ROWS]))
             more = f"{len(shown) - ROWS} more; " if len(shown) > ROWS else ""
             typed = (await self._read(f"{more}a number, words to find it, or Enter for none: ")).strip()
             if not typed:
@@ -403,6 +418,14 @@ class Inline:
                 return shown[int(typed) - 1].value
             shown = [choice for choice in choices if matches(typed, choice)] or self._nothing_like(typed, choices)
         return None
+
+    def _numbered(self, choices: Sequence[Choice]) -> list[Row]:
+        rows: list[Row] = []
+        for number, choice in enumerate(choices, 1):
+            words = [" ".join(safe(text).split()) for text in (choice.label, choice.detail) if text]
+            told = text_rows([("  ".join(words), self._flow.look.text)], self._flow.width - NUMBER)
+            rows += prefixed(told, (f"{number:>4}  ", self._flow.look.soft), (" " * NUMBER, self._flow.look.text))
+        return rows
 
     def _nothing_like(self, typed: str, choices: Sequence[Choice]) -> list[Choice]:
         self.say(f"nothing matches {typed}")
@@ -437,26 +460,47 @@ class Inline:
             return "no clipboard can be read from here; paste with the terminal's own key, or /image PATH"
         if attachments.is_picture(content):
             file = await asyncio.to_thread(attachments.check_picture, content, "pasted.png")
-            self.attach(self._conversation.store.keep_picture(content, file.name, file.width, file.height))
+            self.attach(await asyncio.to_thread(self._conversation.keep_picture, file))
             return f"the picture on the clipboard goes with the next question ({file.width}x{file.height})"
         self._begun = safe(whole(content.decode("utf-8", "replace")))
         return ""
 
     def search(self, words: str) -> None:
-        """Write what was found, each with how to go there."""
-        if not words:
+        """Let the person pick one of what was found, and go to it."""
+        if words:
+            self._left.append(partial(self._find, words))
+        else:
             self.say("/search WORDS finds what was said in all chats")
-            return
-        hits = self.store.search(words, FOUND)
-        for hit in hits:
-            snippet = hit.snippet.translate({2: None, 3: None})  # what marks the match
-            self.say(f"{hit.chat.title}: {snippet} (lechat --inline --resume {hit.chat.id})")
+
+    async def _find(self, words: str) -> None:
+        hits = await asyncio.to_thread(self.store.search, words, FOUND)
         if not hits:
             self.say(f"nothing was said of {words}")
+            return
+        snippets = (hit.snippet.translate({2: None, 3: None}) for hit in hits)  # what marks the match
+        rows = [
+            Choice(str(at), hit.chat.title, told) for at, (hit, told) in enumerate(zip(hits, snippets, strict=True))
+        ]
+        if chosen := await self.choose("Where to?", rows):
+            self._go_to(hits[int(chosen)])
+
+    def _go_to(self, hit: Hit) -> None:
+        """Write a message that was found, in its chat and its branch, with the question before an answer."""
+        conversation = self._conversation
+        if conversation.private or not conversation.chat or conversation.chat.id != hit.chat.id:
+            self._open(hit.chat)
+        if conversation.place(hit.message) is None:
+            conversation.show_branch(hit.message)
+        place = conversation.place(hit.message) or 0
+        self.show_talk(max(place - 1, 0) if conversation.messages[place].role == "assistant" else place)
 
     def show_thinking(self, shown: bool) -> None:
-        """Thinking stays folded in lines."""
-        self.say("--inline writes how long was thought, not what; the screen that lechat opens without it shows it")
+        """Write what is thought from now on, and what was before the last answer; or only how long it took."""
+        self._flow.thinking = shown
+        answers = (message for message in reversed(self._conversation.messages) if message.role == "assistant")
+        last = next(answers, None)
+        if shown and last and last.thinking:
+            self._flow.item(Answer(Message("assistant", "", thinking=last.thinking)))
 
     def bindings(self) -> Sequence[Bound]:
         """Those of the line."""
@@ -467,8 +511,8 @@ class Inline:
         self.say("keys are for the screen that lechat opens without --inline")
 
     def set_theme(self, name: str) -> None:
-        """Themes are for the screen."""
-        self.say(OWN)
+        """Themes are for the screen, which will have this one."""
+        self.say(f"{OWN}, in {name} from now on")
 
     async def choose_theme(self) -> str | None:
         """Themes are for the screen."""
@@ -487,6 +531,10 @@ class Inline:
     def quit(self) -> None:
         """Leave after this line."""
         self._leaving = True
+
+
+def _count(messages: int) -> str:
+    return f"{messages} messages stand" if messages > 1 else "a message stands"
 
 
 def _pulled(model: Model) -> bool:

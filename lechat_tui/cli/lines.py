@@ -4,14 +4,16 @@ import sys
 import termios
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from importlib.util import find_spec
 
 from lechat_tui.commands.base import completions
 from lechat_tui.plaintext import safe, whole
 
-try:
+EDITED = find_spec("readline") is not None
+"""A Python built without it reads lines all the same."""
+
+if EDITED:
     import readline
-except ImportError:  # a Python built without it: lines are read all the same
-    readline = None  # type: ignore[assignment]
 
 BLOCK = '"""'
 """Begins and ends a text of several lines."""
@@ -21,7 +23,7 @@ class Lines:
     """Reads what a person types; a backslash at the end of a line, or three quotes round them, make lines one text."""
 
     def __init__(self, earlier: Sequence[str] = ()) -> None:
-        if readline:
+        if EDITED:
             readline.clear_history()
             readline.set_auto_history(False)
             readline.set_completer(_completed)
@@ -33,17 +35,17 @@ class Lines:
 
     def remember(self, text: str) -> None:
         """Let Up bring this back."""
-        if readline:
+        if EDITED:
             readline.add_history(safe(text))
 
     def read(self, prompt: str, begun: str = "") -> str:
         """What the person types after the prompt, begun with this. Raises `EOFError` and `KeyboardInterrupt`."""
-        if readline and begun:
+        if EDITED and begun:
             readline.set_startup_hook(lambda: readline.insert_text(safe(begun)))
         try:
             return whole(self._text(prompt))
         finally:
-            if readline:
+            if EDITED:
                 readline.set_startup_hook(None)
 
     def _text(self, prompt: str) -> str:
@@ -69,17 +71,20 @@ def _completed(word: str, number: int) -> str | None:
 
 
 def unseen() -> AbstractContextManager[None]:
-    """What is typed meanwhile is not shown between the words of an answer; it stands in the next line instead."""
-    return _echo(lambda flags: flags & ~termios.ECHO)
+    """What is typed meanwhile is not shown between the words of an answer; it stands in the next line instead.
+
+    All of it: a terminal that gathers lines drops what follows the first 4,095 bytes of one, and everything at Ctrl+C.
+    """
+    return _typing(lambda flags: flags & ~(termios.ECHO | termios.ICANON) | termios.NOFLSH)
 
 
 def seen() -> AbstractContextManager[None]:
-    """What is typed meanwhile is shown again."""
-    return _echo(lambda flags: flags | termios.ECHO)
+    """What is typed meanwhile is shown and gathered again."""
+    return _typing(lambda flags: flags & ~termios.NOFLSH | termios.ECHO | termios.ICANON)
 
 
 @contextmanager
-def _echo(change: Callable[[int], int]) -> Iterator[None]:
+def _typing(change: Callable[[int], int]) -> Iterator[None]:
     try:
         before = termios.tcgetattr(sys.stdin)
     except (termios.error, ValueError, OSError):  # no terminal: nothing is shown anyway

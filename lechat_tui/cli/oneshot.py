@@ -67,8 +67,7 @@ def run(
     kept: bool,
 ) -> None:
     """Ask, and print the answer as it comes. Raises what `Conversation.ask` raises."""
-    keep = conversation.store.keep_picture
-    pictures = [keep(file.content, file.name, file.width, file.height) for file in given.pictures]
+    pictures = [conversation.keep_picture(file) for file in given.pictures]
     printer, hints = Printer(output, kept), Hints(quiet)
     try:
         asyncio.run(_answer(conversation, given, pictures, overflow, printer, hints, stats=stats))

@@ -149,4 +149,4 @@ async def image(host: Host, rest: str) -> None:
         return
     path = attachments.pasted_path(rest) or Path(rest)
     file = attachments.read_picture(path)
-    host.attach(host.conversation.store.keep_picture(file.content, file.name, file.width, file.height))
+    host.attach(host.conversation.keep_picture(file))

@@ -13,7 +13,7 @@ from lechat_tui.commands.keys import shown
 from lechat_tui.commands.privacy import may_leave
 
 TYPING = (
-    ("Enter", "send; Ctrl+J, Alt+Enter or a backslash before Enter makes a new line"),
+    ("Enter", "send; a backslash before it makes a new line, on the screen Ctrl+J or Alt+Enter too"),
     ("Up, Down", "earlier questions"),
     ("@path", "in a question: the picture or the text of that file goes with it"),
     ("/path", "of a file that is there is no command"),

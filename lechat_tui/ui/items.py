@@ -320,12 +320,13 @@ class Thoughts:
 
     def rows(self, width: int, look: Look, *, unfolded: bool) -> Iterator[Row]:
         """How long it took, and below it, when unfolded, what was thought."""
-        yield row([(f"{'▾' if unfolded else '▸'} {self._told()}", look.soft + FOLD)])
+        yield row([(f"{'▾' if unfolded else '▸'} {self.told()}", look.soft + FOLD)])
         if unfolded:
             edge = ("│ ", look.line)
             yield from prefixed(self._wrapped(width - 2, look), edge, edge)
 
-    def _told(self) -> str:
+    def told(self) -> str:
+        """How long it has taken, and how much it is."""
         words = f"{self._words:,} words"
         if self._seconds is not None:
             return f"thought for {self._seconds:.1f} s, {words}"

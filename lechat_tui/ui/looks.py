@@ -1,5 +1,6 @@
 """How the transcript looks in a theme, read from the stylesheet without a screen. Knows no widget."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -18,10 +19,21 @@ SYNTAX = "syntax-"
 
 def look(theme: Theme, defaults: Theme) -> Look:
     """The styles of everything in a transcript; what the theme leaves out is as in `defaults`."""
+    return of(component_styles(variables(theme, defaults), PREFIX))
+
+
+def on_any_ground(theme: Theme, defaults: Theme) -> Look:
+    """The same where the ground is not ours: nothing has a ground of its own."""
+    ground = Style(bgcolor="default")
     styles = component_styles(variables(theme, defaults), PREFIX)
+    return of({name: style + ground if style.bgcolor else style for name, style in styles.items()})
+
+
+def of(styles: Mapping[str, Style]) -> Look:
+    """Styles by the names of the component classes, those of code among them."""
     syntax = {name.removeprefix(SYNTAX): style for name, style in styles.items() if name.startswith(SYNTAX)}
     plain = {field.name: styles[field.name] for field in fields(Look) if field.name in styles}
-    return Look(**plain, syntax=syntax)  # type: ignore[arg-type]
+    return Look(**plain, syntax=syntax, numbered=False)
 
 
 def variables(theme: Theme, defaults: Theme) -> dict[str, str]:

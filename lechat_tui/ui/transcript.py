@@ -17,9 +17,8 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.cache import LRUCache
 from textual.events import Click, Resize
-from textual.geometry import Offset, Size
+from textual.geometry import Offset, Region, Size
 from textual.message import Message as Said
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
@@ -46,6 +45,8 @@ WIDEST = 100
 
 STRIDE = 1 << 20
 """Rows an item may have: a place in the talk is told by one number, the item's times this plus the row's."""
+
+BLANK = Row(())
 
 SYNTAX = ("comment", "keyword", "type", "string", "number", "name", "operator", "deleted")
 STYLES = tuple(field.name for field in fields(Look) if field.name not in ("syntax", "numbered"))
@@ -80,7 +81,10 @@ class Transcript(ScrollView, can_focus=False):
         self._look: Look | None = None
         self._stale = True
         self._numbered = False
-        self._painted: LRUCache[int, tuple[Row, Strip]] = LRUCache(512)
+        self._painted: dict[int, tuple[Row, Strip]] = {}
+        """What the rows in view were painted as, by their places."""
+        self._shown: list[Strip] = []
+        """The rows of the view as they were last asked to be drawn."""
         self._thumbnails = Thumbnails(self._want_thumbnails)
         self._decoding = False
         self._timer: Timer | None = None
@@ -388,7 +392,19 @@ class Transcript(ScrollView, can_focus=False):
             self._scroll(top)
             self._remember(top)
         self._placing = False
-        self.refresh()
+        self._redraw()
+
+    def _redraw(self) -> None:
+        """Have the rows drawn that are others than before."""
+        shown = self._view()
+        if len(shown) == len(self._shown):
+            both = enumerate(zip(shown, self._shown, strict=True))
+            changed = [Region(0, y, self.size.width, 1) for y, (new, old) in both if new is not old and new != old]
+        else:
+            changed = [self.size.region]
+        self._shown = shown
+        if changed:
+            self.refresh(*changed)
 
     def _remember(self, top: int) -> None:
         """Which line is at the top of the view; not while the width is another and its rows may be gone."""
@@ -543,13 +559,55 @@ class Transcript(ScrollView, can_focus=False):
         if self._items and self.is_attached:
             self.call_later(self._fit)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Rows of the widget, the line above the view among them.
+
+        Each is the object it was when it was last drawn: what a strip keeps, cut, filtered or as the terminal gets it,
+        is then made once, and scrolling is cheap.
+        """
+        above = self.gutter.top
+        filters, background = self.get_line_filters(), self.background_colors[1]
+        blank, view = Strip.blank(self.size.width, Style(bgcolor=background.rich_color)), self._view()
+        strips: list[Strip] = []
+        for y in crop.line_range:
+            strip = view[y - above] if above <= y < above + len(view) else blank
+            for one in filters:
+                strip = strip.apply_filter(one, background)
+            strips.append(strip.crop(crop.x, crop.right))
+        return strips
+
     def render_line(self, y: int) -> Strip:
-        """One row of the view, with its place in the talk for the selection."""
-        top = self.scroll_offset.y + y
-        if top >= self._tops[-1]:
-            return Strip.blank(self.size.width, self.rich_style)
-        strip = self._row(top)
-        return self._hint(strip) if y == self.size.height - 1 and not self._following else strip
+        """One row of the view."""
+        return self._view()[y]
+
+    def _view(self) -> list[Strip]:
+        """The rows of the view, each with its place in the talk for the selection."""
+        height, width, look = self.size.height, self._width, self.look
+        at, ground = round(self.scroll_y), self.rich_style
+        blank = Strip.blank(self.size.width, ground)
+        painted: dict[int, tuple[Row, Strip]] = {}
+        for index in range(self._index(at), len(self._items)):
+            rows = self._items[index].rows(width, look)
+            first = at - self._tops[index]
+            for number in range(first, min(first + height - len(painted), self._heights[index])):
+                place = index * STRIDE + number
+                new = rows[number] if number < len(rows) else BLANK
+                known = self._painted.get(place)
+                same = known and (known[0] is new or known[0] == new)
+                painted[place] = known if known and same else (new, self._paint(new, place, ground))
+            at = self._tops[index + 1]
+            if len(painted) >= height:
+                break
+        self._painted = painted
+        selection = self.text_selection
+        view = [
+            self._highlight(strip, selection.get_span(place)) if selection else strip
+            for place, (_, strip) in painted.items()
+        ]
+        view += [blank] * (height - len(view))
+        if view and not self._following:
+            view[-1] = self._hint(view[-1])
+        return view
 
     def _hint(self, strip: Strip) -> Strip:
         """The last row in view, with a word at its end that there is more."""
@@ -562,27 +620,10 @@ class Transcript(ScrollView, can_focus=False):
         pill = Strip([Segment(text, style)])
         return Strip.join([strip.crop(0, end - len(text)), pill, strip.crop(end)])
 
-    def _row(self, top: int) -> Strip:
-        index = self._index(top)
-        number = top - self._tops[index]
-        rows = self._items[index].rows(self._width, self.look)
-        if number >= len(rows):
-            return Strip.blank(self.size.width, self.rich_style)
-        place = index * STRIDE + number
-        strip = self._paint(rows[number]).apply_offsets(0, place)
-        selection = self.text_selection
-        return self._highlight(strip, selection.get_span(place)) if selection else strip
-
-    def _paint(self, row: Row) -> Strip:
-        known = self._painted.get(id(row))
-        if known and known[0] is row:
-            return known[1]
-        width = self.size.width
+    def _paint(self, row: Row, place: int, ground: Style) -> Strip:
         runs = [(" " * self._margin, Style.null()), *row.runs]
         strip = Strip([Segment(text, style) for text, style in runs if text])
-        strip = strip.adjust_cell_length(width, Style.null()).apply_style(self.rich_style)
-        self._painted[id(row)] = row, strip
-        return strip
+        return strip.adjust_cell_length(self.size.width, Style.null()).apply_style(ground).apply_offsets(0, place)
 
     def _highlight(self, strip: Strip, span: tuple[int, int] | None) -> Strip:
         if span is None:

@@ -71,6 +71,12 @@ class Terminal:
         with self._lock:
             return "\n".join(line.rstrip() for line in self._screen.display)
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Make the terminal another size."""
+        with self._lock:
+            self._screen.resize(rows, columns)
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
     def type(self, *keys: str) -> None:
         """Press keys: names of `KEYS`, or text."""
         for key in keys:

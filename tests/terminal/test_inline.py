@@ -50,8 +50,10 @@ def test_an_evening_in_lines(home: Path, red_circle: Path) -> None:
         lines.see("chaton answers from now on")
         lines.type('"""Count\\', "enter", 'from 1 to 200"""', "enter")
         lines.see(" 21,")
+        lines.type(" " * 5000 + "/nosuch", "enter", "/nosuch again")  # more than a terminal gathers for a line
         os.kill(lines.process.pid, signal.SIGINT)
-        lines.see("stopped; /continue goes on")
+        lines.see("stopped; /continue goes on", "there is no command /nosuch;", "> /nosuch again")
+        lines.type("\x7f" * 13)
         lines.ask("/edit 1")
         lines.see("editing question 1", "> My name is Anna.")
         lines.type("\x7f" * 5 + "Bert.", "enter")
@@ -76,6 +78,12 @@ def test_an_evening_in_lines(home: Path, red_circle: Path) -> None:
         lines.see("▌ My name is Bert.", "Nice to meet you, Bert")
         lines.ask("What is my name?")
         lines.see("Your name is Bert.")
+        lines.ask("/search Anna")  # on the branch that was left
+        lines.see("Where to?", "1  My name is Anna.")
+        lines.type("2", "enter")
+        lines.see("▌ My name is Anna.")
+        lines.ask("/search never said")
+        lines.see("nothing was said of never said")
         lines.process.send_signal(signal.SIGTERM)
         assert lines.ended() == 128 + signal.SIGTERM
 

@@ -1,6 +1,8 @@
 """An answer written into the terminal's own scrollback, piece by piece."""
 
 import io
+import random
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import pyte
@@ -8,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
+from test_commonmark import LONG, examples
 
-from lechat_tui.message import Message
-from lechat_tui.ui.flow import Flow, finished
+from lechat_tui.message import Message, State
+from lechat_tui.ui.flow import Flow
 from lechat_tui.ui.items import Answer
 from lechat_tui.ui.themes import read
 
@@ -40,20 +43,68 @@ def key(p):
 The end of it, without a newline"""
 
 
-def written(pieces: list[str], *, reduced: bool = False, width: int = 60) -> str:
-    file = io.StringIO()
-    flow = Flow(Console(file=file, width=width, height=30), THEMES, reduced=reduced, live=False)
+WIDTH = 60
+
+
+class Terminal(io.StringIO):
+    """A terminal that can be written over, with all that has left it at its top."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._screen = pyte.HistoryScreen(WIDTH, 30, history=100_000, ratio=1)
+        self._screen.set_mode(pyte.modes.LNM)
+        self._stream = pyte.Stream(self._screen)
+
+    def write(self, text: str) -> int:
+        self._stream.feed(text)
+        return len(text)
+
+    def getvalue(self) -> str:
+        gone = ("".join(line[column].data for column in range(WIDTH)) for line in self._screen.history.top)
+        lines = [line.rstrip() for line in (*gone, *self._screen.display)]
+        return "\n".join(lines[: self._screen.cursor.y - 30 or None]) + "\n"
+
+
+def flow_to(file: io.StringIO, *, reduced: bool = False, live: bool = False) -> Flow:
+    return Flow(Console(file=file, width=WIDTH, height=30, force_terminal=live), THEMES, reduced=reduced, live=live)
+
+
+def written(pieces: Iterable[str], *, reduced: bool = False, state: State = "complete") -> str:
+    """What stands there when the answer has ended."""
+    flow = flow_to(file := io.StringIO(), reduced=reduced)
+    told = ""
     for piece in pieces:
+        told += piece
         flow.grow(piece, "text")
-    flow.end(Message("assistant", "".join(pieces)))
+    flow.end(Message("assistant", told, state=state))
     return file.getvalue()
 
 
-def drawn(text: str, width: int = 60) -> str:
+def shown(pieces: Iterable[str]) -> str:
+    """The same where what is open is shown, at every piece, and written over."""
+    flow = flow_to(file := Terminal(), live=True)
+    told = ""
+    for piece in pieces:
+        told += piece
+        flow._next_look = 0.0
+        flow.grow(piece, "text")
+    flow.end(Message("assistant", told))
+    return file.getvalue()
+
+
+def drawn(text: str, *, state: State = "complete") -> str:
     """What the screen shows of an answer."""
-    flow = Flow(Console(file=io.StringIO(), width=width), THEMES)
-    rows = Answer(Message("assistant", text)).rows(width - 1, flow.look)
+    flow = flow_to(io.StringIO())
+    rows = Answer(Message("assistant", text, state=state)).rows(WIDTH - 1, flow.look)
     return "".join(row.text.rstrip() + "\n" for row in rows)
+
+
+def pieces(text: str, pick: random.Random, longest: int = 7) -> Iterator[str]:
+    at = 0
+    while at < len(text):
+        size = pick.randint(1, longest)
+        yield text[at : at + size]
+        at += size
 
 
 @given(st.lists(st.integers(1, len(ANSWER) - 1), max_size=12))
@@ -74,33 +125,74 @@ def test_lines_of_code_are_written_as_they_come() -> None:
     assert "first = 1" in file.getvalue() and "third" not in file.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [("one\n\ntwo", ("one\n\n", "one\n\n")), ("one\ntwo\n", ("", "")), ("a\n\n```\nx\ny", ("a\n\n", "a\n\n```\nx\n"))],
-)
-def test_what_may_change_yet_is_not_finished(text: str, parts: tuple[str, str]) -> None:
-    start, done = finished(text)
-    assert (text[:start], text[:done]) == parts
+def test_every_construct_of_markdown_is_written_as_the_screen_draws_it() -> None:
+    pick = random.Random(5)
+    for example in pick.sample(examples(), 250):
+        assert written(pieces(example, pick)) == drawn(example), example
 
 
-def test_what_is_open_is_shown_once_and_written_over() -> None:
-    screen = pyte.Screen(60, 30)
-    stream = pyte.Stream(screen)
-    screen.set_mode(pyte.modes.LNM)
+def test_what_is_open_is_shown_and_written_over() -> None:
+    pick = random.Random(6)
+    for example in [ANSWER, *pick.sample(examples(), 25)]:
+        assert shown(pieces(example, pick)) == drawn(example), example
 
-    class Terminal(io.StringIO):
-        def write(self, text: str) -> int:
-            stream.feed(text)
-            return len(text)
 
-    flow = Flow(Console(file=Terminal(), width=60, height=30, force_terminal=True), THEMES)
-    flow.over("reading 5 new tokens")
-    for piece in ANSWER.split(" "):
-        flow._shown_at = 0.0  # every piece is looked at
-        flow.grow(f"{piece} ", "text")
-    flow.end(None)
-    told = "\n".join(line.rstrip() for line in screen.display).strip("\n")
-    assert told == drawn(ANSWER).strip("\n")
+@pytest.mark.parametrize("what", ["a list", "code", "a table", "a paragraph"])
+def test_a_block_without_end_is_written_as_the_screen_draws_it(what: str) -> None:
+    assert written(pieces(LONG[what], random.Random(7), longest=900)) == drawn(LONG[what])
+
+
+@pytest.mark.parametrize("text", ["", "a\n\n```\ncode", "said"])
+def test_why_an_answer_ended_stands_below_it(text: str) -> None:
+    assert written([text], state="stopped") == drawn(text, state="stopped")
+
+
+def test_a_link_that_is_defined_too_late_for_its_words_is_told_below_the_answer() -> None:
+    told = written(["See [the page][one].\n\nMore.\n\n", "[one]: https://one.org\n"])
+    assert told.splitlines() == ["  See [the page][one].", "", "  More.", "", "  [one]: https://one.org", ""]
+    in_time = "[one]: https://one.org\n\nSee [the page][one].\n\nMore."
+    assert written([in_time]) == drawn(in_time)
+
+
+def test_an_answer_that_goes_on_repeats_its_last_block_whole() -> None:
+    begun, more = "Look:\n\n```python\nfirst = 1\nsec", "ond = 2\n```\n\nDone."
+    flow = flow_to(file := io.StringIO())
+    flow.begin(Message("assistant", begun, state="stopped"))
+    flow.grow(more, "text")
+    flow.end(Message("assistant", begun + more))
+    assert file.getvalue() == drawn(begun + more).partition("\n\n")[2]
+
+
+def test_thinking_is_one_line_that_says_for_how_long() -> None:
+    flow = flow_to(file := io.StringIO())
+    for piece in ("Let me ", "see.\n\nSo ", "it is."):
+        flow.grow(piece, "thinking")
+    assert file.getvalue() == ""
+    flow.grow("Yes.", "text")
+    flow.end(Message("assistant", "Yes.", thinking="Let me see.\n\nSo it is."))
+    assert file.getvalue().splitlines() == ["  ▸ thought for 0.0 s, 6 words", "", "  Yes.", ""]
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_thinking_that_is_wanted_is_written_as_it_comes(live: bool) -> None:
+    flow = flow_to(file := Terminal() if live else io.StringIO(), live=live)
+    flow.thinking = True
+    for piece in ("\n", "Let me see.\n", "\nSo ", "it"):
+        flow.grow(piece, "thinking")
+    assert "  │ Let me see." in file.getvalue()
+    flow.grow(" is.", "thinking")
+    flow.grow("Yes.", "text")
+    flow.end(Message("assistant", "Yes."))
+    told = ["  │ Let me see.", "  │", "  │ So it is.", "  ╰ thought for 0.0 s, 6 words", "", "  Yes.", ""]
+    assert file.getvalue().splitlines() == told
+
+
+def test_thinking_that_is_stopped_ends_with_its_line() -> None:
+    flow = flow_to(file := io.StringIO())
+    flow.grow("Let me", "thinking")
+    flow.end(Message("assistant", "", thinking="Let me", state="stopped"))
+    first, gap, ending, last = file.getvalue().splitlines()
+    assert first.startswith("  ▸ thought") and ending.startswith("  ■ stopped") and gap == last == ""
 
 
 def test_nothing_of_an_answer_moves_the_terminal() -> None:
