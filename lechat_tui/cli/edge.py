@@ -1,6 +1,5 @@
 """The edge of the program: whatever goes wrong inside leaves as one line on stderr and an exit code."""
 
-import logging
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -19,6 +18,8 @@ def leave(run: Callable[[], object]) -> NoReturn:
     except LechatError as error:
         code = complain(str(error), _exit_code(error))
     except Exception as error:  # the edge of the program: a sentence for the person, the trace for the log
+        import logging
+
         _open_log()
         logging.exception("the program failed")
         code = complain(f"something went wrong that should not: {error!r}; lechat paths shows where the log is", FAILED)
@@ -48,6 +49,8 @@ def _exit_code(error: LechatError) -> int:
 
 
 def _open_log() -> None:
+    import logging
+
     from lechat_tui import paths
 
     try:

@@ -35,7 +35,6 @@ from lechat_tui.ui import clipboard
 from lechat_tui.ui.flow import Flow
 from lechat_tui.ui.items import Answer, Note, Question, Summary
 from lechat_tui.ui.leaving import TWICE
-from lechat_tui.ui.mentions import MENTION
 from lechat_tui.ui.picker import matches
 from lechat_tui.ui.rows import Row, prefixed, text_rows
 from lechat_tui.ui.status import thousands

@@ -7,19 +7,20 @@ from lechat_tui.cli import compose
 from lechat_tui.conversation import Conversation
 from lechat_tui.models.jobs import Jobs
 from lechat_tui.ui.app import LeChat
+from lechat_tui.ui.front import Front
 
 
-def run(conversation: Conversation) -> None:
-    """Show the conversation until the person leaves."""
+def run(conversation: Conversation, front: Front | None = None) -> None:
+    """Show the conversation until the person leaves, in place of what was shown before."""
     gc.freeze()  # what was imported stays for ever: a collection in mid-answer need not look at it
     gc.enable()
-    asyncio.run(_show(conversation))
+    asyncio.run(_show(conversation, front))
 
 
-async def _show(conversation: Conversation) -> None:
+async def _show(conversation: Conversation, front: Front | None) -> None:
     jobs = Jobs()
     try:
-        app = LeChat(conversation, jobs=jobs, machine=compose.this_machine, choices=compose.choices())
+        app = LeChat(conversation, jobs=jobs, machine=compose.this_machine, choices=compose.choices(), front=front)
         await app.run_async()
     finally:
         await asyncio.to_thread(jobs.close)

@@ -28,12 +28,19 @@ def _at_a_terminal() -> bool:
 
 
 def _show(*, resume: str) -> None:
-    """What `ask` in `main.py` does with such a line."""
+    """What `ask` in `main.py` does with such a line, behind the start page of last time."""
     import gc
 
-    gc.disable()  # nothing that is imported is ever garbage; the screen enables it
-    from lechat_tui.cli import compose, screen
+    from lechat_tui.ui.front import Front
 
-    conversation = compose.conversation(compose.Wishes(resume=resume))
-    with conversation.store:
-        screen.run(conversation)
+    gc.disable()  # nothing that is imported is ever garbage; the screen enables it
+    front = Front()
+    try:
+        front.open(page=not resume)
+        from lechat_tui.cli import compose, screen
+
+        conversation = compose.conversation(compose.Wishes(resume=resume))
+        with conversation.store:
+            screen.run(conversation, front)
+    finally:
+        front.close()

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.command import Provider
+from textual.driver import Driver
 from textual.filter import LineFilter
 
 from lechat_tui.choices import Choices
 from lechat_tui.conversation import Conversation
 from lechat_tui.ui import clipboard
 from lechat_tui.ui.chat import ChatScreen
+from lechat_tui.ui.front import ENTER, Front
 from lechat_tui.ui.palette import Slash
 from lechat_tui.ui.plain import filters
 from lechat_tui.ui.themes import DEFAULT, Themes, read
@@ -42,9 +44,11 @@ class LeChat(App[None]):
         themes: Themes | None = None,
         choices: Choices | None = None,
         first: str | None = None,
+        front: Front | None = None,
         clock: Callable[[], datetime] = datetime.now,
     ) -> None:
         self._themes = themes or read()
+        self._front = front
         super().__init__()
         for theme in self._themes.known.values():
             self.register_theme(theme)
@@ -68,6 +72,7 @@ class LeChat(App[None]):
             themes=self._themes.described,
             choices=choices,
             first=first,
+            painted=self._remember_page,
             clock=clock,
         )
         self.add_mode(self.DEFAULT_MODE, lambda: self._chat)
@@ -79,6 +84,11 @@ class LeChat(App[None]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """What a theme leaves out is as in the first one."""
         return self._themes.known[DEFAULT].variables
+
+    def get_driver_class(self) -> type[Driver]:
+        """The usual one, which takes over from what was shown before."""
+        usual = super().get_driver_class()
+        return taking_over(usual, self._front) if self._front else usual
 
     def refresh_css(self, animate: bool = True) -> None:
         """Read the styles again for other colours; Textual asks for it at every start, when they are those already."""
@@ -108,6 +118,23 @@ class LeChat(App[None]):
         if self._driver:
             self._driver.write(sequence)
 
+    def _remember_page(self) -> None:
+        """Keep the start page for the next start."""
+        if self._front and (rows := self._chat.front):
+            self._front.keep([row.render(self.console) for row in rows])
+
     async def action_quit(self) -> None:
         """Leave; what was said is kept."""
         self._chat.action_leave()
+
+
+def taking_over(usual: type[Driver], front: Front) -> type[Driver]:
+    """This driver, but what the front shows stays until the first page of the screen is drawn over it."""
+
+    def write(self: Driver, data: str) -> None:
+        painted = front.painted
+        if ENTER in data:
+            front.hand_over()
+        usual.write(self, data.replace(ENTER, "") if painted else data)
+
+    return type(usual.__name__, (usual,), {"write": write})

@@ -14,6 +14,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.events import Resize
 from textual.screen import Screen
+from textual.strip import Strip
 from textual.widgets import TextArea
 
 from lechat_tui.choices import Choices
@@ -59,10 +60,12 @@ class ChatScreen(Screen[None]):
         themes: Mapping[str, str] = {},
         choices: Choices | None = None,
         first: str | None = None,
+        painted: Callable[[], None] = lambda: None,
         clock: Callable[[], datetime] = datetime.now,
     ) -> None:
         super().__init__()
         self._now = clock
+        self._painted = painted
         self._first = first
         model = conversation.model
         window = conversation.settings.context or model.context
@@ -116,6 +119,7 @@ class ChatScreen(Screen[None]):
 
     def _begin(self) -> None:
         host = self.host
+        self._painted()
         host.behind("prepare", self._prepare)
         host.warm()
         host.list_chats()
@@ -123,6 +127,19 @@ class ChatScreen(Screen[None]):
         host.behind("first models", host.arrivals.look)
         if self._first:
             host.ask(self._first)
+
+    @property
+    def front(self) -> list[Strip]:
+        """The rows of the start page, without a word that a person wrote or a model's name; none of any other page."""
+        widgets = self._widgets
+        written = self._prompt.text or widgets.box.pictures or self._conversation.private or widgets.sidebar.filled
+        if written or not self._transcript.empty or self.app.screen is not self:
+            return []
+        rows, status = self._compositor.render_strips(), self._status.region
+        blank = Strip.blank(status.width, self._status.rich_style)
+        row = rows[status.y]
+        rows[status.y] = Strip.join([row.crop(0, status.x), blank, row.crop(status.right)])
+        return rows
 
     async def _prepare(self) -> None:
         """What draws an answer is at hand before the first one."""

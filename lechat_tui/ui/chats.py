@@ -71,9 +71,10 @@ class Chats:
         narrow = width < WIDE
         if narrow == self._narrow:
             return False
-        self._narrow = narrow
+        first, self._narrow = self._narrow is None, narrow
         self.open(not narrow)
-        self.list()
+        if not first:  # at the start it is listed after the first paint
+            self.list()
         self._behind("recents", self.offer_recents)
         return True
 

@@ -74,6 +74,8 @@ class Sidebar(Vertical):
         self._search = Input(placeholder="⌕ search chats", compact=True, id="search", select_on_focus=False)
         self._rows = ChatList()
         self._pause: Timer | None = None
+        self.filled = False
+        """Whether it has shown any chats."""
 
     def compose(self) -> ComposeResult:
         yield self._search
@@ -90,6 +92,7 @@ class Sidebar(Vertical):
 
     def show(self, listing: Listing, current: int, today: date) -> None:
         """Show these chats; the current one is marked."""
+        self.filled = True
         self._rows.show(listing, current, today)
 
     def fill(self, chats: Iterable[Chat]) -> None:
