@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
-from textual.app import ComposeResult, SuspendNotSupported
+from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.events import Resize
@@ -190,8 +190,7 @@ class ChatScreen(Screen[None]):
             host.arrivals.offer_none()
         host.say(event.told, error=state == "failed")
         host.arrivals.show()
-        if host.leaving.due:
-            host.end()
+        host.leave_if_due()
 
     @on(Offers.Taken)
     def _first_model_taken(self, event: Offers.Taken) -> None:
@@ -269,17 +268,18 @@ class ChatScreen(Screen[None]):
 
     def action_editor(self) -> None:
         """Write the question in the person's own editor."""
-        text = self._prompt.written
+        if not self.host.lent.away:
+            self.host.behind("editor", self._write_elsewhere)
+
+    async def _write_elsewhere(self) -> None:
         try:
-            with self.app.suspend():
-                text = edited(text)
-        except SuspendNotSupported:
-            self.host.say("this terminal cannot be lent to an editor", error=True)
+            text = await edited(self._prompt.written, partial(self.host.lent.run, self.app))
         except EditorError as error:
             text = error.text
             self.host.say(str(error), error=True)
         if text != self._prompt.written:
             self._prompt.put(text)
+        self.host.leave_if_due()
 
     # What the person does beside writing
 

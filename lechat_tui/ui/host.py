@@ -32,6 +32,7 @@ from lechat_tui.ui.compare import Compare
 from lechat_tui.ui.downloads import Downloads
 from lechat_tui.ui.editing import Editing
 from lechat_tui.ui.leaving import Leaving
+from lechat_tui.ui.lent import Lent
 from lechat_tui.ui.offers import Offers
 from lechat_tui.ui.opening import Opening
 from lechat_tui.ui.picker import Picker, YesNo
@@ -109,6 +110,7 @@ class ScreenHost:
         self.chats = Chats(conversation, widgets.sidebar, widgets.chats_mark, widgets.recents, self.behind, today)
         self.arrivals = Arrivals(conversation.shelf, widgets.downloads, widgets.offers, widgets.recents, machine)
         self.leaving = Leaving(widgets.downloads, choose=self._one_of, say=self.say)
+        self.lent = Lent()
         self.titler = Titler(conversation, self.chats.list)
         self._opening = Opening(
             conversation,
@@ -409,6 +411,12 @@ class ScreenHost:
         """Leave without asking; what was said and what was downloaded is kept."""
         self.behind("leave", self._leave)
 
+    def leave_if_due(self) -> None:
+        """Leave when that was only waiting for a download; not while somebody writes in an editor."""
+        if self.leaving.due and not self.lent.away:
+            self.end()
+
     async def _leave(self) -> None:
+        await self.lent.end()
         told = await self._opening.close()
         self._screen.app.exit(message=Text(safe(told)) if told else None)
