@@ -15,6 +15,7 @@ from lechat_tui.attachments import (
     FORMATS,
     MOST_TEXT,
     AttachmentError,
+    Mentions,
     PictureFile,
     check_picture,
     is_picture,
@@ -233,3 +234,15 @@ def test_what_is_mentioned_is_a_file_that_is_there_whatever_stands_behind_its_na
     assert found.text == "See notes.txt, and red dot.png: me@home, @nobody"
     assert found.files == ("notes.txt:\n```\nseven\n```",)
     assert found.pictures == (tmp_path / "red dot.png",)
+
+
+def test_what_is_no_file_stays_as_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("one")
+    assert mentions("anna@a.txt and @nobody") == Mentions("anna@a.txt and @nobody")
+
+
+def test_a_mentioned_file_that_is_no_text_is_said(tmp_path: Path) -> None:
+    (tmp_path / "c.txt").write_bytes(b"\x00\xff\x00")
+    with pytest.raises(AttachmentError):
+        mentions(f"@{tmp_path}/c.txt")

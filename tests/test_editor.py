@@ -1,12 +1,22 @@
 """The person's own editor."""
 
+import asyncio
 import stat
 import sys
 from pathlib import Path
 
 import pytest
 
-from lechat_tui.ui.editor import EditorError, edited
+from lechat_tui.ui import editor as room
+from lechat_tui.ui.editor import EditorError
+
+
+async def run(*command: str) -> int:
+    return await (await asyncio.create_subprocess_exec(*command)).wait()
+
+
+def edited(text: str) -> str:
+    return asyncio.run(room.edited(text, run))
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from lechat_tui.cli.lines import Lines, seen, unseen
 from lechat_tui.cli.turns import Turns
 from lechat_tui.commands.base import Bound, Choice, is_command
 from lechat_tui.commands.base import run as run_command
+from lechat_tui.commands.program import TWICE
 from lechat_tui.conversation import Again, Conversation
 from lechat_tui.engine.base import Delta, Done, Event, Fitted, Loading, Prefill
 from lechat_tui.errors import LechatError
@@ -34,16 +35,12 @@ from lechat_tui.terminal import cannot_be_drawn_on
 from lechat_tui.ui import clipboard
 from lechat_tui.ui.flow import Flow
 from lechat_tui.ui.items import Answer, Note, Question, Summary
-from lechat_tui.ui.leaving import TWICE
 from lechat_tui.ui.picker import matches
 from lechat_tui.ui.rows import Row, prefixed, text_rows
 from lechat_tui.ui.status import thousands
 from lechat_tui.ui.themes import Themes, read
 
 PROMPT = "> "
-
-TWICE = 1.5
-"""Seconds in which a second Ctrl+C leaves."""
 
 SHOWN = 4
 """Messages of a chat that is gone back to which are written again."""

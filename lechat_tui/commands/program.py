@@ -20,6 +20,9 @@ TYPING = (
 )
 """What `/help` says of the prompt: keys that cannot be changed."""
 
+TWICE = 1.5
+"""Seconds in which a second Ctrl+C leaves."""
+
 GROUPS = {
     "chats": "Chats",
     "past": "What was said",

@@ -10,7 +10,7 @@ from lechat_tui.message import Picture
 from lechat_tui.store import Draft
 from lechat_tui.ui.compare import Compare
 from lechat_tui.ui.progress import Progress
-from lechat_tui.ui.talk import Talk, place_of
+from lechat_tui.ui.talk import Talk
 from lechat_tui.ui.transcript import Transcript
 from lechat_tui.ui.turns import Turn
 
@@ -79,7 +79,7 @@ class Answers:
                 self._stage.show_talk()
 
     def _place(self, turn: Turn) -> int | None:
-        return place_of(self._conversation.messages, turn.message)
+        return self._conversation.place(turn.message)
 
     async def _again(self, turn: Turn) -> None:
         conversation = self._conversation

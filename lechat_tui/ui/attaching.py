@@ -8,7 +8,7 @@ from lechat_tui import attachments
 from lechat_tui.conversation import Conversation
 from lechat_tui.message import Picture
 from lechat_tui.plaintext import safe, whole
-from lechat_tui.ui import clipboard, mentions
+from lechat_tui.ui import clipboard
 from lechat_tui.ui.pastes import Written
 from lechat_tui.ui.prompt import PromptBox
 
@@ -32,10 +32,15 @@ class Attaching:
 
         Raises `AttachmentError`, and attaches nothing then.
         """
-        asked = await asyncio.to_thread(mentions.asked, written, self._kept)
-        for picture in asked.pictures:
+        found, pictures = await asyncio.to_thread(self._mentioned, written)
+        for picture in pictures:
             self.lay(picture)
-        return asked.text
+        return "\n\n".join([*found.files, written.opened(found.text)])
+
+    def _mentioned(self, written: Written) -> tuple[attachments.Mentions, list[Picture]]:
+        """What is folded was not typed here and may say anything: no file is taken at its word."""
+        found = attachments.mentions(written.typed)
+        return found, [self._kept(path) for path in found.pictures]
 
     async def drop(self, path: Path) -> None:
         """A picture file. Raises `AttachmentError`."""
@@ -46,7 +51,7 @@ class Attaching:
         content = await asyncio.to_thread(clipboard.get) or copied.encode("utf-8", "replace")
         if attachments.is_picture(content):
             file = await asyncio.to_thread(attachments.check_picture, content, "pasted.png")
-            self.lay(await asyncio.to_thread(self._kept_file, file))
+            self.lay(await asyncio.to_thread(self._conversation.keep_picture, file))
             return f"the picture on the clipboard goes with the next question ({file.width}x{file.height})"
         if not content:
             return "no clipboard can be read from here; paste with the terminal's own key, or /image PATH"
@@ -55,7 +60,4 @@ class Attaching:
         return ""
 
     def _kept(self, path: Path) -> Picture:
-        return self._kept_file(attachments.read_picture(path))
-
-    def _kept_file(self, file: attachments.PictureFile) -> Picture:
-        return self._conversation.store.keep_picture(file.content, file.name, file.width, file.height)
+        return self._conversation.keep_picture(attachments.read_picture(path))

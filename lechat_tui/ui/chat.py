@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
-from textual.app import ComposeResult, SuspendNotSupported
+from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.events import Resize
@@ -19,6 +19,7 @@ from textual.widgets import TextArea
 
 from lechat_tui.choices import Choices
 from lechat_tui.commands.base import Choice, is_command, run
+from lechat_tui.commands.program import TWICE
 from lechat_tui.conversation import Conversation
 from lechat_tui.models.catalog import Model
 from lechat_tui.ui import keys
@@ -28,7 +29,6 @@ from lechat_tui.ui.downloads import Downloads
 from lechat_tui.ui.editor import EditorError, edited
 from lechat_tui.ui.greeting import Greeting
 from lechat_tui.ui.host import BUSY, ScreenHost, Widgets
-from lechat_tui.ui.leaving import TWICE
 from lechat_tui.ui.offers import Offers
 from lechat_tui.ui.pastes import Written
 from lechat_tui.ui.prompt import Prompt, PromptBox
@@ -207,8 +207,7 @@ class ChatScreen(Screen[None]):
             host.arrivals.offer_none()
         host.say(event.told, error=state == "failed")
         host.arrivals.show()
-        if host.leaving.due:
-            host.end()
+        host.leave_if_due()
 
     @on(Offers.Taken)
     def _first_model_taken(self, event: Offers.Taken) -> None:
@@ -286,17 +285,18 @@ class ChatScreen(Screen[None]):
 
     def action_editor(self) -> None:
         """Write the question in the person's own editor."""
-        text = self._prompt.written
+        if not self.host.lent.away:
+            self.host.behind("editor", self._write_elsewhere)
+
+    async def _write_elsewhere(self) -> None:
         try:
-            with self.app.suspend():
-                text = edited(text)
-        except SuspendNotSupported:
-            self.host.say("this terminal cannot be lent to an editor", error=True)
+            text = await edited(self._prompt.written, partial(self.host.lent.run, self.app))
         except EditorError as error:
             text = error.text
             self.host.say(str(error), error=True)
         if text != self._prompt.written:
             self._prompt.put(text)
+        self.host.leave_if_due()
 
     # What the person does beside writing
 

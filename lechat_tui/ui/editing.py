@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from lechat_tui.conversation import Conversation
 from lechat_tui.store import Draft
 from lechat_tui.ui.prompt import PromptBox
-from lechat_tui.ui.talk import place_of
 
 
 class Editing:
@@ -67,7 +66,7 @@ class Editing:
     def before(self) -> int | None:
         """The place of the last question, or of the one before that which is edited; None when there is none."""
         messages = self._conversation.messages
-        now = place_of(messages, self._question)
+        now = self._conversation.place(self._question)
         asked = [at for at, message in enumerate(messages) if message.role == "user" and at != now]
         return _last(asked if now is None else [at for at in asked if at < now] or asked)
 

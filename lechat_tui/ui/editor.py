@@ -2,17 +2,17 @@
 
 import os
 import shlex
-import signal
-import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from lechat_tui.errors import LechatError
 
 USUAL = "vi"
 """The editor where neither VISUAL nor EDITOR names one."""
+
+Run = Callable[..., Awaitable[int]]
+"""Runs a program, which is given as its words, on the terminal; its exit code. Raises `OSError`."""
 
 
 class EditorError(LechatError):
@@ -23,7 +23,7 @@ class EditorError(LechatError):
         self.text = text
 
 
-def edited(text: str) -> str:
+async def edited(text: str, run: Run) -> str:
     """The text as it is when the editor has ended; it lies in a file nobody else can read, which is removed then.
 
     Raises `EditorError`, whose text is the one that was given unless the editor had saved another.
@@ -34,8 +34,7 @@ def edited(text: str) -> str:
             file = Path(folder) / "question.md"
             file.touch(mode=0o600)
             file.write_text(text, "utf-8")
-            with _interrupts_for_the_editor():
-                code = subprocess.run([*shlex.split(named), str(file)], check=False).returncode
+            code = await run(*shlex.split(named), str(file))
             written = file.read_text("utf-8", "replace").rstrip("\n") if file.exists() else text
     except ValueError as error:
         raise EditorError(f"{named} cannot be read as a command; EDITOR names another", text) from error
@@ -45,13 +44,3 @@ def edited(text: str) -> str:
     if code:
         raise EditorError(f"{named} ended with {code}; the prompt has what it saved last", written or text)
     return written
-
-
-@contextmanager
-def _interrupts_for_the_editor() -> Iterator[None]:
-    """Ctrl+C goes to everybody at the terminal, and means the editor; a handler, unlike ignoring, is not inherited."""
-    before = signal.signal(signal.SIGINT, lambda *_: None)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

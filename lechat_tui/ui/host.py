@@ -32,6 +32,7 @@ from lechat_tui.ui.compare import Compare
 from lechat_tui.ui.downloads import Downloads
 from lechat_tui.ui.editing import Editing
 from lechat_tui.ui.leaving import Leaving
+from lechat_tui.ui.lent import Lent
 from lechat_tui.ui.offers import Offers
 from lechat_tui.ui.opening import Opening
 from lechat_tui.ui.picker import Picker, YesNo
@@ -42,7 +43,7 @@ from lechat_tui.ui.search import Finder
 from lechat_tui.ui.sidebar import ChatsMark, Sidebar
 from lechat_tui.ui.standby import Standby
 from lechat_tui.ui.status import StatusLine
-from lechat_tui.ui.talk import Talk, place_of
+from lechat_tui.ui.talk import Talk
 from lechat_tui.ui.themepicker import ThemePicker
 from lechat_tui.ui.titler import Titler
 from lechat_tui.ui.transcript import Transcript
@@ -109,6 +110,7 @@ class ScreenHost:
         self.chats = Chats(conversation, widgets.sidebar, widgets.chats_mark, widgets.recents, self.behind, today)
         self.arrivals = Arrivals(conversation.shelf, widgets.downloads, widgets.offers, widgets.recents, machine)
         self.leaving = Leaving(widgets.downloads, choose=self._one_of, say=self.say)
+        self.lent = Lent()
         self.titler = Titler(conversation, self.chats.list)
         self._opening = Opening(
             conversation,
@@ -322,7 +324,7 @@ class ScreenHost:
         if turn is None:
             return False
         self._widgets.box.prompt.put(turn.text)
-        place = place_of(self._conversation.messages, turn.message) if turn.kind == "ask" else None
+        place = self._conversation.place(turn.message) if turn.kind == "ask" else None
         if place is not None:
             self.editing.mark(place)
         for picture in turn.pictures:
@@ -390,12 +392,12 @@ class ScreenHost:
         conversation = self._conversation
         if self.chats.current != hit.chat.id:
             await self._opening.stop_and_open(hit.chat)
-        place = place_of(conversation.messages, hit.message)
+        place = conversation.place(hit.message)
         if place is None:
             await self.turns.stop()
             conversation.show_branch(hit.message)
             self.show_talk()
-            place = place_of(conversation.messages, hit.message)
+            place = conversation.place(hit.message)
         if place is not None:
             self._widgets.transcript.point_out(place, words)
 
@@ -409,6 +411,12 @@ class ScreenHost:
         """Leave without asking; what was said and what was downloaded is kept."""
         self.behind("leave", self._leave)
 
+    def leave_if_due(self) -> None:
+        """Leave when that was only waiting for a download; not while somebody writes in an editor."""
+        if self.leaving.due and not self.lent.away:
+            self.end()
+
     async def _leave(self) -> None:
+        await self.lent.end()
         told = await self._opening.close()
         self._screen.app.exit(message=Text(safe(told)) if told else None)

@@ -4,10 +4,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from lechat_tui.commands.base import Choice
+from lechat_tui.commands.program import TWICE
 from lechat_tui.ui.downloads import Downloads
-
-TWICE = 1.5
-"""Seconds in which a second Ctrl+C leaves."""
 
 LEAVING = (
     Choice("wait", "Leave when it is done", "the talk goes on meanwhile"),

@@ -108,11 +108,6 @@ class Talk:
         return next(iter(reversed(seen or places)), None)
 
 
-def place_of(messages: Sequence[Message], number: int) -> int | None:
-    """Where the message of this number stands among those that are shown; 0 is the number of none."""
-    return next((place for place, message in enumerate(messages) if number and message.id == number), None)
-
-
 def branch_mark(branch: Branch, message: Message, model: str) -> str:
     """Which branch a message is, as in `2/3`, and whose answer, when it is not this model's; empty for the only one."""
     other = message.receipt.model if message.receipt and message.receipt.model != model else ""

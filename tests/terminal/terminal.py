@@ -51,6 +51,7 @@ class Terminal:
             cwd=home.parent,
             env={**kept, "LECHAT_HOME": str(home), "TERM": "xterm-256color", "COLORTERM": "truecolor", **more},
             start_new_session=True,
+            preexec_fn=_controlled,
         )
         os.close(slave)
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -76,6 +77,11 @@ class Terminal:
         with self._lock:
             self._screen.resize(rows, columns)
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    @property
+    def echoes(self) -> bool:
+        """Whether the terminal shows what is typed, as it does for a shell."""
+        return bool(termios.tcgetattr(self._master)[3] & termios.ECHO)
 
     def type(self, *keys: str) -> None:
         """Press keys: names of `KEYS`, or text."""
@@ -116,3 +122,8 @@ class Terminal:
             with self._lock:
                 self.raw += data
                 self._stream.feed(data)
+
+
+def _controlled() -> None:
+    """Ctrl+C is a signal for all that run in the terminal, which ends them when it goes."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -169,3 +169,51 @@ def test_an_editor_borrows_the_terminal_and_a_long_paste_goes_through_it_whole(h
         screen.see("What is 20 + 5?", "╭─")
         screen.type("enter")
         screen.see("20 + 5 = 25.")
+
+
+EDITOR = """
+import os, pathlib, sys
+file = pathlib.Path(sys.argv[1])
+if file.read_text() == 'fail':
+    sys.exit(3)
+pathlib.Path(os.environ['NOTES']).write_text(f'{os.getpid()} {file}')
+print('\\x1b[2J\\x1b[Hin the editor')
+while True:
+    try:
+        print('the editor got', input(), flush=True)
+    except KeyboardInterrupt:
+        print('the editor was interrupted', flush=True)
+"""
+
+
+def test_an_answer_goes_on_behind_an_editor_which_has_the_terminal_to_itself(home, tmp_path):
+    script, notes = tmp_path / "editor.py", tmp_path / "notes"
+    script.write_text(EDITOR)
+    with Terminal(home, more={"VISUAL": f"{sys.executable} {script}", "NOTES": str(notes)}) as screen:
+        screen.see(PROMPT)
+        screen.type("fail", "ctrl+g")
+        screen.see("ended with 3", "│ fail")
+        screen.type("ctrl+c")
+        screen.see(PROMPT)
+        screen.ask("Count from 1 to 200")
+        screen.see(" 21,")
+        screen.type("ctrl+g")
+        screen.see("in the editor")
+        drawn = screen.raw
+        with Store(home / "data") as store:
+            screen.until(lambda _: " 150," in store.path(1)[-1].text.replace("\n", " "), "for the answer to grow")
+        assert screen.raw == drawn, "nothing is drawn over the editor"
+        screen.type("ctrl+c")
+        screen.see("the editor was interrupted")
+        screen.type("words for the editor\r")
+        screen.see("the editor got words for the editor")
+        screen.process.send_signal(signal.SIGTERM)
+        assert screen.ended() == 0
+        assert screen.raw.rfind(b"\x1b[?1049l") > screen.raw.rfind(b"\x1b[?1049h")
+        assert screen.echoes
+    editor, file = notes.read_text().split()
+    assert not Path(file).exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(editor), 0)
+    with Store(home / "data") as store:
+        assert store.path(1)[-1].state in ("complete", "stopped") and store.drafts(1) == []
