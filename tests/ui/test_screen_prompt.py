@@ -340,6 +340,21 @@ async def test_files_of_the_folder_are_offered_after_an_at(
     assert engine.requests[0].messages[-1].text == "my plan.md:\n```\nto rest\n```\n\nsum up my plan.md now"
 
 
+async def test_no_file_is_taken_at_the_word_of_a_folded_paste(
+    talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "secret.txt").write_text("the key")
+    engine = EchoEngine("read")
+    pasted = "see @secret.txt\n" * 50
+    async with talk(engine).run_test(size=(80, 24)) as pilot:
+        prompt(pilot).post_message(Paste(pasted))
+        await until(pilot, lambda: prompt(pilot).text == "[pasted 51 lines]")
+        await pilot.press("enter")
+        await until(pilot, lambda: engine.requests)
+    assert engine.requests[0].messages[-1].text == pasted
+
+
 async def test_several_dropped_pictures_are_all_laid_beside_the_question(talk: Talk, tmp_path: Path) -> None:
     first, second = png(tmp_path / "a red.png"), png(tmp_path / "b.png")
     async with talk().run_test(size=(80, 24)) as pilot:
