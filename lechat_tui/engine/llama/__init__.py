@@ -1,4 +1,4 @@
-"""llama.cpp by its C interface. The Python layer that its package has above that, and NumPy with it, is never loaded."""
+"""llama.cpp by its C interface. The Python layer of its package, and NumPy with that, is never loaded."""
 
 import sys
 from types import ModuleType
