@@ -281,6 +281,8 @@ async def test_what_is_no_model_is_a_sentence(engine, tmp_path):
         await engine.load(replace(TEXT, path=broken))
     with pytest.raises(EngineError, match="may belong to another model"):
         await engine.load(replace(TEXT, projector=TEXT.path))
+    await engine.close()
+    assert "Fatal" not in (tmp_path / "logs" / "engine.log").read_text()
 
 
 async def test_a_picture_that_cannot_be_read_is_a_sentence(engine, tmp_path):
