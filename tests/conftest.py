@@ -1,5 +1,6 @@
-"""A machine without other programs' models, whatever the real one has."""
+"""A machine without other programs' models, whatever the real one has, and where the program starts soon."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,3 +16,22 @@ def nobody_elses_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
         for name in ("XDG_CACHE_HOME", "LLAMA_CACHE", "OLLAMA_MODELS"):
             patch.delenv(name, raising=False)
         yield home
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """The programs and engines that are started keep what they compiled of the source, for the hundreds that follow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def seldom_collected() -> Iterator[None]:
+    """Some hundred screens leave so much behind that looking through it took a quarter of their time."""
+    kept = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    yield
+    gc.set_threshold(*kept)
+    gc.unfreeze()

@@ -9,6 +9,7 @@ import time
 from functools import partial
 
 import pytest
+from calling import Lechat, caller
 
 COMMAND = (sys.executable, "-m", "lechat_tui", "bench")
 QUICK = ("--rounds", "2", "--prompt-tokens", "64", "--tokens", "16")
@@ -20,12 +21,13 @@ def environment(tmp_path) -> dict[str, str]:
     return {**kept, "LECHAT_HOME": str(tmp_path / "home"), "HF_HOME": str(tmp_path / "hub")}
 
 
-def bench(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *words], env=environment, capture_output=True, text=True, timeout=60, check=False)
+@pytest.fixture
+def bench(tmp_path, monkeypatch, capfd) -> Lechat:
+    return partial(caller(tmp_path, monkeypatch, capfd), "bench")
 
 
-def test_every_figure_is_there_for_a_program_and_is_positive(environment):
-    run = bench(environment, "--json", *QUICK)
+def test_every_figure_is_there_for_a_program_and_is_positive(bench):
+    run = bench("--json", *QUICK)
     assert run.returncode == 0, run.stderr
     said = json.loads(run.stdout)
     assert said["model"] == "chaton" and said["tokens"] == 16
@@ -35,22 +37,22 @@ def test_every_figure_is_there_for_a_program_and_is_positive(environment):
     assert said["load_s"] > 0 and said["memory_bytes"] > said["bytes"]
 
 
-def test_every_round_evaluates_a_prompt_as_long_as_was_asked_for(environment):
-    said = json.loads(bench(environment, "--json", "--ctx-size", "1024", *QUICK, "--prompt-tokens", "300").stdout)
+def test_every_round_evaluates_a_prompt_as_long_as_was_asked_for(bench):
+    said = json.loads(bench("--json", "--ctx-size", "1024", *QUICK, "--prompt-tokens", "300").stdout)
     assert abs(said["prompt_tokens"] - 300) < 15 and said["context"] == 1024
 
 
-def test_a_person_reads_a_table_and_no_bar_where_nobody_looks_on(environment, tmp_path):
-    run = bench(environment, "chaton", *QUICK)
+def test_a_person_reads_a_table_and_no_bar_where_nobody_looks_on(bench, tmp_path):
+    run = bench("chaton", *QUICK)
     assert all(word in run.stdout for word in ("chaton-q8_0.gguf", "prefill", "decode", "first token", "memory"))
     assert run.stderr.count("\n") == 1 and "\r" not in run.stderr
     assert not (tmp_path / "home" / "data").exists()
 
 
-def test_what_cannot_be_measured_is_one_clear_line(environment):
-    run = bench(environment, "ministral-3-8b")
+def test_what_cannot_be_measured_is_one_clear_line(bench):
+    run = bench("ministral-3-8b")
     assert run.returncode == 1 and "lechat pull ministral-3-8b" in run.stderr and run.stdout == ""
-    run = bench(environment, "--ctx-size", "256", "--prompt-tokens", "4000")
+    run = bench("--ctx-size", "256", "--prompt-tokens", "4000")
     assert run.returncode == 3 and "--ctx-size" in run.stderr and run.stdout == ""
 
 

@@ -11,12 +11,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from calling import Lechat, Run, caller
 from PIL import Image, ImageDraw
 
 from lechat_tui.store import Store
-
-Run = subprocess.CompletedProcess[str]
-Lechat = Callable[..., Run]
 
 COMMAND = (sys.executable, "-m", "lechat_tui")
 
@@ -33,13 +31,18 @@ def environment(home) -> dict[str, str]:
 
 
 @pytest.fixture
-def lechat(environment, tmp_path) -> Lechat:
-    def run(*words: str, stdin: str | bytes = b"") -> Run:
-        given = stdin.encode() if isinstance(stdin, str) else stdin
-        done = subprocess.run(
-            [*COMMAND, *words], input=given, capture_output=True, env=environment, cwd=tmp_path, timeout=60, check=False
+def lechat(tmp_path, monkeypatch, capfd) -> Lechat:
+    return caller(tmp_path, monkeypatch, capfd)
+
+
+@pytest.fixture
+def program(environment, tmp_path) -> Lechat:
+    """The same as a process of its own."""
+
+    def run(*words: str, stdin: str = "") -> Run:
+        return subprocess.run(
+            [*COMMAND, *words], input=stdin, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=60
         )
-        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return run
 
@@ -51,8 +54,8 @@ def refused(run: Run, code: int, words: str) -> bool:
     return run.returncode == code
 
 
-def test_a_question_through_the_pipe_is_answered_on_stdout_and_nowhere_else(lechat):
-    run = lechat(stdin="What is the capital of France?\n")
+def test_a_question_through_the_pipe_is_answered_on_stdout_and_nowhere_else(program):
+    run = program(stdin="What is the capital of France?\n")
     assert (run.stdout, run.returncode) == ("The capital of France is Paris.\n", 0)
     assert run.stderr.count("\n") == 1 and "toy" in run.stderr and "lechat pull" in run.stderr
 
@@ -159,7 +162,7 @@ def test_the_longest_answer_can_be_set(lechat):
 
 
 def test_the_same_seed_draws_the_same_answer(lechat):
-    hot = ("-q", "--temperature", "3", "Tell me a story")
+    hot = ("-q", "--temperature", "3", "--max-tokens", "40", "Tell me a story")
     first, again, other = (lechat("--seed", seed, *hot).stdout for seed in ("1", "1", "2"))
     assert first == again != other
 

@@ -1,150 +1,24 @@
 """What can be said with a slash, on a host that only remembers what it was asked."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fakehost import FakeHost, host_of
 from PIL import Image
 
-from lechat_tui.commands.base import COMMANDS, Bound, Choice, completions, is_command, nearest, run
+from lechat_tui.commands.base import COMMANDS, completions, is_command, nearest, run
 from lechat_tui.commands.context import ledger
 from lechat_tui.config import ConfigError
-from lechat_tui.conversation import Again, Conversation, as_before
+from lechat_tui.conversation import Again, as_before
 from lechat_tui.engine.base import Delta, Done
 from lechat_tui.engine.echo import EchoEngine
-from lechat_tui.message import Message, Picture, Receipt
-from lechat_tui.models.catalog import Model, ModelError, ModelRole, Weights
+from lechat_tui.message import Message, Receipt
+from lechat_tui.models.catalog import Model, ModelError, Weights
 from lechat_tui.models.shelf import Shelf
-from lechat_tui.store import Chat, Store
-
-
-class FakeHost:
-    """A host without a screen: notes, questions and the rest are lists; `answers` are the person's choices."""
-
-    themes: Sequence[str] = ("dark", "light")
-
-    def __init__(self, conversation: Conversation, *answers: str | None) -> None:
-        self.conversation, self.shelf, self.store = conversation, conversation.shelf, conversation.store
-        self.answers = list(answers)
-        self.notes: list[str] = []
-        self.errors: list[str] = []
-        self.asked: list[str] = []
-        self.pictures: list[Picture] = []
-        self.offered: list[Choice] = []
-        self.opened: list[Chat | None] = []
-        self.edited: list[int] = []
-        self.shown: list[int | None] = []
-        self.compared: list[tuple[str, str]] = []
-        self.by: list[tuple[int, str | None]] = []
-        self.continued = 0
-        self.again: list[Again | None] = []
-        self.hints: list[str] = []
-        self.switched: list[tuple[str, str]] = []
-        self.downloads: list[tuple[str, bool]] = []
-        self.clipboard = self.theme = ""
-        self.left = False
-        self.keys: dict[str, str] = {}
-        self.thinking = self.numbered = False
-        self.searched: list[str] = []
-        self.remembered: dict[str, object] = {}
-
-    def say(self, text: str, *, error: bool = False) -> None:
-        (self.errors if error else self.notes).append(text)
-
-    def ask(self, text: str) -> None:
-        self.asked.append(text)
-
-    def regenerate(self, again: Again | None = None, *, message: int = 0, model: Model | None = None) -> None:
-        self.again.append(again)
-        self.by.append((message, model.id if model else None))
-
-    def edit(self, place: int) -> None:
-        self.edited.append(place)
-
-    def go_on(self) -> None:
-        self.continued += 1
-
-    def compare(self, model: Model, question: str) -> None:
-        self.compared.append((model.id, question))
-
-    def show_talk(self, place: int | None = None) -> None:
-        self.shown.append(place)
-
-    def compact(self, hint: str) -> None:
-        self.hints.append(hint)
-
-    def attach(self, picture: Picture) -> None:
-        self.pictures.append(picture)
-
-    def open_chat(self, chat: Chat | None, *, private: bool = False) -> None:
-        self.opened.append(chat)
-        self.conversation.open(chat, private=private)
-
-    def search(self, words: str) -> None:
-        self.searched.append(words)
-
-    def switch(self, model: Model, role: ModelRole) -> None:
-        self.switched.append((model.id, role))
-        self.conversation.switch(model)
-
-    async def manage(self) -> Model | None:
-        name = self.answers.pop(0)
-        return self.shelf.get(name) if name else None
-
-    async def download(self, model: Model, *, switch: bool) -> None:
-        self.downloads.append((model.id, switch))
-
-    async def choose_theme(self) -> str | None:
-        return await self.choose("Which theme?", [Choice(name, name) for name in self.themes])
-
-    async def choose(self, title: str, choices: Sequence[Choice]) -> str | None:
-        self.offered = list(choices)
-        return self.answers.pop(0)
-
-    async def confirm(self, question: str) -> bool:
-        return self.answers.pop(0) == "yes"
-
-    def copy(self, text: str) -> str:
-        self.clipboard = text
-        return "copied"
-
-    def set_theme(self, name: str) -> None:
-        self.theme = name
-
-    def remember(self, name: str, value: object) -> None:
-        self.remembered[name] = value
-
-    def bindings(self) -> Sequence[Bound]:
-        came = {"stop": ("Stop", "escape", ""), "new": ("New chat", "ctrl+n", "/new")}
-        return [
-            Bound(name, what, tuple(self.keys.get(name, key).split(",")), name in self.keys, line)
-            for name, (what, key, line) in came.items()
-        ]
-
-    def bind(self, chosen: Mapping[str, str] | None) -> None:
-        self.keys = dict(chosen or {})
-
-    async def paste(self) -> str:
-        return "pasted"
-
-    def show_thinking(self, shown: bool) -> None:
-        self.thinking = shown
-
-    def number_lines(self) -> str:
-        self.numbered = not self.numbered
-        return f"numbers: {self.numbered}"
-
-    def quit(self) -> None:
-        self.left = True
-
-    async def do(self, line: str) -> str:
-        """Run a command line; the last thing said, or nothing."""
-        self.notes.clear()
-        self.errors.clear()
-        await run(self, line)
-        return (*self.errors, *self.notes, "")[0]
+from lechat_tui.store import Store
 
 
 @pytest.fixture
@@ -171,10 +45,6 @@ def shelf(tmp_path: Path) -> Shelf:
 @pytest.fixture
 def host(store: Store, shelf: Shelf) -> FakeHost:
     return host_of(store, shelf)
-
-
-def host_of(store: Store, shelf: Shelf, *answers: str | None, engine: EchoEngine | None = None) -> FakeHost:
-    return FakeHost(Conversation(store, engine or EchoEngine(), shelf, shelf.get("petit")), *answers)
 
 
 async def said(host: FakeHost, *questions: str) -> None:

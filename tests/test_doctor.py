@@ -1,40 +1,33 @@
 """`lechat doctor` and `/doctor`: all is well, and what is not is named."""
 
 import json
-import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from calling import Lechat, Run, caller
 
 from lechat_tui.commands import base
 
-SOURCE = Path(__file__).parent.parent
+
+@pytest.fixture
+def doctor(tmp_path, monkeypatch, capfd) -> Lechat:
+    return partial(caller(tmp_path, monkeypatch, capfd), "doctor")
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("LECHAT_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+def home(doctor, tmp_path) -> Path:
     return tmp_path / "home"
 
 
-def doctor(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "lechat_tui", "doctor", *words],
-        capture_output=True, text=True, env=os.environ | environment, cwd=SOURCE, timeout=120, check=False,
-    )  # fmt: skip
-
-
-def findings(run: "subprocess.CompletedProcess[str]") -> dict[str, dict[str, Any]]:
+def findings(run: Run) -> dict[str, dict[str, Any]]:
     said = json.loads(run.stdout)
     assert said["ok"] is (run.returncode == 0)
     return {finding["topic"]: finding for finding in said["findings"]}
 
 
-def test_where_all_is_well_it_says_so_and_proves_it(home):
+def test_where_all_is_well_it_says_so_and_proves_it(doctor, home):
     run = doctor()
     assert run.returncode == 0 and run.stderr == ""
     *lines, last = run.stdout.splitlines()
@@ -43,14 +36,14 @@ def test_where_all_is_well_it_says_so_and_proves_it(home):
     assert not home.joinpath("data").exists()
 
 
-def test_a_program_reads_the_same(home):
+def test_a_program_reads_the_same(doctor, home):
     found = findings(doctor("--json"))
     assert all(finding["ok"] for finding in found.values())
     assert {"engine", "machine", "device", "threads", "kv_type", "sum", "sight"} <= set(found)
     assert found["chats"]["text"] == "none yet"
 
 
-def test_what_the_person_set_is_shown_as_theirs(home):
+def test_what_the_person_set_is_shown_as_theirs(doctor, home):
     home.joinpath("config").mkdir(parents=True)
     home.joinpath("config/config.toml").write_text('threads = 1\nkv_type = "q8_0"\nmmap = false\n')
     found = findings(doctor("--json"))
@@ -60,7 +53,7 @@ def test_what_the_person_set_is_shown_as_theirs(home):
     assert found["mmap"]["text"] == "false: you set it"
 
 
-def test_each_thing_that_is_wrong_is_named_and_the_rest_is_still_looked_at(home):
+def test_each_thing_that_is_wrong_is_named_and_the_rest_is_still_looked_at(doctor, home):
     home.joinpath("config").mkdir(parents=True)
     home.joinpath("config/config.toml").write_text("kv_type = 3\n")
     home.joinpath("data").mkdir()
@@ -75,7 +68,7 @@ def test_each_thing_that_is_wrong_is_named_and_the_rest_is_still_looked_at(home)
     assert found["sum"]["ok"]
 
 
-def test_an_engine_that_does_not_start_is_a_sentence(home, tmp_path):
+def test_an_engine_that_does_not_start_is_a_sentence(doctor, tmp_path):
     broken = tmp_path / "broken"
     broken.mkdir()
     run = doctor("--json", LLAMA_CPP_LIB_PATH=str(broken))

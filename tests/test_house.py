@@ -31,3 +31,10 @@ def test_the_engine_is_not_loaded_by_the_program_that_talks_to_it():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in run.stdout.split()}
     assert not loaded & {"llama_cpp", "textual", "huggingface_hub", "numpy"}
+
+
+def test_the_engine_loads_nothing_of_llama_cpp_python_that_it_does_not_use():
+    code = "import sys, lechat_tui.engine.worker, lechat_tui.engine.llama.answer; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "llama_cpp.llama_cpp" in run.stdout and "numpy" not in run.stdout
+    assert "llama_cpp.llama_chat_format" not in run.stdout

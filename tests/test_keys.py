@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_commands import FakeHost, host_of
+from fakehost import FakeHost, host_of
 
 from lechat_tui import paths
 from lechat_tui.commands.base import COMMANDS

@@ -105,6 +105,8 @@ def main() -> None:
     except Exception as error:  # the edge of the process, an unloadable llama.cpp included: the log has the trace
         logging.exception("the engine failed")
         channel.say(0, wire.Failed(f"the engine failed: {error}"))
+    sys.stderr.flush()
+    os._exit(0)  # Python's own end would wait a second for the thread that reads stdin, and then abort
 
 
 def _open_channel() -> Channel:

@@ -7,12 +7,10 @@ import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from PIL import Image, ImageDraw
+from talks import EYES, TEXT, picture
 
-from lechat_tui import paths
 from lechat_tui.engine.base import (
     ContextOverflow,
     Delta,
@@ -30,9 +28,6 @@ from lechat_tui.engine.local import LocalEngine
 from lechat_tui.message import Message, Picture, Receipt
 
 GREEDY = Sampling(temperature=0)
-FOLDER = paths.bundled("chaton")
-TEXT = ModelSpec("chaton", FOLDER / "chaton-q8_0.gguf", context=2048, threads=1)
-EYES = replace(TEXT, name="chaton-vision", projector=FOLDER / "chaton-mmproj-q8_0.gguf")
 
 
 @pytest.fixture
@@ -40,15 +35,6 @@ async def engine(tmp_path) -> AsyncIterator[LocalEngine]:
     local = LocalEngine(tmp_path / "logs")
     yield local
     await local.close()
-
-
-def picture(folder: Path, colour: str, shape: str) -> Picture:
-    image = Image.new("RGB", (256, 256), (205, 205, 205))
-    draw = ImageDraw.Draw(image)
-    {"circle": draw.ellipse, "square": draw.rectangle}[shape]((60, 60, 200, 200), fill=colour)
-    path = folder / f"{colour}-{shape}.png"
-    image.save(path)
-    return Picture(f"{colour}-{shape}", path.name, path, 256, 256)
 
 
 def child_process() -> int:
@@ -295,6 +281,8 @@ async def test_what_is_no_model_is_a_sentence(engine, tmp_path):
         await engine.load(replace(TEXT, path=broken))
     with pytest.raises(EngineError, match="may belong to another model"):
         await engine.load(replace(TEXT, projector=TEXT.path))
+    await engine.close()
+    assert "Fatal" not in (tmp_path / "logs" / "engine.log").read_text()
 
 
 async def test_a_picture_that_cannot_be_read_is_a_sentence(engine, tmp_path):

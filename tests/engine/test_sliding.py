@@ -8,7 +8,7 @@ from pathlib import Path
 import llama_cpp
 import numpy as np
 import pytest
-import sliding
+import random_models
 from talks import TEXT
 
 from lechat_tui.engine.base import ModelSpec, Request
@@ -34,7 +34,7 @@ CHAT = (
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
     path: Path = tmp_path_factory.mktemp("sliding") / "sliding.gguf"
-    sliding.write(path, TEXT.path)
+    random_models.sliding(path, TEXT.path)
     return replace(TEXT, name="sliding", path=path)
 
 

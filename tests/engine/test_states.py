@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import recurrent
+import random_models
 from talks import EYES, PAGE, TEXT, Talk, children, eventually, picture
 
 from lechat_tui.engine.base import Delta, Prefill
@@ -352,7 +352,7 @@ async def test_stopping_while_the_prompt_is_read_is_quick_and_keeps_what_was_rea
 
 
 async def test_a_memory_that_cannot_be_cut_is_put_back_whole_or_read_again(engine, tmp_path):
-    recurrent.write(tmp_path / "recurrent.gguf", TEXT.path)
+    random_models.recurrent(tmp_path / "recurrent.gguf", TEXT.path)
     model = replace(TEXT, name="recurrent", path=tmp_path / "recurrent.gguf")
     local = engine()
     talk = await read_page(local, 1, model)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from seeing import MACHINE, NOON, Talk
+from textual import _wait
 
 from lechat_tui.choices import Choices
 from lechat_tui.config import Settings
@@ -25,6 +26,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME", "TMUX", "STY", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path / "home"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_naps() -> Iterator[None]:
+    """After each key Textual's pilot looks whether the program rests: every 4 ms here, for every 20."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_wait, "SLEEP_GRANULARITY", 1 / 250)
+        patch.setattr(_wait, "SLEEP_IDLE", 1 / 250 / 20)
+        yield
 
 
 @pytest.fixture

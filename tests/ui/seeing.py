@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
+from textual._context import visible_screen_stack
 from textual.pilot import Pilot
 
 from lechat_tui.models.fit import Machine
@@ -23,7 +24,8 @@ Talk = Callable[..., LeChat]
 
 
 def seen(app: LeChat) -> str:
-    """The text on the screen, row by row."""
+    """The text on the screen, row by row, with what is behind a picker as Textual's own drawing has it."""
+    visible_screen_stack.set(app._background_screens)
     return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips())
 
 
