@@ -51,6 +51,7 @@ from lechat_tui.ui.search import Finder
 from lechat_tui.ui.sidebar import Sidebar
 from lechat_tui.ui.status import Status, StatusLine
 from lechat_tui.ui.themepicker import ThemePicker
+from lechat_tui.ui.thumbnails import Way
 from lechat_tui.ui.titler import Titler
 from lechat_tui.ui.transcript import Transcript
 
@@ -142,6 +143,7 @@ class ChatScreen(Screen[None]):
         jobs: "Jobs",
         machine: "Callable[[], Machine]",
         copy: Callable[[str], str],
+        pictures: Way = "blocks",
         themes: Mapping[str, str] = {},
         choices: Choices | None = None,
         first: str | None = None,
@@ -175,7 +177,7 @@ class ChatScreen(Screen[None]):
         self._drafts = Drafts(conversation, self._unsaid)
         self._draft_timer: Timer | None = None
         model = conversation.model
-        self._transcript = Transcript()
+        self._transcript = Transcript(pictures=pictures)
         self._box = PromptBox()
         self._prompt = self._box.prompt
         window = conversation.settings.context or model.context
