@@ -1,7 +1,6 @@
 """The program on the screen: themes, keys, the first page. Knows no talk."""
 
 import asyncio
-import os
 import signal
 from collections.abc import Callable
 from datetime import datetime
@@ -13,16 +12,14 @@ from textual.command import Provider
 from textual.filter import LineFilter
 
 from lechat_tui.choices import Choices
-from lechat_tui.config import Settings
 from lechat_tui.conversation import Conversation
-from lechat_tui.terminal import draws_pictures
 from lechat_tui.ui import clipboard
 from lechat_tui.ui.chat import ChatScreen
 from lechat_tui.ui.kitty import Placements
 from lechat_tui.ui.palette import Slash
 from lechat_tui.ui.plain import filters
 from lechat_tui.ui.themes import DEFAULT, Themes, read
-from lechat_tui.ui.thumbnails import Way
+from lechat_tui.ui.thumbnails import way
 
 if TYPE_CHECKING:
     from lechat_tui.models.fit import Machine
@@ -66,7 +63,7 @@ class LeChat(App[None]):
         self._styled_with = self.get_css_variables()
         self.stylesheet.set_variables(self._styled_with)
         self.set_keymap(conversation.settings.keys)
-        self._pictures = self._way(conversation.settings)
+        self._pictures = way(conversation.settings, self.console.color_system, self._to_terminal)
         self._chat = ChatScreen(
             conversation,
             jobs=jobs,
@@ -79,15 +76,6 @@ class LeChat(App[None]):
             clock=clock,
         )
         self.add_mode(self.DEFAULT_MODE, lambda: self._chat)
-
-    def _way(self, settings: Settings) -> Way:
-        """How pictures are drawn; a terminal that draws them tells them apart by their colours, so it needs all."""
-        if settings.reduced or settings.pictures == "none":
-            return "none"
-        wanted = settings.pictures == "kitty" or (settings.pictures == "auto" and draws_pictures())
-        if not wanted or self.console.color_system != "truecolor":
-            return "blocks"
-        return Placements(self._to_terminal, tmux=bool(os.environ.get("TMUX")))
 
     def get_line_filters(self) -> list[LineFilter]:
         """What every row passes on its way to the terminal."""

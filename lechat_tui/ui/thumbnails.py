@@ -3,7 +3,8 @@
 How many rows one takes is known from its size alone; its pixels come later, from a thread.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, overload
@@ -14,8 +15,10 @@ from rich.style import Style
 from textual.cache import LRUCache
 
 from lechat_tui.attachments import AttachmentError, Thumbnail, thumbnail
+from lechat_tui.config import Settings
 from lechat_tui.message import Picture
-from lechat_tui.ui.kitty import CELL, Placement, Placements, Png, png
+from lechat_tui.terminal import draws_pictures
+from lechat_tui.ui.kitty import CELL, Placement, Placements, Png, Write, png
 from lechat_tui.ui.rows import Row, Run, plain
 
 if TYPE_CHECKING:
@@ -44,6 +47,19 @@ def cells(picture: Picture, width: int) -> tuple[int, int]:
     wide, high = max(picture.width, 1), max(picture.height, 1)
     scale = min(COLUMNS / wide, 2 * ROWS / high, max(width, 1) / wide, 1.0)
     return max(round(wide * scale), 1), max(-(-round(high * scale) // 2), 1)
+
+
+def way(settings: Settings, colours: str | None, write: Write, environment: Mapping[str, str] = os.environ) -> Way:
+    """How pictures are drawn on a terminal with these `colours`, as Rich calls them.
+
+    One that draws them itself tells them apart by the colours of their cells, so it needs all.
+    """
+    if settings.reduced or settings.pictures == "none":
+        return "none"
+    able = settings.pictures == "kitty" or (settings.pictures == "auto" and draws_pictures(environment))
+    if able and colours == "truecolor":
+        return Placements(write, tmux=bool(environment.get("TMUX")))
+    return "blocks"
 
 
 def drawable(app: "App[object]") -> bool:
