@@ -1169,15 +1169,17 @@ class ChatScreen(Screen[None]):
 
     def action_editor(self) -> None:
         """Write the question in the person's own editor."""
-        text = self._prompt.written
+        text, complaint = self._prompt.written, ""
         try:
             with self.app.suspend():
-                text = edited(text)
+                try:
+                    text = edited(text)
+                except EditorError as error:  # out of the block it would leave the screen suspended
+                    text, complaint = error.text, str(error)
         except SuspendNotSupported:
-            self.say("this terminal cannot be lent to an editor", error=True)
-        except EditorError as error:
-            text = error.text
-            self.say(str(error), error=True)
+            complaint = "this terminal cannot be lent to an editor"
+        if complaint:
+            self.say(complaint, error=True)
         if text != self._prompt.written:
             self._prompt.put(text)
 
