@@ -58,7 +58,7 @@ def draws_pictures(environment: Mapping[str, str] = os.environ) -> bool:
 
 
 def _draws_placeholders(folder: str) -> bool:
-    """Whether the kitty in this folder is new enough; one that does not say its version is the maker's own, and new."""
+    """Whether the kitty in this folder is new enough; one whose version cannot be read is taken for a new one."""
     if not folder:
         return False
     try:

@@ -99,7 +99,7 @@ class Placements:
         return placement
 
     def send_again(self) -> None:
-        """The terminal may have lost them: it clears its alternate screen when that is entered."""
+        """The terminal was lent to another program, and may have lost them."""
         for placement in self._kept:
             self._send(placement)
 

@@ -163,7 +163,7 @@ async def test_a_terminal_that_can_draws_the_picture_itself_until_the_end(
         await pilot.pause()
         assert set(terminal.pictures) == {cell[0] for cell in drawn_cells(app)} == {number}
 
-        terminal.pictures.clear()  # as the alternate screen does when it is entered again
+        terminal.pictures.clear()  # as a program may to which the terminal is lent
         app.app_resume_signal.publish(app)
         await until(pilot, lambda: number in terminal.pictures)
 
