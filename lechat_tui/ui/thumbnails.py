@@ -143,7 +143,7 @@ class Thumbnails:
             self._known[wanted] = seen
         elif isinstance(self._way, Placements):
             placement = self._way.add(seen, wanted.columns, wanted.rows, partial(self._lose, wanted))
-            self._placed[wanted] = placement, WeakSet(asked)
+            self._placed[wanted] = placement, WeakSet()
         for item in asked:
             item.changed()
         return asked
