@@ -34,6 +34,9 @@ class Settings:
     """Let the model name a chat after its first answer, while nothing is asked of it."""
     reduced: bool = False
     """Plain ASCII without frames, drawings and animation: for screen readers and simple terminals."""
+    pictures: Literal["auto", "kitty", "blocks", "none"] = "auto"
+    """How thumbnails are drawn: by the terminal with Kitty's graphics protocol, as half blocks, or not at all; `auto`
+    is the first where the terminal is known to draw pictures in cells."""
     temperature: Annotated[float, Meta(ge=0, le=10)] | None = None
     """0 is greedy; unset is what the model's card recommends."""
     seed: Annotated[int, Meta(ge=0, le=2**32 - 2)] | None = None

@@ -10,10 +10,12 @@ _BIDI = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
 """Embeddings, overrides and isolates: they show text in another order than it was written."""
 _BREAKS = (0x2028, 0x2029)
 _SURROGATES = range(0xD800, 0xE000)
+_PLACEHOLDER = 0x10EEEE
+"""Some terminals draw a picture there that a program has given them: see `ui/kitty.py`."""
 
 _SHOWN: dict[int, int | str] = {
     **_CONTROL_PICTURES,
-    **dict.fromkeys((*_C1, *_BIDI, *_SURROGATES), "\N{REPLACEMENT CHARACTER}"),
+    **dict.fromkeys((*_C1, *_BIDI, *_SURROGATES, _PLACEHOLDER), "\N{REPLACEMENT CHARACTER}"),
     **dict.fromkeys(_BREAKS, "\n"),
 }
 

@@ -27,6 +27,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         system = "Réponds en français"
         theme = "mistral-light"
         reduced = true
+        pictures = "blocks"
         temperature = 1
         seed = 0
         max_tokens = 100
@@ -55,6 +56,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         system="Réponds en français",
         theme="mistral-light",
         reduced=True,
+        pictures="blocks",
         temperature=1.0,
         seed=0,
         max_tokens=100,

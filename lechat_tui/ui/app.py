@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.console import RenderableType
 from textual.app import App
 from textual.command import Provider
 from textual.driver import Driver
@@ -16,9 +17,11 @@ from lechat_tui.conversation import Conversation
 from lechat_tui.ui import clipboard
 from lechat_tui.ui.chat import ChatScreen
 from lechat_tui.ui.front import ENTER, Front
+from lechat_tui.ui.kitty import Placements
 from lechat_tui.ui.palette import Slash
 from lechat_tui.ui.plain import filters
 from lechat_tui.ui.themes import DEFAULT, Themes, read
+from lechat_tui.ui.thumbnails import way
 
 if TYPE_CHECKING:
     from lechat_tui.models.fit import Machine
@@ -64,11 +67,13 @@ class LeChat(App[None]):
         self._styled_with = self.get_css_variables()
         self.stylesheet.set_variables(self._styled_with)
         self.set_keymap(conversation.settings.keys)
+        self._pictures = way(conversation.settings, self.console.color_system, self._to_terminal)
         self._chat = ChatScreen(
             conversation,
             jobs=jobs,
             machine=machine,
             copy=self.copy,
+            pictures=self._pictures,
             themes=self._themes.described,
             choices=choices,
             first=first,
@@ -104,6 +109,19 @@ class LeChat(App[None]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._chat.host.end)
+        self.app_resume_signal.subscribe(self, self._come_back)
+
+    def _come_back(self, _: App[None]) -> None:
+        """The terminal was lent to another program."""
+        if isinstance(self._pictures, Placements):
+            self._pictures.send_again()
+            self.refresh(layout=True)
+
+    def exit(self, result: None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
+        """End, and leave no picture in the terminal; it keeps those of each of its two screens apart."""
+        if isinstance(self._pictures, Placements):
+            self._pictures.close()
+        super().exit(result, return_code, message)
 
     def copy(self, text: str) -> str:
         """Put the text on every clipboard that can be reached; the sentence says which."""

@@ -35,6 +35,7 @@ from lechat_tui.ui.prompt import Prompt, PromptBox
 from lechat_tui.ui.recents import Recents
 from lechat_tui.ui.sidebar import ChatsMark, Sidebar
 from lechat_tui.ui.status import Status, StatusLine
+from lechat_tui.ui.thumbnails import Way
 from lechat_tui.ui.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class ChatScreen(Screen[None]):
         jobs: "Jobs",
         machine: "Callable[[], Machine]",
         copy: Callable[[str], str],
+        pictures: Way = "blocks",
         themes: Mapping[str, str] = {},
         choices: Choices | None = None,
         first: str | None = None,
@@ -70,7 +72,7 @@ class ChatScreen(Screen[None]):
         model = conversation.model
         window = conversation.settings.context or model.context
         self._widgets = Widgets(
-            transcript=Transcript(),
+            transcript=Transcript(pictures=pictures),
             box=PromptBox(),
             status=StatusLine(Status(conversation.title, conversation.shelf.role_of(model), context=window)),
             sidebar=Sidebar(),

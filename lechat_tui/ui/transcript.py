@@ -31,8 +31,7 @@ from lechat_tui.engine.base import Kind
 from lechat_tui.message import Message, Picture
 from lechat_tui.ui.items import ABOVE, ABOVE_UNPINNED, Activity, Answer, Item, Note, Question, Summary
 from lechat_tui.ui.rows import Look, Row
-from lechat_tui.ui.thumbnails import Thumbnails, drawable
-from lechat_tui.ui.thumbnails import read as read_thumbnail
+from lechat_tui.ui.thumbnails import Thumbnails, Way
 
 RATE = 16
 """Drawings a second of an answer that grows."""
@@ -67,7 +66,7 @@ class Transcript(ScrollView, can_focus=False):
         place: int
         by: int
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, *, pictures: Way = "blocks", id: str | None = None) -> None:
         super().__init__(id=id)
         self._items: list[Item] = []
         self._heights: list[int] = []
@@ -85,7 +84,7 @@ class Transcript(ScrollView, can_focus=False):
         """What the rows in view were painted as, by their places."""
         self._shown: list[Strip] = []
         """The rows of the view as they were last asked to be drawn."""
-        self._thumbnails = Thumbnails(self._want_thumbnails)
+        self._thumbnails = Thumbnails(self._want_thumbnails, pictures)
         self._decoding = False
         self._timer: Timer | None = None
         self._next_drawing = 0.0
@@ -106,7 +105,7 @@ class Transcript(ScrollView, can_focus=False):
     def show(self, messages: Sequence[Message]) -> None:
         """Show these messages and nothing else, the newest in view."""
         self._end_growth()
-        self._thumbnails.visible = drawable(self.app)
+        self._thumbnails.look_at(self.app)
         for message in messages:
             self._price(message)
         self._items = [self._item(message) for message in messages]
@@ -524,7 +523,7 @@ class Transcript(ScrollView, can_focus=False):
         """Decode what is wanted, one after the other and off the loop; it takes the rows that were kept for it."""
         try:
             while wanted := self._thumbnails.next:
-                seen = await asyncio.to_thread(read_thumbnail, wanted)
+                seen = await asyncio.to_thread(self._thumbnails.read, wanted)
                 for item in self._thumbnails.keep(wanted, seen):
                     if item in self._items:
                         self._changed(self._items.index(item))
@@ -538,7 +537,7 @@ class Transcript(ScrollView, can_focus=False):
         """The styles of the theme in force; the same object as long as they are the same."""
         if self._stale:
             self._stale = False
-            self._thumbnails.visible = drawable(self.app)
+            self._thumbnails.look_at(self.app)
             style = self._component
             syntax = {name: style(f"syntax-{name}") for name in SYNTAX}
             styles = {name: style(name) for name in STYLES}

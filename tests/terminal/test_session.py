@@ -13,6 +13,7 @@ from terminal import Terminal
 
 from lechat_tui.message import Message
 from lechat_tui.store import Store
+from lechat_tui.terminal import BETWEEN
 
 PROMPT = "Ask le chat"
 
@@ -217,3 +218,19 @@ def test_an_answer_goes_on_behind_an_editor_which_has_the_terminal_to_itself(hom
         os.kill(int(editor), 0)
     with Store(home / "data") as store:
         assert store.path(1)[-1].state in ("complete", "stopped") and store.drafts(1) == []
+
+
+def test_a_picture_is_in_the_terminal_before_its_cells_are_and_is_deleted_before_the_screen_is_left(home, tmp_path):
+    Image.new("RGB", (30, 16), "red").save(tmp_path / "red.png")
+    with Store(home / "data") as store:
+        picture = store.keep_picture((tmp_path / "red.png").read_bytes(), "red.png", 30, 16)
+        store.add(store.new_chat("red").id, Message("user", "what is it", pictures=(picture,)), 0)
+    alone = dict.fromkeys(BETWEEN, "")
+    with Terminal(home, "-c", more={**alone, "TERM": "xterm-ghostty"}) as screen:
+        screen.see("red.png 30x16 ·")
+        os.kill(screen.process.pid, signal.SIGTERM)
+        screen.ended()
+        screen.until(lambda _: b"\x1b[?1049l" in screen.raw, "for the end of the screen")
+    steps = (b"\x1b[?1049h", b"\x1b_Ga=T,", b";iVBOR", "\U0010eeee".encode(), b"\x1b_Ga=d,d=I,", b"\x1b[?1049l")
+    places = [screen.raw.index(step) for step in steps]
+    assert places == sorted(places)

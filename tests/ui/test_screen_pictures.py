@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from graphics import Terminal, cells
 from PIL import Image
 from seeing import Talk, hides, rests, seen, shows, transcript, until
+from textual.drivers.headless_driver import HeadlessDriver
 from textual.events import Paste
 from textual.pilot import Pilot
 
@@ -15,7 +17,10 @@ from lechat_tui.engine.base import Delta, Done
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Message, Receipt
 from lechat_tui.store import Store
+from lechat_tui.terminal import BETWEEN
+from lechat_tui.ui.app import LeChat
 from lechat_tui.ui.items import Question
+from lechat_tui.ui.kitty import PLACEHOLDER
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +28,16 @@ def colours(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal with all colours, whatever runs the tests."""
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLORTERM", "truecolor")
+    for name in BETWEEN:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """What the driver writes beside the frames goes here."""
+    found = Terminal()
+    monkeypatch.setattr(HeadlessDriver, "write", lambda _, data: "\x1b_G" in data and found.write(data))
+    return found
 
 
 @pytest.fixture
@@ -122,3 +137,51 @@ async def test_of_a_long_chat_only_the_pictures_in_view_are_decoded_and_the_rows
         shown.scroll_to(y=0, animate=False)
         await until(pilot, lambda: "flag00.png" in seen(app) and "▀▀▀" in seen(app))
         assert shown.virtual_size.height == before
+
+
+def drawn_cells(app: LeChat) -> list[tuple[int, int, int]]:
+    """The cells of pictures on the screen, row by row."""
+    return [cell for strip in app.screen._compositor.render_strips() for cell in cells(strip) if cell]
+
+
+async def test_a_terminal_that_can_draws_the_picture_itself_until_the_end(
+    talk: Talk, flag: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-ghostty")
+    app = talk(seeing(flag), model="oeil")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ask(pilot, flag)
+        await shows(pilot, PLACEHOLDER, "266 tokens")
+        [(number, (columns, rows, image))] = terminal.pictures.items()
+        assert (columns, rows) == (30, 8)
+        assert image.tobytes() == Image.open(flag).tobytes()
+        assert drawn_cells(app) == [(number, row, column) for row in range(8) for column in range(30)]
+        assert "▀" not in seen(app)
+
+        await pilot.resize_terminal(60, 20)
+        app.theme = "mistral-light"
+        await pilot.pause()
+        assert set(terminal.pictures) == {cell[0] for cell in drawn_cells(app)} == {number}
+
+        terminal.pictures.clear()  # as a program may to which the terminal is lent
+        app.app_resume_signal.publish(app)
+        await until(pilot, lambda: number in terminal.pictures)
+
+        app.screen.text_select_all()
+        copied = app.screen.get_selected_text()
+        assert copied and "what is it" in copied and PLACEHOLDER not in copied
+        app.exit()
+        assert terminal.pictures == {}
+
+
+async def test_nothing_is_given_to_draw_to_a_terminal_that_is_not_known_to(
+    talk: Talk, store: Store, flag: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-kitty")  # of an unknown version
+    app = talk(chat=kept(store, [flag]))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "flag.png 30x16", "▀▀▀")
+        assert PLACEHOLDER not in seen(app)
+        app.app_resume_signal.publish(app)
+        await rests(pilot)
+    assert terminal.sent == 0

@@ -1,0 +1,242 @@
+"""Pictures that the terminal draws in cells."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+
+import pytest
+from graphics import Terminal, cells
+from PIL import Image
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from lechat_tui.attachments import Thumbnail
+from lechat_tui.config import Settings
+from lechat_tui.message import Message, Picture
+from lechat_tui.plaintext import safe
+from lechat_tui.terminal import BETWEEN, draws_pictures
+from lechat_tui.ui.items import Answer, Question
+from lechat_tui.ui.kitty import CHUNK, DIACRITICS, KEPT, PLACEHOLDER, Placements, Png, png
+from lechat_tui.ui.rows import Look, plain
+from lechat_tui.ui.thumbnails import COLUMNS, ROWS, Thumbnails, Wanted, pixel_rows, way
+from lechat_tui.ui.transcript import STYLES
+
+LOOK = Look(**dict.fromkeys(STYLES, Style.null()))
+EDGE = "▌ ", Style.null()
+
+
+def dots(width: int, height: int) -> Thumbnail:
+    """Pixels that cannot be made smaller."""
+    return Thumbnail(width, height, Random(7).randbytes(width * height * 3), 12)
+
+
+def small() -> Png:
+    return png(dots(1, 1))
+
+
+def ignore() -> None:
+    pass
+
+
+def test_what_is_sent_is_the_picture_pixel_by_pixel_in_chunks_that_nobody_answers() -> None:
+    terminal, seen = Terminal(), dots(200, 90)
+    placement = Placements(terminal.write).add(png(seen), 20, 5, ignore)
+    columns, rows, image = terminal.pictures[placement.number]
+    assert (columns, rows, image.size) == (20, 5, (200, 90))
+    assert image.tobytes() == seen.rgb
+
+
+def test_every_cell_says_which_picture_it_is_of_and_where_in_it() -> None:
+    terminal = Terminal()
+    placement = Placements(terminal.write).add(small(), COLUMNS, ROWS, ignore)
+    rows = list(pixel_rows(placement, ROWS, COLUMNS + 4, EDGE, Style(bgcolor="#101010")))
+    for number, row in enumerate(rows):
+        drawn = [(placement.number, number, column) for column in range(COLUMNS)]
+        assert list(cells(row.runs)) == [None, None, *drawn, None, None, None, None]
+        assert cell_len(row.text) == COLUMNS + 6
+        assert {str(style.bgcolor and style.bgcolor.name) for _, style in row.runs[1:]} == {"#101010"}
+    assert placement.number in terminal.pictures
+
+
+def test_a_row_is_cropped_between_cells_and_never_within_one() -> None:
+    placement = Placements(Terminal().write).add(small(), 20, 1, ignore)
+    strip = Strip([Segment(*placement.row(0))])
+    assert strip.cell_length == 20
+    assert list(cells(strip.crop(3, 9))) == [(placement.number, 0, column) for column in range(3, 9)]
+
+
+def test_nothing_of_a_row_is_copied() -> None:
+    placement = Placements(Terminal().write).add(small(), 4, 1, ignore)
+    [row] = pixel_rows(placement, 1, 8, EDGE, Style.null())
+    assert row.text[row.skip :] == "" and row.joint == ""
+
+
+def test_the_diacritics_suffice_and_take_no_cell() -> None:
+    assert len(DIACRITICS) >= max(COLUMNS, ROWS)
+    assert cell_len(DIACRITICS) == 0
+
+
+def test_the_oldest_picture_makes_room_and_who_shows_it_is_told() -> None:
+    terminal, gone = Terminal(), []
+    placements = Placements(terminal.write)
+    added = [placements.add(small(), 1, 1, lambda at=at: gone.append(at)) for at in range(KEPT + 2)]
+    assert gone == [0, 1]
+    assert list(terminal.pictures) == [one.number for one in added[2:]]
+
+
+def test_at_the_end_every_picture_is_deleted_and_none_is_sent_any_more() -> None:
+    terminal = Terminal()
+    placements = Placements(terminal.write)
+    for _ in range(3):
+        placements.add(small(), 1, 1, ignore)
+    placements.close()
+    placements.add(small(), 1, 1, ignore)
+    placements.send_again()
+    assert terminal.pictures == {} and terminal.sent == 3
+
+
+def test_what_was_lost_with_the_screen_is_sent_again_under_the_same_numbers() -> None:
+    terminal = Terminal()
+    placements = Placements(terminal.write)
+    numbers = [placements.add(small(), 1, 1, ignore).number for _ in range(3)]
+    terminal.pictures.clear()
+    placements.send_again()
+    assert list(terminal.pictures) == numbers
+
+
+def test_two_programs_in_one_terminal_have_other_numbers() -> None:
+    first, second = (Placements(Terminal().write).add(small(), 1, 1, ignore).number for _ in range(2))
+    assert abs(first - second) > KEPT
+    assert min(first, second) >> 24
+
+
+def test_through_tmux_every_command_is_wrapped_for_itself() -> None:
+    terminal, written = Terminal(), []
+    placements = Placements(written.append, tmux=True)
+    placement = placements.add(png(dots(200, 90)), 20, 5, ignore)
+    start, end = "\x1bPtmux;", "\x1b\\"
+    told = "".join(written)
+    assert told.startswith(start) and told.endswith(end)
+    wrapped = told.removeprefix(start).removesuffix(end).split(end + start)
+    assert len(wrapped) == -(-len(b64encode(png(dots(200, 90)).content)) // CHUNK)
+    for one in wrapped:
+        terminal.write(one.replace("\x1b\x1b", "\x1b"))
+    assert placement.number in terminal.pictures
+
+
+def question(file: Path, thumbnails: Thumbnails) -> Question:
+    """A question with a picture, as the transcript draws it."""
+    Image.new("RGB", (30, 16), "red").save(file)
+    thumbnails.visible = True
+    return Question("what", (Picture("f00", "x.png", file, 30, 16),), thumbnails=thumbnails)
+
+
+def decode(thumbnails: Thumbnails) -> None:
+    """As the transcript's worker does."""
+    while wanted := thumbnails.next:
+        thumbnails.keep(wanted, thumbnails.read(wanted))
+
+
+def test_a_picture_that_had_to_make_room_is_sent_anew_when_it_comes_into_view_again(tmp_path: Path) -> None:
+    terminal = Terminal()
+    placements = Placements(terminal.write)
+    thumbnails = Thumbnails(ignore, placements)
+    asked = question(tmp_path / "x.png", thumbnails)
+    high = len(asked.rows(80, LOOK))
+    decode(thumbnails)
+    [first] = {cell[0] for row in asked.rows(80, LOOK) for cell in cells(row.runs) if cell}
+    for _ in range(KEPT):
+        placements.add(small(), 1, 1, ignore)
+    assert first not in terminal.pictures
+    assert not any(PLACEHOLDER in row.text for row in asked.rows(80, LOOK))
+    decode(thumbnails)
+    rows = asked.rows(80, LOOK)
+    [second] = {cell[0] for row in rows for cell in cells(row.runs) if cell}
+    assert second != first and second in terminal.pictures
+    assert len(rows) == high
+
+
+def test_a_damaged_picture_is_not_sent(tmp_path: Path) -> None:
+    terminal = Terminal()
+    thumbnails = Thumbnails(ignore, Placements(terminal.write))
+    asked = question(tmp_path / "x.png", thumbnails)
+    (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n no more")
+    asked.rows(80, LOOK)
+    decode(thumbnails)
+    assert "x.png 30x16" in plain([run for row in asked.rows(80, LOOK) for run in row.runs])
+    assert len(asked.rows(80, LOOK)) == 3 and terminal.sent == 0
+
+
+def test_a_large_picture_is_sent_in_the_size_of_its_cells(tmp_path: Path) -> None:
+    terminal = Terminal()
+    thumbnails = Thumbnails(ignore, Placements(terminal.write))
+    Image.effect_noise((3000, 2000), 90).convert("RGB").save(tmp_path / "x.jpg")
+    wanted = Wanted(Picture("f00", "x.jpg", tmp_path / "x.jpg", 3000, 2000), 30, 10)
+    thumbnails.keep(wanted, thumbnails.read(wanted))
+    [(columns, rows, image)] = terminal.pictures.values()
+    assert (columns, rows, image.size) == (30, 10, (480, 320))
+
+
+FORGED = f"{PLACEHOLDER}{DIACRITICS[0]}{DIACRITICS[0]}{DIACRITICS[5]}"
+
+
+def test_no_text_can_forge_a_picture() -> None:
+    assert safe(f"a {FORGED} b") == f"a �{DIACRITICS[0]}{DIACRITICS[0]}{DIACRITICS[5]} b"
+    told = f"{FORGED} &#x10EEEE; `{FORGED}`\n\n```\n{FORGED}\n```\n\n| {FORGED} |\n|--|\n\n[{FORGED}](https://a.org/{FORGED})"
+    drawn = (
+        Answer(Message("assistant", told, thinking=told)),
+        Question(told, (Picture("f00", f"{FORGED}.png", Path("x"), 1, 1),)),
+    )
+    for item in drawn:
+        item.unfolded = True
+        assert not [row.text for row in item.rows(80, LOOK) if PLACEHOLDER in row.text]
+
+
+@pytest.mark.parametrize(
+    ("environment", "drawn"),
+    [
+        ({"TERM": "xterm-ghostty"}, True),
+        ({"TERM": "xterm-kitty", "KITTY_INSTALLATION_DIR": "new"}, True),
+        ({"TERM": "xterm-kitty", "KITTY_INSTALLATION_DIR": "without a version"}, True),
+        ({"TERM": "xterm-kitty", "KITTY_INSTALLATION_DIR": "old"}, False),
+        ({"TERM": "xterm-kitty"}, False),
+        ({"TERM": "xterm", "KITTY_INSTALLATION_DIR": "new", "KITTY_WINDOW_ID": "1"}, False),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "ghostty"}, False),
+        ({"TERM": "tmux-256color", "TERM_PROGRAM": "tmux"}, False),
+        ({}, False),
+        *[({"TERM": "xterm-ghostty", name: "1"}, False) for name in BETWEEN],
+    ],
+)
+def test_only_a_terminal_that_is_known_to_draw_pictures_is_given_any(
+    environment: Mapping[str, str], drawn: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, version in (("old", "0, 26, 5"), ("new", "0, 28, 0")):
+        (tmp_path / folder / "kitty").mkdir(parents=True)
+        source = f"appname: str = 'kitty'\nversion: Version = Version({version})\n"
+        (tmp_path / folder / "kitty" / "constants.py").write_text(source)
+    monkeypatch.chdir(tmp_path)
+    assert draws_pictures(environment) == drawn
+
+
+@pytest.mark.parametrize(
+    ("settings", "colours", "terminal", "expected"),
+    [
+        (Settings(), "truecolor", "xterm-ghostty", "terminal"),
+        (Settings(), "truecolor", "xterm-256color", "blocks"),
+        (Settings(pictures="kitty"), "truecolor", "xterm-256color", "terminal"),
+        (Settings(pictures="kitty"), "256", "xterm-256color", "blocks"),
+        (Settings(pictures="kitty"), None, "xterm-ghostty", "blocks"),
+        (Settings(pictures="blocks"), "truecolor", "xterm-ghostty", "blocks"),
+        (Settings(pictures="none"), "truecolor", "xterm-ghostty", "none"),
+        (Settings(reduced=True), "truecolor", "xterm-ghostty", "none"),
+        (Settings(pictures="kitty", reduced=True), "truecolor", "xterm-ghostty", "none"),
+    ],
+)
+def test_the_person_s_wish_comes_before_what_is_known_of_the_terminal(
+    settings: Settings, colours: str | None, terminal: str, expected: str
+) -> None:
+    chosen = way(settings, colours, Terminal().write, {"TERM": terminal})
+    assert ("terminal" if isinstance(chosen, Placements) else chosen) == expected
