@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+import termios
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,9 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from lechat_tui import __version__, paths
-
-if sys.platform != "win32":  # which has no terminals of this kind, and no front
-    import termios
 
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l\x1b[?25h"
 """To the alternate screen of the terminal, and back."""
@@ -50,7 +48,7 @@ class Front:
 
     def open(self, *, page: bool) -> None:
         """Hold back what is typed; with `page`, show the page of last time where there is one."""
-        if sys.platform == "win32" or not all(stream and stream.isatty() for stream in (sys.stdin, sys.__stderr__)):
+        if not all(stream and stream.isatty() for stream in (sys.stdin, sys.__stderr__)):
             return
         with suppress(OSError, termios.error, ValueError):
             self._attributes = _without_echo(sys.stdin.fileno())
@@ -63,7 +61,7 @@ class Front:
 
     def hand_over(self) -> None:
         """The screen is about to set the terminal up for itself, and shall find it as it was."""
-        if sys.platform != "win32" and self._attributes:
+        if self._attributes:
             with suppress(OSError, termios.error):
                 termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, self._attributes)
         self._attributes = None
