@@ -32,6 +32,8 @@ class Settings:
     theme: str = "mistral-dark"
     titles: bool = True
     """Let the model name a chat after its first answer, while nothing is asked of it."""
+    stats: bool = False
+    """Say beside every answer how many tokens a second it was, and how soon the first came."""
     reduced: bool = False
     """Plain ASCII without frames, drawings and animation: for screen readers and simple terminals."""
     pictures: Literal["auto", "kitty", "blocks", "none"] = "auto"

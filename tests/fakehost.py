@@ -37,7 +37,7 @@ class FakeHost:
         self.clipboard = self.theme = ""
         self.left = False
         self.keys: dict[str, str] = {}
-        self.thinking = self.numbered = False
+        self.thinking = self.numbered = self.figures = False
         self.searched: list[str] = []
         self.remembered: dict[str, object] = {}
 
@@ -122,6 +122,9 @@ class FakeHost:
 
     def show_thinking(self, shown: bool) -> None:
         self.thinking = shown
+
+    def show_figures(self, shown: bool) -> None:
+        self.figures = shown
 
     def number_lines(self) -> str:
         self.numbered = not self.numbered

@@ -476,6 +476,11 @@ async def test_stats_are_the_figures_of_the_last_answer(host: FakeHost) -> None:
     assert await host.do("/stats") == "there is no answer yet"
     await said(host, "one two")
     assert (await host.do("/stats")).startswith("petit: 2 prompt tokens (0 cached), 2 generated")
+    await host.do("/stats on")
+    assert host.figures and host.remembered == {"stats": True}
+    await host.do("/stats off")
+    assert not host.figures and host.remembered == {"stats": False}
+    assert "/stats on says" in await host.do("/stats all")
 
 
 async def test_a_setting_is_changed_listed_and_taken_back(host: FakeHost) -> None:

@@ -34,7 +34,7 @@ from lechat_tui.store import Chat, Hit, Store
 from lechat_tui.terminal import cannot_be_drawn_on
 from lechat_tui.ui import clipboard
 from lechat_tui.ui.flow import Flow
-from lechat_tui.ui.items import Answer, Note, Question, Summary
+from lechat_tui.ui.items import Answer, Note, Question, Summary, pace
 from lechat_tui.ui.picker import matches
 from lechat_tui.ui.rows import Row, prefixed, text_rows
 from lechat_tui.ui.status import thousands
@@ -113,6 +113,7 @@ class Inline:
         self._leaving = False
         self._warned = False
         self._noted: set[str] = set()
+        self._figures = conversation.settings.stats
 
     # The loop of lines: the main thread
 
@@ -260,7 +261,8 @@ class Inline:
             return
         window = conversation.settings.context or conversation.model.context
         context = f"{thousands(conversation.used)} of {thousands(window)} tokens"
-        speed = f"{receipt.tokens_per_s:.0f} tokens/s" if receipt.tokens_per_s else ""
+        speed = f"{receipt.tokens_per_s:.0f} tok/s" if receipt.tokens_per_s else ""
+        speed = pace(receipt) if self._figures else speed
         self._flow.words(" · ".join(filter(None, (conversation.title, context, speed))) + "\n")
         warned, self._warned = self._warned, conversation.nearly_full
         if self._warned and not warned:
@@ -489,6 +491,10 @@ class Inline:
             conversation.show_branch(hit.message)
         place = conversation.place(hit.message) or 0
         self.show_talk(max(place - 1, 0) if conversation.messages[place].role == "assistant" else place)
+
+    def show_figures(self, shown: bool) -> None:
+        """Say how fast an answer was; its speed alone is said of each."""
+        self._figures = shown
 
     def show_thinking(self, shown: bool) -> None:
         """Write what is thought from now on, and what was before the last answer; or only how long it took."""

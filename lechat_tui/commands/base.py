@@ -150,6 +150,10 @@ class Host(Protocol):
         """Put what is on the clipboard into the prompt, or beside it; the sentence says what it was, or why not."""
         ...
 
+    def show_figures(self, shown: bool) -> None:
+        """Say beside every answer how fast it was, or no longer."""
+        ...
+
     def show_thinking(self, shown: bool) -> None:
         """Unfold the thinking of every answer from now on, or fold it."""
         ...

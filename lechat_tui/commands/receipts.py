@@ -93,8 +93,15 @@ def _sampling(receipt: Receipt) -> Iterator[str]:
         yield f"repeat penalty {receipt.repeat_penalty:g}"
 
 
-@command("/stats", "the figures of the last answer")
+@command("/stats", "the figures of the last answer; on: beside every answer", argument="[on|off]")
 async def stats(host: Host, rest: str) -> None:
+    if rest in ("on", "off"):
+        host.show_figures(rest == "on")
+        host.remember("stats", rest == "on")
+        return
+    if rest:
+        host.say("/stats on says beside every answer how fast it was, /stats off says nothing", error=True)
+        return
     receipt = next((m.receipt for m in reversed(host.conversation.messages) if m.receipt), None)
     host.say(figures(receipt) if receipt else "there is no answer yet")
 

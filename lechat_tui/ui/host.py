@@ -112,6 +112,7 @@ class ScreenHost:
         self.leaving = Leaving(widgets.downloads, choose=self._one_of, say=self.say)
         self.lent = Lent()
         self.titler = Titler(conversation, self.chats.list)
+        self.show_figures(conversation.settings.stats)
         self._opening = Opening(
             conversation,
             self.turns,
@@ -275,6 +276,10 @@ class ScreenHost:
                 self._keys = dict(self._remembered.settings().keys)
         finally:
             self._screen.app.set_keymap(self._keys)
+
+    def show_figures(self, shown: bool) -> None:
+        """Say beside every answer how fast it was, or no longer."""
+        self._widgets.transcript.show_figures(shown)
 
     def show_thinking(self, shown: bool) -> None:
         """Unfold the thinking of every answer from now on, or fold it."""

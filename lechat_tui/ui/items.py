@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.style import Style
 
-from lechat_tui.message import Message, Picture, State
+from lechat_tui.message import Message, Picture, Receipt, State
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.rows import Look, Row, Run, filled, plain, prefixed, row, text_rows, wrap
 from lechat_tui.ui.thumbnails import Thumbnails, cells, pixel_rows, told_size
@@ -58,6 +58,8 @@ class Item:
     """What the line above the first message the model still sees says; empty for every other."""
     branch = ""
     """Which of the branches at this message it is, as in `2/3`, and whose; empty where there is no other."""
+    aside = ""
+    """What stands at the right of the blank row below it."""
 
     def __init__(self) -> None:
         self._drawn: tuple[int, Look, list[Row]] | None = None
@@ -69,7 +71,7 @@ class Item:
             return drawn[2]
         above = [*_divider(self.divided, width, look), row(())] if self.divided else []
         below = [_walker(self.branch, look)] if self.branch else []
-        rows = [*above, *self._draw(width, look), *below, row(())]
+        rows = [*above, *self._draw(width, look), *below, _aside(self.aside, width, look)]
         self._drawn = width, look, rows
         return rows
 
@@ -104,6 +106,19 @@ class Item:
 
     def _guess(self, width: int) -> int:
         raise NotImplementedError
+
+
+def pace(receipt: Receipt) -> str:
+    """How fast an answer was: `42 tok/s · the first after 0.31 s`; empty where nobody knows."""
+    speed = f"{receipt.tokens_per_s:.0f} tok/s" if receipt.tokens_per_s else ""
+    first = f"the first after {receipt.ttft_ms / 1000:.2f} s" if receipt.ttft_ms else ""
+    return " · ".join(filter(None, (speed, first)))
+
+
+def _aside(text: str, width: int, look: Look) -> Row:
+    """Words at the right end of a row, which nobody copies; none where they do not fit."""
+    space = width - cell_len(text)
+    return row([(" " * space + text, look.faint)], skip=width) if text and space >= 0 else row(())
 
 
 class Question(Item):
@@ -175,6 +190,7 @@ class Answer(Item):
         self._unread = message
         """What was kept and has not been parsed: it is when it is first in view."""
         self._text = message.text if message else ""
+        self.receipt = message.receipt if message else None
         self._finished: list[Row] = []
         self._finished_for: tuple[int, Look, int] | None = None
 
@@ -207,6 +223,7 @@ class Answer(Item):
         """The answer has ended: what is drawn is what was kept."""
         self._state = message.state
         self._text = message.text
+        self.receipt = message.receipt
         self.thoughts.settle(message.thinking)
         text = safe(message.text)
         self._reader.close()

@@ -28,8 +28,8 @@ from textual.widget import Widget
 from textual.worker import Worker
 
 from lechat_tui.engine.base import Kind
-from lechat_tui.message import Message, Picture
-from lechat_tui.ui.items import ABOVE, ABOVE_UNPINNED, Activity, Answer, Item, Note, Question, Summary
+from lechat_tui.message import Message, Picture, Receipt
+from lechat_tui.ui.items import ABOVE, ABOVE_UNPINNED, Activity, Answer, Item, Note, Question, Summary, pace
 from lechat_tui.ui.rows import Look, Row
 from lechat_tui.ui.thumbnails import Thumbnails, Way
 
@@ -92,6 +92,7 @@ class Transcript(ScrollView, can_focus=False):
         self._eye = 0, 0
         """The item and its line at the top of the view, when it does not follow."""
         self._thinking_shown = False
+        self._figures_shown = False
         self._once_sized: Callable[[], None] | None = None
         """What waits for the view to be opened."""
 
@@ -112,6 +113,7 @@ class Transcript(ScrollView, can_focus=False):
         for item in self._items:
             if isinstance(item, Answer):
                 item.unfolded = self._thinking_shown
+                item.aside = self._figures(item.receipt)
         self._floating = 0
         self._following = True
         self.screen.clear_selection()
@@ -141,6 +143,7 @@ class Transcript(ScrollView, can_focus=False):
         self._end_growth()
         if answer:
             answer.settle(message)
+            answer.aside = self._figures(message.receipt)
             self._changed(self._items.index(answer))
         if priced := self._price(message):
             for item in self._items:
@@ -318,6 +321,19 @@ class Transcript(ScrollView, can_focus=False):
             if isinstance(item, Answer) and item.thoughts and item.unfolded != shown:
                 item.fold()
                 self._changed(index)
+
+    def show_figures(self, shown: bool) -> None:
+        """Say beside each answer how fast it was, or no longer."""
+        self._figures_shown = shown
+        for item in self._items:
+            if isinstance(item, Answer):
+                item.aside = self._figures(item.receipt)
+                item.changed()
+        if self.is_attached:
+            self._draw_anew()
+
+    def _figures(self, receipt: Receipt | None) -> str:
+        return pace(receipt) if self._figures_shown and receipt else ""
 
     def page(self, direction: int) -> None:
         """Scroll by a page, up for -1 and down for 1."""
