@@ -27,8 +27,9 @@ from lechat_tui.ui.chatlist import ChatList
 from lechat_tui.ui.chats import WIDE
 from lechat_tui.ui.downloads import Downloads
 from lechat_tui.ui.editor import EditorError, edited
+from lechat_tui.ui.going import BUSY
 from lechat_tui.ui.greeting import Greeting
-from lechat_tui.ui.host import BUSY, ScreenHost, Widgets
+from lechat_tui.ui.host import ScreenHost, Widgets
 from lechat_tui.ui.offers import Offers
 from lechat_tui.ui.pastes import Written
 from lechat_tui.ui.prompt import Prompt, PromptBox
@@ -151,7 +152,7 @@ class ChatScreen(Screen[None]):
 
     @on(Recents.Opened)
     def _recent_picked(self, event: Recents.Opened) -> None:
-        self.host.behind("open", self.host.open_by_number, event.chat)
+        self.host.behind("open", self.host.going.to_chat, event.chat)
         self._prompt.focus()
 
     @on(Recents.Left)
@@ -161,7 +162,7 @@ class ChatScreen(Screen[None]):
     @on(Sidebar.Opened)
     def _chat_picked(self, event: Sidebar.Opened) -> None:
         self.host.chats.leave()
-        self.host.behind("open", self.host.open_by_number, event.chat)
+        self.host.behind("open", self.host.going.to_chat, event.chat)
 
     @on(Sidebar.Searched)
     def _chats_searched(self) -> None:
@@ -173,7 +174,11 @@ class ChatScreen(Screen[None]):
 
     @on(Sidebar.Deleted)
     def _chat_deleted(self, event: Sidebar.Deleted) -> None:
-        self.host.behind("delete", self.host.delete, event.chat)
+        self.host.behind("delete", self._delete, event.chat)
+
+    async def _delete(self, chat: int) -> None:
+        if await self.host.going.delete(chat):
+            self._status.change(state="deleted; /undelete brings it back")
 
     @on(ChatsMark.Clicked)
     def _chats_clicked(self) -> None:

@@ -15,13 +15,12 @@ from textual.screen import Screen
 
 from lechat_tui.choices import Choices
 from lechat_tui.commands.base import Bound, Choice
-from lechat_tui.commands.privacy import may_leave
 from lechat_tui.conversation import Again, Conversation
 from lechat_tui.message import Picture
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.models.shelf import Shelf
 from lechat_tui.plaintext import safe
-from lechat_tui.store import Chat, Hit, Store
+from lechat_tui.store import Chat, Store
 from lechat_tui.ui import keys
 from lechat_tui.ui.answers import Answers
 from lechat_tui.ui.arrivals import Arrivals
@@ -31,6 +30,7 @@ from lechat_tui.ui.chats import Chats
 from lechat_tui.ui.compare import Compare
 from lechat_tui.ui.downloads import Downloads
 from lechat_tui.ui.editing import Editing
+from lechat_tui.ui.going import Going
 from lechat_tui.ui.leaving import Leaving
 from lechat_tui.ui.lent import Lent
 from lechat_tui.ui.offers import Offers
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from lechat_tui.models.fit import Machine
 
 PRIVATE = "Private: nothing said here is written to the disk"
-BUSY = "an answer is being written; stop it with Esc first"
 
 
 @dataclass(frozen=True)
@@ -124,6 +123,7 @@ class ScreenHost:
             self._show_chat,
             self.say,
         )
+        self.going = Going(self, self._opening, self.chats, self.turns, widgets.transcript)
 
     # What commands ask of it
 
@@ -367,44 +367,10 @@ class ScreenHost:
         """Up goes through what was asked before."""
         self._widgets.box.prompt.earlier = await asyncio.to_thread(self.store.prompts)
 
-    async def open_by_number(self, number: int | None) -> None:
-        """Show the chat of this number, or a new one."""
-        chat = await asyncio.to_thread(self.store.chat, number) if number else None
-        if await may_leave(self):
-            self.open_chat(chat)
-
-    async def delete(self, number: int) -> None:
-        """Delete the chat of this number, if the person means it."""
-        chat = await asyncio.to_thread(self.store.chat, number)
-        if not chat or not await self.confirm(f"Delete “{chat.title}”?"):
-            return
-        if self.chats.current == number:
-            if self.turns.answering:
-                self.say(BUSY)
-                return
-            self.open_chat(None)
-        await asyncio.to_thread(self._conversation.delete, chat)
-        self._widgets.status.change(state="deleted; /undelete brings it back")
-        self.list_chats()
-
     async def _search(self, words: str) -> None:
         found = await self._screen.app.push_screen_wait(Finder(self.store.search, words))
-        if found and (self.chats.current == found[0].chat.id or await may_leave(self)):
-            await self._go_to(*found)
-
-    async def _go_to(self, hit: Hit, words: str) -> None:
-        """Show a message that was found, in its chat and its branch; what is being said elsewhere stops and is kept."""
-        conversation = self._conversation
-        if self.chats.current != hit.chat.id:
-            await self._opening.stop_and_open(hit.chat)
-        place = conversation.place(hit.message)
-        if place is None:
-            await self.turns.stop()
-            conversation.show_branch(hit.message)
-            self.show_talk()
-            place = conversation.place(hit.message)
-        if place is not None:
-            self._widgets.transcript.point_out(place, words)
+        if found:
+            await self.going.to_hit(*found)
 
     # The end
 

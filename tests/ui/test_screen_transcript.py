@@ -8,7 +8,8 @@ from seeing import NOON, Talk, chat, rests, say, seen, shows, transcript, until
 from textual.color import Color
 
 from lechat_tui.config import Settings
-from lechat_tui.engine.base import Delta
+from lechat_tui.engine.base import Delta, Done
+from lechat_tui.message import Receipt
 from lechat_tui.ui.app import LeChat
 from lechat_tui.ui.themes import read
 
@@ -272,3 +273,21 @@ def place(app: LeChat, text: str) -> tuple[int, int]:
         if text in row:
             return row.index(text) + 1, y
     raise AssertionError(f"{text} is not in\n{seen(app)}")
+
+
+async def test_how_fast_an_answer_was_stands_beside_it_when_asked_and_is_not_copied(talk: Talk) -> None:
+    receipt = Receipt("petit", ttft_ms=310.0, tokens_per_s=42.2)
+    app = talk([Delta("One."), Done(receipt)], [Delta("Two."), Done(receipt)])
+    async with app.run_test(size=(80, 24)) as pilot:
+        await say(pilot, "Hello?")
+        await shows(pilot, "One.")
+        assert "the first after" not in seen(app)
+        await say(pilot, "/stats on")
+        await shows(pilot, "42 tok/s · the first after 0.31 s")
+        await say(pilot, "And?")
+        await shows(pilot, "Two.")
+        await until(pilot, lambda: seen(app).count("the first after") == 2)
+        transcript(app).text_select_all()
+        assert "first after" not in (app.screen.get_selected_text() or "")
+        await say(pilot, "/stats off")
+        await until(pilot, lambda: "the first after" not in seen(app))

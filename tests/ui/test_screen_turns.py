@@ -347,7 +347,8 @@ async def test_answering_again_waits_for_the_answer_that_is_being_made(talk: Tal
         go.set()
         await rests(pilot)
         assert "first try" not in seen(app)
-        assert [row.strip() for row in seen(app).splitlines() if row.strip()][:4] == [
+        assert [row.strip() for row in seen(app).splitlines() if row.strip()][:5] == [
+            "▤ chats",
             "▌ go",
             "second try",
             "‹ 2/2 ›",
