@@ -9,6 +9,9 @@ from lechat_tui.models.jobs import Jobs
 from lechat_tui.ui.app import LeChat
 from lechat_tui.ui.front import Front
 
+SETTLED = 3.0
+"""Seconds after which what is not needed at once has been imported, too."""
+
 
 def run(conversation: Conversation, front: Front | None = None) -> None:
     """Show the conversation until the person leaves, in place of what was shown before."""
@@ -19,6 +22,7 @@ def run(conversation: Conversation, front: Front | None = None) -> None:
 
 async def _show(conversation: Conversation, front: Front | None) -> None:
     jobs = Jobs()
+    asyncio.get_running_loop().call_later(SETTLED, gc.freeze)  # nor at the screen itself, which stays as long
     try:
         app = LeChat(conversation, jobs=jobs, machine=compose.this_machine, choices=compose.choices(), front=front)
         await app.run_async()

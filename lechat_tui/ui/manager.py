@@ -33,6 +33,7 @@ from lechat_tui.models.shelf import Shelf, size_text
 from lechat_tui.plaintext import safe
 from lechat_tui.ui import listing
 from lechat_tui.ui.downloads import PERIOD, Downloads
+from lechat_tui.ui.field import Field
 from lechat_tui.ui.lines import STYLES, Line, Lines, Span, strip, style
 from lechat_tui.ui.listing import Offer
 from lechat_tui.ui.picker import YesNo
@@ -185,7 +186,7 @@ class Manager(ModalScreen[Model | None]):
         self._clock: Timer | None = None
         self._rows = Rows(downloads)
         self._page = Lines(id="page")
-        self._input = Input(placeholder="/ finds by name, role, quantization, licence", compact=True)
+        self._input = Field(placeholder="/ finds by name, role, quantization, licence", compact=True)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="sheet"):

@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 
 from lechat_tui.commands.base import Choice
 from lechat_tui.plaintext import safe
+from lechat_tui.ui.field import Field
 
 
 class Picker(ModalScreen[str | None]):
@@ -41,7 +42,7 @@ class Picker(ModalScreen[str | None]):
         with Vertical(id="sheet") as sheet:
             if self._filtered:
                 sheet.border_title = Content(self._title).markup
-                yield Input(placeholder="type to find", compact=True, select_on_focus=False)
+                yield Field(placeholder="type to find", compact=True, select_on_focus=False)
             else:
                 yield Static(self._title, id="question", markup=False)
             yield OptionList(markup=False, compact=True)

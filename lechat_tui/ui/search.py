@@ -21,6 +21,7 @@ from textual.worker import Worker
 from lechat_tui.errors import LechatError
 from lechat_tui.plaintext import safe
 from lechat_tui.store import Hit
+from lechat_tui.ui.field import Field
 
 PAUSE = 0.12
 """Seconds without a key after which it is searched."""
@@ -57,7 +58,7 @@ class Finder(ModalScreen[tuple[Hit, str] | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="sheet") as sheet:
             sheet.border_title = "Find in all chats"
-            yield Input(
+            yield Field(
                 self._words, placeholder="words of a question or an answer", compact=True, select_on_focus=False
             )
             yield OptionList(markup=False, compact=True)

@@ -16,6 +16,7 @@ from textual.widgets import Input, Static
 
 from lechat_tui.store import Chat, Listing
 from lechat_tui.ui.chatlist import ChatList
+from lechat_tui.ui.field import Field
 
 PAUSE = 0.08
 """Seconds without a letter after which what was typed is searched."""
@@ -71,7 +72,7 @@ class Sidebar(Vertical):
 
     def __init__(self) -> None:
         super().__init__()
-        self._search = Input(placeholder="⌕ search chats", compact=True, id="search", select_on_focus=False)
+        self._search = Field(placeholder="⌕ search chats", compact=True, id="search", select_on_focus=False)
         self._rows = ChatList()
         self._pause: Timer | None = None
         self.filled = False

@@ -221,6 +221,40 @@ async def test_a_walk_through_every_state(
         await take("talk-an-error")
 
 
+MATHS = r"""The two solutions of \(ax^2 + bx + c = 0\) are
+
+$$x_{1,2} = \frac{-b \pm \sqrt{b^2 - 4ac}}{2a}$$
+
+and for \(a > 0\) the least value is at \(x_0 = -\frac{b}{2a}\). The area below it:
+
+\[ \int_{x_1}^{x_2} (ax^2 + bx + c)\,dx = \sum_{k=0}^{\infty} \alpha_k \leq \pi \]
+"""
+
+
+async def test_a_walk_through_what_lies_over_the_talk(
+    talk: Talk, store: Store, monkeypatch: pytest.MonkeyPatch, picture: Callable[[LeChat, str], None]
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: NOON.timestamp())
+    a_talk(store)
+    app = talk(MATHS, "One answer, by the *first* model.", "Another answer, by the *second*.")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await say(pilot, "Solve a quadratic equation.")
+        await shows(pilot, "The area below it")
+        await rests(pilot)
+        picture(app, "maths")
+        await say(pilot, "/search names")
+        await shows(pilot, "Sorting a list, twice")
+        picture(app, "search")
+        await pilot.press("escape")
+        await say(pilot, "/compare petit Which is shorter?")
+        await shows(pilot, "Another answer, by the")
+        picture(app, "compare")
+        await pilot.press("escape")
+        await pilot.press("slash", "c", "o")
+        await shows(pilot, "/compact", "/compare")
+        picture(app, "completion")
+
+
 async def test_a_walk_without_drawings(talk: Talk, store: Store, picture: Callable[[LeChat, str], None]) -> None:
     app = talk(settings=Settings(reduced=True), chat=a_talk(store))
     async with app.run_test(size=(100, 36)) as pilot:
