@@ -26,6 +26,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         vision = "pixtral"
         system = "Réponds en français"
         theme = "mistral-light"
+        stats = true
         reduced = true
         pictures = "blocks"
         temperature = 1
@@ -55,6 +56,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         vision="pixtral",
         system="Réponds en français",
         theme="mistral-light",
+        stats=True,
         reduced=True,
         pictures="blocks",
         temperature=1.0,
