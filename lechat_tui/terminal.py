@@ -1,9 +1,11 @@
 """What the environment says a terminal can do. Asks no terminal."""
 
+import io
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TextIO
 
 SIMPLE = frozenset(("ansi", "cons25", "linux", "unknown", "vt52", "vt100", "vt102", "vt220"))
 """Kinds of terminal whose fonts lack the shapes the screen draws with."""
@@ -67,3 +69,14 @@ def _draws_placeholders(folder: str) -> bool:
         return True
     version = re.search(r"^version\b.*\bVersion\((\d+), *(\d+)", text, re.MULTILINE)
     return version is None or (int(version[1]), int(version[2])) >= PLACEHOLDERS
+
+
+def whole(stream: TextIO) -> TextIO:
+    """A stream that loses nothing when a signal interrupts a write, as one does that has no buffer.
+
+    With `PYTHONUNBUFFERED` stderr has none: what the system did not take of a frame would be missing on the screen.
+    """
+    raw = getattr(stream, "buffer", None)
+    if not isinstance(raw, io.RawIOBase):
+        return stream
+    return io.TextIOWrapper(io.BufferedWriter(raw), stream.encoding, stream.errors, line_buffering=True)

@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
+import sys
 
+from lechat_tui import terminal
 from lechat_tui.cli import compose
 from lechat_tui.conversation import Conversation
 from lechat_tui.models.jobs import Jobs
@@ -17,6 +19,8 @@ def run(conversation: Conversation, front: Front | None = None) -> None:
     """Show the conversation until the person leaves, in place of what was shown before."""
     gc.freeze()  # what was imported stays for ever: a collection in mid-answer need not look at it
     gc.enable()
+    if sys.__stderr__:
+        vars(sys)["__stderr__"] = terminal.whole(sys.__stderr__)  # where Textual writes
     asyncio.run(_show(conversation, front))
 
 
