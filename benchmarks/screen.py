@@ -25,7 +25,8 @@ from terminal import ROOT, Terminal, percentile
 from lechat_tui.ui import FRAMES
 
 PROGRAM = str(ROOT / "benchmarks" / "screen_programs.py")
-KEYS = "ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩ"
+KEYS = "".join(map(chr, range(0x410, 0x450)))
+"""Typed one after the other, and none of them twice: a row that is drawn again shows the earlier ones again."""
 EARLIER = 5_000
 IDLE = 10.0
 WAYS = {
@@ -49,10 +50,12 @@ def stream(way: str, tokens: int, home: Path) -> tuple[dict[str, Any], list[floa
         terminal.rest(3)
         number = 0
         while terminal.runs():
-            if number < tokens // 200 and not result.exists():
+            if number < tokens // 60 and not result.exists():
                 terminal.type(KEYS[number % len(KEYS)])
                 echoes.append(terminal.see(KEYS[number % len(KEYS)], "\x1b[?1049l") * 1000)
                 number += 1
+                if number % len(KEYS) == 0:
+                    terminal.type("\x15")  # Ctrl+U: a new line
             terminal.rest(pick.uniform(0.1, 0.2))  # not in step with the frames
     return json.loads(result.read_text()), echoes
 
@@ -78,6 +81,7 @@ def main() -> None:
         f"{'':<32} CPU ms/token at {'k / '.join(map(str, marks))}k | late ms, p50 / p99"
         " | held ms, p99 / most | echo ms, p50 / p99"
     )
+    last_of: dict[str, tuple[float, float]] = {}
     for way in options.only:
         with tempfile.TemporaryDirectory() as folder:
             home = Path(folder)
@@ -88,6 +92,7 @@ def main() -> None:
                 screen_history.fill(home / "data", chats=1, messages=EARLIER)
             found, echoes = stream(way, options.tokens, home)
         cpu, last = found["cpu"], found["late"][-1]
+        last_of[way] = cpu[marks[-1] - 1], percentile(echoes, 0.99)
         every = [value for stretch in found["late"] for value in stretch]
         print(
             f"{WAYS[way][0]:<32} {' / '.join(f'{cpu[mark - 1]:.2f}' for mark in marks):>24} |"
@@ -97,6 +102,9 @@ def main() -> None:
             f" {statistics.median(echoes):.1f} / {percentile(echoes, 0.99):.1f}",
             flush=True,
         )
+    if {"lechat", "markdown"} <= last_of.keys():
+        cpu_ratio, echo_ratio = (a / b for a, b in zip(last_of["lechat"], last_of["markdown"], strict=True))
+        print(f"lechat beside Markdown.get_stream: {cpu_ratio:.2f} of the CPU at the end, {echo_ratio:.2f} of the echo")
 
 
 if __name__ == "__main__":

@@ -86,12 +86,14 @@ class Meter:
     def __init__(self, result: Path) -> None:
         self._result = result
         self._tokens = 0
-        self._marks = [time.process_time()]
+        self._marks: list[float] = []
         self._late: list[list[float]] = [[]]
         self._busy: list[float] = []
 
     def count(self) -> None:
         """A token came."""
+        if not self._tokens:  # what was before is the start, which `start.py` measures
+            self._marks = [time.process_time()]
         self._tokens += 1
         if self._tokens % STRETCH == 0:
             self._marks.append(time.process_time())
@@ -126,6 +128,7 @@ class Counting(EchoEngine):
     async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
         """The pieces at an even speed."""
         watching = asyncio.create_task(self._meter.watch())
+        asyncio.get_running_loop().call_later(3.0, gc.freeze)  # as cli/screen.py does
         async for piece in evenly(self._pieces):
             self._meter.count()
             yield Delta(piece)

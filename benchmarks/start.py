@@ -29,6 +29,17 @@ class Hello(App):
         yield Label("everything is here")
 Hello().run()
 """
+FURNISHED = """
+from textual.app import App
+from textual.widgets import Footer, Header, Input, Label
+class Hello(App):
+    def compose(self):
+        yield Header()
+        yield Label("everything is here")
+        yield Input()
+        yield Footer()
+Hello().run()
+"""
 PROMISE = b"everything stays on this machine"
 FIRST, AGAIN = "lechat, its first start", "lechat, each later one"
 KEY = "lechat, a key is drawn"
@@ -38,6 +49,7 @@ WAYS = {
     "lechat --version": (("-m", "lechat_tui", "--version"), b"lechat"),
     "lechat --help": (("-m", "lechat_tui", "--help"), b"--help"),
     "Textual hello-world": (("-c", HELLO), b"everything is here"),
+    "with header, input, footer": (("-c", FURNISHED), b"everything is here"),
     FIRST: (("-m", "lechat_tui"), PROMISE),
     AGAIN: (("-m", "lechat_tui"), PROMISE),
     KEY: (("-m", "lechat_tui"), PROMISE),
@@ -106,7 +118,7 @@ def main() -> None:
         for name, pairs in times.items():
             measured = [pair[number] for pair in pairs[1:]]
             middle = statistics.median(measured)
-            print(f"{kind:<13} {name:<22} {middle:6.3f} s ({min(measured):.3f})  {middle / yard:5.2f}")
+            print(f"{kind:<13} {name:<26} {middle:6.3f} s ({min(measured):.3f})  {middle / yard:5.2f}")
 
 
 if __name__ == "__main__":
