@@ -3,6 +3,7 @@
 What reads and draws Markdown is imported with the first answer: the page without one is there sooner.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
@@ -38,6 +39,9 @@ BAR = 24
 
 LONG = 24
 """Rows of a question from which its middle is folded away."""
+
+COLUMN = re.compile(r" *\S.*?  +(?=\S)")
+"""The first of two columns that stand beside each other in a line, with the gap between them."""
 
 ABOVE = "the model no longer sees what is above"
 ABOVE_UNPINNED = "of what is above, the model sees only what is pinned"
@@ -403,11 +407,23 @@ class Note(Item):
 
     def _draw(self, width: int, look: Look) -> Iterator[Row]:
         mark, style = ("✗ ", look.error) if self.error else ("· ", look.note)
-        rows = text_rows([(self.text, style)], width - INDENT - 2)
+        rows = _table_rows(self.text, style, width - INDENT - 2)
         return prefixed(rows, (" " * INDENT + mark, style), (" " * (INDENT + 2), style))
 
     def _guess(self, width: int) -> int:
         return _lines(self.text, width - INDENT - 2)
+
+
+def _table_rows(text: str, style: Style, width: int) -> Iterator[Row]:
+    """Text wrapped into rows; where a line has two columns, the second is wrapped below itself."""
+    for line in safe(text).split("\n"):
+        column = COLUMN.match(line[: width // 2 + 1])
+        if not column or cell_len(line) <= width or cell_len(column[0]) > width // 2:
+            yield from text_rows([(line, style)], width)
+            continue
+        left, indent = column[0], cell_len(column[0])
+        for number, (runs, _, joint) in enumerate(text_rows([(line[len(left) :], style)], width - indent)):
+            yield Row([(" " * indent if number else left, style), *runs], indent if number else 0, joint)
 
 
 class Activity(Item):

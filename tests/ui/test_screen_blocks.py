@@ -164,3 +164,17 @@ def test_an_answer_that_grew_is_drawn_as_one_that_came_whole(source: str, sizes:
 
 def texts(answer: Answer) -> list[str]:
     return [row.text for row in answer.rows(40, LOOK)]
+
+
+def test_a_note_of_two_columns_is_wrapped_below_its_second_and_copied_as_it_was() -> None:
+    note = Note("Chats\n  /new      start a new chat; this one stays in the history\nno columns in a line that is long enough")
+    rows = note.rows(40, LOOK)
+    assert [row.text for row in rows] == [
+        "  · Chats",
+        "      /new      start a new chat; this",
+        "                one stays in the history",
+        "    no columns in a line that is long",
+        "    enough",
+        "",
+    ]
+    assert rows[2].text[rows[2].skip :] == "one stays in the history" and rows[2].joint == " "
