@@ -113,10 +113,10 @@ class Item:
 
 
 def pace(receipt: Receipt) -> str:
-    """How fast an answer was: `42 tok/s · the first after 0.31 s`; empty where nobody knows."""
+    """How fast an answer was: `42 tok/s · first token after 0.31 s`; empty where nobody knows."""
     speed = f"{receipt.tokens_per_s:.0f} tok/s" if receipt.tokens_per_s else ""
-    first = f"the first after {receipt.ttft_ms / 1000:.2f} s" if receipt.ttft_ms else ""
-    return " · ".join(filter(None, (speed, first)))
+    wait = f"{receipt.ttft_ms:.0f} ms" if receipt.ttft_ms < 100 else f"{receipt.ttft_ms / 1000:.2f} s"
+    return " · ".join(filter(None, (speed, f"first token after {wait}" if receipt.ttft_ms else "")))
 
 
 def _aside(text: str, width: int, look: Look) -> Row:

@@ -167,7 +167,9 @@ def texts(answer: Answer) -> list[str]:
 
 
 def test_a_note_of_two_columns_is_wrapped_below_its_second_and_copied_as_it_was() -> None:
-    note = Note("Chats\n  /new      start a new chat; this one stays in the history\nno columns in a line that is long enough")
+    note = Note(
+        "Chats\n  /new      start a new chat; this one stays in the history\nno columns in a line that is long enough"
+    )
     rows = note.rows(40, LOOK)
     assert [row.text for row in rows] == [
         "  · Chats",
