@@ -22,6 +22,7 @@ from lechat_tui.cli.lines import Lines, seen, unseen
 from lechat_tui.cli.turns import Turns
 from lechat_tui.commands.base import Bound, Choice, is_command
 from lechat_tui.commands.base import run as run_command
+from lechat_tui.commands.privacy import may_leave
 from lechat_tui.commands.program import TWICE
 from lechat_tui.conversation import Again, Conversation
 from lechat_tui.engine.base import Delta, Done, Event, Fitted, Loading, Prefill
@@ -128,11 +129,13 @@ class Inline:
                     line = self._lines.read(self._prompt(), self._take_begun())
                 except EOFError:
                     print()
-                    break
+                    self._leave_if_agreed()
+                    continue
                 except KeyboardInterrupt:
                     print()
                     if time.monotonic() - interrupted < TWICE:
-                        break
+                        self._leave_if_agreed()
+                        continue
                     interrupted = time.monotonic()
                     self._editing = 0
                     self.say("Ctrl+C again, or Ctrl+D, leaves")
@@ -148,6 +151,16 @@ class Inline:
             self._lines.remember(line)
             with unseen():
                 self._work.wait(self._told(line))
+
+    def _leave_if_agreed(self) -> None:
+        """Leave, once it is agreed; asked and answered by the same key again means yes."""
+        try:
+            self._leaving = not self._work.wait(self._agree()) or self._leaving
+        except EOFError:
+            self._leaving = True
+
+    async def _agree(self) -> None:
+        self._leaving = await may_leave(self)
 
     async def _close(self) -> None:
         self._conversation.leave_private()

@@ -109,3 +109,21 @@ def test_no_color_is_no_colour_and_reduced_is_ascii(home: Path) -> None:
     assert shown.isascii()
     codes = {code for found in COLOUR.findall(screen.raw) for code in found[2:-1].split(b";")}
     assert codes <= {b"", b"0", b"1", b"2", b"3", b"4", b"7", b"39", b"49"}
+
+
+def test_a_private_chat_in_lines_is_left_with_a_yes_only(home: Path) -> None:
+    with Terminal(home, "--inline", size=(100, 40)) as lines:
+        lines.see(READY)
+        lines.ask("/private")
+        lines.see("written to the disk")
+        lines.ask("My name is Anna.")
+        lines.see("Nice to meet you, Anna", "of 4k tokens")
+        lines.type("ctrl+d")
+        lines.see("goes with its words; leave it?")
+        lines.type("n", "enter")
+        lines.ask("What is my name?")
+        lines.see("Your name is Anna.")
+        lines.type("ctrl+d")
+        lines.until(lambda text: text.count("leave it?") == 2, "for the question")
+        lines.type("ctrl+d")
+        assert lines.ended() == 0
