@@ -71,6 +71,11 @@ def _draws_placeholders(folder: str) -> bool:
     return version is None or (int(version[1]), int(version[2])) >= PLACEHOLDERS
 
 
+def seen(*streams: TextIO | None) -> TextIO | None:
+    """The first of these that a person sees; a screen drawn into a file or into nothing helps nobody."""
+    return next((stream for stream in streams if stream and stream.isatty()), None)
+
+
 def whole(stream: TextIO) -> TextIO:
     """A stream that loses nothing when a signal interrupts a write, as one does that has no buffer.
 

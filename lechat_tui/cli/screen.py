@@ -19,8 +19,8 @@ def run(conversation: Conversation, front: Front | None = None) -> None:
     """Show the conversation until the person leaves, in place of what was shown before."""
     gc.freeze()  # what was imported stays for ever: a collection in mid-answer need not look at it
     gc.enable()
-    if sys.__stderr__:
-        vars(sys)["__stderr__"] = terminal.whole(sys.__stderr__)  # where Textual writes
+    if canvas := terminal.seen(sys.__stderr__, sys.__stdout__):
+        vars(sys)["__stderr__"] = terminal.whole(canvas)  # where Textual draws
     asyncio.run(_show(conversation, front))
 
 

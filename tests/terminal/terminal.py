@@ -33,7 +33,12 @@ class Terminal:
     """`lechat` in a pseudo-terminal that is emulated as a person would see it."""
 
     def __init__(
-        self, home: Path, *words: str, size: tuple[int, int] = (110, 36), more: Mapping[str, str] = {}
+        self,
+        home: Path,
+        *words: str,
+        size: tuple[int, int] = (110, 36),
+        more: Mapping[str, str] = {},
+        errors: int | None = None,
     ) -> None:
         self._screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self._screen)
@@ -47,7 +52,7 @@ class Terminal:
             [sys.executable, "-m", "lechat_tui", *words],
             stdin=slave,
             stdout=slave,
-            stderr=slave,
+            stderr=slave if errors is None else errors,
             cwd=home.parent,
             env={**kept, "LECHAT_HOME": str(home), "TERM": "xterm-256color", "COLORTERM": "truecolor", **more},
             start_new_session=True,

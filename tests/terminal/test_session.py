@@ -234,3 +234,13 @@ def test_a_picture_is_in_the_terminal_before_its_cells_are_and_is_deleted_before
     steps = (b"\x1b[?1049h", b"\x1b_Ga=T,", b";iVBOR", "\U0010eeee".encode(), b"\x1b_Ga=d,d=I,", b"\x1b[?1049l")
     places = [screen.raw.index(step) for step in steps]
     assert places == sorted(places)
+
+
+def test_the_screen_is_drawn_where_it_is_seen_also_when_errors_go_elsewhere(home):
+    with Terminal(home, errors=subprocess.DEVNULL) as screen:
+        screen.see(PROMPT)
+        screen.ask("What is 7 + 5?")
+        screen.see("7 + 5 = 12.")
+        screen.type("ctrl+d")
+        assert screen.ended() == 0
+        assert screen.raw.rfind(b"\x1b[?1049l") > screen.raw.rfind(b"\x1b[?1049h")
