@@ -27,7 +27,8 @@ PATIENCE = 60.0
 
 QUESTIONS = (
     *("What is my name?",) * 6,  # what the answer is lies in the cache alone
-    *(f"What is {a} + {b}?" for a, b in ((7, 5), (2, 2), (3, 6), (8, 1))),
+    *(f"What is {a} + {b}?" for a, b in ((7, 5), (2, 2), (3, 6), (4, 4))),  # not what the toy is unsure of, as 8 + 1:
+    # there the last bits decide, and one thread or two are enough for another answer
     *(f"What is the capital of {country}?" for country in ("France", "Italy", "Spain", "Japan")),
 )
 WORDS = ("One", "Two", "Three")
