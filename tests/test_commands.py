@@ -66,6 +66,7 @@ async def summed_up(host: FakeHost) -> None:
 
 def test_a_line_is_a_command_unless_it_is_a_path(tmp_path: Path) -> None:
     assert is_command("/new") and is_command("/nosuch") and is_command(":q")
+    assert is_command("/" + "x" * 5_000) and is_command("/a\0b")
     assert not is_command(str(tmp_path)) and not is_command("new") and not is_command("/new\nline")
 
 

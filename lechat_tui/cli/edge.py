@@ -17,13 +17,18 @@ def leave(run: Callable[[], object]) -> NoReturn:
         code = complain("interrupted; what was said is kept", INTERRUPTED)
     except LechatError as error:
         code = complain(str(error), _exit_code(error))
-    except Exception as error:  # the edge of the program: a sentence for the person, the trace for the log
-        import logging
-
-        _open_log()
-        logging.exception("the program failed")
-        code = complain(f"something went wrong that should not: {error!r}; lechat paths shows where the log is", FAILED)
+    except Exception as error:  # noqa: BLE001  # the edge of the program, which logs it
+        code = complain(told(error), FAILED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def told(error: Exception) -> str:
+    """A sentence for the person on what should not have happened; the trace is in the log then."""
+    import logging
+
+    _open_log()
+    logging.error("the program failed", exc_info=error)
+    return f"something went wrong that should not: {error!r}; lechat paths shows where the log is"
 
 
 def complain(sentence: str, code: int) -> int:

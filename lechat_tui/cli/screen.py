@@ -6,6 +6,7 @@ import sys
 
 from lechat_tui import terminal
 from lechat_tui.cli import compose
+from lechat_tui.cli.edge import told
 from lechat_tui.conversation import Conversation
 from lechat_tui.models.jobs import Jobs
 from lechat_tui.ui.app import LeChat
@@ -28,7 +29,9 @@ async def _show(conversation: Conversation, front: Front | None) -> None:
     jobs = Jobs()
     asyncio.get_running_loop().call_later(SETTLED, gc.freeze)  # nor at the screen itself, which stays as long
     try:
-        app = LeChat(conversation, jobs=jobs, machine=compose.this_machine, choices=compose.choices(), front=front)
+        app = LeChat(
+            conversation, jobs=jobs, machine=compose.this_machine, choices=compose.choices(), front=front, failed=told
+        )
         await app.run_async()
     finally:
         await asyncio.to_thread(jobs.close)

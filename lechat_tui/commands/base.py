@@ -223,7 +223,14 @@ def is_command(line: str) -> bool:
     if not line.startswith("/") or "\n" in line:
         return False
     word = line.split(maxsplit=1)[0]
-    return find(word) is not None or not (Path(word).exists() or Path(line).exists())
+    return find(word) is not None or not (_is_there(word) or _is_there(line))
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # a name no file can have
+        return False
 
 
 async def run(host: Host, line: str) -> None:

@@ -3,10 +3,13 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import RenderableType
+from rich.text import Text
 from textual.app import App
 from textual.command import Provider
 from textual.driver import Driver
@@ -14,11 +17,12 @@ from textual.filter import LineFilter
 
 from lechat_tui.choices import Choices
 from lechat_tui.conversation import Conversation
+from lechat_tui.plaintext import safe
 from lechat_tui.ui import clipboard
 from lechat_tui.ui.chat import ChatScreen
 from lechat_tui.ui.front import ENTER, Front
 from lechat_tui.ui.kitty import Placements
-from lechat_tui.ui.palette import Slash
+from lechat_tui.ui.palette import Palette, Slash
 from lechat_tui.ui.plain import filters
 from lechat_tui.ui.themes import DEFAULT, Themes, read
 from lechat_tui.ui.thumbnails import way
@@ -48,8 +52,11 @@ class LeChat(App[None]):
         choices: Choices | None = None,
         first: str | None = None,
         front: Front | None = None,
+        failed: Callable[[Exception], str] = repr,
         clock: Callable[[], datetime] = datetime.now,
     ) -> None:
+        """`failed` makes a sentence of what should not have happened, and keeps the rest of it somewhere."""
+        self._failed = failed
         self._themes = themes or read()
         self._front = front
         super().__init__()
@@ -140,6 +147,18 @@ class LeChat(App[None]):
         """Keep the start page for the next start."""
         if self._front and (rows := self._chat.front):
             self._front.keep([row.render(self.console) for row in rows])
+
+    def action_command_palette(self) -> None:
+        """Everything, by name."""
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette())
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End with a sentence: a trace is nothing for a person, and Textual's shows what is said, too."""
+        with suppress(Exception):  # what is typed is kept if anything still works
+            self._chat.host.unsaid.keep_now()
+        vars(error)["__rich__"] = partial(Text, f"lechat: {safe(self._failed(error))}")
+        super()._handle_exception(error)
 
     async def action_quit(self) -> None:
         """Leave; what was said is kept."""

@@ -1,10 +1,11 @@
 """Everything that can be done, by name: the commands, and every setting, model, theme and key."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
 from lechat_tui.commands.base import COMMANDS, Host, find
 from lechat_tui.commands.settings import SETTABLE
@@ -33,6 +34,14 @@ def entries(host: Host) -> Iterator[Entry]:
         yield from (Entry(f"/theme {name}", "these colours") for name in host.themes)
     yield from (Entry(f"/set {name} ", "change this setting") for name in SETTABLE)
     yield from (Entry(f"/keys {bound.name} ", f"another key for: {bound.what}") for bound in host.bindings())
+
+
+class Palette(CommandPalette):
+    """Textual's, which may be asked for another page before its first one has been drawn."""
+
+    def _action_command_list(self, action: str) -> None:
+        with suppress(KeyError):
+            super()._action_command_list(action)
 
 
 class Slash(Provider):

@@ -17,6 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.events import Click, Key, Paste
+from textual.geometry import Offset
 from textual.keys import Keys
 from textual.message import Message
 from textual.widgets import OptionList, Static, TextArea
@@ -238,6 +239,12 @@ class Prompt(TextArea):
     def _unfold(self, row: int, start: int, end: int) -> None:
         label = self.document.get_line(row)[start:end]
         self.replace(self._pastes.open(label), (row, start), (row, end), maintain_selection_offset=False)
+
+    def scroll_cursor_visible(self, center: bool = False, animate: bool = False) -> Offset:
+        """Show the cursor; Textual's undo asks for it while the cursor stands in a line that is gone."""
+        if self.cursor_location[0] >= self.document.line_count:
+            return Offset()
+        return super().scroll_cursor_visible(center, animate)
 
     def click_row(self) -> None:
         """Take the row of the list that was clicked."""

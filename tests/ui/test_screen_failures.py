@@ -1,0 +1,37 @@
+"""What should not happen, happens."""
+
+import pytest
+from seeing import Talk, prompt
+
+from lechat_tui.store import Store
+
+
+async def test_a_fault_of_the_screen_ends_it_with_a_sentence_and_keeps_what_is_typed(
+    talk: Talk, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = talk()
+    said: list[str] = []
+
+    def told(error: Exception) -> str:
+        said.append(repr(error))
+        return "something went wrong"
+
+    app._failed = told
+    with pytest.raises(ZeroDivisionError):
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.press(*"half a thought")
+            app.call_later(lambda: 1 // 0)
+            await pilot.pause()
+    assert said == ["ZeroDivisionError('integer division or modulo by zero')"]
+    assert [draft.text for draft in store.drafts(0)] == ["half a thought"]
+    shown = capsys.readouterr()
+    assert "Traceback" not in shown.err + shown.out and app.return_code == 1
+
+
+async def test_undo_over_the_end_of_a_long_prompt_on_a_low_screen(talk: Talk) -> None:
+    async with talk().run_test(size=(60, 12)) as pilot:
+        for _ in range(12):
+            await pilot.press(*"a line", "ctrl+j")
+        for _ in range(40):
+            await pilot.press("ctrl+z")
+        assert prompt(pilot).text == ""
