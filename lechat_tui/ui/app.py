@@ -14,6 +14,7 @@ from textual.app import App
 from textual.command import Provider
 from textual.driver import Driver
 from textual.filter import LineFilter
+from textual.worker import WorkerFailed
 
 from lechat_tui.choices import Choices
 from lechat_tui.conversation import Conversation
@@ -157,7 +158,8 @@ class LeChat(App[None]):
         """End with a sentence: a trace is nothing for a person, and Textual's shows what is said, too."""
         with suppress(Exception):  # what is typed is kept if anything still works
             self._chat.host.unsaid.keep_now()
-        vars(error)["__rich__"] = partial(Text, f"lechat: {safe(self._failed(error))}")
+        cause = error.error if isinstance(error, WorkerFailed) and isinstance(error.error, Exception) else error
+        vars(error)["__rich__"] = partial(Text, f"lechat: {safe(self._failed(cause))}")
         super()._handle_exception(error)
 
     async def action_quit(self) -> None:

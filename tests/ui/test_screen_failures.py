@@ -2,6 +2,7 @@
 
 import pytest
 from seeing import Talk, prompt
+from textual.worker import WorkerFailed
 
 from lechat_tui.store import Store
 
@@ -26,6 +27,25 @@ async def test_a_fault_of_the_screen_ends_it_with_a_sentence_and_keeps_what_is_t
     assert [draft.text for draft in store.drafts(0)] == ["half a thought"]
     shown = capsys.readouterr()
     assert "Traceback" not in shown.err + shown.out and app.return_code == 1
+
+
+async def test_a_fault_of_what_is_done_behind_is_told_with_its_trace(talk: Talk) -> None:
+    app = talk()
+    told: list[Exception] = []
+
+    def failed(error: Exception) -> str:
+        told.append(error)
+        return "something went wrong"
+
+    async def work() -> None:
+        _ = 1 // 0
+
+    app._failed = failed
+    with pytest.raises(WorkerFailed):
+        async with app.run_test(size=(80, 24)) as pilot:
+            app.run_worker(work)
+            await pilot.pause()
+    assert [type(error) for error in told] == [ZeroDivisionError] and told[0].__traceback__
 
 
 async def test_undo_over_the_end_of_a_long_prompt_on_a_low_screen(talk: Talk) -> None:
