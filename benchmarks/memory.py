@@ -17,9 +17,9 @@ from pathlib import Path
 
 from random_model import SHAPES, Shape
 
-from lechat_tui import footprint
 from lechat_tui.engine.base import KvType, ModelSpec
-from lechat_tui.engine.placement import Dimensions
+from lechat_tui.engine.llama.placement import Dimensions
+from lechat_tui.machine import footprint
 
 CONTEXTS, BATCHES = (4096, 32_768), (512, 128)
 KV_TYPES: tuple[KvType, ...] = ("f16", "q8_0")

@@ -17,7 +17,6 @@ from textual.containers import VerticalScroll
 from textual.widgets import Input, Label, Markdown
 
 from lechat_tui import paths
-from lechat_tui.conversation import Conversation
 from lechat_tui.engine.base import Delta, Event, Request
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.models.catalog import Model, Weights
@@ -25,8 +24,9 @@ from lechat_tui.models.fit import Machine
 from lechat_tui.models.jobs import Jobs
 from lechat_tui.models.shelf import Shelf
 from lechat_tui.store import Store
-from lechat_tui.ui import chat
+from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.app import LeChat
+from lechat_tui.ui.chat import screen as chat
 
 SPEED = 300
 """Tokens a second."""
@@ -167,7 +167,7 @@ def talk(engine: EchoEngine, *, newest: bool) -> Conversation:
 class Resting(LeChat):
     """The program itself, with a meter that runs until it is left."""
 
-    CSS_PATH = str(Path(chat.__file__).with_name("lechat.tcss"))
+    CSS_PATH = str(Path(chat.__file__).parents[1] / "lechat.tcss")
 
     def __init__(self, meter: Meter) -> None:
         super().__init__(talk(EchoEngine(), newest=False), jobs=Jobs(), machine=Machine)

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from lechat_tui.commands.base import Bound, Choice, run
-from lechat_tui.conversation import Again, Conversation
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Picture
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.models.shelf import Shelf
 from lechat_tui.store import Chat, Store
+from lechat_tui.talk.conversation import Again, Conversation
 
 
 class FakeHost:

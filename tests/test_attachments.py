@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from PIL import Image
 
-from lechat_tui.attachments import (
+from lechat_tui.attachments.reading import (
     FORMATS,
     MOST_TEXT,
     AttachmentError,

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from lechat_tui import writing
-from lechat_tui.choices import Choices
-from lechat_tui.config import ConfigError, Settings
+from lechat_tui.settings.choices import Choices
+from lechat_tui.settings.config import ConfigError, Settings
 
 
 @pytest.fixture

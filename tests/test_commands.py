@@ -11,14 +11,14 @@ from PIL import Image
 
 from lechat_tui.commands.base import COMMANDS, completions, is_command, nearest, run
 from lechat_tui.commands.context import ledger
-from lechat_tui.config import ConfigError
-from lechat_tui.conversation import Again, as_before
 from lechat_tui.engine.base import Delta, Done
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Message, Receipt
 from lechat_tui.models.catalog import Model, ModelError, Weights
 from lechat_tui.models.shelf import Shelf
+from lechat_tui.settings.config import ConfigError
 from lechat_tui.store import Store
+from lechat_tui.talk.conversation import Again, as_before
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lechat_tui.config import ConfigError, Settings, load
+from lechat_tui.settings.config import ConfigError, Settings, load
 
 
 def written(folder: Path, text: str) -> Path:

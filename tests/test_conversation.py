@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from lechat_tui.config import Settings
-from lechat_tui.conversation import Conversation, as_before
 from lechat_tui.engine.base import Delta, Done, EngineError, Fitted, Prefill, Sampling
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Message, Receipt
 from lechat_tui.models.catalog import Model, ModelError, Weights
 from lechat_tui.models.shelf import Shelf
+from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store, StoreError
+from lechat_tui.talk.conversation import Conversation, as_before
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ async def test_nothing_is_created_before_the_first_question(store, shelf):
 
 
 async def test_the_answer_is_on_disk_while_it_grows(store, shelf, monkeypatch):
-    monkeypatch.setattr("lechat_tui.conversation.DRAFT_EVERY", 0.0)
+    monkeypatch.setattr("lechat_tui.talk.conversation.DRAFT_EVERY", 0.0)
     conversation = talk(store, shelf, [Delta("one "), Delta("two "), Delta("three")])
     async with aclosing(conversation.ask("count")) as events:
         async for event in events:
@@ -220,7 +220,7 @@ async def test_settings_win_over_the_model(store, shelf):
 
 
 async def test_a_disk_that_fills_up_midway_does_not_stop_the_answer_and_is_said_at_the_end(store, shelf, monkeypatch):
-    monkeypatch.setattr("lechat_tui.conversation.DRAFT_EVERY", 0.0)
+    monkeypatch.setattr("lechat_tui.talk.conversation.DRAFT_EVERY", 0.0)
     conversation = talk(store, shelf, [Delta("one "), Delta("two "), Delta("three")])
     said = ""
     with pytest.raises(StoreError):

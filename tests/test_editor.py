@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lechat_tui.ui import editor as room
-from lechat_tui.ui.editor import EditorError
+from lechat_tui.ui.chat import editor as room
+from lechat_tui.ui.chat.editor import EditorError
 
 
 async def run(*command: str) -> int:

@@ -1,6 +1,6 @@
 """Code is found as the screen numbers it."""
 
-from lechat_tui.fences import fences
+from lechat_tui.talk.fences import fences
 
 
 def test_fences_are_found_in_their_order_wherever_they_stand():

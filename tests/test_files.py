@@ -11,15 +11,15 @@ import pytest
 from PIL import Image
 from test_commands import FakeHost, host_of
 
-from lechat_tui import exports
+from lechat_tui import clipboard
 from lechat_tui.cli import history
 from lechat_tui.commands.files import FileError, asked, typed
-from lechat_tui.exports import ExportError
 from lechat_tui.message import Message, Receipt
 from lechat_tui.models.catalog import Model, Weights
 from lechat_tui.models.shelf import Shelf
 from lechat_tui.store import Chat, Store
-from lechat_tui.ui import clipboard
+from lechat_tui.talk import exports
+from lechat_tui.talk.exports import ExportError
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lechat_tui import footprint
 from lechat_tui.cli import fit as command
-from lechat_tui.footprint import GIB
-from lechat_tui.hardware import Gpu
+from lechat_tui.machine import footprint
+from lechat_tui.machine.bandwidth import bandwidth
+from lechat_tui.machine.footprint import GIB
+from lechat_tui.machine.hardware import Gpu
 from lechat_tui.models import catalog, fit, machine
-from lechat_tui.models.bandwidth import bandwidth
 from lechat_tui.models.catalog import ROLES, Model, ModelError, ModelRole, Shape, Weights
 from lechat_tui.models.fit import Machine
 
@@ -279,7 +279,7 @@ def test_the_arithmetic_of_one_model_adds_up(home, capsys) -> None:
 
 
 def test_a_file_is_measured_by_its_header(home, capsys) -> None:
-    file = Path(footprint.__file__).parent / "data" / "chaton" / "chaton-q8_0.gguf"
+    file = Path(footprint.__file__).parents[1] / "data" / "chaton" / "chaton-q8_0.gguf"
     lines = said(capsys, str(file), ram="4G", context=2048)
     assert "2,048 tokens x 4 layers x 2 KV heads x 32 x 2 x 2 bytes (f16)" in lines
 

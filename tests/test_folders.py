@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lechat_tui.folders import files_below, matching
+from lechat_tui.attachments.folders import files_below, matching
 
 
 def lay(folder: Path, *names: str, content: bytes = b"text") -> None:

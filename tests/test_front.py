@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lechat_tui.store import Draft, Store
-from lechat_tui.ui.front import ENTER, LEAVE, Front
+from lechat_tui.ui.look.front import ENTER, LEAVE, Front
 
 PATIENCE = 60
 PROMISE = "everything stays on this machine"

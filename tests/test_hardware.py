@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lechat_tui import hardware
-from lechat_tui.hardware import Gpu, Machine
+from lechat_tui.machine import hardware
+from lechat_tui.machine.hardware import Gpu, Machine
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the files are those of Linux")
 

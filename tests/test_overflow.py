@@ -10,14 +10,14 @@ from hypothesis import strategies as some
 
 from lechat_tui.cli.overflow import CUTS, fitting
 from lechat_tui.cli.piped import Given, NoPrompt
-from lechat_tui.config import Settings
-from lechat_tui.conversation import Conversation
 from lechat_tui.engine.base import ContextOverflow, EngineError
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Message
 from lechat_tui.models.catalog import Model, Weights
 from lechat_tui.models.shelf import Shelf
+from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
+from lechat_tui.talk.conversation import Conversation
 
 LINES = "\n".join(f"line {n} of the text" for n in range(400))
 ROOM = 300

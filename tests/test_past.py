@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from lechat_tui import paths
-from lechat_tui.config import Settings
-from lechat_tui.conversation import Branch, Conversation
 from lechat_tui.engine.base import Delta, Done, EngineError, Event, Fitted, Prefill
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.engine.local import LocalEngine
@@ -18,7 +16,9 @@ from lechat_tui.message import Message, Receipt
 from lechat_tui.models import catalog
 from lechat_tui.models.catalog import Model, Weights
 from lechat_tui.models.shelf import Shelf
+from lechat_tui.settings.config import Settings
 from lechat_tui.store import Draft, Store, StoreError
+from lechat_tui.talk.conversation import Branch, Conversation
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ async def test_an_answer_that_was_stopped_goes_on_in_its_place(store: Store, she
 async def test_going_on_keeps_every_word_when_it_is_killed_and_the_state_when_nothing_comes(
     store: Store, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lechat_tui.conversation.DRAFT_EVERY", 0.0)
+    monkeypatch.setattr("lechat_tui.talk.conversation.DRAFT_EVERY", 0.0)
     cut = [Delta("one "), Done(Receipt("petit", stop_reason="length"))]
     conversation = talk(store, shelf, cut, [EngineError("died")], [Delta("two "), Delta("three")])
     await all_of(conversation.ask("count"))

@@ -6,10 +6,10 @@ import pytest
 from PIL import Image
 from rich.style import Style
 
-from lechat_tui.attachments import AttachmentError, Thumbnail, thumbnail
+from lechat_tui.attachments.reading import AttachmentError, Thumbnail, thumbnail
+from lechat_tui.drawing.rows import plain
+from lechat_tui.drawing.thumbnails import COLUMNS, ROWS, WAITING, Thumbnails, Wanted, cells, pixel_rows, read, told_size
 from lechat_tui.message import Picture
-from lechat_tui.ui.rows import plain
-from lechat_tui.ui.thumbnails import COLUMNS, ROWS, WAITING, Thumbnails, Wanted, cells, pixel_rows, read, told_size
 
 
 def picture(width: int, height: int, path: Path = Path("x")) -> Picture:

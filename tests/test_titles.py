@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from lechat_tui import titles
-from lechat_tui.config import Settings
-from lechat_tui.conversation import Conversation
 from lechat_tui.engine.base import Delta, EngineError, Event, Fitted, Request
 from lechat_tui.engine.echo import EchoEngine, Step
 from lechat_tui.models.catalog import Model, Weights
 from lechat_tui.models.shelf import Shelf
+from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
-from lechat_tui.ui.titler import Titler
+from lechat_tui.talk import titles
+from lechat_tui.talk.conversation import Conversation
+from lechat_tui.ui.chat.titler import Titler
 
 
 class Watched(EchoEngine):

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from textual.worker import Worker
 
 from lechat_tui.models.catalog import Model, Weights
-from lechat_tui.ui.turns import Turn, Turns
+from lechat_tui.ui.chat.queue import Turn, Turns
 
 OEIL = Model("oeil", "Œil", ("vision",), Weights("oeil.gguf"))
 

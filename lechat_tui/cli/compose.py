@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lechat_tui import paths, terminal
-from lechat_tui.choices import Choices
-from lechat_tui.config import Settings
-from lechat_tui.conversation import Conversation
 from lechat_tui.engine.local import LocalEngine
 from lechat_tui.models import adapters, catalog, found, imported
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
 from lechat_tui.models.found import Place
 from lechat_tui.models.shelf import Shelf
+from lechat_tui.settings.choices import Choices
+from lechat_tui.settings.config import Settings
 from lechat_tui.store import Chat, Store, StoreError
+from lechat_tui.talk.conversation import Conversation
 
 if TYPE_CHECKING:
     from lechat_tui.models.fit import Machine

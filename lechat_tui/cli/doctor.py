@@ -17,14 +17,14 @@ from typing import Any
 from lechat_tui import __version__, paths
 from lechat_tui.cli import compose
 from lechat_tui.cli.fit import unused
-from lechat_tui.config import Settings
 from lechat_tui.engine import wire
 from lechat_tui.engine.base import Delta, ModelSpec, Request, Sampling
+from lechat_tui.engine.llama.tuning import Tuning
 from lechat_tui.engine.local import LocalEngine
-from lechat_tui.engine.tuning import Tuning
 from lechat_tui.errors import LechatError
 from lechat_tui.message import Message, Picture
 from lechat_tui.models.shelf import Shelf, size_text
+from lechat_tui.settings.config import Settings
 
 REPORT = (sys.executable, "-P", "-m", "lechat_tui.engine.llama.report")
 PATIENCE = 120.0

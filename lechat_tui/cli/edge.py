@@ -41,8 +41,8 @@ def complain(sentence: str, code: int) -> int:
 
 def _exit_code(error: LechatError) -> int:
     from lechat_tui.cli.piped import NoPrompt
-    from lechat_tui.config import ConfigError
     from lechat_tui.engine.base import ContextOverflow
+    from lechat_tui.settings.config import ConfigError
 
     match error:
         case ContextOverflow():

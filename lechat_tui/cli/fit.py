@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 
 import typer
 
-from lechat_tui import footprint, hardware, paths
+from lechat_tui import paths
 from lechat_tui.cli import compose
-from lechat_tui.footprint import BATCH, GIB
-from lechat_tui.hardware import Gpu
+from lechat_tui.machine import footprint, hardware
+from lechat_tui.machine.footprint import BATCH, GIB
+from lechat_tui.machine.hardware import Gpu
 from lechat_tui.models import fit, gguf, machine
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
 from lechat_tui.models.fit import Fit, Machine

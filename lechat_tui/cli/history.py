@@ -4,11 +4,12 @@ import sys
 import time
 from pathlib import Path
 
-from lechat_tui import exports, writing
+from lechat_tui import writing
 from lechat_tui.cli import compose
-from lechat_tui.exports import ExportError, Format
 from lechat_tui.plaintext import safe
 from lechat_tui.store import Chat, Store, StoreError
+from lechat_tui.talk import exports
+from lechat_tui.talk.exports import ExportError, Format
 
 
 def list_chats(limit: int) -> None:

@@ -132,7 +132,7 @@ def ask(
     conversation = compose.conversation(wishes)
     with conversation.store:
         if given is None and (inline or terminal.cannot_be_drawn_on(os.environ)):
-            from lechat_tui.cli.inline import run as run_inline
+            from lechat_tui.inline.host import run as run_inline
 
             run_inline(conversation)
         elif given is None:
@@ -310,8 +310,8 @@ def chats_export(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")] = False,
 ) -> None:
-    from lechat_tui import exports
     from lechat_tui.cli import history
+    from lechat_tui.talk import exports
 
     suffix = exports.SUFFIXES.get(output.suffix.casefold(), "md") if output else "md"
     history.export(id, format.value if format else suffix, output, force=force)

@@ -12,10 +12,10 @@ from typing import Literal
 from lechat_tui.cli.overflow import Overflow, fitting
 from lechat_tui.cli.piped import Given
 from lechat_tui.commands.receipts import figures
-from lechat_tui.conversation import Conversation
 from lechat_tui.engine.base import ContextOverflow, Delta, Done, Event, Fitted, Loading, Prefill
 from lechat_tui.message import Message, Picture, Receipt
 from lechat_tui.plaintext import safe
+from lechat_tui.talk.conversation import Conversation
 
 Output = Literal["text", "json", "stream-json"]
 

@@ -8,11 +8,11 @@ from contextlib import aclosing
 from itertools import pairwise
 from typing import Literal
 
-from lechat_tui.attachments import joined
+from lechat_tui.attachments.reading import joined
 from lechat_tui.cli.piped import Given, NoPrompt
-from lechat_tui.conversation import Conversation
 from lechat_tui.engine.base import ContextOverflow, Fitted
 from lechat_tui.message import Message, Picture
+from lechat_tui.talk.conversation import Conversation
 
 Overflow = Literal["refuse", "head", "tail", "middle", "map"]
 

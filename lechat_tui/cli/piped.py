@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lechat_tui import attachments
+from lechat_tui.attachments import reading as attachments
 from lechat_tui.errors import LechatError
 
 

@@ -7,10 +7,10 @@ import sys
 from lechat_tui import terminal
 from lechat_tui.cli import compose
 from lechat_tui.cli.edge import told
-from lechat_tui.conversation import Conversation
 from lechat_tui.models.jobs import Jobs
+from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.app import LeChat
-from lechat_tui.ui.front import Front
+from lechat_tui.ui.look.front import Front
 
 SETTLED = 3.0
 """Seconds after which what is not needed at once has been imported, too."""

@@ -31,7 +31,7 @@ def _show(*, resume: str) -> None:
     """What `ask` in `main.py` does with such a line, behind the start page of last time."""
     import gc
 
-    from lechat_tui.ui.front import Front
+    from lechat_tui.ui.look.front import Front
 
     gc.disable()  # nothing that is imported is ever garbage; the screen enables it
     front = Front()

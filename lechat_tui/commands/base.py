@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from lechat_tui.conversation import Again, Conversation
 from lechat_tui.message import Picture
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.models.shelf import Shelf
 from lechat_tui.store import Chat, Store
+from lechat_tui.talk.conversation import Again, Conversation
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
-from lechat_tui import attachments
+from lechat_tui.attachments import reading as attachments
 from lechat_tui.commands.base import Choice, Host, command
 from lechat_tui.commands.context import numbered
 from lechat_tui.commands.privacy import may_leave
-from lechat_tui.conversation import Again, as_before
 from lechat_tui.store import Chat
+from lechat_tui.talk.conversation import Again, as_before
 
 LARGEST_SEED = 2**32 - 2
 """The next one is llama.cpp's own sign for none."""

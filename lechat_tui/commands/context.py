@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lechat_tui.commands.base import Host, command
-from lechat_tui.conversation import Conversation
 from lechat_tui.engine.base import Fitted
 from lechat_tui.message import Message, Role
 from lechat_tui.plaintext import safe
+from lechat_tui.talk.conversation import Conversation
 
 WORDS = 34
 """Characters shown of a message."""

@@ -6,11 +6,12 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from lechat_tui import exports, writing
+from lechat_tui import writing
 from lechat_tui.commands.base import Host, command
 from lechat_tui.errors import LechatError
-from lechat_tui.exports import FORMATS, Format
-from lechat_tui.fences import fences
+from lechat_tui.talk import exports
+from lechat_tui.talk.exports import FORMATS, Format
+from lechat_tui.talk.fences import fences
 
 LONGEST_DIFF = 60
 """Lines shown of what a file will lose and get."""

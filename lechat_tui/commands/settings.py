@@ -4,10 +4,10 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from lechat_tui import config
 from lechat_tui.commands.base import Host, command
 from lechat_tui.models.adapters import read, written
 from lechat_tui.models.catalog import ModelError
+from lechat_tui.settings import config
 
 SETTABLE = ("temperature", "seed", "max_tokens", "context", "gpu_layers", "threads")
 

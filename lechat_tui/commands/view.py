@@ -1,8 +1,8 @@
 """Commands about what is seen: copies, thinking, themes."""
 
 from lechat_tui.commands.base import Host, command
-from lechat_tui.fences import fences
 from lechat_tui.message import Message
+from lechat_tui.talk.fences import fences
 
 
 @command("/copy", "copy the last answer, its code N, or all of the chat", argument="[N|all]")

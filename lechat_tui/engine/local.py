@@ -16,8 +16,9 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from lechat_tui.engine import memory, wire
+from lechat_tui.engine import wire
 from lechat_tui.engine.base import ContextOverflow, Done, EngineError, Event, Fitted, Loading, ModelSpec, Request
+from lechat_tui.machine import memory
 
 WORKER = (sys.executable, "-P", "-m", "lechat_tui.engine.worker")
 """The child's command; `-P` keeps the folder the person stands in out of its imports."""

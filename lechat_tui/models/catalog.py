@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from lechat_tui.errors import LechatError
-from lechat_tui.tables import TableError, build
+from lechat_tui.settings.tables import TableError, build
 
 ModelRole = Literal["text", "code", "vision"]
 ROLES: tuple[ModelRole, ...] = get_args(ModelRole)

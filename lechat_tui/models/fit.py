@@ -9,10 +9,10 @@ are taken when a roomy context stays, fewer than four never of its own accord.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lechat_tui import footprint
-from lechat_tui.footprint import GIB, STEPS, TALK, KvType
-from lechat_tui.hardware import Gpu
-from lechat_tui.models.bandwidth import bandwidth
+from lechat_tui.machine import footprint
+from lechat_tui.machine.bandwidth import bandwidth
+from lechat_tui.machine.footprint import GIB, STEPS, TALK, KvType
+from lechat_tui.machine.hardware import Gpu
 from lechat_tui.models.catalog import ROLES, Model, ModelError, ModelRole, Shape, Weights
 
 LEAST = 4096

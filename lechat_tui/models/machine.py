@@ -4,8 +4,8 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-from lechat_tui import hardware
-from lechat_tui.hardware import Gpu
+from lechat_tui.machine import hardware
+from lechat_tui.machine.hardware import Gpu
 from lechat_tui.models.fit import Machine
 
 LIBRARIES = {"cuda": "NVIDIA", "hip": "AMD", "metal": "Apple", "vulkan": ""}

@@ -13,7 +13,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lechat_tui import hardware, paths
+from lechat_tui import paths
+from lechat_tui.machine import hardware
 from lechat_tui.models import derive, gguf, names
 from lechat_tui.models.catalog import Model, ModelError, ModelRole, Weights
 from lechat_tui.models.finds import Find, Finds, fits

@@ -16,17 +16,17 @@ from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.worker import WorkerFailed
 
-from lechat_tui.choices import Choices
-from lechat_tui.conversation import Conversation
+from lechat_tui import clipboard
+from lechat_tui.drawing.kitty import Placements
+from lechat_tui.drawing.thumbnails import way
 from lechat_tui.plaintext import safe
-from lechat_tui.ui import clipboard
-from lechat_tui.ui.chat import ChatScreen
-from lechat_tui.ui.front import ENTER, Front
-from lechat_tui.ui.kitty import Placements
+from lechat_tui.settings.choices import Choices
+from lechat_tui.talk.conversation import Conversation
+from lechat_tui.ui.chat.screen import ChatScreen
+from lechat_tui.ui.look.front import ENTER, Front
+from lechat_tui.ui.look.plain import filters
+from lechat_tui.ui.look.themes import DEFAULT, Themes, read
 from lechat_tui.ui.palette import Palette, Slash
-from lechat_tui.ui.plain import filters
-from lechat_tui.ui.themes import DEFAULT, Themes, read
-from lechat_tui.ui.thumbnails import way
 
 if TYPE_CHECKING:
     from lechat_tui.models.fit import Machine

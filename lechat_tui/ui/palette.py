@@ -10,7 +10,7 @@ from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from lechat_tui.commands.base import COMMANDS, Host, find
 from lechat_tui.commands.settings import SETTABLE
 from lechat_tui.plaintext import safe
-from lechat_tui.ui.chat import ChatScreen
+from lechat_tui.ui.chat.screen import ChatScreen
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,15 @@ from talks import TEXT
 from lechat_tui import paths
 from lechat_tui.cli import compose
 from lechat_tui.commands import chats, receipts, settings
-from lechat_tui.config import Settings
-from lechat_tui.conversation import Conversation
 from lechat_tui.engine.base import Adapter, Delta
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Message, Overlay, Receipt
 from lechat_tui.models import adapters, catalog
 from lechat_tui.models.catalog import Lora, ModelError
 from lechat_tui.models.shelf import Shelf
+from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
+from lechat_tui.talk.conversation import Conversation
 
 PAIRS = overlays.random_pairs(TEXT.path)
 

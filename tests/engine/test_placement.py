@@ -12,9 +12,9 @@ from lechat_tui.commands.receipts import table
 from lechat_tui.engine.base import Fitted, ModelSpec, Request, Sampling
 from lechat_tui.engine.llama.answer import answer, plan
 from lechat_tui.engine.llama.model import Llama
-from lechat_tui.engine.placement import YOURS, Burden, Dimensions, dimensions, place
-from lechat_tui.footprint import GIB
-from lechat_tui.hardware import Machine
+from lechat_tui.engine.llama.placement import YOURS, Burden, Dimensions, dimensions, place
+from lechat_tui.machine.footprint import GIB
+from lechat_tui.machine.hardware import Machine
 from lechat_tui.message import Message, Receipt
 
 MINISTRAL_8B = Burden(Dimensions(34, 8, 128, 4096, 131_072, 32, 14_336), 5_198_911_904)

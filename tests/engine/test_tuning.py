@@ -12,10 +12,10 @@ from lechat_tui.engine.base import Delta, ModelSpec, Request, Sampling
 from lechat_tui.engine.llama.answer import answer
 from lechat_tui.engine.llama.devices import devices
 from lechat_tui.engine.llama.model import Llama
-from lechat_tui.engine.placement import YOURS, Burden, Dimensions
-from lechat_tui.engine.tuning import Tuning, choose
-from lechat_tui.footprint import GIB
-from lechat_tui.hardware import Machine
+from lechat_tui.engine.llama.placement import YOURS, Burden, Dimensions
+from lechat_tui.engine.llama.tuning import Tuning, choose
+from lechat_tui.machine.footprint import GIB
+from lechat_tui.machine.hardware import Machine
 from lechat_tui.message import Message
 
 SPEC = ModelSpec("m", Path("m.gguf"))

@@ -11,7 +11,7 @@ import pytest
 
 from lechat_tui import paths
 from lechat_tui.cli import weights
-from lechat_tui.hardware import Gpu
+from lechat_tui.machine.hardware import Gpu
 from lechat_tui.models.catalog import Model, ModelError, Weights
 from lechat_tui.models.fit import Machine
 from lechat_tui.models.shelf import Shelf

@@ -8,14 +8,14 @@ import pytest
 from seeing import MACHINE, NOON, Talk
 from textual import _wait
 
-from lechat_tui.choices import Choices
-from lechat_tui.config import Settings
-from lechat_tui.conversation import Conversation
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.models.catalog import Model, Weights
 from lechat_tui.models.jobs import Jobs
 from lechat_tui.models.shelf import Shelf
+from lechat_tui.settings.choices import Choices
+from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
+from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.app import LeChat
 
 

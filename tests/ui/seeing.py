@@ -9,9 +9,9 @@ from textual.pilot import Pilot
 
 from lechat_tui.models.fit import Machine
 from lechat_tui.ui.app import LeChat
-from lechat_tui.ui.chat import ChatScreen
-from lechat_tui.ui.prompt import Prompt
-from lechat_tui.ui.transcript import Transcript
+from lechat_tui.ui.chat.screen import ChatScreen
+from lechat_tui.ui.widgets.prompt import Prompt
+from lechat_tui.ui.widgets.transcript import Transcript
 
 PATIENCE = 20.0
 """Seconds after which what should be seen is taken for missing."""

@@ -14,10 +14,10 @@ from textual.events import Paste
 from textual.pilot import Pilot
 
 from lechat_tui.commands.base import COMMANDS
-from lechat_tui.conversation import SUMMING_UP
 from lechat_tui.engine.base import Delta, EngineError, Event, Prefill
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.store import Store
+from lechat_tui.talk.conversation import SUMMING_UP
 from lechat_tui.ui.app import LeChat
 
 TIMES = int(os.environ.get("LECHAT_PRESSED", "1"))

@@ -12,11 +12,11 @@ import pytest
 from markdown_it import MarkdownIt
 from rich.style import Style
 
+from lechat_tui.drawing import markdown
+from lechat_tui.drawing.items import Answer
+from lechat_tui.drawing.rows import Look
 from lechat_tui.message import Message
-from lechat_tui.ui import markdown
-from lechat_tui.ui.items import Answer
-from lechat_tui.ui.rows import Look
-from lechat_tui.ui.transcript import STYLES
+from lechat_tui.ui.widgets.transcript import STYLES
 
 LOOK = Look(**dict.fromkeys(STYLES, Style.null()))
 WIDTH = 60

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 from test_commonmark import LONG, examples
 
+from lechat_tui.drawing.items import Answer
+from lechat_tui.inline.flow import Flow
 from lechat_tui.message import Message, State
-from lechat_tui.ui.flow import Flow
-from lechat_tui.ui.items import Answer
-from lechat_tui.ui.themes import read
+from lechat_tui.ui.look.themes import read
 
 THEMES = read()
 ANSWER = """# Sorting

@@ -9,10 +9,10 @@ from rich.cells import cell_len
 from rich.style import Style
 from seeing import Talk, rests, say, shows
 
+from lechat_tui.drawing.items import Answer
+from lechat_tui.drawing.rows import Look
 from lechat_tui.message import Message
-from lechat_tui.ui.items import Answer
-from lechat_tui.ui.rows import Look
-from lechat_tui.ui.transcript import STYLES
+from lechat_tui.ui.widgets.transcript import STYLES
 
 LOOK = Look(**dict.fromkeys(STYLES, Style.null()))
 WIDTH = 80

@@ -13,16 +13,16 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from lechat_tui.attachments import Thumbnail
-from lechat_tui.config import Settings
+from lechat_tui.attachments.reading import Thumbnail
+from lechat_tui.drawing.items import Answer, Question
+from lechat_tui.drawing.kitty import CHUNK, DIACRITICS, KEPT, PLACEHOLDER, Placements, Png, png
+from lechat_tui.drawing.rows import Look, plain
+from lechat_tui.drawing.thumbnails import COLUMNS, ROWS, Thumbnails, Wanted, pixel_rows, way
 from lechat_tui.message import Message, Picture
 from lechat_tui.plaintext import safe
+from lechat_tui.settings.config import Settings
 from lechat_tui.terminal import BETWEEN, draws_pictures
-from lechat_tui.ui.items import Answer, Question
-from lechat_tui.ui.kitty import CHUNK, DIACRITICS, KEPT, PLACEHOLDER, Placements, Png, png
-from lechat_tui.ui.rows import Look, plain
-from lechat_tui.ui.thumbnails import COLUMNS, ROWS, Thumbnails, Wanted, pixel_rows, way
-from lechat_tui.ui.transcript import STYLES
+from lechat_tui.ui.widgets.transcript import STYLES
 
 LOOK = Look(**dict.fromkeys(STYLES, Style.null()))
 EDGE = "▌ ", Style.null()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lechat_tui.ui.markdown import read
-from lechat_tui.ui.maths import readable
+from lechat_tui.drawing.latex import readable
+from lechat_tui.drawing.markdown import read
 
 FORMULAS = {
     r"\alpha + x^2 = \frac{a}{b}": "α + x² = a/b",

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.style import Style
 
+from lechat_tui.drawing.blocks import draw, draw_all
+from lechat_tui.drawing.items import Answer, Note, Question
+from lechat_tui.drawing.markdown import read
+from lechat_tui.drawing.rows import Look, wrap
 from lechat_tui.message import Message
-from lechat_tui.ui.blocks import draw, draw_all
-from lechat_tui.ui.items import Answer, Note, Question
-from lechat_tui.ui.markdown import read
-from lechat_tui.ui.rows import Look, wrap
-from lechat_tui.ui.transcript import STYLES
+from lechat_tui.ui.widgets.transcript import STYLES
 
 LOOK = Look(**dict.fromkeys(STYLES, Style.null()))
 

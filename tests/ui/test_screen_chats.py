@@ -10,9 +10,9 @@ from lechat_tui.engine.base import Delta
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Message
 from lechat_tui.store import Chat, Store
-from lechat_tui.ui.chatlist import ChatList, day_name
-from lechat_tui.ui.sidebar import ChatsMark, Sidebar
-from lechat_tui.ui.transcript import Transcript
+from lechat_tui.ui.widgets.chat_list import ChatList, day_name
+from lechat_tui.ui.widgets.sidebar import ChatsMark, Sidebar
+from lechat_tui.ui.widgets.transcript import Transcript
 
 
 def kept(store: Store, title: str, *texts: str) -> Chat:

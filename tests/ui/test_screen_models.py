@@ -14,8 +14,8 @@ from lechat_tui import paths
 from lechat_tui.models.catalog import Model, ModelRole, Shape, Status, Weights
 from lechat_tui.models.jobs import Jobs
 from lechat_tui.models.shelf import Shelf
-from lechat_tui.ui.downloads import Downloads
-from lechat_tui.ui.manager import Manager
+from lechat_tui.ui.dialogs.manager import Manager
+from lechat_tui.ui.widgets.downloads import Downloads
 
 SHAPE = Shape(layers=32, kv_heads=8, head_size=128, embedding=4096, vocabulary=32768, heads=32, feed_forward=14336)
 

@@ -5,17 +5,17 @@ from pathlib import Path
 
 from seeing import MACHINE, NOON, Talk, chat, hides, prompt, rests, say, seen, shows, transcript, until
 
-from lechat_tui.conversation import Conversation
 from lechat_tui.engine.base import Delta, Done, EngineError
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Receipt
 from lechat_tui.models.jobs import Jobs
 from lechat_tui.models.shelf import Shelf
 from lechat_tui.store import Draft, Store
+from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.app import LeChat
-from lechat_tui.ui.chat import ChatScreen
-from lechat_tui.ui.compare import Compare
-from lechat_tui.ui.sidebar import Sidebar
+from lechat_tui.ui.chat.screen import ChatScreen
+from lechat_tui.ui.dialogs.compare import Compare
+from lechat_tui.ui.widgets.sidebar import Sidebar
 
 
 def holds(folder: Path, words: str) -> list[str]:

@@ -13,14 +13,14 @@ from textual.drivers.headless_driver import HeadlessDriver
 from textual.events import Paste
 from textual.pilot import Pilot
 
+from lechat_tui.drawing.items import Question
+from lechat_tui.drawing.kitty import PLACEHOLDER
 from lechat_tui.engine.base import Delta, Done
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Message, Receipt
 from lechat_tui.store import Store
 from lechat_tui.terminal import BETWEEN
 from lechat_tui.ui.app import LeChat
-from lechat_tui.ui.items import Question
-from lechat_tui.ui.kitty import PLACEHOLDER
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from seeing import Talk, chat, hides, rests, say, seen, shows, transcript, until
 
 from lechat_tui.message import Message
 from lechat_tui.store import Chat, Store
-from lechat_tui.ui.search import MARK, _context
+from lechat_tui.ui.dialogs.search import MARK, _context
 
 
 def kept(store: Store, title: str, *texts: str) -> Chat:

@@ -12,17 +12,17 @@ from seeing import MACHINE, NOON, Talk, rests, say, shows, transcript
 from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
 
-from lechat_tui.config import Settings
-from lechat_tui.conversation import Conversation
 from lechat_tui.engine.base import Delta, EngineError, Fitted
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Message
 from lechat_tui.models.catalog import Model, ModelRole, Shape, Status, Weights
 from lechat_tui.models.jobs import Jobs
 from lechat_tui.models.shelf import Shelf
+from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
+from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.app import LeChat
-from lechat_tui.ui.sidebar import Sidebar
+from lechat_tui.ui.widgets.sidebar import Sidebar
 
 ANSWER = """Use a key that is a **tuple**: Python compares the *last names* first, then the ages.
 

@@ -7,11 +7,11 @@ import pytest
 from seeing import NOON, Talk, chat, rests, say, seen, shows, transcript, until
 from textual.color import Color
 
-from lechat_tui.config import Settings
 from lechat_tui.engine.base import Delta, Done
 from lechat_tui.message import Receipt
+from lechat_tui.settings.config import Settings
 from lechat_tui.ui.app import LeChat
-from lechat_tui.ui.themes import read
+from lechat_tui.ui.look.themes import read
 
 LONG = "\n\n".join(f"paragraph {n} " + "with some words " * 12 for n in range(60))
 

@@ -13,8 +13,7 @@ from seeing import MACHINE, NOON, Talk, hides, prompt, rests, say, seen, shows, 
 from textual.timer import Timer
 
 from lechat_tui import paths
-from lechat_tui.config import Settings
-from lechat_tui.conversation import Conversation
+from lechat_tui.drawing.items import Answer
 from lechat_tui.engine.base import Delta, Done, EngineError, Event, Fitted, Loading, Prefill, Request
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.engine.local import LocalEngine
@@ -22,10 +21,11 @@ from lechat_tui.message import Message, Receipt
 from lechat_tui.models import catalog
 from lechat_tui.models.jobs import Jobs
 from lechat_tui.models.shelf import Shelf
+from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
+from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.app import LeChat
-from lechat_tui.ui.items import Answer
-from lechat_tui.ui.progress import waiting
+from lechat_tui.ui.chat.progress import waiting
 
 
 async def test_a_question_is_answered_on_the_screen_and_kept(talk: Talk, store: Store) -> None:

@@ -10,11 +10,11 @@ from textual.color import Color
 from textual.theme import Theme
 
 from lechat_tui import paths
-from lechat_tui.choices import Choices
-from lechat_tui.config import Settings
+from lechat_tui.settings.choices import Choices
+from lechat_tui.settings.config import Settings
 from lechat_tui.ui.app import LeChat
-from lechat_tui.ui.looks import component_styles, look, variables
-from lechat_tui.ui.themes import DEFAULT, read
+from lechat_tui.ui.look.styles import component_styles, look, variables
+from lechat_tui.ui.look.themes import DEFAULT, read
 
 SHIPPED = read(paths.bundled("themes")).known
 READABLE = 4.5

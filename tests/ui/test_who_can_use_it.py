@@ -6,16 +6,16 @@ import pytest
 from seeing import Talk, chat, hides, prompt, rests, say, seen, shows, until
 from textual.pilot import Pilot
 
-from lechat_tui.config import Settings
 from lechat_tui.message import Message
 from lechat_tui.models.shelf import Shelf
+from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
 from lechat_tui.terminal import cannot_be_drawn_on, wants_reduced
-from lechat_tui.ui.chat import ChatScreen
-from lechat_tui.ui.plain import TABLE, plain
-from lechat_tui.ui.recents import hints
-from lechat_tui.ui.sidebar import Sidebar
-from lechat_tui.ui.transcript import Transcript
+from lechat_tui.ui.chat.screen import ChatScreen
+from lechat_tui.ui.look.plain import TABLE, plain
+from lechat_tui.ui.widgets.recents import hints
+from lechat_tui.ui.widgets.sidebar import Sidebar
+from lechat_tui.ui.widgets.transcript import Transcript
 
 ANSWER = (
     "# One\n\n- a\n- b\n\n> q\n\n```python\nx = 1\n```\n\n| a | b |\n|---|---|\n| é | d |\n\n---\n\n[l](https://a.b)"

@@ -12,21 +12,21 @@ from typing import Any
 
 import llama_cpp
 
-from lechat_tui import hardware
 from lechat_tui.engine.base import Adapter, EngineError, FlashAttention, KvType, Loading, ModelSpec
 from lechat_tui.engine.llama.adapters import Adapters, identity
 from lechat_tui.engine.llama.cache import Cache
 from lechat_tui.engine.llama.devices import gpu_memory
 from lechat_tui.engine.llama.log import Log
+from lechat_tui.engine.llama.placement import Burden, dimensions
 from lechat_tui.engine.llama.prompt import ChatTemplate
 from lechat_tui.engine.llama.speculation import Speculation
 from lechat_tui.engine.llama.states import Disk, States
+from lechat_tui.engine.llama.tuning import Tuning, choose
 from lechat_tui.engine.llama.vision import Eyes
 from lechat_tui.engine.llama.vocab import Vocab
-from lechat_tui.engine.placement import Burden, dimensions
-from lechat_tui.engine.tuning import Tuning, choose
-from lechat_tui.footprint import GIB
-from lechat_tui.hardware import Machine
+from lechat_tui.machine import hardware
+from lechat_tui.machine.footprint import GIB
+from lechat_tui.machine.hardware import Machine
 
 BATCH = 512
 """The most tokens evaluated in one call."""

@@ -17,10 +17,10 @@ def main() -> None:
     os.dup2(2, 1)  # native prints go elsewhere
     import llama_cpp
 
-    from lechat_tui import hardware
     from lechat_tui.engine import wire
     from lechat_tui.engine.llama.devices import devices, gpu_memory
-    from lechat_tui.engine.tuning import choose
+    from lechat_tui.engine.llama.tuning import choose
+    from lechat_tui.machine import hardware
 
     frame = wire.decode_down(sys.stdin.buffer.readline())
     assert isinstance(frame, wire.Load)

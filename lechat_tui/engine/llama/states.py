@@ -18,8 +18,8 @@ from pathlib import Path
 
 import msgspec
 
-from lechat_tui.engine import memory
 from lechat_tui.engine.llama.cache import Cache, Slot, common
+from lechat_tui.machine import memory
 
 VERSION = 1
 """Of the files; another one is not read."""

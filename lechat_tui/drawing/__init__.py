@@ -1,0 +1,1 @@
+"""Answers rendered to rows of cells. Rich, no Textual."""

@@ -1,0 +1,235 @@
+"""Blocks of Markdown drawn as rows of cells. Knows no widget, and nothing of the talk around them."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from markdown_it.tree import SyntaxTreeNode
+from rich.cells import cell_len
+from rich.style import Style
+
+from lechat_tui.drawing.code import code_rows
+from lechat_tui.drawing.latex import readable
+from lechat_tui.drawing.markdown import Block
+from lechat_tui.drawing.rows import Look, Row, Run, plain, prefixed, row, text_rows, wrap
+from lechat_tui.plaintext import safe
+
+BULLETS = "•◦▪"
+COLUMN_GAP = "  "
+NARROWEST_COLUMN = 5
+"""A table whose columns would be narrower is drawn as a list of its cells."""
+
+TASK = re.compile(r"\[([ xX])\][ \u00a0]")
+OPENED = ("http://", "https://", "mailto:")
+"""What a click may open."""
+
+
+def draw(block: Block, width: int, look: Look) -> list[Row]:
+    """A block in a column of this width."""
+    rows = list(_Pen(look, block).block(SyntaxTreeNode(block.tokens), max(width, 1)))
+    if rows and block.joint.inline:
+        rows[0] = rows[0]._replace(joint="")
+    return rows
+
+
+def draw_all(blocks: Iterable[Block], width: int, look: Look, *, below: bool = False) -> Iterator[Row]:
+    """Blocks below each other; `below` says that something stands above the first."""
+    for block in blocks:
+        rows = draw(block, width, look)
+        if rows and below and block.joint.gap:
+            yield row(())
+        yield from rows
+        below = below or bool(rows)
+
+
+class _Pen:
+    """Draws the nodes of one block."""
+
+    def __init__(self, look: Look, block: Block) -> None:
+        self._look = look
+        self._fence = block.fence
+        self._open = block.open
+        self._joint = block.joint
+        self._depth = 0
+        self._task = False
+        """Whether the next text begins with the box of a task, which is drawn already."""
+        self._draw = {
+            "paragraph": self._paragraph,
+            "heading": self._heading,
+            "bullet_list": self._list,
+            "ordered_list": self._list,
+            "blockquote": self._quote,
+            "fence": self._fenced,
+            "code_block": self._indented,
+            "table": self._table,
+            "hr": self._rule,
+            "math_block": self._display,
+        }
+
+    def block(self, node: SyntaxTreeNode, width: int, *, gap: bool = True) -> Iterator[Row]:
+        """The children of a node, one under the other."""
+        for number, child in enumerate(node.children):
+            if number and gap:
+                yield row(())
+            draw = self._draw.get(child.type)
+            yield from draw(child, width) if draw else text_rows([(child.content, self._look.text)], width)
+
+    def _paragraph(self, node: SyntaxTreeNode, width: int) -> Iterable[Row]:
+        return text_rows(self._inline(node, self._look.text), width)
+
+    def _heading(self, node: SyntaxTreeNode, width: int) -> Iterable[Row]:
+        style = self._look.heading if node.tag in ("h1", "h2") else self._look.strong
+        return text_rows(self._inline(node, style), width)
+
+    def _rule(self, node: SyntaxTreeNode, width: int) -> Iterable[Row]:
+        return [row([("─" * width, self._look.line)])]
+
+    def _quote(self, node: SyntaxTreeNode, width: int) -> Iterable[Row]:
+        bar = ("▎ ", self._look.line)
+        return prefixed(self.block(node, max(width - 2, 1)), bar, bar)
+
+    def _display(self, node: SyntaxTreeNode, width: int) -> Iterable[Row]:
+        space = ("  ", self._look.text)
+        told = readable(node.content, rows=True)
+        return prefixed(text_rows([(told, self._look.maths)], max(width - 2, 1)), space, space)
+
+    def _list(self, node: SyntaxTreeNode, width: int) -> Iterable[Row]:
+        loose = any(child.type == "paragraph" and not child.hidden for item in node.children for child in item.children)
+        start = int(node.attrs.get("start", 1))
+        if self._joint.number is not None and not self._depth:
+            start = self._joint.number
+        ordered = node.type == "ordered_list"
+        space = len(f"{start + len(node.children) - 1}. ") if ordered else 2
+        bullet = BULLETS[self._depth % len(BULLETS)]
+        self._depth += 1
+        for number, item in enumerate(node.children):
+            if number and loose:
+                yield row(())
+            mark = f"{start + number}. ".rjust(space) if ordered else self._box(item) or f"{bullet} "
+            rows = list(self.block(item, max(width - space, 1), gap=loose)) or [row(())]
+            yield from prefixed(rows, (mark, self._look.accent), (" " * space, self._look.text), copied=True)
+        self._depth -= 1
+
+    def _box(self, item: SyntaxTreeNode) -> str:
+        """The box of a task in place of a bullet."""
+        first = item.children[0].children[0] if item.children and item.children[0].type == "paragraph" else None
+        found = TASK.match(first.content) if first else None
+        self._task = bool(found)
+        return ("☐ " if found[1] == " " else "☑ ") if found else ""
+
+    def _fenced(self, node: SyntaxTreeNode, width: int) -> Iterable[Row]:
+        language = safe(node.info.split(maxsplit=1)[0]) if node.info.strip() else ""
+        if self._joint.head and not self._depth:
+            return self._code(node.content, language, width, first=self._joint.lines + 1) if node.content else ()
+        number, self._fence = self._fence, self._fence + 1
+        return [self._fence_head(number, language, width), *self._code(node.content, language, width)]
+
+    def _fence_head(self, number: int, language: str, width: int) -> Row:
+        """The number by which a fence is copied and saved, its language, and how."""
+        style = self._look.soft + Style.from_meta({"lines": True})
+        head: list[Run] = [(f"{number} {language}".rstrip()[:width], style)]
+        hint = f"/copy {number}"
+        gap = width - cell_len(plain(head)) - len(hint)
+        if gap > 1:
+            head.append((" " * gap + hint, self._look.faint))
+        return row(head, skip=len(plain(head)))
+
+    def _indented(self, node: SyntaxTreeNode, width: int) -> Iterable[Row]:
+        return self._code(node.content, "", width)
+
+    def _code(self, code: str, language: str, width: int, *, first: int = 1) -> Iterable[Row]:
+        return code_rows(code, language, width, self._look, growing=self._open, first=first)
+
+    def _table(self, node: SyntaxTreeNode, width: int) -> Iterable[Row]:
+        look = self._look
+        rows = [tr.children for part in node.children for tr in part.children]
+        head = [list(self._inline(cell, look.soft)) for cell in rows[0]]
+        body = [[list(self._inline(cell, look.text)) for cell in cells] for cells in rows[1:]]
+        widths = _columns([head, *body], width - len(COLUMN_GAP) * (len(head) - 1))
+        if widths is None:
+            yield from self._stacked(head, body, width)
+            return
+        aligns = [str(cell.attrs.get("style", "")).removeprefix("text-align:") for cell in rows[0]]
+        yield from _table_row(head, widths, aligns, look)
+        yield row([(COLUMN_GAP.join("─" * size for size in widths), look.line)])
+        tall = any(cell_len(plain(cell)) > size for cells in body for cell, size in zip(cells, widths, strict=False))
+        for number, cells in enumerate(body):
+            if number and tall:
+                yield row(())
+            yield from _table_row(cells, widths, aligns, look)
+
+    def _stacked(self, head: list[list[Run]], body: list[list[list[Run]]], width: int) -> Iterator[Row]:
+        """A table too wide for its column: each row as `head: cell` lines."""
+        for number, cells in enumerate(body):
+            if number:
+                yield row(())
+            for name, cell in zip(head, cells, strict=False):
+                yield from text_rows([*name, (": ", self._look.soft), *cell], width)
+
+    def _inline(self, node: SyntaxTreeNode, style: Style) -> Iterator[Run]:
+        for child in node.children:
+            yield from self._spans(child, style)
+
+    def _spans(self, node: SyntaxTreeNode, style: Style) -> Iterator[Run]:
+        look = self._look
+        match node.type:
+            case "inline":
+                yield from self._inline(node, style)
+            case "softbreak" | "hardbreak":
+                yield "\n", style  # models mean a line end when they write one
+            case "code_inline":
+                yield node.content, look.code
+            case "strong":
+                yield from self._inline(node, style + look.strong)
+            case "em":
+                yield from self._inline(node, style + look.emphasis)
+            case "s":
+                yield from self._inline(node, style + Style(strike=True))
+            case "link":
+                target = str(node.attrs.get("href", ""))
+                leads = Style.from_meta({"open": target}) if target.startswith(OPENED) else Style.null()
+                runs = list(self._inline(node, style + look.link + leads))
+                yield from runs
+                if plain(runs) not in (target, target.removeprefix("mailto:")):
+                    yield f" ({target})", look.soft + leads
+            case "math_inline":
+                yield readable(node.content), style + look.maths
+            case "image":
+                yield f"{node.content or 'picture'} ({node.attrs.get('src', '')})", look.soft
+            case "text" if self._task:
+                self._task = False
+                yield node.content[4:], style
+            case _:
+                yield node.content, style
+
+
+def _columns(rows: Sequence[Sequence[Sequence[Run]]], width: int) -> list[int] | None:
+    """The width of each column: what it wants where all fit, else the wide ones share what the narrow ones leave."""
+    wants = [
+        max(cell_len(plain(cells[n])) if n < len(cells) else 0 for cells in rows) or 1 for n in range(len(rows[0]))
+    ]
+    if sum(wants) <= width:
+        return wants
+    widths = [0] * len(wants)
+    left, columns = width, len(wants)
+    for want, column in sorted((want, column) for column, want in enumerate(wants)):
+        widths[column] = min(want, left // columns)
+        left -= widths[column]
+        columns -= 1
+    if any(got < min(want, NARROWEST_COLUMN) for got, want in zip(widths, wants, strict=True)):
+        return None
+    return widths
+
+
+def _table_row(
+    cells: Sequence[Sequence[Run]], widths: Sequence[int], aligns: Sequence[str], look: Look
+) -> Iterator[Row]:
+    columns = [[line for line, _ in wrap(cell, size)] for cell, size in zip(cells, widths, strict=False)]
+    for number in range(max(len(column) for column in columns)):
+        runs: list[Run] = []
+        for column, size, align in zip(columns, widths, aligns, strict=False):
+            line = column[number] if number < len(column) else []
+            space = size - cell_len(plain(line))
+            left = {"right": space, "center": space // 2}.get(align, 0)
+            gap = COLUMN_GAP if runs else ""
+            runs += [(gap + " " * left, look.text), *line, (" " * (space - left), look.text)]
+        yield row([run for run in runs if run[0]])

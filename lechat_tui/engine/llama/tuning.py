@@ -1,0 +1,100 @@
+"""How llama.cpp is set up for a model on a machine, and why. Pure: reads nothing, loads nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from lechat_tui.engine.base import FlashAttention, KvType, ModelSpec
+from lechat_tui.engine.llama.placement import YOURS, Burden, place
+from lechat_tui.machine.footprint import BATCH, CPU_BATCH
+from lechat_tui.machine.hardware import Machine
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The settings of llama.cpp that depend on the machine."""
+
+    gpu_layers: int
+    """-1 is all of them."""
+    context: int
+    """The context window, in tokens."""
+    threads: int
+    """For drawing tokens one by one."""
+    threads_batch: int
+    """For reading a prompt, and for evaluating guesses."""
+    batch: int
+    """The micro-batch: tokens of a prompt computed at once, between two looks at whether to stop."""
+    flash_attention: FlashAttention
+    kv_type: KvType
+    mmap: bool | None
+    """None leaves it to llama.cpp."""
+    why: tuple[str, ...]
+    """A sentence for each of these, in their order."""
+    note: str = ""
+    """What had to give for the model to fit into the memory, as a sentence; empty for nothing."""
+
+
+def choose(
+    spec: ModelSpec, machine: Machine, *, cards: Sequence[int] | None = None, burden: Burden | None = None
+) -> Tuning:
+    """The set-up for this model.
+
+    `cards` has the bytes of each GPU that llama.cpp was built for and sees, 0 for one that does not say; None without
+    any. `burden` is what the model takes, where that is known.
+    """
+    threads, why_threads = _threads(spec, machine)
+    batch, why_batch = _batch(spec, gpu=bool(cards))
+    placed = place(spec, machine, replace(burden, batch=batch) if burden else None, cards)
+    flash, why_flash = _flash_attention(spec, placed.kv_type)
+    why_threads_batch = YOURS if spec.threads_batch else "as many as for drawing tokens"
+    why_mmap = "llama.cpp knows what suits the device" if spec.mmap is None else YOURS
+    return Tuning(
+        gpu_layers=placed.gpu_layers,
+        context=placed.context,
+        threads=threads,
+        threads_batch=spec.threads_batch or threads,
+        batch=batch,
+        flash_attention=flash,
+        kv_type=placed.kv_type,
+        mmap=spec.mmap,
+        why=(
+            placed.why_layers,
+            placed.why_context,
+            why_threads,
+            why_threads_batch,
+            why_batch,
+            why_flash,
+            placed.why_kv_type,
+            why_mmap,
+        ),
+        note=placed.note,
+    )
+
+
+def _threads(spec: ModelSpec, machine: Machine) -> tuple[int, str]:
+    """llama.cpp's threads wait for each other by spinning, so one without a core of its own stalls all."""
+    if spec.threads:
+        return spec.threads, YOURS
+    if machine.physical:
+        return machine.physical, "one for each real core; a thread without a core of its own would stall all"
+    if machine.cores > 4:
+        return machine.cores // 2, "half of the cores, since the others usually are their hyperthreads"
+    return machine.cores, "one for each core"
+
+
+def _batch(spec: ModelSpec, *, gpu: bool) -> tuple[int, str]:
+    if spec.batch:
+        return spec.batch, YOURS
+    if gpu:
+        return BATCH, "a GPU reads a prompt fastest in large pieces"
+    return (
+        CPU_BATCH,
+        "a CPU reads no faster in larger pieces, and these tell sooner how far it is and need less memory",
+    )
+
+
+def _flash_attention(spec: ModelSpec, kv_type: KvType) -> tuple[FlashAttention, str]:
+    if spec.flash_attention:
+        return spec.flash_attention, YOURS
+    if kv_type != "f16":
+        return "on", f"a KV cache of {kv_type} needs it"
+    return "auto", "llama.cpp turns it on where the device can"

@@ -1,0 +1,1 @@
+"""The configuration file, choices made in the program, and tables of plain values."""

@@ -1,0 +1,312 @@
+"""A chat made into a file, and a file made into a chat again. Knows not where it lies.
+
+Markdown and HTML show the branch that is shown; JSON has all of a chat: every branch, receipts, pictures.
+"""
+
+import html
+import re
+import time
+import tomllib
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
+
+import msgspec
+from msgspec import Meta
+
+from lechat_tui import paths
+from lechat_tui.attachments import reading as attachments
+from lechat_tui.attachments.reading import AttachmentError
+from lechat_tui.errors import LechatError
+from lechat_tui.message import Message, Picture, Receipt, Role, State
+from lechat_tui.store import Chat, Store
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+
+Format = Literal["md", "html", "json"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+SUFFIXES: dict[str, Format] = {".html": "html", ".htm": "html", ".json": "json"}
+"""What a file's name says of its format; every other is Markdown."""
+
+NAMES: dict[Role, str] = {"user": "You", "system": "System", "summary": "Summary of what stands above"}
+ENDED: dict[State, str] = {
+    "draft": "being written",
+    "stopped": "stopped",
+    "interrupted": "interrupted",
+    "failed": "the engine failed here",
+    "cut": "cut at the token limit",
+}
+"""What is said below an answer that is not complete."""
+
+KIND = "lechat-chat"
+VERSION = 1
+"""Of the JSON; one that is read must have it."""
+
+COLOURS = ("background", "foreground", "primary", "panel", "line", "soft", "accent")
+"""What the page takes from a theme."""
+
+
+Moment = Annotated[float, Meta(ge=0, le=253402300799)]
+"""Seconds since the epoch, UTC, until the end of the year 9999."""
+
+
+class ExportError(LechatError):
+    """The chat cannot be written or read; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class SavedPicture:
+    """A picture with its bytes, which JSON has in Base64."""
+
+    sha256: str
+    name: str
+    width: int
+    """Pixels."""
+    height: int
+    content: bytes = b""
+    """Empty where the file was gone."""
+
+
+@dataclass(frozen=True)
+class SavedMessage:
+    """A message of any branch."""
+
+    id: int
+    parent: int
+    """0 for a first one; else that of a message before it."""
+    role: Role
+    text: str
+    thinking: str = ""
+    state: State = "complete"
+    pinned: bool = False
+    created: Moment = 0.0
+    receipt: Receipt | None = None
+    pictures: tuple[SavedPicture, ...] = ()
+
+
+@dataclass(frozen=True)
+class SavedChat:
+    """A chat as a JSON file has it."""
+
+    title: str
+    leaf: int
+    """The last message of the branch that is shown."""
+    created: Moment
+    updated: Moment
+    system: str
+    model: str
+    messages: tuple[SavedMessage, ...]
+    format: str = KIND
+    version: int = VERSION
+
+
+def as_json(chat: Chat, messages: Sequence[Message]) -> str:
+    """All of a chat; `messages` are those of all branches."""
+    saved = SavedChat(
+        chat.title, chat.leaf, chat.created, chat.updated, chat.system, chat.model, tuple(map(_saved, messages))
+    )
+    return msgspec.json.format(msgspec.json.encode(saved)).decode() + "\n"
+
+
+def _saved(message: Message) -> SavedMessage:
+    return SavedMessage(
+        id=message.id,
+        parent=message.parent,
+        role=message.role,
+        text=message.text,
+        thinking=message.thinking,
+        state=message.state,
+        pinned=message.pinned,
+        created=message.created,
+        receipt=message.receipt,
+        pictures=tuple(SavedPicture(p.sha256, p.name, p.width, p.height, _bytes(p)) for p in message.pictures),
+    )
+
+
+def _bytes(picture: Picture) -> bytes:
+    try:
+        return picture.path.read_bytes()
+    except OSError:
+        return b""
+
+
+def from_json(content: bytes) -> SavedChat:
+    """The chat in a file that `as_json` wrote. Raises `ExportError`."""
+    try:
+        saved = msgspec.json.decode(content, type=SavedChat)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise ExportError(f"this is not a chat that lechat exported as JSON: {error}") from error
+    if saved.format != KIND or saved.version != VERSION:
+        raise ExportError(f"this JSON is not of the format {KIND}, version {VERSION}")
+    known = {0}
+    for message in saved.messages:
+        if message.parent not in known or message.id in known:
+            raise ExportError(f"message {message.id} does not follow one that stands before it; the file is damaged")
+        known.add(message.id)
+    return saved
+
+
+def as_markdown(chat: Chat, messages: Sequence[Message]) -> str:
+    """The branch that is shown."""
+    return f"# {_line(chat.title)}\n" + "".join(f"\n{part}\n" for message in messages for part in _parts(message))
+
+
+def _parts(message: Message) -> Iterator[str]:
+    yield f"## {who(message)}"
+    yield from (f"[picture {_line(picture.name)}]" for picture in message.pictures)
+    if message.text.strip():
+        yield message.text.strip("\n")
+    if message.state in ENDED:
+        yield f"*({ENDED[message.state]})*"
+
+
+def who(message: Message) -> str:
+    """Whose message it is, for its heading."""
+    return NAMES.get(message.role) or _line(message.receipt.model if message.receipt else "lechat")
+
+
+def as_html(chat: Chat, messages: Sequence[Message]) -> str:
+    """The branch that is shown, as a page that loads nothing and runs nothing, in the colours of our themes."""
+    title = html.escape(_line(chat.title))
+    day = time.strftime("%Y-%m-%d %H:%M", time.localtime(chat.updated))
+    said = "\n".join(map(_article, messages))
+    return f"""<!doctype html>
+<html>
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; {_variables("mistral-light")} }}
+@media (prefers-color-scheme: dark) {{ :root {{ {_variables("mistral-dark")} }} }}
+{STYLE}</style>
+</head>
+<body>
+<header><h1>{title}</h1><p>{html.escape(_line(chat.model))} · {day}</p></header>
+{said}
+</body>
+</html>
+"""
+
+
+STYLE = """\
+body { background: var(--background); color: var(--foreground); font: 1rem/1.55 system-ui, sans-serif;
+  max-width: 46rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: break-word; }
+h1 { font-size: 1.4rem; margin: 0; }
+header p, h2, details, .ended { color: var(--soft); font-size: .85rem; }
+article { margin: 1.5rem 0; }
+article > h2 { margin: 0 0 .3rem; font-weight: 600; }
+article.user { border-left: .25rem solid var(--primary); padding-left: .9rem; }
+article.user .text { white-space: pre-wrap; }
+pre { background: var(--panel); border: 1px solid var(--line); padding: .7rem; overflow-x: auto; }
+code { font-family: ui-monospace, monospace; font-size: .9em; }
+:not(pre) > code { color: var(--accent); }
+a { color: var(--primary); }
+img { max-width: 100%; }
+table { border-collapse: collapse; }
+th, td { border: 1px solid var(--line); padding: .2rem .6rem; }
+blockquote { border-left: .2rem solid var(--line); margin-left: 0; padding-left: .9rem; color: var(--soft); }
+"""
+
+
+@cache
+def _markdown() -> "MarkdownIt":
+    """HTML in a message is shown as it was written; a picture would be fetched from wherever its address says."""
+    from markdown_it import MarkdownIt  # takes a while, and every start passes here
+
+    return MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+
+
+_COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}")
+
+
+def _variables(theme: str) -> str:
+    table = tomllib.loads((paths.bundled("themes") / f"{theme}.toml").read_text("utf-8"))
+    known = {**table, **table["variables"]}
+    colours = ((name, known.get(name, "")) for name in COLOURS)
+    return " ".join(f"--{name}: {colour};" for name, colour in colours if _COLOUR.fullmatch(colour))
+
+
+def _article(message: Message) -> str:
+    parts = [f"<h2>{html.escape(who(message))}</h2>"]
+    if message.thinking.strip():
+        thinking = html.escape(message.thinking.strip())
+        parts.append(f"<details><summary>thinking</summary><pre>{thinking}</pre></details>")
+    parts += map(_figure, message.pictures)
+    if message.role == "user":
+        parts.append(f'<div class="text">{html.escape(message.text)}</div>')
+    else:
+        parts.append(f"<div>{_markdown().render(message.text)}</div>")
+    if message.state in ENDED:
+        parts.append(f'<p class="ended">{ENDED[message.state]}</p>')
+    return f'<article class="{message.role}">\n' + "\n".join(parts) + "\n</article>"
+
+
+_KINDS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"RIFF": "webp"}
+"""How pictures that a browser shows begin."""
+
+
+def _figure(picture: Picture) -> str:
+    content = _bytes(picture)
+    name = html.escape(_line(picture.name))
+    kind = next((kind for head, kind in _KINDS.items() if content.startswith(head)), "")
+    if not kind:
+        return f"<p>[picture {name}]</p>"
+    return f'<p><img alt="{name}" src="data:image/{kind};base64,{b64encode(content).decode()}"></p>'
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def file_name(title: str, format: Format) -> str:
+    """A name for the file of a chat, of plain letters, whatever the title has."""
+    words = re.findall(r"\w+", title.casefold())
+    return f"{'-'.join(words)[:50].strip('-_') or 'chat'}.{format}"
+
+
+def text_of(store: Store, chat: Chat, format: Format) -> str:
+    """The chat in this format. Raises `StoreError`."""
+    if format == "json":
+        return as_json(chat, store.messages(chat.id))
+    shown = store.path(chat.id)
+    return as_html(chat, shown) if format == "html" else as_markdown(chat, shown)
+
+
+def keep(store: Store, saved: SavedChat) -> Chat:
+    """Make the saved chat one of this history, under a number of its own.
+
+    A picture whose bytes are missing or are no picture is named in the message in its place. Raises `StoreError`.
+    """
+    chat = Chat(0, saved.title, saved.created, saved.updated, saved.leaf, saved.system, saved.model)
+    return store.add_chat(chat, [_message(store, message) for message in saved.messages])
+
+
+def _message(store: Store, saved: SavedMessage) -> Message:
+    pictures: list[Picture] = []
+    lost = ""
+    for picture in saved.pictures:
+        try:
+            file = attachments.check_picture(picture.content, picture.name)
+        except AttachmentError:
+            lost += f"(picture {picture.name}, lost)\n\n"
+        else:
+            pictures.append(store.keep_picture(file.content, file.name, file.width, file.height))
+    return Message(
+        role=saved.role,
+        text=lost + saved.text,
+        thinking=saved.thinking,
+        pictures=tuple(pictures),
+        state=saved.state,
+        receipt=saved.receipt,
+        pinned=saved.pinned,
+        id=saved.id,
+        parent=saved.parent,
+        created=saved.created,
+    )

@@ -1,0 +1,52 @@
+"""The model that answers next: loaded while the person writes, and who else there is. Knows no talk."""
+
+import asyncio
+from collections.abc import Callable
+
+from lechat_tui.models.catalog import Model, ModelError, ModelRole
+from lechat_tui.talk.conversation import Conversation
+from lechat_tui.ui.widgets.status import StatusLine
+
+
+class Standby:
+    """Has the chat's model loaded, and says in the status line who answers."""
+
+    def __init__(self, conversation: Conversation, status: StatusLine, answering: Callable[[], bool]) -> None:
+        self._conversation = conversation
+        self._status = status
+        self._answering = answering
+
+    def switch(self, model: Model, role: ModelRole) -> None:
+        """This model answers from now on."""
+        conversation = self._conversation
+        conversation.switch(model)
+        self._status.change(model=conversation.title, role=role, context=conversation.settings.context or model.context)
+
+    async def load(self) -> None:
+        """Load the model, so that the first question need not wait. Raises what the model or the engine raises."""
+        conversation = self._conversation
+        self._status.change(state="loading", hints=await asyncio.to_thread(self._hints))
+        try:
+            await conversation.engine.load(await asyncio.to_thread(conversation.spec))
+        finally:
+            if not self._answering():
+                self._status.change(state="")
+
+    def with_eyes(self) -> Model | None:
+        """A model that sees pictures, when one is chosen for that."""
+        try:
+            model = self._conversation.shelf.for_role("vision")
+        except ModelError:
+            return None
+        return model if model.sees else None
+
+    def _hints(self) -> list[str]:
+        """The other roles and who takes them."""
+        roles: dict[ModelRole, str] = {role: self._role_hint(role) for role in ("text", "code", "vision")}
+        return [hint for role, hint in roles.items() if hint and role != self._status.status.role]
+
+    def _role_hint(self, role: ModelRole) -> str:
+        try:
+            return f"/{role} {self._conversation.shelf.for_role(role).id}"
+        except ModelError:
+            return ""

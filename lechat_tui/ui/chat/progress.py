@@ -1,0 +1,114 @@
+"""What an answer does while it comes: loading, reading, writing, and for how long. Knows events, not who asked."""
+
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+from textual.timer import Timer
+
+from lechat_tui.engine.base import Delta, Done, Event, Fitted, Loading, Prefill
+from lechat_tui.talk.conversation import Conversation
+from lechat_tui.ui.chat.messages import Talk
+from lechat_tui.ui.widgets.status import StatusLine
+from lechat_tui.ui.widgets.transcript import Transcript
+
+NEARLY_FULL = "context nearly full: /compact sums up, /pin N keeps"
+
+
+class Progress:
+    """Shows the events of the engine in the transcript and in the status line."""
+
+    def __init__(self, conversation: Conversation, talk: Talk, transcript: Transcript, status: StatusLine) -> None:
+        self._conversation = conversation
+        self._talk = talk
+        self._transcript = transcript
+        self._status = status
+        self._clock: Timer | None = None
+        self._began = self._phase_began = 0.0
+        self._activity: tuple[str, float | None] = ("", None)
+        self._noted: set[tuple[str, str]] = set()
+        """What was said of models that did not fit as they were wished; once is enough."""
+        self._warned = False
+
+    def forget(self) -> None:
+        """Another talk is shown, or another branch: the figures are its own."""
+        self._warned = False
+        self._status.change(used=self._conversation.used, speed=0.0, private=self._conversation.private)
+
+    def show_used(self) -> None:
+        """What is used of the context window is another now."""
+        self._status.change(used=self._conversation.used)
+
+    async def follow(self, events: AsyncGenerator[Event, None], begun: Callable[[], None]) -> None:
+        """Show all events; `begun` is called after the first, when what was asked is kept."""
+        self._began = time.monotonic()
+        self._clock = self._transcript.set_interval(1.0, self._tick)
+        self._busy("waiting for the model")
+        first = True
+        async with aclosing(events):
+            async for event in events:
+                self._show(event)
+                if first:
+                    first = False
+                    begun()
+
+    def end(self) -> None:
+        """No more comes; what the next turns will leave out is said once."""
+        self._rest()
+        warned, self._warned = self._warned, self._conversation.nearly_full
+        self._status.change(state=NEARLY_FULL if self._warned and not warned else "")
+
+    def _show(self, event: Event) -> None:
+        match event:
+            case Loading(fraction):
+                self._busy(f"loading {self._conversation.model.id}", fraction)
+                self._status.change(state=f"loading {fraction:.0%}")
+            case Fitted(left_out=left_out, note=note):
+                self._talk.divide(len(left_out))
+                self._say_once(note)
+            case Prefill(done, total, cached):
+                kept = f", {cached:,} kept" if cached else ""
+                self._busy(f"reading {total - cached:,} new tokens{kept}", (done - cached) / max(total - cached, 1))
+                self._status.change(state="reading", used=done)
+            case Delta(text, kind):
+                self._rest()
+                self._transcript.grow(text, kind)
+                self._status.change(state="thinking" if kind == "thinking" else "writing")
+            case Done(receipt):
+                self._status.change(used=receipt.prompt_tokens + receipt.completion_tokens, speed=receipt.tokens_per_s)
+
+    def _say_once(self, note: str) -> None:
+        model = self._conversation.model.id
+        if note and (model, note) not in self._noted:
+            self._noted.add((model, note))
+            self._talk.note(f"{model}: {note}")
+
+    def _busy(self, text: str, fraction: float | None = None) -> None:
+        if text != self._activity[0]:
+            self._phase_began = time.monotonic()
+        self._activity = text, fraction
+        self._tick()
+
+    def _tick(self) -> None:
+        """Say what goes on, and for how long it has or will."""
+        now = time.monotonic()
+        told = waiting(now - self._began, now - self._phase_began, self._activity[1])
+        self._transcript.busy(*self._activity, told)
+
+    def _rest(self) -> None:
+        if self._clock:
+            self._clock.stop()
+            self._clock = None
+            self._transcript.rest()
+
+
+def waiting(seconds: float, phase: float, fraction: float | None) -> str:
+    """What is said beside the bar: the time a phase still needs, by what it did in how long; else the time so far."""
+    if fraction and phase >= 1:
+        left = phase * (1 - fraction) / fraction
+        return f"about {_duration(left)} left · esc stops"
+    return f"{_duration(seconds)} · esc stops" if seconds >= 1 else "· esc stops"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

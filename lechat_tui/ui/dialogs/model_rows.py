@@ -1,0 +1,288 @@
+"""The models as a person reads them: rows, columns, a page on one of them. Pure; knows no widget."""
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lechat_tui.models.catalog import Model, ModelRole
+from lechat_tui.models.shelf import size_text
+from lechat_tui.plaintext import safe
+from lechat_tui.ui.widgets.lines import Line, Span, bar, padded
+
+if TYPE_CHECKING:
+    from lechat_tui.models.fit import Fit
+    from lechat_tui.models.jobs import Job
+
+HERE = "On this machine"
+GROUPS = {
+    "recommended": "Recommended",
+    "": "More",
+    "large": "For large machines",
+    "legacy": "Older",
+    "closed": "Not published",
+}
+"""Headings of what is not here, by the catalogue's status, in the order of the list."""
+
+QUANTIZED = 84
+"""Cells from which the quantization has a column of its own."""
+
+MANY = 60.0
+"""Seconds below which a time is said in seconds."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One model, with what is known of it on this machine."""
+
+    model: Model
+    place: Path | None = None
+    """Where its weights lie; None while it is not on this machine."""
+    fit: "Fit | None" = None
+    """Whether it runs here; None while that is not known."""
+    current: bool = False
+    """Whether it answers now."""
+
+    @property
+    def group(self) -> str:
+        """The heading it stands under."""
+        return HERE if self.place else GROUPS[self.model.status]
+
+    @property
+    def family(self) -> str:
+        """Its id in the catalogue, whatever the quantization."""
+        return self.model.id.removesuffix(f":{self.model.weights.quant}")
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody can run it."""
+        return self.model.status == "closed"
+
+
+def sort(offers: Iterable[Offer]) -> list[Offer]:
+    """What is on this machine first, a toy last of it; the rest by status; else in the order of the catalogue."""
+    order = [HERE, *GROUPS.values()]
+    return sorted(offers, key=lambda offer: (order.index(offer.group), offer.model.toy))
+
+
+def matching(offers: Iterable[Offer], words: str, role: ModelRole | None) -> list[Offer]:
+    """Those of a role that have every word somewhere in what is said of them."""
+    wanted = words.casefold().split()
+    return [
+        offer
+        for offer in offers
+        if (role is None or role in offer.model.roles) and all(word in _text(offer.model) for word in wanted)
+    ]
+
+
+def _text(model: Model) -> str:
+    quants = " ".join(weights.quant for weights in (model.weights, *model.quants))
+    words = f"{model.id} {model.name} {' '.join(model.roles)} {quants} {model.licence} {model.instead} {model.status}"
+    return words.casefold()
+
+
+# One row
+
+
+def row(offer: Offer, job: "Job | None", width: int, *, chosen: bool) -> Line:
+    """The columns that fit into so many cells: name, size, whether it runs here, how it stands; then the others."""
+    model = offer.model
+    style = "faint" if offer.closed else "strong" if chosen else "text"
+    name = padded(safe(offer.family if width >= QUANTIZED else model.id), _name_width(width))
+    spans: list[Span] = [("▌ " if chosen else "  ", "bar" if chosen else ""), (name, style)]
+    if offer.closed:
+        return [*spans, (f"  use {safe(model.instead)}", "faint")]
+    if width >= 104:
+        spans.append((f"  {', '.join(model.roles):<18}", "soft"))
+    if width >= QUANTIZED:
+        spans.append((f"  {parameters(model):>9}  {padded(model.weights.quant, 9)}", "soft"))
+    spans.append((f"  {size(model):>8}", "soft"))
+    if width >= 66:
+        spans.append((f"  {padded(verdict(offer), 13)}", _tone(offer.fit)))
+    else:
+        spans.append((f"  {padded(_short_verdict(offer.fit), 7)}", _tone(offer.fit)))
+    spans += _standing(offer, job)
+    if model.consent:
+        room = width - sum(len(text) for text, _ in spans)
+        spans.append(("  non-commercial" if room >= 16 else "  NC", "soft"))
+    return spans
+
+
+def _name_width(width: int) -> int:
+    return 30 if width >= 110 else 26 if width >= 66 else 22
+
+
+def _tone(fit: "Fit | None") -> str:
+    return "text" if fit and fit.fits else "soft"
+
+
+def _standing(offer: Offer, job: "Job | None") -> list[Span]:
+    """How it stands with the model: in use, on its way, here."""
+    if job and job.state == "running":
+        return [(f"  {percent(job)}", "accent")]
+    if job and job.state == "failed" and not offer.place:
+        return [("  failed", "error")]
+    if offer.current:
+        return [("  in use", "accent")]
+    return [("  ready", "text")] if offer.place else []
+
+
+def percent(job: "Job") -> str:
+    """How far a download has come."""
+    progress = job.progress
+    return f"{progress.done / progress.total:.0%}" if progress.total else "0%"
+
+
+def parameters(model: Model) -> str:
+    """As people say them: `8.5B`, `24B`, and `47B/13B` where a token uses only some."""
+    return "/".join(f"{count:.{0 if count >= 10 else 1}f}B" for count in (model.parameters, model.active) if count)
+
+
+def size(model: Model) -> str:
+    """The size of the download in words; empty where it is not known."""
+    return size_text(model.bytes) if model.bytes else ""
+
+
+def verdict(offer: Offer) -> str:
+    """Whether it runs here, and how fast, in a word or two."""
+    speed = _speed(offer)
+    return f"fits {speed} t/s" if speed else _short_verdict(offer.fit)
+
+
+def _short_verdict(fit: "Fit | None") -> str:
+    return ("fits" if fit.fits else "too big") if fit else ""
+
+
+def _speed(offer: Offer) -> str:
+    """Tokens a second that are to be expected; empty where that is not known."""
+    fit = offer.fit
+    return f"{fit.speed:.0f}" if fit and fit.fits and fit.speed and not offer.model.toy else ""
+
+
+# One model in full
+
+
+def page(offer: Offer, job: "Job | None", width: int) -> list[Line]:
+    """All there is to say of a model, in rows of so many cells."""
+    model = offer.model
+    lines: list[Line] = [[(safe(model.name), "strong")]]
+    lines += _said(_standing_words(offer, job), width, "error" if job and job.state == "failed" else "soft")
+    for words in (model.notes, _why_not(offer) if offer.closed else ""):
+        if words:
+            lines += [[], *_said(words, width, "text")]
+    if offer.fit:
+        lines += [[], *explained(offer, offer.fit, width)]
+    lines.append([])
+    for name, words in _facts(offer):
+        lines += _fact(name, words, width)
+    for words in (model.licence_url, str(offer.place or "")):
+        lines += _said(words, width, "soft")
+    return lines
+
+
+def _said(text: str, width: int, style: str) -> list[Line]:
+    return [[(line, style)] for line in textwrap.wrap(safe(text), max(width, 8))]
+
+
+def _fact(name: str, words: str, width: int) -> list[Line]:
+    """A name at the left, what it is at the right, as many rows as it needs."""
+    rows = textwrap.wrap(safe(words), max(width - 14, 8))
+    return [[(f"{name if not number else '':<14}", "soft"), (text, "text")] for number, text in enumerate(rows)]
+
+
+def _why_not(offer: Offer) -> str:
+    return f"There are no weights of it to download; use {offer.model.instead}"
+
+
+def _standing_words(offer: Offer, job: "Job | None") -> str:
+    if job and job.state == "running":
+        return on_its_way(job)
+    if job and job.state == "failed":
+        return job.error
+    words = [offer.model.id, ", ".join(offer.model.roles)]
+    return " · ".join([*words, "in use" if offer.current else "on this machine"] if offer.place else words)
+
+
+def _facts(offer: Offer) -> list[tuple[str, str]]:
+    model, fit = offer.model, offer.fit
+    context = f"{fit.context if fit else model.context:,} tokens"
+    if model.trained:
+        context += f" of {model.trained:,} it was trained for"
+    quants = ", ".join(
+        f"{weights.quant} ({size_text(weights.size)})" if weights.size else weights.quant for weights in model.quants
+    )
+    licence = f"{model.licence} (no commercial use)" if model.consent else model.licence
+    rows = {
+        "Context": "" if offer.closed else context,
+        "Licence": licence,
+        "Quantization": model.weights.quant,
+        "also as": quants,
+        "From": model.weights.repo or model.repo,
+        "Parameters": parameters(model),
+        "Download": "" if offer.place else size(model),
+    }
+    return [(name, words) for name, words in rows.items() if words]
+
+
+def explained(offer: Offer, fit: "Fit", width: int) -> list[Line]:
+    """Whether it fits, how much of the memory it takes, and what for."""
+    parts = {
+        "weights": fit.weights,
+        "projector": fit.projector,
+        "context": fit.kv,
+        "buffers": fit.compute,
+        "reserve": fit.reserve,
+    }
+    told = " + ".join(f"{size_text(amount)} {name}" for name, amount in parts.items() if amount)
+    speed = _speed(offer)
+    verb = "Fits" if fit.fits else "Does not fit"
+    figures = f"  {size_text(fit.total)} of {size_text(fit.budget)}"
+    return [
+        [(verb, "strong"), (f", up to {speed} tokens a second" if speed else "", "text")],
+        [*bar(fit.total / max(fit.budget, 1), min(20, width - len(figures))), (figures, "text")],
+        *_said(told, width, "soft"),
+    ]
+
+
+# Downloads
+
+
+def on_its_way(job: "Job", *, brief: bool = False) -> str:
+    """A download in words: how much of it is here, how fast it comes unless `brief`, how long it will take."""
+    progress = job.progress
+    match progress.state:
+        case "verifying":
+            return f"checking {size_text(progress.total)}"
+        case "waiting":
+            return safe(progress.note) or "waiting for the network"
+        case "starting":
+            return safe(progress.note) or "asking the hub"
+        case _:
+            speed = "" if brief or not progress.speed else f"{size_text(round(progress.speed))}/s"
+            left = f"about {duration(progress.left)}" if progress.left is not None and progress.speed else ""
+            return " · ".join(filter(None, (_amount(progress.done, progress.total), speed, left)))
+
+
+def _amount(done: int, total: int) -> str:
+    if not total:
+        return size_text(done)
+    unit = size_text(total).split()[1]
+    scale = {"GB": 1e9, "MB": 1e6, "kB": 1e3}.get(unit, 1.0)
+    return f"{done / scale:.1f} of {size_text(total)}"
+
+
+def duration(seconds: float) -> str:
+    """As it feels: `40 s`, `3 min`, `2 h`."""
+    if seconds < MANY:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def several(jobs: "Sequence[Job]") -> str:
+    """More than one download in words."""
+    done, total = (sum(getattr(job.progress, name) for job in jobs) for name in ("done", "total"))
+    speed = sum(job.progress.speed for job in jobs)
+    left = duration((total - done) / speed) if speed and total else ""
+    words = (_amount(done, total), f"{size_text(round(speed))}/s" if speed else "", f"about {left}" if left else "")
+    return " · ".join(filter(None, words))

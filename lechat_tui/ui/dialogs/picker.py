@@ -1,0 +1,119 @@
+"""Lists to pick from, over everything else: by typing, by arrow keys, by mouse. Knows rows, not what they mean."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from lechat_tui.commands.base import Choice
+from lechat_tui.plaintext import safe
+from lechat_tui.ui.widgets.field import Field
+
+
+class Picker(ModalScreen[str | None]):
+    """Asks for one of the choices; its answer is the value of the chosen row, or None."""
+
+    AUTO_FOCUS = "Input"
+    HINT: ClassVar[str] = "Enter takes · Esc leaves"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,ctrl+c", "leave", "Leave", priority=True),
+        Binding("up", "move(-1)", "Up", priority=True),
+        Binding("down", "move(1)", "Down", priority=True),
+        Binding("pageup", "move(-10)", "Up", priority=True),
+        Binding("pagedown", "move(10)", "Down", priority=True),
+    ]
+
+    def __init__(self, title: str, choices: Sequence[Choice], *, filtered: bool = True, chosen: str = "") -> None:
+        super().__init__()
+        self._title = safe(title)
+        self._choices = choices
+        self._filtered = filtered
+        self._chosen = chosen
+        self._shown: list[Choice] = []
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="sheet") as sheet:
+            if self._filtered:
+                sheet.border_title = Content(self._title).markup
+                yield Field(placeholder="type to find", compact=True, select_on_focus=False)
+            else:
+                yield Static(self._title, id="question", markup=False)
+            yield OptionList(markup=False, compact=True)
+            yield Static("nothing matches", id="nothing", markup=False)
+            yield Static(self.HINT, id="hint", markup=False)
+
+    def on_mount(self) -> None:
+        """Show all rows."""
+        self._show("")
+        if not self._filtered:
+            self.query_one(OptionList).focus()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        self._show(event.value)
+
+    def _show(self, wanted: str) -> None:
+        self._shown = [choice for choice in self._choices if matches(wanted, choice)]
+        rows = self.query_one(OptionList)
+        wide = max((len(choice.label) for choice in self._shown), default=0)
+        rows.set_options(Option(_row(choice, wide)) for choice in self._shown)
+        values = [choice.value for choice in self._shown]
+        rows.highlighted = (values.index(self._chosen) if self._chosen in values else 0) if values else None
+        self.query_one("#sheet").set_class(not values, "-nothing")
+
+    @on(OptionList.OptionSelected)
+    def _picked(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.dismiss(self._shown[event.option_index].value)
+
+    @on(Input.Submitted)
+    def _taken(self) -> None:
+        index = self.query_one(OptionList).highlighted
+        if index is not None:
+            self.dismiss(self._shown[index].value)
+
+    def action_move(self, by: int) -> None:
+        """Move the highlight."""
+        rows = self.query_one(OptionList)
+        if rows.option_count:
+            rows.highlighted = min(max((rows.highlighted or 0) + by, 0), rows.option_count - 1)
+
+    def action_leave(self) -> None:
+        """Choose nothing."""
+        self.dismiss(None)
+
+
+class YesNo(Picker):
+    """A yes or a no; Enter takes the one that is highlighted."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "say('yes')", "Yes", priority=True),
+        Binding("n", "say('no')", "No", priority=True),
+    ]
+
+    def __init__(self, question: str, *, default: bool) -> None:
+        choices = (Choice("yes", "Yes", "y"), Choice("no", "No", "n"))
+        super().__init__(question, choices, filtered=False, chosen="yes" if default else "no")
+
+    def action_say(self, word: str) -> None:
+        """Answer with a letter."""
+        self.dismiss(word)
+
+
+def matches(wanted: str, choice: Choice) -> bool:
+    """Whether every word that was typed stands somewhere in the row."""
+    row = f"{choice.value} {choice.label} {choice.detail}".casefold()
+    return all(word in row for word in wanted.casefold().split())
+
+
+def _row(choice: Choice, wide: int) -> Content:
+    label = safe(choice.label).replace("\n", " ")
+    detail = safe(choice.detail).replace("\n", " ")
+    return Content.assemble(f"{label:<{wide}}", (f"  {detail}", "dim") if detail else "")

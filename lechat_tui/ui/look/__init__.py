@@ -1,0 +1,1 @@
+"""Themes, styles, the plain mode, the start page."""

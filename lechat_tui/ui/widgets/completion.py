@@ -1,0 +1,89 @@
+"""The list of what the word at the cursor may become: commands, files. Lies over the transcript and moves nothing."""
+
+from collections.abc import Sequence
+
+from textual.content import Content
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from lechat_tui.attachments.folders import matching
+from lechat_tui.commands.base import Command, completions
+from lechat_tui.plaintext import safe
+
+MOST_FILES = 40
+"""Rows of files; who looks for another one types more of it."""
+
+
+class CompletionList(OptionList, can_focus=False):
+    """Follows what is typed; the highlighted row is what Tab and Enter take."""
+
+    def __init__(self) -> None:
+        super().__init__(markup=False, compact=True)
+        self.files: Sequence[str] = ()
+        """The files that can be named after an `@`."""
+        self._offers: Sequence[Command | str] = ()
+        self._closed_for = ""
+        self._matched: tuple[Sequence[str], str, Sequence[str]] = (), "", ()
+
+    @property
+    def shown(self) -> bool:
+        return self.has_class("-shown")
+
+    @property
+    def offer(self) -> Command | str | None:
+        """The highlighted command, or the path of the highlighted file."""
+        return self._offers[self.highlighted] if self.shown and self.highlighted is not None else None
+
+    def follow(self, typed: str, mention: str | None = None) -> None:
+        """Show what the text of the prompt may become, if anything; `mention` is what stands after an `@`."""
+        if typed != self._closed_for:
+            self._closed_for = ""
+        offers: Sequence[Command | str] = ()
+        if not self._closed_for:
+            offers = tuple(completions(typed)) if mention is None else self._files(mention)
+        if offers and offers != self._offers:
+            self.set_options(map(Option, _rows(offers)))
+            self.highlighted = 0
+        self._offers = offers
+        self.set_class(bool(offers), "-shown")
+
+    def _files(self, mention: str) -> Sequence[str]:
+        files, asked, found = self._matched
+        if files is not self.files or asked != mention:
+            found = matching(self.files, mention, MOST_FILES)
+            self._matched = self.files, mention, found
+        return found
+
+    def move(self, by: int) -> None:
+        """Move the highlight, round the ends."""
+        self.highlighted = ((self.highlighted or 0) + by) % len(self._offers)
+
+    def close(self, typed: str) -> None:
+        """Show nothing until something else is typed."""
+        self._closed_for = typed
+        self.follow(typed)
+
+
+def _rows(offers: Sequence[Command | str]) -> list[Content]:
+    commands = [offer for offer in offers if isinstance(offer, Command)]
+    wide = max((len(_name(command)) for command in commands), default=0)
+    return [_row(offer, wide) if isinstance(offer, Command) else _file(offer) for offer in offers]
+
+
+def _file(path: str) -> Content:
+    folder, slash, name = safe(path).rpartition("/")
+    return Content.assemble((f"{folder}{slash}", "$soft"), (name, "$accent"))
+
+
+def _name(command: Command) -> str:
+    return f"{command.name} {command.argument}".rstrip()
+
+
+def _row(command: Command, wide: int) -> Content:
+    name = _name(command)
+    return Content.assemble(
+        (command.name, "$accent"),
+        (name.removeprefix(command.name), "$soft"),
+        " " * (wide - len(name) + 2),
+        (command.help, "$soft"),
+    )

@@ -1,0 +1,402 @@
+"""Where the person writes: an editor that grows, the pictures laid beside it, earlier questions. Knows no talk."""
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.events import Click, Key, Paste
+from textual.geometry import Offset
+from textual.keys import Keys
+from textual.message import Message
+from textual.widgets import OptionList, Static, TextArea
+from textual.widgets.text_area import Edit, EditResult, Location, Selection
+from textual.worker import Worker
+
+from lechat_tui.attachments import reading as attachments
+from lechat_tui.attachments.folders import files_below
+from lechat_tui.commands.base import Command, find
+from lechat_tui.drawing.items import chip
+from lechat_tui.message import Picture
+from lechat_tui.plaintext import safe
+from lechat_tui.ui.widgets.completion import CompletionList
+from lechat_tui.ui.widgets.pastes import Pastes, Written, is_long
+
+PLACEHOLDER = "Ask le chat, or type / for commands"
+NEW_LINE = ("ctrl+j", "shift+enter", "shift+\r", "alt+enter", "ctrl+enter")
+"""Keys of a new line; `shift+\r` is Shift+Enter where xterm's modifyOtherKeys is on."""
+
+MENTION = re.compile(r"""(?<!\S)@("[^"]*|[^\s"]*)$""")
+"""A file that is being named: what stands before the cursor."""
+
+MOST_OPEN = 50_000
+"""Characters of an earlier question that is not folded."""
+
+LONGEST_PATH = 400
+"""Characters before the cursor that are looked at for one."""
+
+FRESH = 5.0
+"""Seconds for which the files of the folder are not looked at again."""
+
+# Alt+Enter as terminals without the kitty protocol send it; Textual takes it for Enter
+if isinstance(ANSI_SEQUENCES_KEYS, dict):
+    ANSI_SEQUENCES_KEYS["\x1b\r"] = (Keys.ControlJ,)
+
+
+class Prompt(TextArea):
+    """The editor. Enter sends, and what has been sent comes back with Up; `written` is what it holds."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+o", "unfold", "Open what was pasted", id="unfold")]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"prompt--paste"}
+
+    @dataclass
+    class Submitted(Message):
+        """The person sent this."""
+
+        written: Written
+
+    @dataclass
+    class Dropped(Message):
+        """The paths of these pictures were pasted or dropped."""
+
+        paths: Sequence[Path]
+
+    class Emptied(Message):
+        """Backspace in an empty prompt."""
+
+    class Recalled(Message):
+        """Up in an empty prompt: the last thing that waits is wanted back, if anything waits."""
+
+    def __init__(self, completions: CompletionList) -> None:
+        self._pastes = Pastes()
+        super().__init__(placeholder=PLACEHOLDER, highlight_cursor_line=False, compact=True)
+        self.cursor_blink = False  # a blink is a repaint twice a second for ever
+        self.match_cursor_bracket = False
+        self.earlier: list[str] = []
+        """What was sent before, oldest first."""
+        self._back = 0
+        self._unsent = "", Pastes()
+        self._list = completions
+        # Here and not as bindings: a binding overtakes the letters that are still on their way to the editor
+        self._list_keys: dict[str, Callable[[], None]] = {
+            "up": partial(completions.move, -1),
+            "down": partial(completions.move, 1),
+            "tab": self._complete,
+            "enter": self._take,
+            "escape": self._close,
+        }
+
+    @property
+    def written(self) -> str:
+        """All that is written, with what is folded."""
+        return self._pastes.open(self.text)
+
+    def put(self, text: str) -> None:
+        """Replace what is written, with the cursor at its end."""
+        self._pastes = Pastes()
+        self._show(safe(text) if len(text) <= MOST_OPEN else self._pastes.fold(safe(text), ""))
+
+    def _show(self, text: str) -> None:
+        self.text = text
+        self.move_cursor(self.document.end)
+
+    def follow(self) -> None:
+        """Have the list show what the word at the cursor may become."""
+        self._list.follow(self.text, self._mention)
+
+    @property
+    def mentioning(self) -> bool:
+        """Whether a file is being named."""
+        return self._mention is not None
+
+    @property
+    def _mention(self) -> str | None:
+        """What stands between an `@` and the cursor."""
+        found = self._named
+        return found[1].removeprefix('"') if found else None
+
+    @property
+    def _named(self) -> re.Match[str] | None:
+        row, column = self.cursor_location
+        return MENTION.search(self.document.get_line(row)[:column], max(column - LONGEST_PATH, 0))
+
+    async def _on_key(self, event: Key) -> None:
+        self.follow()
+        if self._list.shown and event.key in self._list_keys:
+            self._list_keys[event.key]()
+        elif event.key == "enter":
+            self._enter()
+        elif event.key in NEW_LINE:
+            self.insert("\n")
+        else:
+            await super()._on_key(event)
+            return
+        event.stop()
+        event.prevent_default()
+
+    def _enter(self) -> None:
+        row, column = self.cursor_location
+        if column and self.document.get_line(row)[column - 1] == "\\":
+            self.replace("\n", (row, column - 1), (row, column))
+        else:
+            self.submit(self.text)
+
+    def _take(self) -> None:
+        """Send what is written out; else write the highlighted row out, and send a command that takes no words."""
+        match self._list.offer:
+            case Command() as command if not find(self.text):
+                self._complete()
+                if command.argument:
+                    return
+            case str(file) if file != self._mention:
+                self._complete()
+                return
+        self.submit(self.text)
+
+    def _complete(self) -> None:
+        """Write the highlighted command or file out."""
+        match self._list.offer:
+            case Command() as command:
+                self.put(f"{command.name} " if command.argument else command.name)
+            case str(file):
+                self._name_file(file)
+        self._close()
+
+    def _name_file(self, file: str) -> None:
+        """Put this file in place of what stands after the `@`."""
+        row, column = self.cursor_location
+        found = self._named
+        if found:
+            spaced = self.document.get_line(row)[column : column + 1] == " "
+            name = f'@"{file}"' if re.search(r"\s", file) else f"@{file}"
+            self.replace(f"{name} ", (row, found.start()), (row, column + spaced))
+
+    def _close(self) -> None:
+        self._list.close(self.text)
+
+    # What is folded
+
+    def validate_selection(self, selection: Selection) -> Selection:
+        """The cursor stands before or behind a label, never in it: what is written there would take it apart."""
+        return Selection(self._outside(selection.start), self._outside(selection.end))
+
+    def _outside(self, at: Location) -> Location:
+        row, column = at
+        label = self._label(at)
+        if not label:
+            return at
+        start, end = label
+        came = self.selection.end
+        if came == (row, start):
+            return row, end
+        return (row, start) if came == (row, end) or column - start < end - column else (row, end)
+
+    def _label(self, at: Location) -> tuple[int, int] | None:
+        row, column = at
+        return self._pastes.around(self.document.get_line(row), column) if row < self.document.line_count else None
+
+    def edit(self, edit: Edit) -> EditResult:
+        """Change the text; a label that is touched goes as a whole."""
+        top, bottom = sorted((edit.from_location, edit.to_location))
+        if label := self._label(top):
+            top = top[0], label[0]
+        if label := self._label(bottom):
+            bottom = bottom[0], label[1]
+        edit.from_location, edit.to_location = top, bottom
+        return super().edit(edit)
+
+    def get_line(self, line_index: int) -> Text:
+        """A line as it is shown."""
+        line = super().get_line(line_index)
+        for start, end in self._pastes.spans(line.plain):
+            line.stylize(self.get_component_rich_style("prompt--paste", partial=True), start, end)
+        return line
+
+    def on_click(self, event: Click) -> None:
+        """Open the label that was clicked."""
+        at = self.get_target_document_location(event)
+        label = self._label(at) if not self.selected_text else None
+        if label:
+            self._unfold(at[0], *label)
+
+    def action_unfold(self) -> None:
+        """Open all that is folded."""
+        for row in range(self.document.line_count - 1, -1, -1):
+            for start, end in reversed(self._pastes.spans(self.document.get_line(row))):
+                self._unfold(row, start, end)
+
+    def _unfold(self, row: int, start: int, end: int) -> None:
+        label = self.document.get_line(row)[start:end]
+        self.replace(self._pastes.open(label), (row, start), (row, end), maintain_selection_offset=False)
+
+    def scroll_cursor_visible(self, center: bool = False, animate: bool = False) -> Offset:
+        """Show the cursor; Textual's undo asks for it while the cursor stands in a line that is gone."""
+        if self.cursor_location[0] >= self.document.line_count:
+            return Offset()
+        return super().scroll_cursor_visible(center, animate)
+
+    def click_row(self) -> None:
+        """Take the row of the list that was clicked."""
+        self.focus()
+        self._take()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In an empty editor these keys mean something to the screen."""
+        if action in ("delete_right", "cursor_line_end") and not self.text:
+            return False
+        return super().check_action(action, parameters)
+
+    def submit(self, text: str) -> None:
+        """Send this; the editor is empty at once, for what is typed next."""
+        self._back = 0
+        written = Written(text, self._pastes)
+        self.put("")
+        self.post_message(self.Submitted(written))
+
+    async def _on_paste(self, event: Paste) -> None:
+        event.stop()
+        event.prevent_default()
+        text = event.text.replace("\r\n", "\n").replace("\r", "\n")  # how many terminals end a line of a paste
+        if paths := attachments.pasted_paths(text):
+            self.post_message(self.Dropped(paths))
+            return
+        text = safe(text)
+        if is_long(text):
+            text = self._pastes.fold(text, self.text)
+        await super()._on_paste(Paste(text))
+
+    def action_cursor_up(self, select: bool = False) -> None:
+        """Up; from the first line to what was sent before."""
+        if select or not self.cursor_at_first_line:
+            super().action_cursor_up(select)
+        elif not self.text:
+            self.post_message(self.Recalled())
+        else:
+            self.recall(1)
+
+    def action_cursor_down(self, select: bool = False) -> None:
+        """Down; from the last line to what was sent later."""
+        if select or not self.cursor_at_last_line:
+            super().action_cursor_down(select)
+        else:
+            self.recall(-1)
+
+    def recall(self, by: int) -> None:
+        """Go so many steps back in what was sent."""
+        back = min(max(self._back + by, 0), len(self.earlier))
+        if back == self._back:
+            return
+        if not self._back:
+            self._unsent = self.text, self._pastes
+        self._back = back
+        if back:
+            self.put(self.earlier[-back])
+            return
+        text, self._pastes = self._unsent
+        self._show(text)
+
+    def action_delete_left(self) -> None:
+        """Backspace; in an empty prompt it takes a picture away."""
+        if self.text:
+            super().action_delete_left()
+        else:
+            self.post_message(self.Emptied())
+
+
+class Chips(Static):
+    """The pictures that go with the next question."""
+
+    def show(self, pictures: Sequence[Picture]) -> None:
+        """Show these, and how to be rid of them."""
+        words = "  ".join(map(chip, pictures))
+        self.update(Content(f"{words}  backspace removes"))
+        self.set_class(bool(pictures), "-shown")
+
+
+class PromptBox(Vertical):
+    """The prompt with its pictures and the list of commands."""
+
+    @dataclass
+    class Sent(Message):
+        """The person sent this; what is attached goes with it."""
+
+        written: Written
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._list = CompletionList()
+        self.prompt = Prompt(self._list)
+        self.pictures: list[Picture] = []
+        self._chips = Chips(markup=False)
+        self._looked = float("-inf")
+        """When the files of the folder were last looked at."""
+
+    def compose(self) -> ComposeResult:
+        yield self._list
+        with Vertical(id="frame"):
+            yield self._chips
+            yield self.prompt
+
+    def attach(self, picture: Picture) -> None:
+        """Lay a picture beside the text."""
+        self.pictures.append(picture)
+        self._chips.show(self.pictures)
+
+    def hold(self, text: str, pictures: Sequence[Picture]) -> None:
+        """Hold this text and these pictures, and nothing else."""
+        self.prompt.put(text)
+        self.pictures[:] = pictures
+        self._chips.show(self.pictures)
+
+    def mark(self, words: str) -> None:
+        """Say on the frame what the prompt is for; nothing for an ordinary question."""
+        self.query_one("#frame").border_title = Content(words).markup if words else None
+
+    def take_pictures(self) -> tuple[Picture, ...]:
+        """The pictures, which are no longer here then."""
+        taken = tuple(self.pictures)
+        self.pictures.clear()
+        self._chips.show(())
+        return taken
+
+    @on(Prompt.Emptied)
+    def _remove_last(self) -> None:
+        if self.pictures:
+            self.pictures.pop()
+            self._chips.show(self.pictures)
+
+    @on(TextArea.Changed)
+    @on(TextArea.SelectionChanged)
+    def _typed(self) -> None:
+        self.prompt.follow()
+        if self.prompt.mentioning and time.monotonic() - self._looked > FRESH:
+            self._looked = time.monotonic()
+            _: Worker[None] = self.run_worker(self._look, group="files", exclusive=True)
+
+    async def _look(self) -> None:
+        """Learn which files there are, off the loop."""
+        self._list.files = await asyncio.to_thread(files_below, Path())
+        self._looked = time.monotonic()
+        self.prompt.follow()
+
+    @on(Prompt.Submitted)
+    def _submitted(self, event: Prompt.Submitted) -> None:
+        event.stop()
+        if event.written.text.strip() or self.pictures:
+            self.post_message(self.Sent(event.written))
+
+    @on(OptionList.OptionSelected)
+    def _clicked(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.prompt.click_row()
