@@ -3,7 +3,7 @@
 import pytest
 
 from lechat_tui.models.catalog import ModelError, Weights
-from lechat_tui.models.listing import Listing, base, is_projector, listed, part, quant
+from lechat_tui.models.listing import Listing, base, is_projector, listed, quant
 
 
 def files(*names: str) -> Listing:
@@ -50,7 +50,6 @@ def test_parts_of_a_split_file_are_one_file() -> None:
     ], "a part is missing of the other"
     assert found.models[0].sha256s == (f"{1:064x}", f"{0:064x}")
     assert found.named("Q4/m-Q4_K_M-00002-of-00002.gguf") == found.models[0]
-    assert part("m-00003-of-00007.gguf") == (3, 7)
 
 
 @pytest.mark.parametrize(

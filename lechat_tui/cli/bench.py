@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from lechat_tui.cli import compose
 from lechat_tui.engine.base import Delta, Done, Engine, Event, Fitted, ModelSpec, Prefill, Request, Sampling
+from lechat_tui.machine.split_files import size_on_disk
 from lechat_tui.message import Message, Receipt
 from lechat_tui.models.shelf import size_text
 
@@ -219,7 +220,7 @@ def _as_object(plan: Plan, figures: Figures) -> dict[str, object]:
     return {
         "model": plan.model.name,
         "file": plan.model.path.name,
-        "bytes": plan.model.path.stat().st_size,
+        "bytes": size_on_disk(plan.model.path),
         "adapters": [asdict(overlay) for overlay in plan.model.overlays],
         "context": plan.model.context,
         "prompt_tokens": figures.prompt_tokens,
@@ -242,7 +243,7 @@ def _as_table(plan: Plan, figures: Figures) -> str:
         return f"{name:<20} {median:>10} {unit:<10} ({low} to {high}) {of}"
 
     memory = size_text(figures.memory) if figures.memory else "not known"
-    file = f"{plan.model.path.name}, {size_text(plan.model.path.stat().st_size)}"
+    file = f"{plan.model.path.name}, {size_text(size_on_disk(plan.model.path))}"
     file = "; ".join((file, *map(str, plan.model.overlays)))
     return "\n".join(
         (

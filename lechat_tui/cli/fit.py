@@ -16,6 +16,7 @@ from lechat_tui.cli import compose
 from lechat_tui.machine import footprint, hardware
 from lechat_tui.machine.footprint import BATCH, GIB
 from lechat_tui.machine.hardware import Gpu
+from lechat_tui.machine.split_files import size_on_disk
 from lechat_tui.models import fit, gguf, machine
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
 from lechat_tui.models.fit import Fit, Machine
@@ -104,7 +105,7 @@ def _named(shelf: Shelf, name: str) -> Model:
     files = shelf.files(model)
     if files is None or (model.shape and model.weights.size):
         return model
-    weights = replace(model.weights, bytes=files.weights.stat().st_size)
+    weights = replace(model.weights, bytes=size_on_disk(files.weights))
     return replace(model, weights=weights, shape=gguf.read_header(files.weights).shape)
 
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +19,7 @@ from typing import BinaryIO
 from lechat_tui.engine import wire
 from lechat_tui.engine.base import ContextOverflow, Done, EngineError, Event, Fitted, Loading, ModelSpec, Request
 from lechat_tui.machine import memory
+from lechat_tui.machine.split_files import size_on_disk
 
 WORKER = (sys.executable, "-P", "-m", "lechat_tui.engine.worker")
 """The child's command; `-P` keeps the folder the person stands in out of its imports."""
@@ -288,7 +289,7 @@ class Child:
         """Yield the events of one answer. Raises `EngineError`."""
         async with self._answering:
             self._begin(wire.Answer(self._turn + 1, request))
-            self.overlaid = _bytes(adapter.path for adapter in request.model.adapters)
+            self.overlaid = sum(size_on_disk(adapter.path) for adapter in request.model.adapters)
             over = False
             try:
                 while not over:
@@ -452,9 +453,5 @@ def _open_log(folder: Path | None) -> BinaryIO:
 
 
 def _weight(model: ModelSpec) -> int:
-    """Bytes of the model's files; a file that is gone weighs nothing, its load will say so."""
-    return _bytes((model.path, *([model.projector] if model.projector else ())))
-
-
-def _bytes(files: Iterable[Path]) -> int:
-    return sum(file.stat().st_size for file in files if file.exists())
+    """Bytes of the model's files."""
+    return sum(map(size_on_disk, filter(None, (model.path, model.projector))))

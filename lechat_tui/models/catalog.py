@@ -1,6 +1,5 @@
 """The catalogue: `models.toml`, one table a model. Knows what a model is, not whether it is here."""
 
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from lechat_tui.errors import LechatError
+from lechat_tui.machine import split_files
 from lechat_tui.settings.tables import TableError, build
 
 ModelRole = Literal["text", "code", "vision"]
@@ -49,10 +49,7 @@ class Weights:
     @property
     def files(self) -> tuple[str, ...]:
         """All files there are to fetch: the parts of a split file (`...-00001-of-00003.gguf`), else the one file."""
-        split = re.fullmatch(r"(.*)-00001-of-(\d{5})\.gguf", self.file)
-        if not split:
-            return (self.file,) if self.file else ()
-        return tuple(f"{split[1]}-{part:05}-of-{split[2]}.gguf" for part in range(1, int(split[2]) + 1))
+        return split_files.parts(self.file) if self.file else ()
 
     @property
     def size(self) -> int:

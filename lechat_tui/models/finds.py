@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from lechat_tui.machine.split_files import without_part
 from lechat_tui.models import derive, found
 from lechat_tui.models.catalog import Model, Weights
 from lechat_tui.models.found import File, Place
 from lechat_tui.models.gguf import Header
 from lechat_tui.models.headers import Headers
-from lechat_tui.models.listing import USUAL, Listing, base, listed, part, replace_part
+from lechat_tui.models.listing import USUAL, Listing, base, listed
 from lechat_tui.models.names import typeable
 
 
@@ -172,10 +173,9 @@ def _id(file: File, weights: Weights, kinds: Listing) -> str:
     alike = [w for w in kinds.models if w.quant == weights.quant]
     if file.repo and weights.quant and len(alike) == 1:
         return typeable(f"{file.repo}:{weights.quant}")
-    name = replace_part(file.name)
     if file.repo and file.name == file.path.name:
         return typeable(f"{file.repo}/{weights.file.removeprefix(file.group).strip('/')}")
-    return typeable(name.removesuffix(".gguf").removesuffix(f"-00001-of-{part(file.name)[1]:05}"))
+    return typeable(without_part(file.name).removesuffix(".gguf"))
 
 
 def _ids(find: Find) -> Iterator[str]:

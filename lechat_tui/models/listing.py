@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from lechat_tui.machine.split_files import first_part, part, without_part
 from lechat_tui.models.catalog import ModelError, Weights
 
-_PART = re.compile(r"-(\d{5})-of-(\d{5})$")
 _QUANT = re.compile(
     r"(?<![A-Za-z0-9])((?:UD-)?(?:I?Q[1-8]_(?:K_(?:XXL|XL|L|M|S|P)|K|[01](?:_[48]_[48])?|XXS|XS|NL|S|M|L)"
     r"|TQ[12]_0|(?:MX|NV)FP4(?:_MOE)?|BF16|FP?16|FP?32))(?![A-Za-z0-9])",
@@ -43,12 +43,6 @@ def is_projector(file: str) -> bool:
     return bool(_PROJECTOR.search(_stem(file)))
 
 
-def part(file: str) -> tuple[int, int]:
-    """Which part of how many; (1, 1) of a whole file."""
-    found = _PART.search(_trunk(file))
-    return (int(found[1]), int(found[2])) if found else (1, 1)
-
-
 @dataclass(frozen=True)
 class Listing:
     """The models and projectors among some files."""
@@ -59,7 +53,7 @@ class Listing:
 
     def named(self, file: str) -> Weights:
         """The model in this file, or in this part of one. Raises `ModelError`."""
-        wanted = replace_part(file)
+        wanted = first_part(file)
         found = next((weights for weights in self.models if weights.file == wanted), None)
         if found:
             return found
@@ -111,15 +105,10 @@ def listed(files: Iterable[Weights]) -> Listing:
     """Sort files into models and projectors; parts of a split file count once, and not at all when one is missing."""
     whole: dict[str, dict[int, Weights]] = defaultdict(dict)
     for weights in files:
-        whole[replace_part(weights.file)][part(weights.file)[0]] = weights
+        whole[first_part(weights.file)][part(weights.file)[0]] = weights
     joined = [_joined(first, parts) for first, parts in whole.items() if len(parts) == part(first)[1]]
     models = sorted((w for w in joined if not is_projector(w.file)), key=lambda w: (w.bytes, w.file))
     return Listing(tuple(models), tuple(w for w in joined if is_projector(w.file)))
-
-
-def replace_part(file: str) -> str:
-    """The name of the first part of the split file that this is a part of; of a whole file, its own."""
-    return re.sub(r"-\d{5}(-of-\d{5}\.gguf)$", r"-00001\1", file)
 
 
 def _joined(first: str, parts: dict[int, Weights]) -> Weights:
@@ -140,7 +129,7 @@ def _trunk(file: str) -> str:
 
 
 def _stem(file: str) -> str:
-    return _PART.sub("", _trunk(file))
+    return without_part(_trunk(file))
 
 
 def _bare(file: str) -> str:

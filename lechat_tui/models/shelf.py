@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from lechat_tui import paths
 from lechat_tui.machine import hardware
+from lechat_tui.machine.split_files import first_part
 from lechat_tui.models import derive, gguf, names
 from lechat_tui.models.catalog import Model, ModelError, ModelRole, Weights
 from lechat_tui.models.finds import Find, Finds, fits
 from lechat_tui.models.found import Place
 from lechat_tui.models.headers import Headers
-from lechat_tui.models.listing import USUAL, listed, replace_part
+from lechat_tui.models.listing import USUAL, listed
 
 if TYPE_CHECKING:
     from lechat_tui.models import fit
@@ -237,7 +238,7 @@ class Shelf:
             return own
         here = [find for find in self.finds.models if find.file.repo.lower() == wanted.repo.lower()]
         if wanted.file:
-            here = [find for find in here if find.weights.file.endswith(f"/{replace_part(wanted.file)}")]
+            here = [find for find in here if find.weights.file.endswith(f"/{first_part(wanted.file)}")]
         elif wanted.quant:
             here = [find for find in here if find.weights.quant.lower().startswith(wanted.quant.lower())]
         here.sort(key=lambda find: find.weights.quant != USUAL)

@@ -161,6 +161,19 @@ while True: done(answer())
     await local.close()
 
 
+async def test_a_split_model_is_weighed_by_all_its_parts(tmp_path):
+    paths = [tmp_path / f"large-0000{part}-of-00002.gguf" for part in (1, 2)]
+    for path, size in zip(paths, (10, 190), strict=True):
+        path.write_bytes(b"x" * size)
+    local = engine("loaded()\nwhile True: done(answer())", tmp_path, room=250)
+    await heard(local, spec(tmp_path))
+    (small,) = children()
+    await heard(local, ModelSpec("large", paths[0]))
+    (large,) = children()
+    assert large != small, "100 and 200 bytes do not fit into 250"
+    await local.close()
+
+
 async def test_a_child_ends_when_its_pipe_is_closed_and_a_deaf_one_is_killed(tmp_path, monkeypatch):
     monkeypatch.setattr("lechat_tui.engine.local.GRACE", 0.2)
     deaf = "import time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN); loaded()\nwhile True: time.sleep(9)"

@@ -3,7 +3,6 @@
 import ctypes
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -27,6 +26,7 @@ from lechat_tui.engine.llama.vocab import Vocab
 from lechat_tui.machine import hardware
 from lechat_tui.machine.footprint import GIB
 from lechat_tui.machine.hardware import Machine
+from lechat_tui.machine.split_files import size_on_disk
 
 BATCH = 512
 """The most tokens evaluated in one call."""
@@ -114,8 +114,8 @@ class Llama:
 
     def _is_small(self, card: int) -> bool:
         """Whether it plainly fits into so many bytes, so that nothing need be read of it beforehand."""
-        projector = _size(self.spec.projector) if self.spec.projector else 0
-        return self.spec.context <= 32_768 and 2 * (_size(self.spec.path) + projector) + 4 * GIB <= card
+        projector = size_on_disk(self.spec.projector) if self.spec.projector else 0
+        return self.spec.context <= 32_768 and 2 * (size_on_disk(self.spec.path) + projector) + 4 * GIB <= card
 
     def _foreseen(self) -> Burden | None:
         """What the model will take, told by its file's header; None where it does not tell."""
@@ -134,8 +134,8 @@ class Llama:
         """What the model takes; None where its file does not tell."""
         vocabulary = int(llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(model)))
         shape = dimensions(metadata(model), vocabulary)
-        projector = _size(self.spec.projector) if self.spec.projector else 0
-        return Burden(shape, _size(self.spec.path), projector) if shape else None
+        projector = size_on_disk(self.spec.projector) if self.spec.projector else 0
+        return Burden(shape, size_on_disk(self.spec.path), projector) if shape else None
 
     def _cuts(self) -> bool:
         """Whether the memory can forget its last tokens: a recurrent one cannot."""
@@ -240,10 +240,3 @@ def _text(read: Callable[..., Any], model: llama_cpp.llama_model_p, index: int) 
         if length < size:
             return buffer.value.decode("utf-8", "replace")
         size = length + 1
-
-
-def _size(path: Path) -> int:
-    """Bytes of a GGUF file, of all its parts if it is split; 0 when it is gone, which loading it will say."""
-    split = re.fullmatch(r"(.*)-\d{5}-of-(\d{5})\.gguf", path.name)
-    names = [f"{split[1]}-{part + 1:05}-of-{split[2]}.gguf" for part in range(int(split[2]))] if split else [path.name]
-    return sum(part.stat().st_size for name in names if (part := path.with_name(name)).exists())
