@@ -1,32 +1,61 @@
-"""A file written whole or not at all. Knows nothing of what is in it; every failure is an `OSError`."""
+"""Atomic writes: a file gets its new content completely or keeps the old one. Every failure is an `OSError`."""
 
 import errno
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 
-def write(file: Path, content: bytes, *, mode: int = 0o666) -> None:
-    """Put the content into the file at once: whoever opens it, or survives a power cut, finds the old or the new one.
+def write(file: Path, content: str | bytes, *, mode: int = 0o666, sync: bool = True) -> None:
+    """Replace the content of a file; text is written as UTF-8 with its newlines unchanged. See `replacing`.
 
-    A file that is there keeps its mode, a link stays a link; a new file has `mode` less the umask. No folder is made.
-    Raises `OSError`, also for a file that may not be written and for what is no file (a folder, a device, a pipe).
+    Raises `OSError`, and `UnicodeEncodeError` for text that UTF-8 cannot hold.
+    """
+    encoded = content.encode() if isinstance(content, str) else content
+    with replacing(file, mode=mode, sync=sync) as out:
+        out.write(encoded)
+
+
+@contextmanager
+def replacing(file: Path, *, mode: int = 0o666, sync: bool = True) -> Iterator[BinaryIO]:
+    """A new file to write to, which replaces `file` when the block ends; an exception leaves `file` as it was.
+
+    An existing file keeps its mode and a symbolic link stays a link; a new file has `mode` less the umask. With `sync`
+    the new content survives a power failure from then on; without it, only readers are sure to see one or the other.
+    The folder must exist. Raises `OSError`, also for a file that is write-protected and for a folder, device or pipe.
     """
     file = file.resolve()
-    there = _mode(file)
+    existing_mode = _mode(file)
     part = file.parent / f".lechat-{secrets.token_hex(6)}"
     try:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:
-            out.write(content)
+            yield out
             out.flush()
-            os.fsync(out.fileno())
-        if there is not None:
-            part.chmod(there)
+            if sync:
+                os.fsync(out.fileno())
+        if existing_mode is not None:
+            part.chmod(existing_mode)
         part.replace(file)
     except BaseException:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise
+    if sync:
+        _sync_folder(file.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let the new name survive a power failure, too; some folders cannot be opened, and then the system decides."""
+    with suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def _mode(file: Path) -> int | None:

@@ -8,7 +8,8 @@ import pytest
 
 from lechat_tui import paths
 from lechat_tui.models.catalog import ROLES, Model, read
-from lechat_tui.models.shelf import Shelf, size_text
+from lechat_tui.models.shelf import Shelf
+from lechat_tui.units import size_text
 
 MODELS = read(paths.bundled("models.toml"))
 REAL = [model for model in MODELS.values() if model.repo]

@@ -11,7 +11,7 @@ import pytest
 from lechat_tui import paths
 from lechat_tui.models.catalog import Model, ModelError, Shape, Weights, read
 from lechat_tui.models.fit import Machine
-from lechat_tui.models.shelf import Files, Shelf, size_text
+from lechat_tui.models.shelf import Files, Shelf
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -217,23 +217,6 @@ def test_a_template_is_optional_and_a_wrong_one_is_said() -> None:
     assert shelf().template(model("small")) is None
     with pytest.raises(ModelError, match="small: there is no template nonsense; there are"):
         shelf().template(model("small", template="nonsense"))
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [
-        (0, "0 bytes"),
-        (999, "999 bytes"),
-        (1000, "1.0 kB"),
-        (1_500_000, "1.5 MB"),
-        (999_960_000, "1.0 GB"),
-        (949_000_000, "949.0 MB"),
-        (5_198_911_904, "5.2 GB"),
-        (73_800_000_000, "73.8 GB"),
-    ],
-)
-def test_sizes_read_as_people_say_them(size: int, text: str) -> None:
-    assert size_text(size) == text
 
 
 def test_the_checksum_of_weights_is_known_without_reading_them(hub: Path, tmp_path: Path) -> None:

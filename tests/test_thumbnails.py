@@ -8,7 +8,7 @@ from rich.style import Style
 
 from lechat_tui.attachments.reading import AttachmentError, Thumbnail, thumbnail
 from lechat_tui.drawing.rows import plain
-from lechat_tui.drawing.thumbnails import COLUMNS, ROWS, WAITING, Thumbnails, Wanted, cells, pixel_rows, read, told_size
+from lechat_tui.drawing.thumbnails import COLUMNS, ROWS, WAITING, Thumbnails, Wanted, cells, pixel_rows, read
 from lechat_tui.message import Picture
 
 
@@ -121,7 +121,3 @@ def test_of_what_was_passed_long_ago_nothing_is_decoded_until_it_is_drawn_again(
         thumbnails.keep(wanted, seen)
         decoded += 1
     assert decoded == WAITING
-
-
-def test_sizes_are_told_in_decimal_units() -> None:
-    assert [told_size(n) for n in (12, 27_600, 3_400_000)] == ["12 bytes", "28 KB", "3.4 MB"]

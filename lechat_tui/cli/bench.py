@@ -14,7 +14,7 @@ from lechat_tui.cli import compose
 from lechat_tui.engine.base import Delta, Done, Engine, Event, Fitted, ModelSpec, Prefill, Request, Sampling
 from lechat_tui.machine.split_files import size_on_disk
 from lechat_tui.message import Message, Receipt
-from lechat_tui.models.shelf import size_text
+from lechat_tui.units import size_text
 
 FILLER = "The quick brown fox jumps over the lazy dog. "
 LONG_ANSWER = "Count from 1 to 300"

@@ -23,8 +23,9 @@ from lechat_tui.engine.llama.tuning import Tuning
 from lechat_tui.engine.local import LocalEngine
 from lechat_tui.errors import LechatError
 from lechat_tui.message import Message, Picture
-from lechat_tui.models.shelf import Shelf, size_text
+from lechat_tui.models.shelf import Shelf
 from lechat_tui.settings.config import Settings
+from lechat_tui.units import size_text
 
 REPORT = (sys.executable, "-P", "-m", "lechat_tui.engine.llama.report")
 PATIENCE = 120.0

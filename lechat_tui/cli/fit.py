@@ -20,8 +20,9 @@ from lechat_tui.machine.split_files import size_on_disk
 from lechat_tui.models import fit, gguf, machine
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
 from lechat_tui.models.fit import Fit, Machine
-from lechat_tui.models.shelf import Shelf, size_text
+from lechat_tui.models.shelf import Shelf
 from lechat_tui.plaintext import safe
+from lechat_tui.units import size_text
 
 LARGEST = 1 << 50
 """Bytes; what is larger is a slip of the finger."""

@@ -16,8 +16,8 @@ from lechat_tui.models.adapters import parts
 from lechat_tui.models.catalog import Model, ModelError
 from lechat_tui.models.download import Progress
 from lechat_tui.models.patience import Cancelled
-from lechat_tui.models.shelf import size_text
 from lechat_tui.plaintext import safe
+from lechat_tui.units import duration_text, size_text, speed_text
 
 _INTERRUPTED = 130
 _BAR = 24
@@ -179,21 +179,12 @@ def _line(progress: Progress) -> str:
     if progress.state == "verifying":
         words.append("checking")
     if progress.speed:
-        words.append(f"{size_text(int(progress.speed))}/s")
+        words.append(speed_text(progress.speed))
     if progress.left is not None:
         words.append(f"about {duration_text(progress.left)} left")
     if progress.note:
         words.append(progress.note)
     return "  ".join(words) or progress.state
-
-
-def duration_text(seconds: float) -> str:
-    """Seconds as they are felt."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
 
 
 def _tell_program(kind: str, model: Model, progress: Progress | None = None) -> None:

@@ -11,8 +11,9 @@ from lechat_tui.cli import compose
 from lechat_tui.models import consent, found, imported, removal
 from lechat_tui.models.catalog import Model, ModelError, Weights
 from lechat_tui.models.fit import Fit, Machine, measure
-from lechat_tui.models.shelf import Shelf, size_text
+from lechat_tui.models.shelf import Shelf
 from lechat_tui.plaintext import safe
+from lechat_tui.units import size_text
 
 HEAD = ("", "name", "for", "quantization", "size", "fits", "where")
 LABELS = {"bytes": "size"}

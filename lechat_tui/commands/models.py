@@ -4,7 +4,7 @@ import asyncio
 
 from lechat_tui.commands.base import Choice, Host, command
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
-from lechat_tui.models.shelf import size_text
+from lechat_tui.units import size_text
 
 
 @command("/model", "switch to a model; without a name, pick one", argument="[NAME]", aliases=("/load",))

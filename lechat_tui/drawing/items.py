@@ -14,9 +14,10 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from lechat_tui.drawing.rows import Look, Row, Run, filled, plain, prefixed, row, text_rows, wrap
-from lechat_tui.drawing.thumbnails import Thumbnails, cells, pixel_rows, told_size
+from lechat_tui.drawing.thumbnails import Thumbnails, cells, pixel_rows
 from lechat_tui.message import Message, Picture, Receipt, State
 from lechat_tui.plaintext import safe
+from lechat_tui.units import size_text
 
 if TYPE_CHECKING:
     from lechat_tui.drawing.markdown import Reader
@@ -164,7 +165,7 @@ class Question(Item):
 
     def _caption(self, picture: Picture, size: int) -> str:
         tokens = self._thumbnails.costs.get(picture.sha256) if self._thumbnails else None
-        words = chip(picture), told_size(size) if size else "", f"{tokens:,} tokens" if tokens else ""
+        words = chip(picture), size_text(size) if size else "", f"{tokens:,} tokens" if tokens else ""
         return " · ".join(filter(None, words))
 
     def _folded(self, rows: list[Row], look: Look) -> list[Row]:

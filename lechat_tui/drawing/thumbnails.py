@@ -210,10 +210,3 @@ class Pixels(Sequence[Run]):
         for column in range(min(seen.width, self._width)):
             below = Style(bgcolor=Color.from_rgb(*seen.pixel(column, top + 1))) if top + 1 < seen.height else Style()
             yield self._behind + below + Style(color=Color.from_rgb(*seen.pixel(column, top)))
-
-
-def told_size(size: int) -> str:
-    """Bytes for people, in decimal units."""
-    if size < 1_000:
-        return f"{size} bytes"
-    return f"{size / 1_000:.0f} KB" if size < 1_000_000 else f"{size / 1_000_000:.1f} MB"

@@ -31,7 +31,7 @@ from lechat_tui.inline.lines import Lines, seen, unseen
 from lechat_tui.inline.loop import Turns
 from lechat_tui.message import Message, Picture
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
-from lechat_tui.models.shelf import Shelf, size_text
+from lechat_tui.models.shelf import Shelf
 from lechat_tui.plaintext import safe, whole
 from lechat_tui.settings.choices import Choices
 from lechat_tui.store import Chat, Hit, Store
@@ -39,7 +39,7 @@ from lechat_tui.talk.conversation import Again, Conversation
 from lechat_tui.terminal import cannot_be_drawn_on
 from lechat_tui.ui.dialogs.picker import matches
 from lechat_tui.ui.look.themes import Themes, read
-from lechat_tui.ui.widgets.status import thousands
+from lechat_tui.units import size_text, tokens_text
 
 PROMPT = "> "
 
@@ -273,7 +273,7 @@ class Inline:
         if receipt is None:
             return
         window = conversation.settings.context or conversation.model.context
-        context = f"{thousands(conversation.used)} of {thousands(window)} tokens"
+        context = f"{tokens_text(conversation.used)} of {tokens_text(window)} tokens"
         speed = f"{receipt.tokens_per_s:.0f} tok/s" if receipt.tokens_per_s else ""
         speed = pace(receipt) if self._figures else speed
         self._flow.words(" · ".join(filter(None, (conversation.title, context, speed))) + "\n")

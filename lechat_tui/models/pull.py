@@ -12,7 +12,7 @@ from lechat_tui.models.download import Fetch, Progress, Report, Speed, State, un
 from lechat_tui.models.hub import Remote
 from lechat_tui.models.patience import PATIENT, Patience, never
 from lechat_tui.models.place import Place
-from lechat_tui.models.shelf import size_text
+from lechat_tui.units import size_text
 
 _SPARE = 500_000_000
 """Bytes of the disk that stay free: a system with none works badly."""

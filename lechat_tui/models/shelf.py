@@ -22,6 +22,7 @@ from lechat_tui.models.finds import Find, Finds, fits
 from lechat_tui.models.found import Place
 from lechat_tui.models.headers import Headers
 from lechat_tui.models.listing import USUAL, listed
+from lechat_tui.units import size_text
 
 if TYPE_CHECKING:
     from lechat_tui.models import fit
@@ -311,14 +312,6 @@ class _NotHere(ModelError):
 def _hashed(file: Path, changed: int) -> str:
     """The checksum of a file as it was when it was changed."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-def size_text(size: int) -> str:
-    """Bytes as people say them: decimal, as the hub counts."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= scale * 0.99995:  # what would read as 1000.0 of the smaller unit
-            return f"{size / scale:.1f} {unit}"
-    return f"{size} bytes"
 
 
 def _in_hub_cache(repo: str, revision: str, file: str) -> Path | None:

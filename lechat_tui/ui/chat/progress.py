@@ -11,6 +11,7 @@ from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.chat.messages import Talk
 from lechat_tui.ui.widgets.status import StatusLine
 from lechat_tui.ui.widgets.transcript import Transcript
+from lechat_tui.units import duration_text
 
 NEARLY_FULL = "context nearly full: /compact sums up, /pin N keeps"
 
@@ -106,9 +107,5 @@ def waiting(seconds: float, phase: float, fraction: float | None) -> str:
     """What is said beside the bar: the time a phase still needs, by what it did in how long; else the time so far."""
     if fraction and phase >= 1:
         left = phase * (1 - fraction) / fraction
-        return f"about {_duration(left)} left · esc stops"
-    return f"{_duration(seconds)} · esc stops" if seconds >= 1 else "· esc stops"
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+        return f"about {duration_text(left)} left · esc stops"
+    return f"{duration_text(seconds)} · esc stops" if seconds >= 1 else "· esc stops"

@@ -29,7 +29,7 @@ from lechat_tui.models import consent, fit, removal
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
 from lechat_tui.models.fit import Fit
 from lechat_tui.models.found import Place
-from lechat_tui.models.shelf import Shelf, size_text
+from lechat_tui.models.shelf import Shelf
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.dialogs import model_rows as listing
 from lechat_tui.ui.dialogs.model_rows import Offer
@@ -37,6 +37,7 @@ from lechat_tui.ui.dialogs.picker import YesNo
 from lechat_tui.ui.widgets.downloads import PERIOD, Downloads
 from lechat_tui.ui.widgets.field import Field
 from lechat_tui.ui.widgets.lines import STYLES, Line, Lines, Span, strip, style
+from lechat_tui.units import size_text
 
 ROLES: tuple[ModelRole, ...] = get_args(ModelRole)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lechat_tui.models.catalog import Model, ModelRole
-from lechat_tui.models.shelf import size_text
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.widgets.lines import Line, Span, bar, padded
+from lechat_tui.units import amount_text, duration_text, size_text, speed_text
 
 if TYPE_CHECKING:
     from lechat_tui.models.fit import Fit
@@ -27,9 +27,6 @@ GROUPS = {
 
 QUANTIZED = 84
 """Cells from which the quantization has a column of its own."""
-
-MANY = 60.0
-"""Seconds below which a time is said in seconds."""
 
 
 @dataclass(frozen=True)
@@ -259,30 +256,15 @@ def on_its_way(job: "Job", *, brief: bool = False) -> str:
         case "starting":
             return safe(progress.note) or "asking the hub"
         case _:
-            speed = "" if brief or not progress.speed else f"{size_text(round(progress.speed))}/s"
-            left = f"about {duration(progress.left)}" if progress.left is not None and progress.speed else ""
-            return " · ".join(filter(None, (_amount(progress.done, progress.total), speed, left)))
-
-
-def _amount(done: int, total: int) -> str:
-    if not total:
-        return size_text(done)
-    unit = size_text(total).split()[1]
-    scale = {"GB": 1e9, "MB": 1e6, "kB": 1e3}.get(unit, 1.0)
-    return f"{done / scale:.1f} of {size_text(total)}"
-
-
-def duration(seconds: float) -> str:
-    """As it feels: `40 s`, `3 min`, `2 h`."""
-    if seconds < MANY:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+            speed = "" if brief or not progress.speed else speed_text(progress.speed)
+            left = f"about {duration_text(progress.left)}" if progress.left is not None and progress.speed else ""
+            return " · ".join(filter(None, (amount_text(progress.done, progress.total), speed, left)))
 
 
 def several(jobs: "Sequence[Job]") -> str:
     """More than one download in words."""
     done, total = (sum(getattr(job.progress, name) for job in jobs) for name in ("done", "total"))
     speed = sum(job.progress.speed for job in jobs)
-    left = duration((total - done) / speed) if speed and total else ""
-    words = (_amount(done, total), f"{size_text(round(speed))}/s" if speed else "", f"about {left}" if left else "")
+    left = duration_text((total - done) / speed) if speed and total else ""
+    words = (amount_text(done, total), speed_text(speed) if speed else "", f"about {left}" if left else "")
     return " · ".join(filter(None, words))

@@ -10,6 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from lechat_tui.plaintext import safe
+from lechat_tui.units import tokens_text
 
 METER = 8
 """Cells of the meter of the context."""
@@ -85,8 +86,8 @@ class StatusLine(Widget):
         if status.used and status.context:
             full = min(max(round(status.used / status.context * METER), 1), METER)
             yield [
-                (thousands(status.used), "text"),
-                (f" of {thousands(status.context)} ", "soft"),
+                (tokens_text(status.used), "text"),
+                (f" of {tokens_text(status.context)} ", "soft"),
                 ("▰" * full, "full"),
                 ("▱" * (METER - full), "empty"),
             ]
@@ -94,12 +95,3 @@ class StatusLine(Widget):
             yield [(f"{status.speed:.0f} tok/s", "soft")]
         if not status.used:
             yield from ([(hint, "soft")] for hint in status.hints)
-
-
-def thousands(tokens: int) -> str:
-    """Tokens as people say them: `850`, `3.9k`, and `8k` for a window of 8192."""
-    if tokens < 1000:
-        return str(tokens)
-    if tokens % 1024 == 0:
-        return f"{tokens // 1024}k"
-    return f"{tokens / 1000:.1f}k" if tokens < 10_000 else f"{tokens // 1000}k"
