@@ -1,0 +1,103 @@
+"""A history written by an earlier version opens with everything in it."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lechat_tui.message import Message, Picture, Receipt
+from lechat_tui.store import Draft, Store
+
+HISTORIES = Path(__file__).parent / "histories"
+
+VERSIONS = sorted(folder.name for folder in HISTORIES.iterdir() if folder.is_dir())
+
+
+@pytest.fixture(params=VERSIONS)
+def history(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A copy of the history that this version left."""
+    return Path(shutil.copytree(HISTORIES / request.param, tmp_path / "data"))
+
+
+def test_everything_is_found_again(history: Path) -> None:
+    expected = json.loads((history / "expected.json").read_text("utf-8"))
+    with Store(history) as store:
+        assert read(store) == expected
+    with Store(history) as store:  # once more, now that the tables are of this version
+        assert read(store) == expected
+
+
+def test_every_picture_is_where_it_is_said_to_be(history: Path) -> None:
+    with Store(history) as store:
+        messages = [message for chat in store.chats() for message in store.messages(chat.id)]
+        pictures = [picture for message in messages for picture in message.pictures]
+        assert pictures
+        for picture in pictures:
+            assert hashlib.sha256(picture.path.read_bytes()).hexdigest() == picture.sha256
+
+
+def test_a_search_finds_what_was_written_then(history: Path) -> None:
+    with Store(history) as store:
+        assert [hit.chat.title for hit in store.search("cheese")] == ["What is in notes.txt?"]
+
+
+def test_it_can_be_written_to(history: Path) -> None:
+    with Store(history) as store:
+        chat = next(chat for chat in store.chats() if store.path(chat.id)[0].pictures)
+        question = Message("user", "Once more", pictures=store.path(chat.id)[0].pictures)
+        added = store.add(chat.id, question, chat.leaf)
+        assert store.path(chat.id)[-1] == added
+        store.set_drafts(chat.id, [Draft("later", question.pictures)])
+        assert store.drafts(chat.id) == [Draft("later", question.pictures)]
+        store.delete(chat.id)
+        assert store.chat(chat.id) is None
+
+
+def read(store: Store) -> dict[str, Any]:
+    """All of a history, as `expected.json` has it."""
+    return {
+        "chats": [
+            {
+                **asdict(chat),
+                "shown": [message.id for message in store.path(chat.id)],
+                "messages": [_message(message) for message in store.messages(chat.id)],
+                "drafts": _drafts(store.drafts(chat.id)),
+            }
+            for chat in sorted(store.chats(), key=lambda chat: chat.id)
+        ],
+        "drafts": _drafts(store.drafts(0)),
+        "prompts": store.prompts(),
+    }
+
+
+def _message(message: Message) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "parent": message.parent,
+        "role": message.role,
+        "text": message.text,
+        "thinking": message.thinking,
+        "state": message.state,
+        "pinned": message.pinned,
+        "created": message.created,
+        "attachments": _pictures(message.pictures),
+        "receipt": _receipt(message.receipt),
+    }
+
+
+def _receipt(receipt: Receipt | None) -> dict[str, Any] | None:
+    """A receipt with the names of 0.1.0."""
+    return json.loads(json.dumps(asdict(receipt))) if receipt else None
+
+
+def _drafts(drafts: Sequence[Draft]) -> list[dict[str, Any]]:
+    return [{"text": draft.text, "attachments": _pictures(draft.pictures)} for draft in drafts]
+
+
+def _pictures(pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+    return [{"sha256": p.sha256, "name": p.name, "width": p.width, "height": p.height} for p in pictures]
