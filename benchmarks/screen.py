@@ -22,7 +22,7 @@ from typing import Any
 import screen_history
 from terminal import ROOT, Terminal, percentile
 
-from lechat_tui.ui import FRAMES
+from lechat_tui.ui.textual_private import FRAMES_PER_SECOND
 
 PROGRAM = str(ROOT / "benchmarks" / "screen_programs.py")
 KEYS = "".join(map(chr, range(0x410, 0x450)))
@@ -45,7 +45,7 @@ def stream(way: str, tokens: int, home: Path) -> tuple[dict[str, Any], list[floa
     echoes: list[float] = []
     pick = random.Random(1)
     more = WAYS[way][1]
-    os.environ["TEXTUAL_FPS"] = str(FRAMES) if program == "lechat" else ""
+    os.environ["TEXTUAL_FPS"] = str(FRAMES_PER_SECOND) if program == "lechat" else ""
     with Terminal(PROGRAM, program, str(result), "--tokens", str(tokens), *more, home=home) as terminal:
         terminal.rest(3)
         number = 0

@@ -21,7 +21,7 @@ PROMISE = "everything stays on this machine"
 
 UNTIL_THE_FIRST_PAINT = """
 import os, sys
-from lechat_tui.ui import greeting
+from lechat_tui.ui.widgets import greeting
 drawn = greeting.Greeting.render_line
 def render_line(self, y):
     if y == 7:

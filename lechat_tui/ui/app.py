@@ -24,16 +24,22 @@ from lechat_tui.settings.choices import Choices
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.chat.screen import ChatScreen
 from lechat_tui.ui.look.front import ENTER, Front
-from lechat_tui.ui.look.plain import filters
+from lechat_tui.ui.look.plain import added_filters, without_gray
 from lechat_tui.ui.look.themes import DEFAULT, Themes, read
 from lechat_tui.ui.palette import Palette, Slash
+from lechat_tui.ui.textual_private import (
+    CrashReportingApp,
+    raise_frame_rate,
+    read_alt_enter_as_new_line,
+    write_to_terminal,
+)
 
 if TYPE_CHECKING:
     from lechat_tui.models.fit import Machine
     from lechat_tui.models.jobs import Jobs
 
 
-class LeChat(App[None]):
+class LeChat(CrashReportingApp):
     """Shows one conversation until the person leaves."""
 
     TITLE = "lechat"
@@ -60,6 +66,9 @@ class LeChat(App[None]):
         self._failed = failed
         self._themes = themes or read()
         self._front = front
+        self._copied = ""
+        raise_frame_rate()
+        read_alt_enter_as_new_line()
         super().__init__()
         for theme in self._themes.known.values():
             self.register_theme(theme)
@@ -67,7 +76,7 @@ class LeChat(App[None]):
         self.theme = self._themes.named(chosen).name
         self._complaints = (*self._themes.complaints, *filter(None, [self._themes.missing(chosen)]))
         self._reduced = conversation.settings.reduced
-        self._plain = filters(self._filters, no_color=self.no_color, reduced=self._reduced)
+        self._added_filters = added_filters(no_color=self.no_color, reduced=self._reduced)
         self.set_class(self._reduced, "-reduced")
         self.set_class(self.no_color, "-plain")
         if self._reduced:
@@ -91,8 +100,8 @@ class LeChat(App[None]):
         self.add_mode(self.DEFAULT_MODE, lambda: self._chat)
 
     def get_line_filters(self) -> list[LineFilter]:
-        """What every row passes on its way to the terminal."""
-        return [one for one in self._plain if one.enabled]
+        """The filters that every row passes on its way to the terminal."""
+        return [*without_gray(super().get_line_filters()), *self._added_filters]
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """What a theme leaves out is as in the first one."""
@@ -131,9 +140,14 @@ class LeChat(App[None]):
             self._pictures.close()
         super().exit(result, return_code, message)
 
+    @property
+    def clipboard(self) -> str:
+        """The text that was copied last in this program."""
+        return self._copied
+
     def copy(self, text: str) -> str:
         """Put the text on every clipboard that can be reached; the sentence says which."""
-        self._clipboard = text
+        self._copied = text
         return clipboard.put(text, self._to_terminal)
 
     def copy_to_clipboard(self, text: str) -> None:
@@ -141,8 +155,7 @@ class LeChat(App[None]):
         self.copy(text)
 
     def _to_terminal(self, sequence: str) -> None:
-        if self._driver:
-            self._driver.write(sequence)
+        write_to_terminal(self, sequence)
 
     def _remember_page(self) -> None:
         """Keep the start page for the next start."""
@@ -154,13 +167,12 @@ class LeChat(App[None]):
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette())
 
-    def _handle_exception(self, error: Exception) -> None:
-        """End with a sentence: a trace is nothing for a person, and Textual's shows what is said, too."""
+    def before_crash(self, error: Exception) -> None:
+        """Save what is typed, and print one sentence: Textual's traceback would also print the conversation."""
         with suppress(Exception):  # what is typed is kept if anything still works
             self._chat.host.unsaid.keep_now()
         cause = error.error if isinstance(error, WorkerFailed) and isinstance(error.error, Exception) else error
         vars(error)["__rich__"] = partial(Text, f"lechat: {safe(self._failed(cause))}")
-        super()._handle_exception(error)
 
     async def action_quit(self) -> None:
         """Leave; what was said is kept."""

@@ -1,16 +1,16 @@
 """Everything that can be done, by name: the commands, and every setting, model, theme and key."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from lechat_tui.commands.base import COMMANDS, Host, find
 from lechat_tui.commands.settings import SETTABLE
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.chat.screen import ChatScreen
+from lechat_tui.ui.textual_private import EarlyCommandPalette
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,8 @@ def entries(host: Host) -> Iterator[Entry]:
     yield from (Entry(f"/keys {bound.name} ", f"another key for: {bound.what}") for bound in host.bindings())
 
 
-class Palette(CommandPalette):
-    """Textual's, which may be asked for another page before its first one has been drawn."""
-
-    def _action_command_list(self, action: str) -> None:
-        with suppress(KeyError):
-            super()._action_command_list(action)
+class Palette(EarlyCommandPalette):
+    """Textual's command palette with the entries of `Slash`."""
 
 
 class Slash(Provider):

@@ -28,6 +28,7 @@ from lechat_tui.ui.chat.editor import EditorError, edited
 from lechat_tui.ui.chat.history import WIDE
 from lechat_tui.ui.chat.host import ScreenHost, Widgets
 from lechat_tui.ui.chat.navigation import BUSY
+from lechat_tui.ui.textual_private import screen_rows
 from lechat_tui.ui.widgets.chat_list import ChatList
 from lechat_tui.ui.widgets.downloads import Downloads
 from lechat_tui.ui.widgets.greeting import Greeting
@@ -138,7 +139,7 @@ class ChatScreen(Screen[None]):
         written = self._prompt.text or widgets.box.pictures or self._conversation.private or widgets.sidebar.filled
         if written or not self._transcript.empty or self.app.screen is not self:
             return []
-        rows, status = self._compositor.render_strips(), self._status.region
+        rows, status = screen_rows(self), self._status.region
         blank = Strip.blank(status.width, self._status.rich_style)
         row = rows[status.y]
         rows[status.y] = Strip.join([row.crop(0, status.x), blank, row.crop(status.right)])

@@ -3,6 +3,8 @@
 Every row of every widget passes here, so what is drawn needs no second way to be drawn in.
 """
 
+from collections.abc import Sequence
+
 from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter, Monochrome, NoColor
@@ -38,7 +40,11 @@ def plain(text: str) -> str:
     return text.translate(TABLE)
 
 
-def filters(given: list[LineFilter], *, no_color: bool, reduced: bool) -> list[LineFilter]:
-    """What rows pass: for `NO_COLOR` no greys either, since https://no-color.org asks for none."""
-    kept = [one for one in given if not isinstance(one, Monochrome | NoColor)]
-    return [*kept, *([NoColor()] if no_color else []), *([Ascii()] if reduced else [])]
+def without_gray(given: Sequence[LineFilter]) -> list[LineFilter]:
+    """These filters without Textual's own for `NO_COLOR`, which leave grays; https://no-color.org asks for none."""
+    return [one for one in given if not isinstance(one, Monochrome | NoColor)]
+
+
+def added_filters(*, no_color: bool, reduced: bool) -> list[LineFilter]:
+    """The filters for `NO_COLOR` and for reduced mode."""
+    return [*([NoColor()] if no_color else []), *([Ascii()] if reduced else [])]

@@ -11,14 +11,12 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual import on
-from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.events import Click, Key, Paste
 from textual.geometry import Offset
-from textual.keys import Keys
 from textual.message import Message
 from textual.widgets import OptionList, Static, TextArea
 from textual.widgets.text_area import Edit, EditResult, Location, Selection
@@ -48,10 +46,6 @@ LONGEST_PATH = 400
 
 FRESH = 5.0
 """Seconds for which the files of the folder are not looked at again."""
-
-# Alt+Enter as terminals without the kitty protocol send it; Textual takes it for Enter
-if isinstance(ANSI_SEQUENCES_KEYS, dict):
-    ANSI_SEQUENCES_KEYS["\x1b\r"] = (Keys.ControlJ,)
 
 
 class Prompt(TextArea):
@@ -131,7 +125,8 @@ class Prompt(TextArea):
         row, column = self.cursor_location
         return MENTION.search(self.document.get_line(row)[:column], max(column - LONGEST_PATH, 0))
 
-    async def _on_key(self, event: Key) -> None:
+    def on_key(self, event: Key) -> None:
+        """Handle the keys of the list, Enter and new lines; the editor handles all others."""
         self.follow()
         if self._list.shown and event.key in self._list_keys:
             self._list_keys[event.key]()
@@ -140,7 +135,6 @@ class Prompt(TextArea):
         elif event.key in NEW_LINE:
             self.insert("\n")
         else:
-            await super()._on_key(event)
             return
         event.stop()
         event.prevent_default()
@@ -264,17 +258,16 @@ class Prompt(TextArea):
         self.put("")
         self.post_message(self.Submitted(written))
 
-    async def _on_paste(self, event: Paste) -> None:
+    def on_paste(self, event: Paste) -> None:
+        """Attach the files that were dropped, fold a long text; the editor inserts what is left."""
         event.stop()
-        event.prevent_default()
         text = event.text.replace("\r\n", "\n").replace("\r", "\n")  # how many terminals end a line of a paste
         if paths := attachments.pasted_paths(text):
             self.post_message(self.Dropped(paths))
+            event.prevent_default()
             return
         text = safe(text)
-        if is_long(text):
-            text = self._pastes.fold(text, self.text)
-        await super()._on_paste(Paste(text))
+        event.text = self._pastes.fold(text, self.text) if is_long(text) else text
 
     def action_cursor_up(self, select: bool = False) -> None:
         """Up; from the first line to what was sent before."""

@@ -1,0 +1,68 @@
+"""Everything that lechat uses of Textual beyond its public API, in one place.
+
+`tests/ui/test_textual_private.py` has a test for each function and class here, which fails when Textual changes what
+is used. Check them before widening the version range of Textual in pyproject.toml.
+"""
+
+import os
+from contextlib import suppress
+from typing import Any
+
+import textual.screen
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
+from textual.app import App
+from textual.command import CommandPalette
+from textual.keys import Keys
+from textual.screen import Screen
+from textual.strip import Strip
+
+FRAMES_PER_SECOND = 120
+"""At most. After a frame a key waits up to two periods for the next one: with Textual's 60, 33 ms."""
+
+
+def raise_frame_rate() -> None:
+    """Let the screens created from now on repaint up to `FRAMES_PER_SECOND` times a second.
+
+    `TEXTUAL_FPS`, which Textual reads when it is imported, has priority.
+    """
+    if not os.environ.get("TEXTUAL_FPS"):
+        vars(textual.screen)["UPDATE_PERIOD"] = 1 / FRAMES_PER_SECOND
+
+
+def read_alt_enter_as_new_line() -> None:
+    """Read Alt+Enter, as terminals without the Kitty protocol send it, as Ctrl+J; Textual reads it as Enter."""
+    if isinstance(ANSI_SEQUENCES_KEYS, dict):
+        ANSI_SEQUENCES_KEYS["\x1b\r"] = (Keys.ControlJ,)
+
+
+def screen_rows(screen: Screen[Any]) -> list[Strip]:
+    """The rows of a screen as they were laid out last."""
+    return list(screen._compositor.render_strips())
+
+
+def write_to_terminal(app: App[Any], sequence: str) -> None:
+    """Write an escape sequence between two frames; does nothing before the terminal is set up."""
+    if app._driver:
+        app._driver.write(sequence)
+
+
+class CrashReportingApp(App[None]):
+    """An app that may replace what is printed when an unexpected exception ends it."""
+
+    def before_crash(self, error: Exception) -> None:
+        """Called once Textual has decided to end because of this exception.
+
+        If the exception gets a `__rich__` method here, its result is printed in place of the traceback.
+        """
+
+    def _handle_exception(self, error: Exception) -> None:
+        self.before_crash(error)
+        super()._handle_exception(error)
+
+
+class EarlyCommandPalette(CommandPalette):
+    """Textual's command palette, which may be asked to move by a page before its list was laid out."""
+
+    def _action_command_list(self, action: str) -> None:
+        with suppress(KeyError):  # raised by Textual while the list has no rows
+            super()._action_command_list(action)
