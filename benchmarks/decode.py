@@ -37,12 +37,12 @@ import llama_cpp
 from peers import Peer, llama_bench, llama_server
 
 from lechat_tui import paths
-from lechat_tui.engine.base import Done, ModelSpec, Request, Sampling
+from lechat_tui.engine.base import Done, ModelSpec, Request
 from lechat_tui.engine.llama.answer import answer
 from lechat_tui.engine.llama.decode import decode
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.local import LocalEngine
-from lechat_tui.message import Message
+from lechat_tui.message import Message, Sampling
 
 QUESTION = "Count from 1 to 300"
 SAMPLING = Sampling(temperature=0.7, top_k=40, top_p=0.95, seed=1)

@@ -22,11 +22,12 @@ from pathlib import Path
 import llama_cpp
 
 from lechat_tui import paths
-from lechat_tui.engine.base import ModelSpec, Sampling
+from lechat_tui.engine.base import ModelSpec
 from lechat_tui.engine.llama.decode import Generation, decode
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.sampling import Sampler
 from lechat_tui.engine.llama.speculation import DRAFTS, Speculation
+from lechat_tui.message import Sampling
 
 SAMPLING = Sampling(temperature=0)
 

@@ -28,11 +28,11 @@ from peers import Peer
 from PIL import Image, ImageDraw
 
 from lechat_tui import paths
-from lechat_tui.engine.base import Delta, Done, ModelSpec, Request, Sampling
+from lechat_tui.engine.base import Delta, Done, ModelSpec, Request
 from lechat_tui.engine.llama.decode import decode
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.local import LocalEngine
-from lechat_tui.message import Message, Picture
+from lechat_tui.message import Message, Picture, Sampling
 
 CONTEXT = 4096
 SAMPLING = Sampling(temperature=0, max_tokens=48)

@@ -18,9 +18,9 @@ from contextlib import aclosing
 from pathlib import Path
 
 from lechat_tui import paths
-from lechat_tui.engine.base import Done, ModelSpec, Request, Sampling
+from lechat_tui.engine.base import Done, ModelSpec, Request
 from lechat_tui.engine.local import LocalEngine
-from lechat_tui.message import Message, Receipt
+from lechat_tui.message import Message, Receipt, Sampling
 
 CHAT = 1
 PAGE = "The cat sat on the mat and looked at the moon. "

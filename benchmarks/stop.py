@@ -17,9 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from lechat_tui import paths
-from lechat_tui.engine.base import ModelSpec, Prefill, Request, Sampling
+from lechat_tui.engine.base import ModelSpec, Prefill, Request
 from lechat_tui.engine.local import LocalEngine
-from lechat_tui.message import Message
+from lechat_tui.message import Message, Sampling
 
 
 def question(spec: ModelSpec, number: int, words: int) -> Request:

@@ -43,6 +43,22 @@ class Overlay:
 
 
 @dataclass(frozen=True)
+class Sampling:
+    """How tokens are sampled. A sampler whose value has no effect is left out of the chain."""
+
+    temperature: float = 0.3
+    """0 or less is greedy."""
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    repeat_penalty: float = 1.0
+    seed: int | None = None
+    """None picks a random one; the receipt says which."""
+    max_tokens: int | None = None
+    """The most tokens an answer may have; None stops at the model's end token or when the context window is full."""
+
+
+@dataclass(frozen=True)
 class Receipt:
     """How one answer was made."""
 
@@ -57,14 +73,8 @@ class Receipt:
     """The first characters of the chat template's SHA-256."""
     context: int = 0
     """Context window in tokens."""
-    temperature: float = 0.0
-    top_p: float = 1.0
-    top_k: int = 0
-    min_p: float = 0.0
-    repeat_penalty: float = 1.0
-    seed: int = 0
-    max_tokens: int | None = None
-    """The longest answer that was asked for, in tokens."""
+    sampling: Sampling = Sampling()
+    """As it was used: the seed is the one that was picked, where the request had none."""
     prompt_tokens: int = 0
     """Tokens of the whole prompt, the cached ones included."""
     cached_tokens: int = 0

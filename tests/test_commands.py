@@ -13,7 +13,7 @@ from lechat_tui.commands.base import COMMANDS, completions, is_command, nearest,
 from lechat_tui.commands.context import ledger
 from lechat_tui.engine.base import Delta, Done
 from lechat_tui.engine.echo import EchoEngine
-from lechat_tui.message import Message, Receipt
+from lechat_tui.message import Message, Receipt, Sampling
 from lechat_tui.models.catalog import Model, ModelError, Weights
 from lechat_tui.models.shelf import Shelf
 from lechat_tui.settings.config import ConfigError
@@ -154,7 +154,7 @@ async def test_the_last_question_is_answered_again(host: FakeHost) -> None:
 
 
 async def test_the_same_answer_is_drawn_as_its_receipt_says(store: Store, shelf: Shelf) -> None:
-    receipt = Receipt("petit", temperature=0.9, top_p=0.5, seed=7, cached_tokens=3, max_tokens=11)
+    receipt = Receipt("petit", sampling=Sampling(0.9, top_p=0.5, seed=7, max_tokens=11), cached_tokens=3)
     host = host_of(store, shelf, engine=EchoEngine([Delta("one"), Done(receipt)]))
     await said(host, "pick")
     await host.do("/regen same")
@@ -452,8 +452,10 @@ async def test_undo_takes_back_the_summary_and_then_the_questions_and_deletes_no
 async def test_why_shows_how_an_answer_was_made(store: Store, shelf: Shelf) -> None:
     receipt = Receipt(
         "petit", file="petit.gguf", sha256="ab" * 32, quant="Q8_0", template="0123456789ab", context=4096,
-        temperature=0.3, top_p=0.9, seed=77, prompt_tokens=1200, cached_tokens=1000, completion_tokens=34, ttft_ms=120,
-        tokens_per_s=41.4, stop_reason="length", left_out=2, pictures=1, engine="llama-cpp-python 9", max_tokens=34,
+        sampling=Sampling(0.3, top_p=0.9, seed=77, max_tokens=34),
+
+        prompt_tokens=1200, cached_tokens=1000, completion_tokens=34, ttft_ms=120,
+        tokens_per_s=41.4, stop_reason="length", left_out=2, pictures=1, engine="llama-cpp-python 9",
     )  # fmt: skip
     host = host_of(store, shelf, engine=EchoEngine([Delta("one"), Done(receipt)], "two"))
     assert await host.do("/why") == "there is no answer yet"

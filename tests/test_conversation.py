@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from lechat_tui.engine.base import Delta, Done, EngineError, Fitted, Prefill, Sampling
+from lechat_tui.engine.base import Delta, Done, EngineError, Fitted, Prefill
 from lechat_tui.engine.echo import EchoEngine
-from lechat_tui.message import Message, Receipt
+from lechat_tui.message import Message, Receipt, Sampling
 from lechat_tui.models.catalog import Model, ModelError, Weights
 from lechat_tui.models.shelf import Shelf
 from lechat_tui.settings.config import Settings
@@ -356,7 +356,7 @@ async def test_what_the_last_answer_did_without_is_known_when_the_chat_is_opened
 
 
 async def test_an_answer_that_is_stopped_keeps_the_receipt_the_engine_promised(store, shelf):
-    promised = Receipt("text-model", quant="Q8_0", seed=99, prompt_tokens=7)
+    promised = Receipt("text-model", quant="Q8_0", sampling=Sampling(seed=99), prompt_tokens=7)
     script = [Fitted(7, 100, room=75, receipt=promised), Prefill(7, 7, 5), Delta("half"), asyncio.Event()]
     conversation = talk(store, shelf, script)
     async with aclosing(conversation.ask("go")) as events:
@@ -367,7 +367,7 @@ async def test_an_answer_that_is_stopped_keeps_the_receipt_the_engine_promised(s
 
 
 async def test_an_answer_is_drawn_again_as_its_receipt_says(store, shelf):
-    receipt = Receipt("text-model", temperature=0.9, top_p=0.8, top_k=4, min_p=0.1, seed=5, cached_tokens=3)
+    receipt = Receipt("text-model", sampling=Sampling(0.9, 0.8, 4, 0.1, seed=5), cached_tokens=3)
     conversation = talk(store, shelf, [Delta("x"), Done(receipt)], "y")
     await ask(conversation, "pick")
     await exhausted(conversation.regenerate(as_before(receipt)))

@@ -1,5 +1,6 @@
 """What leaves the chat: copies, saved code, exported chats, and how an export comes back."""
 
+import json
 import os
 from base64 import b64decode
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from test_commands import FakeHost, host_of
 from lechat_tui import clipboard
 from lechat_tui.cli import history
 from lechat_tui.commands.files import FileError, asked, typed
-from lechat_tui.message import Message, Receipt
+from lechat_tui.message import Message, Receipt, Sampling
 from lechat_tui.models.catalog import Model, Weights
 from lechat_tui.models.shelf import Shelf
 from lechat_tui.store import Chat, Store
@@ -47,7 +48,7 @@ def host_with(store: Store, shelf: Shelf, answer: str, *answers: str | None) -> 
     host = host_of(store, shelf, *answers)
     chat = store.new_chat("Bread & <b>", model="petit")
     asked = store.add(chat.id, Message("user", "how?\n<i>"), 0)
-    store.add(chat.id, Message("assistant", answer, receipt=Receipt("petit", seed=7)), asked.id)
+    store.add(chat.id, Message("assistant", answer, receipt=Receipt("petit", sampling=Sampling(seed=7))), asked.id)
     host.conversation.open(store.chat(chat.id))
     return host
 
@@ -257,3 +258,11 @@ def test_the_command_line_exports_and_imports(
     for path, words in ((tmp_path, "is not a regular file"), (tmp_path / "none", "cannot be read: No such file")):
         with pytest.raises(ExportError, match=words):
             history.bring_in(path)
+
+
+def test_a_chat_exported_by_an_earlier_version_keeps_its_sampling(store: Store) -> None:
+    receipt = {"model": "petit", "temperature": 0.7, "seed": 9, "max_tokens": None}
+    message = {"id": 1, "parent": 0, "role": "assistant", "text": "Hi", "receipt": receipt}
+    chat = {"title": "t", "leaf": 1, "created": 1, "updated": 1, "system": "", "model": "petit", "messages": [message]}
+    saved = exports.from_json(json.dumps({**chat, "format": exports.KIND, "version": exports.VERSION}).encode())
+    assert saved.messages[0].receipt == Receipt("petit", sampling=Sampling(0.7, seed=9))

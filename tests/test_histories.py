@@ -92,7 +92,11 @@ def _message(message: Message) -> dict[str, Any]:
 
 def _receipt(receipt: Receipt | None) -> dict[str, Any] | None:
     """A receipt with the names of 0.1.0."""
-    return json.loads(json.dumps(asdict(receipt))) if receipt else None
+    if receipt is None:
+        return None
+    row: dict[str, Any] = json.loads(json.dumps(asdict(receipt)))
+    sampling = row.pop("sampling")
+    return {**row, **sampling}
 
 
 def _drafts(drafts: Sequence[Draft]) -> list[dict[str, Any]]:

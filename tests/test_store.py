@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 import lechat_tui
-from lechat_tui.message import Message, Receipt
+from lechat_tui.message import Message, Receipt, Sampling
 from lechat_tui.store import Chat, Store, StoreError, schema
 
 QUESTION = Message("user", "What is the capital of France?")
@@ -88,7 +88,9 @@ def ask(store: Store, *texts: str) -> Chat:
 
 
 def test_what_was_said_is_there_after_closing_and_opening(tmp_path: Path) -> None:
-    receipt = Receipt("chaton", file="chaton.gguf", temperature=0.3, seed=7, tokens_per_s=12.5, stop_reason="length")
+    receipt = Receipt(
+        "chaton", file="chaton.gguf", sampling=Sampling(0.3, seed=7), tokens_per_s=12.5, stop_reason="length"
+    )
     with Store(tmp_path) as store:
         chat = store.new_chat("France", system="Be brief", model="chaton")
         asked = store.add(chat.id, QUESTION, 0)
@@ -459,7 +461,7 @@ def test_a_receipt_of_a_newer_or_a_broken_kind_does_not_hide_the_answer(store: S
     db = sqlite3.connect(tmp_path / "data" / "history.db")
     for written, read in [
         ('{"model": "chaton", "flavour": {"of": "tomorrow"}}', Receipt("chaton")),
-        ('{"model": "chaton", "seed": "x"}', None),
+        ('{"model": "chaton", "sampling": {"seed": "x"}}', None),
         ("{", None),
         ("", None),
     ]:

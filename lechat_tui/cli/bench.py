@@ -11,9 +11,9 @@ from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
 
 from lechat_tui.cli import compose
-from lechat_tui.engine.base import Delta, Done, Engine, Event, Fitted, ModelSpec, Prefill, Request, Sampling
+from lechat_tui.engine.base import Delta, Done, Engine, Event, Fitted, ModelSpec, Prefill, Request
 from lechat_tui.machine.split_files import size_on_disk
-from lechat_tui.message import Message, Receipt
+from lechat_tui.message import Message, Receipt, Sampling
 from lechat_tui.units import size_text
 
 FILLER = "The quick brown fox jumps over the lazy dog. "

@@ -18,11 +18,11 @@ from lechat_tui import __version__, paths
 from lechat_tui.cli import compose
 from lechat_tui.cli.fit import unused
 from lechat_tui.engine import wire
-from lechat_tui.engine.base import Delta, ModelSpec, Request, Sampling
+from lechat_tui.engine.base import Delta, ModelSpec, Request
 from lechat_tui.engine.llama.tuning import Tuning
 from lechat_tui.engine.local import LocalEngine
 from lechat_tui.errors import LechatError
-from lechat_tui.message import Message, Picture
+from lechat_tui.message import Message, Picture, Sampling
 from lechat_tui.models.shelf import Shelf
 from lechat_tui.settings.config import Settings
 from lechat_tui.units import size_text

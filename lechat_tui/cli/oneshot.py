@@ -6,14 +6,14 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Literal
 
 from lechat_tui.cli.overflow import Overflow, fitting
 from lechat_tui.cli.piped import Given
 from lechat_tui.commands.receipts import figures
 from lechat_tui.engine.base import ContextOverflow, Delta, Done, Event, Fitted, Loading, Prefill
-from lechat_tui.message import Message, Picture, Receipt
+from lechat_tui.message import Message, Picture, Receipt, Sampling
 from lechat_tui.plaintext import safe
 from lechat_tui.talk.conversation import Conversation
 
@@ -39,13 +39,7 @@ RECEIPT = (
     "quant",
     "template",
     "context",
-    "temperature",
-    "top_p",
-    "top_k",
-    "min_p",
-    "repeat_penalty",
-    "seed",
-    "max_tokens",
+    *(field.name for field in fields(Sampling)),
     "pictures",
     "picture_tokens",
     "engine",
@@ -194,7 +188,7 @@ class Hints:
 
 
 def _told(receipt: Receipt, names: Sequence[str]) -> dict[str, object]:
-    every = asdict(receipt)
+    every = asdict(receipt) | asdict(receipt.sampling)
     return {name: every[name] for name in names}
 
 

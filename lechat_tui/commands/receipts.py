@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from lechat_tui.commands.base import Host, command
 from lechat_tui.commands.context import numbered
-from lechat_tui.message import Message, Receipt, StopReason
+from lechat_tui.message import Message, Receipt, Sampling, StopReason
 
 ENDED: dict[StopReason, str] = {
     "end": "by itself",
@@ -55,10 +55,11 @@ def table(receipt: Receipt) -> Iterator[tuple[str, str]]:
     yield "context", f"{receipt.context:,} tokens" + (f", the KV cache as {receipt.kv_type}" if receipt.kv_type else "")
     if receipt.memory:
         yield "memory", receipt.memory
-    yield "sampling", ", ".join(_sampling(receipt))
+    sampling = receipt.sampling
+    yield "sampling", ", ".join(_sampling(sampling))
     again = "; /regen same draws the last answer again" if receipt.pieces == 1 else ""
-    yield "seed", f"{receipt.seed}{again}"
-    yield "longest", "as long as it takes" if receipt.max_tokens is None else f"{receipt.max_tokens:,} tokens"
+    yield "seed", f"{sampling.seed}{again}"
+    yield "longest", "as long as it takes" if sampling.max_tokens is None else f"{sampling.max_tokens:,} tokens"
     yield "prompt", f"{receipt.prompt_tokens:,} tokens, {receipt.cached_tokens:,} of them from the KV cache"
     if receipt.pictures:
         tokens = sum(receipt.picture_tokens.values())
@@ -77,20 +78,20 @@ def table(receipt: Receipt) -> Iterator[tuple[str, str]]:
         yield "engine", receipt.engine
 
 
-def _sampling(receipt: Receipt) -> Iterator[str]:
+def _sampling(sampling: Sampling) -> Iterator[str]:
     """The samplers that did something."""
-    if receipt.temperature <= 0:
+    if sampling.temperature <= 0:
         yield "greedy"
     else:
-        yield f"temperature {receipt.temperature:g}"
-        if receipt.top_k > 0:
-            yield f"top-k {receipt.top_k}"
-        if receipt.top_p < 1:
-            yield f"top-p {receipt.top_p:g}"
-        if receipt.min_p > 0:
-            yield f"min-p {receipt.min_p:g}"
-    if receipt.repeat_penalty != 1:
-        yield f"repeat penalty {receipt.repeat_penalty:g}"
+        yield f"temperature {sampling.temperature:g}"
+        if sampling.top_k > 0:
+            yield f"top-k {sampling.top_k}"
+        if sampling.top_p < 1:
+            yield f"top-p {sampling.top_p:g}"
+        if sampling.min_p > 0:
+            yield f"min-p {sampling.min_p:g}"
+    if sampling.repeat_penalty != 1:
+        yield f"repeat penalty {sampling.repeat_penalty:g}"
 
 
 @command("/stats", "the figures of the last answer; on: beside every answer", argument="[on|off]")

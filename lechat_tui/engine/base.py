@@ -1,12 +1,12 @@
 """The seam between a conversation and whoever answers it. Knows no llama.cpp and no process."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
 from lechat_tui.errors import LechatError
-from lechat_tui.message import Message, Overlay, Receipt
+from lechat_tui.message import Message, Overlay, Receipt, Sampling
 
 Kind = Literal["text", "thinking", "tool"]
 KvType = Literal["f16", "q8_0"]
@@ -86,29 +86,13 @@ class ModelSpec:
 
 
 @dataclass(frozen=True)
-class Sampling:
-    """How tokens are drawn. A sampler whose value does nothing is left out of the chain."""
-
-    temperature: float = 0.3
-    """0 or less is greedy."""
-    top_p: float = 1.0
-    top_k: int = 0
-    min_p: float = 0.0
-    repeat_penalty: float = 1.0
-    seed: int | None = None
-    """None draws one; the receipt says which."""
-    max_tokens: int | None = None
-    """None goes on until the model ends or the context is full."""
-
-
-@dataclass(frozen=True)
 class Request:
     """One question with all that was said before it, oldest first; the last message is the user's, or, where the
     request `continues`, the answer to it that was broken off."""
 
     model: ModelSpec
     messages: tuple[Message, ...]
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
     chat: int | None = None
     """The chat it belongs to; None for a private one, of which nothing may be written to disk."""
     reuse: int | None = None

@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from dataclasses import replace
 
 from lechat_tui.engine.base import Delta, Done, EngineError, Event, Fitted, ModelSpec, Prefill, Request
 from lechat_tui.engine.context import answers, fit, held, room
@@ -91,8 +92,7 @@ class EchoEngine:
             model=request.model.name,
             file=request.model.path.name,
             context=request.model.context,
-            temperature=request.sampling.temperature,
-            seed=request.sampling.seed or 0,
+            sampling=replace(request.sampling, seed=request.sampling.seed or 0),
             prompt_tokens=_words(request),
             completion_tokens=said,
             tokens_per_s=said / seconds if self._pace else 0.0,

@@ -66,6 +66,24 @@ SCRIPTS = (
         PRIMARY KEY (chat, place)
     ) WITHOUT ROWID;
     """,
+    """
+    UPDATE message SET receipt = json_set(
+        json_remove(
+            receipt, '$.temperature', '$.top_p', '$.top_k', '$.min_p', '$.repeat_penalty', '$.seed', '$.max_tokens'
+        ),
+        '$.sampling',
+        json_patch('{}', json_object(
+            'temperature', json_extract(receipt, '$.temperature'),
+            'top_p', json_extract(receipt, '$.top_p'),
+            'top_k', json_extract(receipt, '$.top_k'),
+            'min_p', json_extract(receipt, '$.min_p'),
+            'repeat_penalty', json_extract(receipt, '$.repeat_penalty'),
+            'seed', json_extract(receipt, '$.seed'),
+            'max_tokens', json_extract(receipt, '$.max_tokens')
+        ))
+    )
+    WHERE json_valid(receipt) AND json_type(receipt) = 'object' AND json_type(receipt, '$.sampling') IS NULL;
+    """,
 )
 """One script a version, in order; `PRAGMA user_version` counts those that have run. Add at the end, change none.
 

@@ -20,9 +20,8 @@ from lechat_tui.engine.base import (
     ModelSpec,
     Prefill,
     Request,
-    Sampling,
 )
-from lechat_tui.message import Message, Picture, Receipt, State
+from lechat_tui.message import Message, Picture, Receipt, Sampling, State
 from lechat_tui.models.adapters import Found, find, read
 from lechat_tui.models.catalog import Lora, Model, ModelError
 from lechat_tui.models.shelf import Shelf
@@ -599,16 +598,7 @@ class Conversation:
 
 def as_before(receipt: Receipt) -> Again:
     """What draws the same answer again, on the same machine and from the same prompt."""
-    sampling = Sampling(
-        temperature=receipt.temperature,
-        top_p=receipt.top_p,
-        top_k=receipt.top_k,
-        min_p=receipt.min_p,
-        repeat_penalty=receipt.repeat_penalty,
-        seed=receipt.seed,
-        max_tokens=receipt.max_tokens,
-    )
-    return Again(sampling, receipt.cached_tokens, receipt.drafts)
+    return Again(receipt.sampling, receipt.cached_tokens, receipt.drafts)
 
 
 def _spoken(message: Message) -> Message:
@@ -625,18 +615,11 @@ def _brief(lora: Lora) -> str:
 
 def _promised(request: Request) -> Receipt:
     """The receipt of an answer that has not ended: what was asked for."""
-    sampling = request.sampling
     return Receipt(
         model=request.model.name,
         file=request.model.path.name,
         context=request.model.context,
-        temperature=sampling.temperature,
-        top_p=sampling.top_p,
-        top_k=sampling.top_k,
-        min_p=sampling.min_p,
-        repeat_penalty=sampling.repeat_penalty,
-        seed=sampling.seed or 0,
-        max_tokens=sampling.max_tokens,
+        sampling=replace(request.sampling, seed=request.sampling.seed or 0),
         pictures=sum(len(m.pictures) for m in request.messages),
         adapters=request.model.overlays,
     )

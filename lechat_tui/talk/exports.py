@@ -9,7 +9,7 @@ import time
 import tomllib
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
@@ -20,7 +20,7 @@ from lechat_tui import paths
 from lechat_tui.attachments import reading as attachments
 from lechat_tui.attachments.reading import AttachmentError
 from lechat_tui.errors import LechatError
-from lechat_tui.message import Message, Picture, Receipt, Role, State
+from lechat_tui.message import Message, Picture, Receipt, Role, Sampling, State
 from lechat_tui.store import Chat, Store
 
 if TYPE_CHECKING:
@@ -104,6 +104,16 @@ class SavedChat:
     version: int = VERSION
 
 
+def _nested(saved: object) -> object:
+    """The decoded JSON with the sampling of each receipt in an object of its own; earlier versions wrote it flat."""
+    messages = saved.get("messages") if isinstance(saved, dict) else None
+    for message in messages if isinstance(messages, list) else ():
+        receipt = message.get("receipt") if isinstance(message, dict) else None
+        if isinstance(receipt, dict) and "sampling" not in receipt:
+            receipt["sampling"] = {f.name: receipt[f.name] for f in fields(Sampling) if f.name in receipt}
+    return saved
+
+
 def as_json(chat: Chat, messages: Sequence[Message]) -> str:
     """All of a chat; `messages` are those of all branches."""
     saved = SavedChat(
@@ -137,7 +147,7 @@ def _bytes(picture: Picture) -> bytes:
 def from_json(content: bytes) -> SavedChat:
     """The chat in a file that `as_json` wrote. Raises `ExportError`."""
     try:
-        saved = msgspec.json.decode(content, type=SavedChat)
+        saved = msgspec.convert(_nested(msgspec.json.decode(content)), SavedChat)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise ExportError(f"this is not a chat that lechat exported as JSON: {error}") from error
     if saved.format != KIND or saved.version != VERSION:

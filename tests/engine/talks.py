@@ -11,9 +11,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from lechat_tui import paths
-from lechat_tui.engine.base import Delta, Done, Event, ModelSpec, Prefill, Request, Sampling
+from lechat_tui.engine.base import Delta, Done, Event, ModelSpec, Prefill, Request
 from lechat_tui.engine.local import LocalEngine
-from lechat_tui.message import Message, Picture, Receipt
+from lechat_tui.message import Message, Picture, Receipt, Sampling
 
 FOLDER = paths.bundled("chaton")
 TEXT = ModelSpec("chaton", FOLDER / "chaton-q8_0.gguf", context=2048, threads=1)

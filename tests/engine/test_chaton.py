@@ -22,10 +22,9 @@ from lechat_tui.engine.base import (
     ModelSpec,
     Prefill,
     Request,
-    Sampling,
 )
 from lechat_tui.engine.local import LocalEngine
-from lechat_tui.message import Message, Picture, Receipt
+from lechat_tui.message import Message, Picture, Receipt, Sampling
 
 GREEDY = Sampling(temperature=0)
 
@@ -223,10 +222,10 @@ async def test_a_receipt_says_what_made_the_answer_and_is_promised_before_the_fi
     await talk.ask("What is 7 + 5?")
     receipt = talk.receipt
     assert (receipt.quant, receipt.sha256, receipt.file) == ("Q8_0", "ab" * 32, "chaton-q8_0.gguf")
-    assert (receipt.top_k, receipt.repeat_penalty, receipt.max_tokens) == (9, 1.1, 30)
+    assert receipt.sampling == Sampling(0.5, top_k=9, repeat_penalty=1.1, seed=receipt.sampling.seed, max_tokens=30)
     assert len(receipt.template) == 12 and receipt.engine.startswith("llama-cpp-python ")
     promised = next(event for event in talk.events if isinstance(event, Fitted)).receipt
-    assert promised and (promised.seed, promised.template) == (receipt.seed, receipt.template)
+    assert promised and (promised.sampling, promised.template) == (receipt.sampling, receipt.template)
 
 
 async def test_the_same_answer_is_drawn_again_from_as_much_of_the_cache_as_the_first_time(engine):
@@ -235,7 +234,7 @@ async def test_the_same_answer_is_drawn_again_from_as_much_of_the_cache_as_the_f
         talk = Talk(engine, TEXT, Message("user", "My name is Anna."), Message("assistant", "Hello!"), sampling=hot)
         first = await talk.ask("Tell me a story")
         receipt = talk.receipt
-        sampling = replace(hot, seed=receipt.seed)
+        sampling = replace(hot, seed=receipt.sampling.seed)
         request = Request(TEXT, tuple(talk.messages[:-1]), sampling, reuse=receipt.cached_tokens)
         async with aclosing(engine.stream(request)) as events:
             said = [event async for event in events]
@@ -262,7 +261,7 @@ async def test_a_seed_draws_the_same_answer_again(engine):
     hot = Sampling(temperature=3, seed=11, max_tokens=60)
     first = Talk(engine, TEXT, sampling=hot)
     story = await first.ask("Tell me a story")
-    assert first.receipt.seed == 11
+    assert first.receipt.sampling.seed == 11
     fresh = replace(TEXT, name="a process of its own, whose cache holds nothing")
     assert story == await Talk(engine, fresh, sampling=hot).ask("Tell me a story")
     assert story != await Talk(engine, TEXT, sampling=replace(hot, seed=12)).ask("Tell me a story")

@@ -10,11 +10,11 @@ import overlays
 import pytest
 from talks import PAGE, TEXT, Talk, children, eventually
 
-from lechat_tui.engine.base import Adapter, Delta, EngineError, ModelSpec, Request, Sampling
+from lechat_tui.engine.base import Adapter, Delta, EngineError, ModelSpec, Request
 from lechat_tui.engine.llama.answer import answer
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.local import LocalEngine
-from lechat_tui.message import Message, Overlay
+from lechat_tui.message import Message, Overlay, Sampling
 
 NEW = 40
 """Tokens that a short question, and an answer that was stopped by its length, take at most."""

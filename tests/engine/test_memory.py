@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from lechat_tui import paths
-from lechat_tui.engine.base import ModelSpec, Request, Sampling
+from lechat_tui.engine.base import ModelSpec, Request
 from lechat_tui.engine.local import LocalEngine
-from lechat_tui.message import Message
+from lechat_tui.message import Message, Sampling
 
 FOLDER = paths.bundled("chaton")
 TEXT = ModelSpec("chaton", FOLDER / "chaton-q8_0.gguf", context=16_384, threads=1)

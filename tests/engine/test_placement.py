@@ -9,13 +9,13 @@ import pytest
 from lechat_tui import paths
 from lechat_tui.cli.oneshot import Hints
 from lechat_tui.commands.receipts import table
-from lechat_tui.engine.base import Fitted, ModelSpec, Request, Sampling
+from lechat_tui.engine.base import Fitted, ModelSpec, Request
 from lechat_tui.engine.llama.answer import answer, plan
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.placement import YOURS, Burden, Dimensions, dimensions, place
 from lechat_tui.machine.footprint import GIB
 from lechat_tui.machine.hardware import Machine
-from lechat_tui.message import Message, Receipt
+from lechat_tui.message import Message, Receipt, Sampling
 
 MINISTRAL_8B = Burden(Dimensions(34, 8, 128, 4096, 131_072, 32, 14_336), 5_198_911_904)
 MISTRAL_SMALL = Burden(Dimensions(40, 8, 128, 5120, 131_072, 32, 32_768), 14_333_922_848)

@@ -8,13 +8,13 @@ import llama_cpp
 import pytest
 
 from lechat_tui import paths
-from lechat_tui.engine.base import Done, ModelSpec, Request, Sampling
+from lechat_tui.engine.base import Done, ModelSpec, Request
 from lechat_tui.engine.llama.answer import answer
 from lechat_tui.engine.llama.decode import Generation, decode
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.sampling import Sampler
 from lechat_tui.engine.llama.speculation import Speculation
-from lechat_tui.message import Message, Receipt
+from lechat_tui.message import Message, Receipt, Sampling
 
 SPEC = ModelSpec("chaton", paths.bundled("chaton") / "chaton-q8_0.gguf", context=1024, threads=1)
 GREEDY = Sampling(temperature=0, max_tokens=250)

@@ -8,7 +8,7 @@ import llama_cpp
 import pytest
 
 from lechat_tui import paths
-from lechat_tui.engine.base import Delta, ModelSpec, Request, Sampling
+from lechat_tui.engine.base import Delta, ModelSpec, Request
 from lechat_tui.engine.llama.answer import answer
 from lechat_tui.engine.llama.devices import devices
 from lechat_tui.engine.llama.model import Llama
@@ -16,7 +16,7 @@ from lechat_tui.engine.llama.placement import YOURS, Burden, Dimensions
 from lechat_tui.engine.llama.tuning import Tuning, choose
 from lechat_tui.machine.footprint import GIB
 from lechat_tui.machine.hardware import Machine
-from lechat_tui.message import Message
+from lechat_tui.message import Message, Sampling
 
 SPEC = ModelSpec("m", Path("m.gguf"))
 HUGE = Burden(Dimensions(88, 8, 128, 12_288, 131_072, 96, 28_672), 74_000_000_000)

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from talks import EYES, PAGE, TEXT, Talk, children, eventually, picture
 
-from lechat_tui.engine.base import Delta, Event, ModelSpec, Prefill, Request, Sampling
+from lechat_tui.engine.base import Delta, Event, ModelSpec, Prefill, Request
 from lechat_tui.engine.llama.answer import answer
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.local import LocalEngine
-from lechat_tui.message import Message, Picture
+from lechat_tui.message import Message, Picture, Sampling
 
 WALKS = int(os.environ.get("LECHAT_WALKS", "2"))
 STEPS = 20

@@ -16,9 +16,8 @@ from lechat_tui.engine.base import (
     ModelSpec,
     Prefill,
     Request,
-    Sampling,
 )
-from lechat_tui.message import Message, Picture, Receipt
+from lechat_tui.message import Message, Picture, Receipt, Sampling
 
 SPEC = ModelSpec("m", Path("/a/b.gguf"), Path("/a/mmproj.gguf"), template="{{ x }}", context=512)
 LAID = replace(SPEC, adapters=(Adapter(Path("/a/l.gguf"), 0.5, "ab"), Adapter(Path("/a/m.gguf"))))
@@ -56,7 +55,7 @@ def test_what_goes_down_arrives_as_it_was(frame):
         Fitted(3, 512, room=384, costs=(1, 2), receipt=Receipt("m", quant="Q8_0")),
         Prefill(1, 2, 0),
         Delta("\n🐈", "thinking"),
-        Done(Receipt("m", seed=4, adapters=LAID.overlays, kv_type="q8_0")),
+        Done(Receipt("m", sampling=Sampling(seed=4), adapters=LAID.overlays, kv_type="q8_0")),
         wire.Failed("no", overflow=True),
     ],
 )

@@ -58,7 +58,7 @@ def plan(llama: Llama, request: Request) -> Iterator[Event]:
 
 def _receipt(llama: Llama, request: Request, seed: int, fitted: Fitted, runs: Sequence[Run]) -> Receipt:
     """What is known of how the answer is made before its first token."""
-    model, sampling = request.model, request.sampling
+    model = request.model
     return Receipt(
         model=model.name,
         file=model.path.name,
@@ -66,13 +66,7 @@ def _receipt(llama: Llama, request: Request, seed: int, fitted: Fitted, runs: Se
         quant=llama.quant,
         template=llama.template.id,
         context=llama.size,
-        temperature=sampling.temperature,
-        top_p=sampling.top_p,
-        top_k=sampling.top_k,
-        min_p=sampling.min_p,
-        repeat_penalty=sampling.repeat_penalty,
-        seed=seed,
-        max_tokens=sampling.max_tokens,
+        sampling=replace(request.sampling, seed=seed),
         prompt_tokens=fitted.tokens,
         left_out=len(fitted.left_out),
         pictures=sum(isinstance(run, Picture) for run in runs),

@@ -4,7 +4,8 @@ import ctypes
 
 import llama_cpp
 
-from lechat_tui.engine.base import EngineError, Sampling
+from lechat_tui.engine.base import EngineError
+from lechat_tui.message import Sampling
 
 PENALTY_LAST = 64
 """Tokens looked back on for the repeat penalty: llama.cpp's own default."""
