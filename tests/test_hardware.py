@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lechat_tui.machine import hardware
-from lechat_tui.machine.hardware import Gpu, Machine
+from lechat_tui.machine.hardware import Gpu, Machine, Memory
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the files are those of Linux")
 
@@ -32,7 +32,7 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
 def test_memory_and_cores_are_read(tmp_path):
-    assert machine(tmp_path, MEMINFO) == Machine(CORES, CORES, 16 * GIB, 8 * GIB)
+    assert machine(tmp_path, MEMINFO) == Machine(CORES, CORES, Memory(16 * GIB, 8 * GIB))
 
 
 def test_hyperthreads_of_one_core_are_one_real_core(tmp_path):
@@ -40,8 +40,7 @@ def test_hyperthreads_of_one_core_are_one_real_core(tmp_path):
 
 
 def test_what_the_system_does_not_tell_is_left_out(tmp_path):
-    told = hardware.read(tmp_path)
-    assert (told.physical, told.memory, told.available) == (None, None, None) and told.cores == CORES
+    assert hardware.read(tmp_path) == Machine(CORES, None, Memory(None, None, None))
 
 
 @pytest.mark.parametrize(
@@ -64,20 +63,50 @@ def test_a_memory_limit_of_a_container_counts_and_its_cached_files_do_not(tmp_pa
     group = "sys/fs/cgroup/"
     limits = {group + "memory.max": str(4 * GIB), group + "memory.current": str(3 * GIB)}
     stat = {group + "memory.stat": f"anon 5\nfile {2 * GIB}\n"}
-    told = machine(tmp_path, MEMINFO | limits | stat)
-    assert (told.memory, told.available) == (4 * GIB, 3 * GIB)
+    assert hardware.memory(tree(tmp_path, MEMINFO | limits | stat)) == Memory(4 * GIB, 3 * GIB, limit=4 * GIB)
 
 
-def test_no_limit_is_no_limit(tmp_path):
-    told = machine(tmp_path, MEMINFO | {"sys/fs/cgroup/memory.max": "max\n"})
-    assert (told.memory, told.available) == (16 * GIB, 8 * GIB)
+def test_cgroup_v1_limits_memory_too(tmp_path):
+    group = "sys/fs/cgroup/memory/"
+    limits = {group + "memory.limit_in_bytes": str(4 * GIB), group + "memory.usage_in_bytes": str(2 * GIB)}
+    stat = {group + "memory.stat": f"cache {GIB}\ntotal_cache {GIB}\n"}
+    assert hardware.memory(tree(tmp_path, MEMINFO | limits | stat)) == Memory(4 * GIB, 3 * GIB, limit=4 * GIB)
+
+
+def test_the_lowest_limit_and_the_least_memory_left_count_among_nested_groups(tmp_path):
+    outer, inner = "sys/fs/cgroup/mine.slice/", "sys/fs/cgroup/mine.slice/mine.scope/"
+    files = {
+        "proc/self/cgroup": "0::/mine.slice/mine.scope\n",
+        outer + "memory.max": str(4 * GIB),
+        outer + "memory.current": str(3 * GIB),
+        inner + "memory.max": str(2 * GIB),
+        inner + "memory.current": "0",
+    }
+    assert hardware.memory(tree(tmp_path, MEMINFO | files)) == Memory(2 * GIB, GIB, limit=2 * GIB)
+
+
+@pytest.mark.parametrize("limit", ["max", str(64 * GIB), "9223372036854771712"])
+def test_a_limit_above_the_machines_memory_is_no_limit(tmp_path, limit):
+    files = MEMINFO | {"sys/fs/cgroup/memory.max": f"{limit}\n"}
+    assert hardware.memory(tree(tmp_path, files)) == Memory(16 * GIB, 8 * GIB)
+
+
+def test_memory_is_short_when_a_tenth_of_it_would_not_stay_free():
+    memory = Memory(total=1000, available=300)
+    assert not memory.is_short() and not memory.is_short(200) and memory.is_short(201)
+    assert not Memory(total=1000, available=None).is_short(10**12), "unknown is not short"
+
+
+def test_a_share_of_unknown_memory_is_one_of_an_assumed_size():
+    assert Memory(total=1000).share(2) == 500
+    assert Memory().share(16) == 1_000_000_000
 
 
 def test_this_machine_can_be_read():
     told = hardware.read()
     assert 1 <= told.cores <= (os.cpu_count() or 1)
     assert told.physical is None or 1 <= told.physical <= told.cores
-    assert told.memory and told.available and 0 < told.available <= told.memory
+    assert told.memory.total and told.memory.available and 0 < told.memory.available <= told.memory.total
 
 
 def tree(root: Path, files: dict[str, str]) -> Path:

@@ -143,9 +143,9 @@ def _engine(settings: Settings) -> Iterator[Finding]:
         yield Finding("engine", f"llama.cpp does not start: {_last_line(error)}", ok=False)
         return
     yield Finding("engine", f"{report['engine']}; {report['system']}")
-    machine = report["machine"]
+    machine, memory = report["machine"], report["machine"]["memory"]
     cores = f"{machine['cores']} cores" + (f", {machine['physical']} of them real" if machine["physical"] else "")
-    yield Finding("machine", f"{cores}; memory {_size(machine['memory'])}, {_size(machine['available'])} free")
+    yield Finding("machine", f"{cores}; memory {_size(memory['total'])}, {_size(memory['available'])} free")
     for device in report["devices"]:
         yield Finding("device", f"{device['name']} ({device['type']}): {device['description']}")
     if (

@@ -18,7 +18,8 @@ from typing import BinaryIO
 
 from lechat_tui.engine import wire
 from lechat_tui.engine.base import ContextOverflow, Done, EngineError, Event, Fitted, Loading, ModelSpec, Request
-from lechat_tui.machine import memory
+from lechat_tui.machine import hardware
+from lechat_tui.machine.hardware import Memory
 from lechat_tui.machine.split_files import size_on_disk
 
 WORKER = (sys.executable, "-P", "-m", "lechat_tui.engine.worker")
@@ -57,21 +58,21 @@ class LocalEngine:
         limit: int = 0,
         room: int | None = None,
         keep_warm: float = 1800.0,
-        short: Callable[[], bool] = memory.short,
+        memory: Callable[[], Memory] = hardware.memory,
         worker: Sequence[str] = WORKER,
     ) -> None:
         """`logs` is the folder for the engine's own words; None, or one that cannot be written, keeps none.
 
         `states` is the folder of what was read of each chat, of at most `limit` bytes. `room` is how many bytes the
         warm models may take together, by default half of the machine's memory: the other half is for everything else
-        that runs. `keep_warm` is in seconds, 0 for ever. `short` says whether the machine's memory runs out.
+        that runs. `keep_warm` is in seconds, 0 for ever. `memory` reads the machine's memory.
         """
         self._logs = logs
         self._states = states
         self._limit = limit
-        self._room = memory.physical() // 2 if room is None else room
+        self._room = memory().share(2) if room is None else room
         self._keep_warm = keep_warm
-        self._short = short
+        self._memory = memory
         self._worker = worker
         self._children: dict[ModelSpec, Child] = {}
         """Least recently used first."""
@@ -207,7 +208,7 @@ class LocalEngine:
             old = 0 < self._keep_warm <= time.monotonic() - child.used
             last = model == next(reversed(self._children))
             full = sum(map(self._size, self._children)) > self._room
-            if old or (not last and (full or self._short())):
+            if old or (not last and (full or self._memory().is_short())):
                 await self._unload(model)
 
     async def _watch(self) -> None:

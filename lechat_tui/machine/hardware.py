@@ -1,6 +1,6 @@
-"""The machine, as far as an engine must know it: its cores, its memory, its GPUs. Knows no engine.
+"""Reads what this machine has: cores, memory and GPUs, with the limits of the container this process runs in.
 
-What the system does not tell is left out, and never guessed.
+A value that the system does not report is None or left out, never estimated.
 """
 
 import os
@@ -9,9 +9,37 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path("/")
+
+
+ASSUMED_MEMORY_BYTES = 16_000_000_000
+"""Stands for the machine's memory where the system does not report it."""
+
+RESERVE_SHARE = 10
+"""One in so many bytes of the memory should stay free, so that nothing else on the machine has to swap."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The memory this process may use, in bytes."""
+
+    total: int | None = None
+    """RAM, or the container's limit where that is lower."""
+    available: int | None = None
+    """What can be allocated now without swapping (proc(5), MemAvailable), within the container's limit."""
+    limit: int | None = None
+    """The container's limit; None where there is none below the RAM."""
+
+    def share(self, parts: int) -> int:
+        """One of so many equal parts of the total, or of `ASSUMED_MEMORY_BYTES` where it is unknown."""
+        return (self.total or ASSUMED_MEMORY_BYTES) // parts
+
+    def is_short(self, wanted: int = 0) -> bool:
+        """Whether allocating `wanted` more bytes would use up the reserve; False where that is unknown."""
+        return self.available is not None and self.available - wanted < self.share(RESERVE_SHARE)
 
 
 @dataclass(frozen=True)
@@ -22,10 +50,7 @@ class Machine:
     """Logical cores this process may run on, by its affinity and its container's quota; at least 1."""
     physical: int | None
     """Real cores among them (on Apple silicon, the fast ones); None where the system does not tell."""
-    memory: int | None
-    """Bytes of RAM, or the container's limit where that is lower."""
-    available: int | None
-    """Bytes that can be taken now without swapping."""
+    memory: Memory = Memory()
 
 
 @dataclass(frozen=True)
@@ -117,15 +142,18 @@ def read(root: Path = ROOT) -> Machine:
     cores = len(allowed) if allowed else os.cpu_count() or 1
     if quota is not None:
         cores = max(1, min(cores, int(quota)))
+    return Machine(cores, min(physical, cores) if physical else None, memory(root))
+
+
+def memory(root: Path = ROOT) -> Memory:
+    """The memory this process may use, read from the system at each call."""
     meminfo = _meminfo(root)
-    memory = meminfo.get("MemTotal") or _sysctl("hw.memsize")
-    limit, used = _memory_limit(root)
-    available = meminfo.get("MemAvailable")
-    if limit is not None and (memory is None or limit < memory):
-        memory = limit
-        left = max(0, limit - used)
-        available = left if available is None else min(available, left)
-    return Machine(cores, min(physical, cores) if physical else None, memory, available)
+    total, available = meminfo.get("MemTotal") or _sysctl("hw.memsize"), meminfo.get("MemAvailable")
+    groups = [group for group in _memory_groups(root) if total is None or group.limit < total]
+    if not groups:
+        return Memory(total, available)
+    limit, left = min(group.limit for group in groups), min(group.left for group in groups)
+    return Memory(limit, left if available is None else min(available, left), limit)
 
 
 def _allowed() -> set[int]:
@@ -160,17 +188,24 @@ def _quota(root: Path) -> float | None:
     return min(shares, default=None)
 
 
-def _memory_limit(root: Path) -> tuple[int | None, int]:
-    """The container's memory limit in bytes, and what of it is used; cached files are not, since they make room."""
-    limits: list[tuple[int, int]] = []
+@dataclass(frozen=True)
+class _MemoryGroup:
+    """A control group that limits memory, in bytes."""
+
+    limit: int
+    left: int
+    """What is not used yet. Cached files do not count as used, since the kernel drops them when memory is needed."""
+
+
+def _memory_groups(root: Path) -> Iterator[_MemoryGroup]:
     for folder in _cgroups(root):
         limit = _number(_text(folder / "memory.max") or _text(folder / "memory.limit_in_bytes"))
+        if limit is None:
+            continue
         used = _number(_text(folder / "memory.current") or _text(folder / "memory.usage_in_bytes")) or 0
         rows = dict(line.split(" ", 1) for line in _text(folder / "memory.stat").splitlines() if " " in line)
         cached = _number(rows.get("file", rows.get("total_cache", "0"))) or 0
-        if limit is not None:
-            limits.append((limit, max(0, used - cached)))
-    return min(limits, key=lambda row: row[0] - row[1], default=(None, 0))
+        yield _MemoryGroup(limit, max(0, limit - max(0, used - cached)))
 
 
 def _meminfo(root: Path) -> Mapping[str, int]:
@@ -180,8 +215,9 @@ def _meminfo(root: Path) -> Mapping[str, int]:
     return {name: size * 1024 for name, size in sizes if size is not None}
 
 
+@cache
 def _sysctl(*names: str) -> int | None:
-    """The first of these numbers that macOS knows."""
+    """The first of these numbers that macOS knows; they never change while a program runs."""
     if sys.platform != "darwin":
         return None
     for name in names:

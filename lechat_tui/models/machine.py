@@ -21,7 +21,7 @@ def here(folder: Path, root: Path = hardware.ROOT) -> Machine:
     """This machine's memory, its GPUs that llama.cpp can use, and the room on the disk that `folder` lies on."""
     read, gpus = hardware.read(root), hardware.gpus(root)
     known = tuple(gpu for gpu in gpus if gpu.total or gpu.vendor == "Apple")
-    memory = read.memory or 0
+    memory = read.memory.total or 0
     unified = memory if any(gpu.vendor == "Apple" for gpu in known) else 0
     return Machine(tuple(gpu for gpu in known if usable(gpu, backends())), unified, memory, room(folder))
 

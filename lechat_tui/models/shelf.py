@@ -153,7 +153,7 @@ class Shelf:
         seen: list[Model] = []
         for model in models:
             seen.append(model)
-            if self._machine is None or model.bytes * _PLAIN <= (hardware.read().memory or 0) or self._fits(model):
+            if self._machine is None or model.bytes * _PLAIN <= (hardware.memory().total or 0) or self._fits(model):
                 return model
         return min(seen, key=lambda model: model.bytes, default=None)
 

@@ -12,6 +12,7 @@ from talks import eventually
 
 from lechat_tui.engine.base import ContextOverflow, Delta, Done, EngineError, Fitted, Loading, ModelSpec, Request
 from lechat_tui.engine.local import LocalEngine
+from lechat_tui.machine.hardware import Memory
 from lechat_tui.message import Message
 
 PREAMBLE = """
@@ -225,7 +226,7 @@ async def test_a_model_that_answers_is_not_unloaded_however_long_it_takes(tmp_pa
 
 async def test_where_memory_runs_short_only_the_model_used_last_stays(tmp_path):
     scarce = False
-    local = engine(WARM, tmp_path, short=lambda: scarce)
+    local = engine(WARM, tmp_path, memory=lambda: Memory(10_000, 0 if scarce else 10_000))
     models = [spec(tmp_path, name) for name in "abc"]
     for model in models:
         await heard(local, model)
@@ -235,6 +236,15 @@ async def test_where_memory_runs_short_only_the_model_used_last_stays(tmp_path):
     (pid,) = children()
     await heard(local, spec(tmp_path, "d"))
     assert children() == [pid]
+    await local.close()
+
+
+async def test_the_warm_models_take_half_of_the_memory_that_a_container_leaves(tmp_path):
+    contained = Memory(total=500, available=500, limit=500)
+    local = engine(WARM, tmp_path, memory=lambda: contained)
+    for name in "abc":
+        await heard(local, spec(tmp_path, name))
+    assert len(children()) == 2, "three models of 100 bytes do not fit into 250"
     await local.close()
 
 

@@ -14,13 +14,13 @@ from lechat_tui.engine.llama.answer import answer, plan
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.placement import YOURS, Burden, Dimensions, dimensions, place
 from lechat_tui.machine.footprint import GIB
-from lechat_tui.machine.hardware import Machine
+from lechat_tui.machine.hardware import Machine, Memory
 from lechat_tui.message import Message, Receipt, Sampling
 
 MINISTRAL_8B = Burden(Dimensions(34, 8, 128, 4096, 131_072, 32, 14_336), 5_198_911_904)
 MISTRAL_SMALL = Burden(Dimensions(40, 8, 128, 5120, 131_072, 32, 32_768), 14_333_922_848)
 SPEC = ModelSpec("m", Path("m.gguf"), context=16_384, adapt=True)
-PC = Machine(cores=16, physical=8, memory=32 * GIB, available=28 * GIB)
+PC = Machine(cores=16, physical=8, memory=Memory(32 * GIB, 28 * GIB))
 
 
 def test_what_fits_is_as_it_was_wished():
@@ -63,7 +63,7 @@ def test_a_context_that_the_person_set_is_not_touched():
 
 
 def test_without_a_gpu_the_memory_decides():
-    small = Machine(cores=4, physical=4, memory=8 * GIB, available=7 * GIB)
+    small = Machine(cores=4, physical=4, memory=Memory(8 * GIB, 7 * GIB))
     placed = place(SPEC, small, MINISTRAL_8B, None)
     assert placed.gpu_layers == 0 and placed.context < 16_384 and "would not fit into the memory" in placed.note
     assert place(SPEC, PC, MINISTRAL_8B, None).note == ""
@@ -103,7 +103,7 @@ SQUEEZED = ModelSpec("chaton", paths.bundled("chaton") / "chaton-q8_0.gguf", con
 
 
 def test_the_shorter_window_reaches_llama_cpp_the_receipt_and_the_plan():
-    full = Machine(1, 1, memory=GIB, available=2_100_000)  # a window of 4096 tokens takes 4 MiB, of q8_0 2.1
+    full = Machine(1, 1, memory=Memory(GIB, 2_100_000))  # a window of 4096 tokens takes 4 MiB, of q8_0 2.1
     with closing(Llama(SQUEEZED, lambda _: None, machine=full)) as llama:
         assert llama.size == 2048
         request = Request(SQUEEZED, (Message("user", "What is 7 + 5?"),), Sampling(0.0))

@@ -15,12 +15,12 @@ from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.placement import YOURS, Burden, Dimensions
 from lechat_tui.engine.llama.tuning import Tuning, choose
 from lechat_tui.machine.footprint import GIB
-from lechat_tui.machine.hardware import Machine
+from lechat_tui.machine.hardware import Machine, Memory
 from lechat_tui.message import Message, Sampling
 
 SPEC = ModelSpec("m", Path("m.gguf"))
 HUGE = Burden(Dimensions(88, 8, 128, 12_288, 131_072, 96, 28_672), 74_000_000_000)
-LAPTOP = Machine(cores=16, physical=8, memory=32_000_000_000, available=20_000_000_000)
+LAPTOP = Machine(cores=16, physical=8, memory=Memory(32_000_000_000, 20_000_000_000))
 
 
 def why(tuning: Tuning, name: str) -> str:

@@ -139,11 +139,12 @@ def _fits_on(cards: Sequence[int], burden: Burden, context: int, kind: KvType) -
 
 def _fits_in_ram(machine: Machine, burden: Burden, context: int, kind: KvType, *, elsewhere: int = 0) -> bool:
     """Whether it fits into RAM, but for so many bytes that a GPU takes."""
-    if machine.memory is None:
+    total, available = machine.memory.total, machine.memory.available
+    if total is None:
         return True
     growing = footprint.kv(burden.shape, context, kind)
-    free = machine.available is None or growing <= machine.available + elsewhere
-    return free and _needs(burden, context, kind, gpu=False) - elsewhere <= footprint.ram(machine.memory)
+    free = available is None or growing <= available + elsewhere
+    return free and _needs(burden, context, kind, gpu=False) - elsewhere <= footprint.ram(total)
 
 
 def _needs(burden: Burden, context: int, kind: KvType, *, gpu: bool) -> int:

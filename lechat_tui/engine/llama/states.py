@@ -19,7 +19,8 @@ from pathlib import Path
 import msgspec
 
 from lechat_tui.engine.llama.cache import Cache, Slot, common
-from lechat_tui.machine import memory
+from lechat_tui.machine import hardware
+from lechat_tui.machine.hardware import Memory
 
 VERSION = 1
 """Of the files; another one is not read."""
@@ -227,14 +228,22 @@ class States:
     is private: it is set aside in memory, and never written.
     """
 
-    def __init__(self, cache: Cache, disk: Disk | None = None, *, room: int | None = None) -> None:
-        """`room` is how many bytes may be set aside in memory."""
+    def __init__(
+        self,
+        cache: Cache,
+        disk: Disk | None = None,
+        *,
+        room: int | None = None,
+        memory: Callable[[], Memory] = hardware.memory,
+    ) -> None:
+        """`room` is how many bytes may be set aside in memory; `memory` reads the machine's."""
         self._cache = cache
+        self._memory = memory
         self._key = ""
         """Of the adapters that lie over the model; empty for none."""
         self._disks = {self._key: disk}
         """Where the states go that were read with these adapters."""
-        self._room = memory.physical() // SHARE if room is None else room
+        self._room = memory().share(SHARE) if room is None else room
         self._chat: int | None = None
         """Whose slots are held."""
         self._written: Sequence[Slot] = ()
@@ -327,7 +336,7 @@ class States:
         if leaves and _begins(held, self._written) == len(held):
             return
         size = self._cache.size
-        if size > self._room or memory.short(size):
+        if size > self._room or self._memory().is_short(size):
             return
         if data := self._cache.save():
             self._asides = [
