@@ -19,10 +19,10 @@ from textual.widgets import Input, Label, Markdown
 from lechat_tui import paths
 from lechat_tui.engine.base import Delta, Event, Request
 from lechat_tui.engine.echo import EchoEngine
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, Weights
-from lechat_tui.models.fit import Machine
+from lechat_tui.models.fit import Resources
 from lechat_tui.models.jobs import Jobs
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.store import Store
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.app import LeChat
@@ -151,7 +151,7 @@ def lechat(pieces: list[str], meter: Meter, messages: int) -> LeChat:
     app: list[LeChat] = []
     engine = Counting(pieces, meter, lambda: app[0].exit())
     conversation = talk(engine, newest=messages > 0)
-    app.append(LeChat(conversation, jobs=Jobs(), machine=Machine, first="Write a long answer."))
+    app.append(LeChat(conversation, jobs=Jobs(), machine=Resources, first="Write a long answer."))
     return app[0]
 
 
@@ -161,7 +161,7 @@ def talk(engine: EchoEngine, *, newest: bool) -> Conversation:
     weights = paths.data() / "none.gguf"
     weights.touch()
     model = Model("echo", "Echo", ("text",), Weights(str(weights)))
-    return Conversation(store, engine, Shelf({"echo": model}), model, chat=store.latest() if newest else None)
+    return Conversation(store, engine, Models({"echo": model}), model, chat=store.latest() if newest else None)
 
 
 class Resting(LeChat):
@@ -170,7 +170,7 @@ class Resting(LeChat):
     CSS_PATH = str(Path(chat.__file__).parents[1] / "lechat.tcss")
 
     def __init__(self, meter: Meter) -> None:
-        super().__init__(talk(EchoEngine(), newest=False), jobs=Jobs(), machine=Machine)
+        super().__init__(talk(EchoEngine(), newest=False), jobs=Jobs(), machine=Resources)
         self._meter = meter
 
     def on_mount(self) -> None:

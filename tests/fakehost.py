@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from lechat_tui.commands.base import Bound, Choice, run
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Picture
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.store import Chat, Store
 from lechat_tui.talk.conversation import Again, Conversation
 
@@ -17,7 +17,7 @@ class FakeHost:
     themes: Sequence[str] = ("dark", "light")
 
     def __init__(self, conversation: Conversation, *answers: str | None) -> None:
-        self.conversation, self.shelf, self.store = conversation, conversation.shelf, conversation.store
+        self.conversation, self.models, self.store = conversation, conversation.models, conversation.store
         self.answers = list(answers)
         self.notes: list[str] = []
         self.errors: list[str] = []
@@ -82,7 +82,7 @@ class FakeHost:
 
     async def manage(self) -> Model | None:
         name = self.answers.pop(0)
-        return self.shelf.get(name) if name else None
+        return self.models.get(name) if name else None
 
     async def download(self, model: Model, *, switch: bool) -> None:
         self.downloads.append((model.id, switch))
@@ -141,5 +141,5 @@ class FakeHost:
         return (*self.errors, *self.notes, "")[0]
 
 
-def host_of(store: Store, shelf: Shelf, *answers: str | None, engine: EchoEngine | None = None) -> FakeHost:
-    return FakeHost(Conversation(store, engine or EchoEngine(), shelf, shelf.get("petit")), *answers)
+def host_of(store: Store, models: Models, *answers: str | None, engine: EchoEngine | None = None) -> FakeHost:
+    return FakeHost(Conversation(store, engine or EchoEngine(), models, models.get("petit")), *answers)

@@ -14,8 +14,8 @@ from lechat_tui.commands.context import ledger
 from lechat_tui.engine.base import Delta, Done
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Message, Receipt, Sampling
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, Weights
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.settings.config import ConfigError
 from lechat_tui.store import Store
 from lechat_tui.talk.conversation import Again, as_before
@@ -28,7 +28,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
+def models(tmp_path: Path) -> Models:
     file = tmp_path / "m.gguf"
     file.write_bytes(b"GGUF")
     here = Weights(str(file))
@@ -39,12 +39,12 @@ def shelf(tmp_path: Path) -> Shelf:
         Model("loin", "Loin", ("text",), Weights("loin.gguf", 5_000_000_000), repo="who/loin"),
         Model("secret", "Secret", ("text",), status="closed", instead="loin"),
     )
-    return Shelf({model.id: model for model in rows})
+    return Models({model.id: model for model in rows})
 
 
 @pytest.fixture
-def host(store: Store, shelf: Shelf) -> FakeHost:
-    return host_of(store, shelf)
+def host(store: Store, models: Models) -> FakeHost:
+    return host_of(store, models)
 
 
 async def said(host: FakeHost, *questions: str) -> None:
@@ -83,8 +83,8 @@ async def test_an_unknown_command_names_the_nearest(host: FakeHost) -> None:
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
-async def test_every_command_can_be_said_before_anything_else_was(name: str, store: Store, shelf: Shelf) -> None:
-    host = host_of(store, shelf, None)
+async def test_every_command_can_be_said_before_anything_else_was(name: str, store: Store, models: Models) -> None:
+    host = host_of(store, models, None)
     await run(host, name)
     assert store.chats() == []
     assert all(not note.endswith(".") for note in host.notes)
@@ -99,9 +99,9 @@ async def test_a_new_chat_is_opened_and_asked(host: FakeHost) -> None:
     assert host.opened == [None] and host.asked == ["what now?"] and host.conversation.chat is None
 
 
-async def test_an_earlier_chat_is_found_by_its_words_or_picked(store: Store, shelf: Shelf) -> None:
+async def test_an_earlier_chat_is_found_by_its_words_or_picked(store: Store, models: Models) -> None:
     bread, boats = store.new_chat("Bread recipes"), store.new_chat("Boats")
-    host = host_of(store, shelf, str(boats.id), None)
+    host = host_of(store, models, str(boats.id), None)
     assert await host.do("/resume bread") == "" and host.opened == [bread]
     await host.do("/chats")
     assert host.opened[-1] == boats and [row.label for row in host.offered] == ["Boats", "Bread recipes"]
@@ -118,8 +118,8 @@ async def test_a_chat_is_renamed(host: FakeHost, store: Store) -> None:
     assert store.chats()[0].title == "Bread"
 
 
-async def test_a_chat_is_deleted_after_a_yes_only(store: Store, shelf: Shelf) -> None:
-    host = host_of(store, shelf, "no", "yes")
+async def test_a_chat_is_deleted_after_a_yes_only(store: Store, models: Models) -> None:
+    host = host_of(store, models, "no", "yes")
     await said(host, "hello")
     await host.do("/delete")
     assert len(store.chats()) == 1
@@ -153,14 +153,14 @@ async def test_the_last_question_is_answered_again(host: FakeHost) -> None:
         await host.do("/regen often")
 
 
-async def test_the_same_answer_is_drawn_as_its_receipt_says(store: Store, shelf: Shelf) -> None:
+async def test_the_same_answer_is_drawn_as_its_receipt_says(store: Store, models: Models) -> None:
     receipt = Receipt("petit", sampling=Sampling(0.9, top_p=0.5, seed=7, max_tokens=11), cached_tokens=3)
-    host = host_of(store, shelf, engine=EchoEngine([Delta("one"), Done(receipt)]))
+    host = host_of(store, models, engine=EchoEngine([Delta("one"), Done(receipt)]))
     await said(host, "pick")
     await host.do("/regen same")
     assert host.again == [as_before(receipt)]
     assert host.again[0] and (host.again[0].sampling.seed, host.again[0].reuse) == (7, 3)
-    host.conversation.switch(shelf.get("codeur"))
+    host.conversation.switch(models.get("codeur"))
     assert await host.do("/regen same") == "petit gave that answer; /model petit goes back to it first"
 
 
@@ -214,9 +214,9 @@ async def test_a_chat_is_forked_at_a_message_and_under_a_title(host: FakeHost, s
     assert [chat.title for chat in store.chats()] == ["a way of its own, forked", "a way of its own", "one"]
 
 
-async def test_only_an_answer_that_was_cut_short_is_gone_on_with(store: Store, shelf: Shelf) -> None:
+async def test_only_an_answer_that_was_cut_short_is_gone_on_with(store: Store, models: Models) -> None:
     cut = [Delta("so"), Done(Receipt("petit", stop_reason="length"))]
-    host = host_of(store, shelf, engine=EchoEngine("whole", cut))
+    host = host_of(store, models, engine=EchoEngine("whole", cut))
     assert "no answer to go on with" in await host.do("/continue")
     await said(host, "one")
     assert "by itself" in await host.do("/continue") and not host.continued
@@ -228,8 +228,8 @@ async def test_only_an_answer_that_was_cut_short_is_gone_on_with(store: Store, s
     assert "a moment ago" in await host.do("/continue") and host.continued == 1
 
 
-async def test_models_are_compared_on_a_question_or_the_last_one(store: Store, shelf: Shelf) -> None:
-    host = host_of(store, shelf, "oeil")
+async def test_models_are_compared_on_a_question_or_the_last_one(store: Store, models: Models) -> None:
+    host = host_of(store, models, "oeil")
     assert "no question to compare" in await host.do("/compare codeur")
     await host.do("/compare codeur which one?")
     await said(host, "one")
@@ -238,8 +238,8 @@ async def test_models_are_compared_on_a_question_or_the_last_one(store: Store, s
     assert [choice.value for choice in host.offered] == ["codeur", "oeil"]
 
 
-async def test_a_private_chat_can_be_left_kept_and_neither_forked_nor_deleted(store: Store, shelf: Shelf) -> None:
-    host = host_of(store, shelf, "no", "yes")
+async def test_a_private_chat_can_be_left_kept_and_neither_forked_nor_deleted(store: Store, models: Models) -> None:
+    host = host_of(store, models, "no", "yes")
     assert await host.do("/private off") == "this chat is not private"
     assert "nothing said in this chat" in await host.do("/private")
     await said(host, "psst")
@@ -252,14 +252,14 @@ async def test_a_private_chat_can_be_left_kept_and_neither_forked_nor_deleted(st
     assert "kept in the history" in await host.do("/private off")
     assert [chat.title for chat in store.chats()] == ["keep me"] and not host.conversation.private
     with Store(None) as memory:
-        assert "--no-save" in await host_of(memory, shelf).do("/private off")
+        assert "--no-save" in await host_of(memory, models).do("/private off")
 
 
 # Models
 
 
-async def test_a_model_is_switched_to_by_name_or_picked(store: Store, shelf: Shelf) -> None:
-    host = host_of(store, shelf, "codeur", "oeil")
+async def test_a_model_is_switched_to_by_name_or_picked(store: Store, models: Models) -> None:
+    host = host_of(store, models, "codeur", "oeil")
     assert await host.do("/model oeil") == "oeil answers from now on"
     await host.do("/model")
     assert [row.value for row in host.offered] == ["petit", "codeur", "oeil"], "only what is on this machine"
@@ -269,9 +269,9 @@ async def test_a_model_is_switched_to_by_name_or_picked(store: Store, shelf: She
 
 
 async def test_a_model_that_is_not_here_is_downloaded_and_then_switched_to_after_a_yes(
-    store: Store, shelf: Shelf
+    store: Store, models: Models
 ) -> None:
-    host = host_of(store, shelf, "no", "yes", "loin", "oeil")
+    host = host_of(store, models, "no", "yes", "loin", "oeil")
     await host.do("/model loin")
     assert not host.downloads, "the answer was no"
     await host.do("/model loin")
@@ -312,8 +312,8 @@ async def test_the_last_answer_or_all_of_it_is_copied(host: FakeHost) -> None:
     assert host.clipboard == "> one\n\none\n\n> two\n\ntwo"
 
 
-async def test_the_code_of_an_answer_is_copied_by_its_number(store: Store, shelf: Shelf) -> None:
-    host = host_of(store, shelf, engine=EchoEngine("```sh\nls\n```\nthen\n```sh\npwd\n```", "no code"))
+async def test_the_code_of_an_answer_is_copied_by_its_number(store: Store, models: Models) -> None:
+    host = host_of(store, models, engine=EchoEngine("```sh\nls\n```\nthen\n```sh\npwd\n```", "no code"))
     await said(host, "how?")
     await host.do("/copy 2")
     assert host.clipboard.strip() == "pwd"
@@ -322,8 +322,8 @@ async def test_the_code_of_an_answer_is_copied_by_its_number(store: Store, shelf
     assert await host.do("/copy 1") == "the last answer has no code to copy; /copy takes all of it"
 
 
-async def test_a_theme_is_set_by_name_or_picked(store: Store, shelf: Shelf) -> None:
-    host = host_of(store, shelf, "light")
+async def test_a_theme_is_set_by_name_or_picked(store: Store, models: Models) -> None:
+    host = host_of(store, models, "light")
     await host.do("/theme dark")
     assert host.theme == "dark"
     await host.do("/theme")
@@ -332,9 +332,11 @@ async def test_a_theme_is_set_by_name_or_picked(store: Store, shelf: Shelf) -> N
 
 
 @pytest.mark.parametrize("line", ["/new and a question", "/resume first", "/undelete", "/exit"])
-async def test_a_private_chat_that_would_be_lost_is_left_only_with_a_yes(store: Store, shelf: Shelf, line: str) -> None:
+async def test_a_private_chat_that_would_be_lost_is_left_only_with_a_yes(
+    store: Store, models: Models, line: str
+) -> None:
     store.new_chat("first")
-    host = host_of(store, shelf, "no", "yes")
+    host = host_of(store, models, "no", "yes")
     host.conversation.open(None, private=True)
     host.conversation.messages = [Message("user", "a word")]
     await host.do(line)
@@ -344,8 +346,8 @@ async def test_a_private_chat_that_would_be_lost_is_left_only_with_a_yes(store: 
 
 
 @pytest.mark.parametrize("line", ["/new", "/exit"])
-async def test_what_comes_back_is_left_without_a_question(store: Store, shelf: Shelf, line: str) -> None:
-    host = host_of(store, shelf)
+async def test_what_comes_back_is_left_without_a_question(store: Store, models: Models, line: str) -> None:
+    host = host_of(store, models)
     host.conversation.messages = [Message("user", "a word")]
     await host.do(line)
     host.conversation.open(None, private=True)
@@ -363,9 +365,9 @@ async def test_help_lists_every_command_and_explains_one(host: FakeHost) -> None
     assert await host.do("/help renme") == "there is no command renme; did you mean /rename?"
 
 
-async def test_every_way_out_leaves(store: Store, shelf: Shelf) -> None:
+async def test_every_way_out_leaves(store: Store, models: Models) -> None:
     for word in ("/exit", "/quit", "/bye", ":q"):
-        host = host_of(store, shelf)
+        host = host_of(store, models)
         await host.do(word)
         assert host.left
 
@@ -449,7 +451,7 @@ async def test_undo_takes_back_the_summary_and_then_the_questions_and_deletes_no
 # Receipts and settings
 
 
-async def test_why_shows_how_an_answer_was_made(store: Store, shelf: Shelf) -> None:
+async def test_why_shows_how_an_answer_was_made(store: Store, models: Models) -> None:
     receipt = Receipt(
         "petit", file="petit.gguf", sha256="ab" * 32, quant="Q8_0", template="0123456789ab", context=4096,
         sampling=Sampling(0.3, top_p=0.9, seed=77, max_tokens=34),
@@ -457,7 +459,7 @@ async def test_why_shows_how_an_answer_was_made(store: Store, shelf: Shelf) -> N
         prompt_tokens=1200, cached_tokens=1000, completion_tokens=34, ttft_ms=120,
         tokens_per_s=41.4, stop_reason="length", left_out=2, pictures=1, engine="llama-cpp-python 9",
     )  # fmt: skip
-    host = host_of(store, shelf, engine=EchoEngine([Delta("one"), Done(receipt)], "two"))
+    host = host_of(store, models, engine=EchoEngine([Delta("one"), Done(receipt)], "two"))
     assert await host.do("/why") == "there is no answer yet"
     await said(host, "first", "second")
     told = await host.do("/why 2")

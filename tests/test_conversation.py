@@ -9,8 +9,8 @@ import pytest
 from lechat_tui.engine.base import Delta, Done, EngineError, Fitted, Prefill
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Message, Receipt, Sampling
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, Weights
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store, StoreError
 from lechat_tui.talk.conversation import Conversation, as_before
@@ -23,7 +23,7 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def shelf(tmp_path):
+def models(tmp_path):
     weights = tmp_path / "m.gguf"
     weights.write_bytes(b"GGUF")
     file = Weights(str(weights))
@@ -33,11 +33,11 @@ def shelf(tmp_path):
         Model("eyes", "E", ("vision",), file, projector=file),
         Model("absent", "A", ("text",), Weights("/nowhere/a.gguf")),
     ]
-    return Shelf({model.id: model for model in rows})
+    return Models({model.id: model for model in rows})
 
 
-def talk(store, shelf, *script, model="text-model", **options) -> Conversation:
-    return Conversation(store, EchoEngine(*script), shelf, shelf.get(model), **options)
+def talk(store, models, *script, model="text-model", **options) -> Conversation:
+    return Conversation(store, EchoEngine(*script), models, models.get(model), **options)
 
 
 async def ask(conversation, text, pictures=()):
@@ -50,8 +50,8 @@ def kept(store) -> list[tuple[str, str, str]]:
     return [(m.role, m.text, m.state) for m in store.path(chat.id)] if chat else []
 
 
-async def test_a_question_and_its_answer_are_kept(store, shelf):
-    conversation = talk(store, shelf, "Bonjour !")
+async def test_a_question_and_its_answer_are_kept(store, models):
+    conversation = talk(store, models, "Bonjour !")
     events = await ask(conversation, "Say hello")
     assert isinstance(events[-1], Done)
     assert kept(store) == [("user", "Say hello", "complete"), ("assistant", "Bonjour !", "complete")]
@@ -59,49 +59,49 @@ async def test_a_question_and_its_answer_are_kept(store, shelf):
     assert [m.text for m in conversation.messages] == ["Say hello", "Bonjour !"]
 
 
-def test_a_system_prompt_of_ones_own_takes_the_place_of_the_models(store, shelf):
-    assert talk(store, shelf, model="code-model").system == "write code"
-    assert talk(store, shelf, model="code-model", settings=Settings(system="be brief")).system == "be brief"
-    assert talk(store, shelf, model="code-model", system="be kind", settings=Settings(system="x")).system == "be kind"
+def test_a_system_prompt_of_ones_own_takes_the_place_of_the_models(store, models):
+    assert talk(store, models, model="code-model").system == "write code"
+    assert talk(store, models, model="code-model", settings=Settings(system="be brief")).system == "be brief"
+    assert talk(store, models, model="code-model", system="be kind", settings=Settings(system="x")).system == "be kind"
 
 
 @pytest.mark.parametrize(
     ("own", "set_", "whole"),
     [("", "", "think [T]"), ("", "be brief", "be brief\n\nthink [T]"), ("be kind", "x", "be kind\n\nthink [T]")],
 )
-def test_a_system_prompt_of_ones_own_does_not_end_the_reasoning(store, shelf, own, set_, whole):
-    model = replace(shelf.get("code-model"), system="think [T]", thinking=("[T]", "[/T]"))
-    conversation = Conversation(store, EchoEngine(), shelf, model, system=own, settings=Settings(system=set_))
+def test_a_system_prompt_of_ones_own_does_not_end_the_reasoning(store, models, own, set_, whole):
+    model = replace(models.get("code-model"), system="think [T]", thinking=("[T]", "[/T]"))
+    conversation = Conversation(store, EchoEngine(), models, model, system=own, settings=Settings(system=set_))
     assert conversation.prompt()[0] == Message("system", whole)
     assert conversation.spec().system == "think [T]", "the engine is told whose control tokens these are"
 
 
-async def test_the_question_is_on_disk_before_the_engine_sees_it(store, shelf):
+async def test_the_question_is_on_disk_before_the_engine_sees_it(store, models):
     class Looking(EchoEngine):
         def stream(self, request):
             assert kept(store) == [("user", "first", "complete")]
             return super().stream(request)
 
-    conversation = Conversation(store, Looking("fine"), shelf, shelf.get("text-model"))
+    conversation = Conversation(store, Looking("fine"), models, models.get("text-model"))
     await ask(conversation, "first")
 
 
-async def test_nothing_is_created_before_the_first_question(store, shelf):
-    talk(store, shelf)
+async def test_nothing_is_created_before_the_first_question(store, models):
+    talk(store, models)
     assert store.chats() == []
 
 
-async def test_the_answer_is_on_disk_while_it_grows(store, shelf, monkeypatch):
+async def test_the_answer_is_on_disk_while_it_grows(store, models, monkeypatch):
     monkeypatch.setattr("lechat_tui.talk.conversation.DRAFT_EVERY", 0.0)
-    conversation = talk(store, shelf, [Delta("one "), Delta("two "), Delta("three")])
+    conversation = talk(store, models, [Delta("one "), Delta("two "), Delta("three")])
     async with aclosing(conversation.ask("count")) as events:
         async for event in events:
             if event == Delta("two "):
                 assert kept(store)[-1] == ("assistant", "one two ", "draft")
 
 
-async def test_stopping_midway_keeps_what_was_said(store, shelf):
-    conversation = talk(store, shelf, [Delta("one "), Delta("two "), asyncio.Event()])
+async def test_stopping_midway_keeps_what_was_said(store, models):
+    conversation = talk(store, models, [Delta("one "), Delta("two "), asyncio.Event()])
     async with aclosing(conversation.ask("count")) as events:
         async for event in events:
             if event == Delta("two "):
@@ -111,8 +111,8 @@ async def test_stopping_midway_keeps_what_was_said(store, shelf):
     assert not conversation.busy
 
 
-async def test_a_cancelled_task_keeps_what_was_said(store, shelf):
-    conversation = talk(store, shelf, [Delta("one "), asyncio.Event()])
+async def test_a_cancelled_task_keeps_what_was_said(store, models):
+    conversation = talk(store, models, [Delta("one "), asyncio.Event()])
     said = asyncio.Event()
 
     async def run():
@@ -129,8 +129,8 @@ async def test_a_cancelled_task_keeps_what_was_said(store, shelf):
     assert kept(store)[-1] == ("assistant", "one ", "stopped")
 
 
-async def test_an_engine_that_fails_midway_keeps_what_was_said_and_the_next_question_works(store, shelf):
-    conversation = talk(store, shelf, [Delta("half"), EngineError("it broke")], "whole")
+async def test_an_engine_that_fails_midway_keeps_what_was_said_and_the_next_question_works(store, models):
+    conversation = talk(store, models, [Delta("half"), EngineError("it broke")], "whole")
     with pytest.raises(EngineError, match="it broke"):
         await ask(conversation, "first")
     assert kept(store)[-1] == ("assistant", "half", "failed")
@@ -138,30 +138,30 @@ async def test_an_engine_that_fails_midway_keeps_what_was_said_and_the_next_ques
     assert kept(store)[-1] == ("assistant", "whole", "complete")
 
 
-async def test_an_engine_that_fails_at_once_leaves_the_question_and_no_empty_answer(store, shelf):
-    conversation = talk(store, shelf, [EngineError("no")])
+async def test_an_engine_that_fails_at_once_leaves_the_question_and_no_empty_answer(store, models):
+    conversation = talk(store, models, [EngineError("no")])
     with pytest.raises(EngineError):
         await ask(conversation, "first")
     assert kept(store) == [("user", "first", "complete")]
 
 
-async def test_a_model_that_is_not_here_is_a_sentence_and_the_question_is_kept(store, shelf):
-    conversation = talk(store, shelf, model="absent")
+async def test_a_model_that_is_not_here_is_a_sentence_and_the_question_is_kept(store, models):
+    conversation = talk(store, models, model="absent")
     with pytest.raises(ModelError, match="not on this machine"):
         await ask(conversation, "first")
     assert kept(store) == [("user", "first", "complete")]
 
 
-async def test_thinking_is_kept_apart_and_not_sent_back(store, shelf):
-    conversation = talk(store, shelf, [Delta("hm", "thinking"), Delta("yes")], "ok")
+async def test_thinking_is_kept_apart_and_not_sent_back(store, models):
+    conversation = talk(store, models, [Delta("hm", "thinking"), Delta("yes")], "ok")
     await ask(conversation, "really?")
     await ask(conversation, "sure?")
     last = store.path(store.latest().id)[1]
     assert (last.thinking, last.text) == ("hm", "yes")
 
 
-async def test_regenerating_makes_a_sibling_and_loses_nothing(store, shelf):
-    conversation = talk(store, shelf, "one", "two")
+async def test_regenerating_makes_a_sibling_and_loses_nothing(store, models):
+    conversation = talk(store, models, "one", "two")
     await ask(conversation, "pick")
     first = conversation.messages[-1].id
     async with aclosing(conversation.regenerate()) as events:
@@ -172,10 +172,10 @@ async def test_regenerating_makes_a_sibling_and_loses_nothing(store, shelf):
     assert kept(store)[-1][1] == "two"
 
 
-async def test_a_model_switched_in_mid_conversation_sees_all_of_it(store, shelf):
-    conversation = talk(store, shelf, "Nice to meet you", "def f(): ...")
+async def test_a_model_switched_in_mid_conversation_sees_all_of_it(store, models):
+    conversation = talk(store, models, "Nice to meet you", "def f(): ...")
     await ask(conversation, "I am Zoé")
-    conversation.switch(shelf.get("code-model"))
+    conversation.switch(models.get("code-model"))
     await ask(conversation, "write f")
     request = conversation.engine.requests[-1]
     assert request.model.name == "code-model"
@@ -183,45 +183,45 @@ async def test_a_model_switched_in_mid_conversation_sees_all_of_it(store, shelf)
     assert store.latest().model == "code-model"
 
 
-async def test_a_model_without_eyes_reads_what_was_said_of_a_picture(store, shelf):
+async def test_a_model_without_eyes_reads_what_was_said_of_a_picture(store, models):
     picture = store.keep_picture(PNG, "cat.png", 1, 1)
-    conversation = talk(store, shelf, "A red circle.", "It was red.", model="eyes")
+    conversation = talk(store, models, "A red circle.", "It was red.", model="eyes")
     await ask(conversation, "What is it?", [picture])
     assert conversation.engine.requests[-1].messages[-1].pictures == (picture,)
-    conversation.switch(shelf.get("text-model"))
+    conversation.switch(models.get("text-model"))
     await ask(conversation, "Which colour?")
     sent = conversation.engine.requests[-1].messages
     assert sent[0].text == "(picture cat.png: A red circle.)\n\nWhat is it?" and sent[0].pictures == ()
-    conversation.switch(shelf.get("eyes"))
+    conversation.switch(models.get("eyes"))
     assert conversation.prompt()[0].pictures == (picture,)
 
 
-async def test_a_picture_nobody_saw_is_said_to_be_invisible(store, shelf):
+async def test_a_picture_nobody_saw_is_said_to_be_invisible(store, models):
     picture = store.keep_picture(PNG, "cat.png", 1, 1)
-    conversation = talk(store, shelf, "I see nothing.")
+    conversation = talk(store, models, "I see nothing.")
     await ask(conversation, "What is it?", [picture])
     assert conversation.engine.requests[-1].messages[0].text.startswith("(picture cat.png, not visible to this model)")
 
 
-async def test_a_chat_goes_on_where_it_was(store, shelf):
-    await ask(talk(store, shelf, "Hello Zoé", system="be kind"), "I am Zoé")
-    later = talk(store, shelf, "Zoé", chat=store.latest())
+async def test_a_chat_goes_on_where_it_was(store, models):
+    await ask(talk(store, models, "Hello Zoé", system="be kind"), "I am Zoé")
+    later = talk(store, models, "Zoé", chat=store.latest())
     await ask(later, "who am I?")
     sent = later.engine.requests[-1].messages
     assert [m.text for m in sent] == ["be kind", "I am Zoé", "Hello Zoé", "who am I?"]
 
 
-async def test_settings_win_over_the_model(store, shelf):
-    conversation = talk(store, shelf, "x", settings=Settings(temperature=0.9, seed=5, context=777, system="short"))
+async def test_settings_win_over_the_model(store, models):
+    conversation = talk(store, models, "x", settings=Settings(temperature=0.9, seed=5, context=777, system="short"))
     await ask(conversation, "hello")
     request = conversation.engine.requests[-1]
     assert (request.sampling.temperature, request.sampling.seed, request.model.context) == (0.9, 5, 777)
     assert request.messages[0] == Message("system", "short")
 
 
-async def test_a_disk_that_fills_up_midway_does_not_stop_the_answer_and_is_said_at_the_end(store, shelf, monkeypatch):
+async def test_a_disk_that_fills_up_midway_does_not_stop_the_answer_and_is_said_at_the_end(store, models, monkeypatch):
     monkeypatch.setattr("lechat_tui.talk.conversation.DRAFT_EVERY", 0.0)
-    conversation = talk(store, shelf, [Delta("one "), Delta("two "), Delta("three")])
+    conversation = talk(store, models, [Delta("one "), Delta("two "), Delta("three")])
     said = ""
     with pytest.raises(StoreError):
         async with aclosing(conversation.ask("count")) as events:
@@ -232,28 +232,28 @@ async def test_a_disk_that_fills_up_midway_does_not_stop_the_answer_and_is_said_
     assert said == conversation.messages[-1].text == "one two three"
 
 
-async def test_a_private_chat_leaves_nothing(tmp_path, shelf):
+async def test_a_private_chat_leaves_nothing(tmp_path, models):
     with Store(None) as private:
-        conversation = talk(private, shelf, "secret answer")
+        conversation = talk(private, models, "secret answer")
         await ask(conversation, "secret")
         assert [m.text for m in conversation.messages] == ["secret", "secret answer"]
     assert not list(tmp_path.rglob("*.db*"))
 
 
-def test_a_title_is_the_first_line_shortened(store, shelf):
+def test_a_title_is_the_first_line_shortened(store, models):
     async def main():
-        await ask(talk(store, shelf), "\n\n  " + "long " * 40 + "\nsecond line")
+        await ask(talk(store, models), "\n\n  " + "long " * 40 + "\nsecond line")
 
     asyncio.run(main())
     title = store.latest().title
     assert title.startswith("long long") and title.endswith("…") and len(title) == 60
 
 
-def test_the_context_in_use_is_what_the_last_receipt_says(store, shelf):
+def test_the_context_in_use_is_what_the_last_receipt_says(store, models):
     chat = store.new_chat("t")
     first = store.add(chat.id, Message("user", "a"), 0)
     store.add(chat.id, Message("assistant", "b", receipt=Receipt("m", prompt_tokens=7, completion_tokens=3)), first.id)
-    assert talk(store, shelf, chat=chat).used == 10
+    assert talk(store, models, chat=chat).used == 10
 
 
 async def exhausted(events):
@@ -265,8 +265,8 @@ def sent(conversation) -> list[tuple[str, str, bool]]:
     return [(m.role, m.text, m.pinned) for m in conversation.prompt()]
 
 
-async def test_a_summary_is_sent_in_place_of_what_stands_before_it_except_what_is_pinned(store, shelf):
-    conversation = talk(store, shelf, "Hi Anna", "Blue", "She is Anna and likes blue. ", "Anna", system="be brief")
+async def test_a_summary_is_sent_in_place_of_what_stands_before_it_except_what_is_pinned(store, models):
+    conversation = talk(store, models, "Hi Anna", "Blue", "She is Anna and likes blue. ", "Anna", system="be brief")
     await ask(conversation, "I am Anna")
     await ask(conversation, "I like blue")
     conversation.pin(0, True)
@@ -281,12 +281,12 @@ async def test_a_summary_is_sent_in_place_of_what_stands_before_it_except_what_i
         ("user", "who am I?"),
     ]
     assert kept(store)[4] == ("summary", "She is Anna and likes blue. ", "complete")
-    later = talk(store, shelf, chat=store.latest())
+    later = talk(store, models, chat=store.latest())
     assert sent(later) == sent(conversation), "a chat that is opened again goes on from its summary"
 
 
-async def test_only_the_last_summary_is_sent_and_it_knows_the_one_before(store, shelf):
-    conversation = talk(store, shelf, "a", "first summary", "b", "second summary")
+async def test_only_the_last_summary_is_sent_and_it_knows_the_one_before(store, models):
+    conversation = talk(store, models, "a", "first summary", "b", "second summary")
     await ask(conversation, "one")
     await exhausted(conversation.compact())
     await ask(conversation, "two")
@@ -295,14 +295,14 @@ async def test_only_the_last_summary_is_sent_and_it_knows_the_one_before(store, 
     assert sent(conversation) == [("user", "(Summary of what was said before: second summary)", True)]
 
 
-async def test_a_summary_that_is_stopped_or_fails_changes_nothing(store, shelf):
+async def test_a_summary_that_is_stopped_or_fails_changes_nothing(store, models):
     script = (
         "a",
         [Delta("She is"), asyncio.Event()],
         [Delta("She"), EngineError("it broke")],
         [Delta("hm", "thinking")],
     )
-    conversation = talk(store, shelf, *script)
+    conversation = talk(store, models, *script)
     await ask(conversation, "one")
     before = kept(store)
     async with aclosing(conversation.compact()) as events:
@@ -314,20 +314,20 @@ async def test_a_summary_that_is_stopped_or_fails_changes_nothing(store, shelf):
     assert kept(store) == before and len(conversation.messages) == 2 and not conversation.busy
 
 
-async def test_after_a_summary_the_context_counts_as_used_by_it_alone(store, shelf):
+async def test_after_a_summary_the_context_counts_as_used_by_it_alone(store, models):
     script = [
         [Fitted(900, 2000, room=1000), Delta("a"), Done(Receipt("m", prompt_tokens=900, completion_tokens=10))],
         [Delta("s"), Done(Receipt("m", prompt_tokens=950, completion_tokens=40))],
     ]
-    conversation = talk(store, shelf, *script)
+    conversation = talk(store, models, *script)
     await ask(conversation, "one")
     assert conversation.used == 910 and conversation.nearly_full
     await exhausted(conversation.compact())
     assert conversation.used == 40 and not conversation.nearly_full
 
 
-async def test_undo_goes_back_before_the_question_and_the_branch_stays_in_the_history(store, shelf):
-    conversation = talk(store, shelf, "a", "b", "c")
+async def test_undo_goes_back_before_the_question_and_the_branch_stays_in_the_history(store, models):
+    conversation = talk(store, models, "a", "b", "c")
     await ask(conversation, "one")
     await ask(conversation, "two")
     gone = conversation.undo()
@@ -337,8 +337,8 @@ async def test_undo_goes_back_before_the_question_and_the_branch_stays_in_the_hi
     assert store.siblings(gone.id) == [gone.id, conversation.messages[2].id]
 
 
-async def test_the_first_message_still_seen_is_told_with_pins_and_summaries(store, shelf):
-    conversation = talk(store, shelf, system="be brief")
+async def test_the_first_message_still_seen_is_told_with_pins_and_summaries(store, models):
+    conversation = talk(store, models, system="be brief")
     for question in ("one", "two", "three"):
         await ask(conversation, question)
     assert [conversation.horizon(n) for n in range(5)] == [0, 1, 2, 3, 4]
@@ -349,16 +349,16 @@ async def test_the_first_message_still_seen_is_told_with_pins_and_summaries(stor
     assert [conversation.horizon(n) for n in (0, 1, 2)] == [6, 8, 9], "the summary stays, what follows it may go"
 
 
-async def test_what_the_last_answer_did_without_is_known_when_the_chat_is_opened_again(store, shelf):
+async def test_what_the_last_answer_did_without_is_known_when_the_chat_is_opened_again(store, models):
     receipt = Receipt("m", left_out=2)
-    await ask(talk(store, shelf, [Delta("x"), Done(receipt)]), "one")
-    assert talk(store, shelf, chat=store.latest()).left_out == 2
+    await ask(talk(store, models, [Delta("x"), Done(receipt)]), "one")
+    assert talk(store, models, chat=store.latest()).left_out == 2
 
 
-async def test_an_answer_that_is_stopped_keeps_the_receipt_the_engine_promised(store, shelf):
+async def test_an_answer_that_is_stopped_keeps_the_receipt_the_engine_promised(store, models):
     promised = Receipt("text-model", quant="Q8_0", sampling=Sampling(seed=99), prompt_tokens=7)
     script = [Fitted(7, 100, room=75, receipt=promised), Prefill(7, 7, 5), Delta("half"), asyncio.Event()]
-    conversation = talk(store, shelf, script)
+    conversation = talk(store, models, script)
     async with aclosing(conversation.ask("go")) as events:
         async for event in events:
             if event == Delta("half"):
@@ -366,17 +366,17 @@ async def test_an_answer_that_is_stopped_keeps_the_receipt_the_engine_promised(s
     assert store.path(1)[-1].receipt == replace(promised, cached_tokens=5, stop_reason="stopped")
 
 
-async def test_an_answer_is_drawn_again_as_its_receipt_says(store, shelf):
+async def test_an_answer_is_drawn_again_as_its_receipt_says(store, models):
     receipt = Receipt("text-model", sampling=Sampling(0.9, 0.8, 4, 0.1, seed=5), cached_tokens=3)
-    conversation = talk(store, shelf, [Delta("x"), Done(receipt)], "y")
+    conversation = talk(store, models, [Delta("x"), Done(receipt)], "y")
     await ask(conversation, "pick")
     await exhausted(conversation.regenerate(as_before(receipt)))
     request = conversation.engine.requests[-1]
     assert (request.sampling, request.reuse) == (Sampling(0.9, 0.8, 4, 0.1, seed=5), 3)
 
 
-async def test_a_plan_is_of_what_would_be_asked_and_asks_nothing(store, shelf):
-    conversation = talk(store, shelf, settings=Settings(context=40))
+async def test_a_plan_is_of_what_would_be_asked_and_asks_nothing(store, models):
+    conversation = talk(store, models, settings=Settings(context=40))
     await ask(conversation, "one two three")
     messages, fitted = await conversation.plan(Message("user", "word " * 26))
     assert [m.text for m in messages[:2]] == ["one two three"] * 2
@@ -392,14 +392,14 @@ PNG = bytes.fromhex(
 )
 
 
-async def test_the_engine_learns_the_chat_but_never_that_of_a_private_one(store, shelf):
-    conversation = talk(store, shelf)
+async def test_the_engine_learns_the_chat_but_never_that_of_a_private_one(store, models):
+    conversation = talk(store, models)
     await ask(conversation, "hello")
     assert [request.chat for request in conversation.engine.requests] == [conversation.chat.id]
     conversation.delete(conversation.chat)
     assert conversation.engine.forgotten == [conversation.chat.id]
     with Store(None) as memory:
-        private = talk(memory, shelf)
+        private = talk(memory, models)
         await ask(private, "hello")
         assert [request.chat for request in private.engine.requests] == [None]
         private.delete(private.chat)

@@ -16,8 +16,8 @@ from lechat_tui import clipboard
 from lechat_tui.cli import history
 from lechat_tui.commands.files import FileError, asked, typed
 from lechat_tui.message import Message, Receipt, Sampling
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, Weights
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.store import Chat, Store
 from lechat_tui.talk import exports
 from lechat_tui.talk.exports import ExportError
@@ -30,8 +30,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf({"petit": Model("petit", "Petit", ("text",), Weights(str(tmp_path / "m.gguf")))})
+def models(tmp_path: Path) -> Models:
+    return Models({"petit": Model("petit", "Petit", ("text",), Weights(str(tmp_path / "m.gguf")))})
 
 
 def program(folder: Path, name: str, script: str) -> None:
@@ -44,8 +44,8 @@ def desktop(folder: Path, **variables: str) -> dict[str, str]:
     return {"PATH": f"{folder}:/usr/bin:/bin", **variables}
 
 
-def host_with(store: Store, shelf: Shelf, answer: str, *answers: str | None) -> FakeHost:
-    host = host_of(store, shelf, *answers)
+def host_with(store: Store, models: Models, answer: str, *answers: str | None) -> FakeHost:
+    host = host_of(store, models, *answers)
     chat = store.new_chat("Bread & <b>", model="petit")
     asked = store.add(chat.id, Message("user", "how?\n<i>"), 0)
     store.add(chat.id, Message("assistant", answer, receipt=Receipt("petit", sampling=Sampling(seed=7))), asked.id)
@@ -112,8 +112,8 @@ def test_a_clipboard_is_read_pictures_before_text(tmp_path: Path) -> None:
 CODE = "Here:\n\n```python\nx = 1\n```\nand\n```sh\npwd\n```\n"
 
 
-async def test_code_is_saved_where_it_was_typed(store: Store, shelf: Shelf, tmp_path: Path) -> None:
-    host = host_with(store, shelf, CODE)
+async def test_code_is_saved_where_it_was_typed(store: Store, models: Models, tmp_path: Path) -> None:
+    host = host_with(store, models, CODE)
     assert await host.do(f"/save 2 {tmp_path}/run.sh") == f"written to {tmp_path}/run.sh (4 bytes)"
     assert (tmp_path / "run.sh").read_text() == "pwd\n"
     assert await host.do(f"/save 2 {tmp_path}/run.sh") == f"{tmp_path}/run.sh has exactly this already"
@@ -125,28 +125,28 @@ async def test_code_is_saved_where_it_was_typed(store: Store, shelf: Shelf, tmp_
 
 
 async def test_a_file_that_is_there_is_replaced_only_after_its_difference_and_a_yes(
-    store: Store, shelf: Shelf, tmp_path: Path
+    store: Store, models: Models, tmp_path: Path
 ) -> None:
     file = tmp_path / "x.py"
     file.write_text("x = 0\n")
     file.chmod(0o700)
-    host = host_with(store, shelf, CODE, "no", "yes")
+    host = host_with(store, models, CODE, "no", "yes")
     assert await host.do(f"/save 1 {file}") == "--- x.py\n+++ x.py, new\n@@ -1 +1 @@\n-x = 0\n+x = 1"
     assert host.notes[-1] == "nothing was written" and file.read_text() == "x = 0\n"
     await host.do(f"/save 1 {file}")
     assert file.read_text() == "x = 1\n" and file.stat().st_mode & 0o777 == 0o700
 
 
-async def test_a_folder_is_made_only_after_a_yes(store: Store, shelf: Shelf, tmp_path: Path) -> None:
-    host = host_with(store, shelf, CODE, "no", "yes")
+async def test_a_folder_is_made_only_after_a_yes(store: Store, models: Models, tmp_path: Path) -> None:
+    host = host_with(store, models, CODE, "no", "yes")
     assert await host.do(f"/save 1 {tmp_path}/new/x.py") == "nothing was written"
     assert not (tmp_path / "new").exists()
     await host.do(f"/save 1 {tmp_path}/new/x.py")
     assert (tmp_path / "new" / "x.py").read_text() == "x = 1\n"
 
 
-async def test_what_cannot_be_written_is_a_sentence(store: Store, shelf: Shelf, tmp_path: Path) -> None:
-    host = host_with(store, shelf, CODE, "yes", "yes")
+async def test_what_cannot_be_written_is_a_sentence(store: Store, models: Models, tmp_path: Path) -> None:
+    host = host_with(store, models, CODE, "yes", "yes")
     (tmp_path / "file").write_text("a file")
     os.mkfifo(tmp_path / "pipe")
     for path, words in ((tmp_path, "is a folder"), (tmp_path / "pipe", "not a regular file")):
@@ -166,29 +166,29 @@ def test_the_format_is_the_one_named_or_that_of_the_suffix() -> None:
     assert asked("a b.html") == ("a b.html", "html") and asked("x.txt html") == ("x.txt", "html")
 
 
-async def test_a_chat_is_exported_as_markdown(store: Store, shelf: Shelf, tmp_path: Path) -> None:
-    host = host_with(store, shelf, "**so**")
+async def test_a_chat_is_exported_as_markdown(store: Store, models: Models, tmp_path: Path) -> None:
+    host = host_with(store, models, "**so**")
     await host.do(f"/export {tmp_path}/bread.md")
     assert (tmp_path / "bread.md").read_text() == "# Bread & <b>\n\n## You\n\nhow?\n<i>\n\n## petit\n\n**so**\n"
 
 
 async def test_a_path_that_nobody_typed_is_written_only_after_a_yes(
-    store: Store, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    host = host_with(store, shelf, "so", "no", "yes")
+    host = host_with(store, models, "so", "no", "yes")
     await host.do("/export html")
     assert not (tmp_path / "bread-b.html").exists()
     await host.do("/export html")
     assert (tmp_path / "bread-b.html").read_text().startswith("<!doctype html>")
 
 
-def test_a_page_has_nothing_of_a_message_that_acts_or_is_fetched(store: Store, shelf: Shelf) -> None:
+def test_a_page_has_nothing_of_a_message_that_acts_or_is_fetched(store: Store, models: Models) -> None:
     hostile = (
         "<script>alert(1)</script>\n\n![x](https://example.com/spy.png)\n\n[y](javascript:alert(1))\n\n"
         "```\n</pre><img src=x onerror=alert(1)>\n```"
     )
-    conversation = host_with(store, shelf, hostile).conversation
+    conversation = host_with(store, models, hostile).conversation
     assert conversation.chat
     page = exports.text_of(store, conversation.chat, "html")
     assert "<script" not in page and "<img" not in page and 'href="javascript' not in page
@@ -196,8 +196,8 @@ def test_a_page_has_nothing_of_a_message_that_acts_or_is_fetched(store: Store, s
     assert "--background: #161311" in page
 
 
-def test_a_chat_comes_back_from_json_with_branches_receipts_and_pictures(store: Store, shelf: Shelf) -> None:
-    conversation = host_with(store, shelf, "first").conversation
+def test_a_chat_comes_back_from_json_with_branches_receipts_and_pictures(store: Store, models: Models) -> None:
+    conversation = host_with(store, models, "first").conversation
     chat = conversation.chat
     assert chat
     out = BytesIO()

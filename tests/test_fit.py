@@ -17,23 +17,23 @@ from lechat_tui.machine import footprint
 from lechat_tui.machine.bandwidth import bandwidth
 from lechat_tui.machine.footprint import GIB
 from lechat_tui.machine.hardware import Gpu
-from lechat_tui.models import catalog, fit, machine
+from lechat_tui.models import catalog, fit, resources
 from lechat_tui.models.catalog import ROLES, Model, ModelError, ModelRole, Shape, Weights
-from lechat_tui.models.fit import Machine
+from lechat_tui.models.fit import Resources
 
 CATALOG = catalog.read(Path(__file__).parent.parent / "models.toml")
 
 
-def cards(*sizes: float, ram: int = 0) -> Machine:
-    return Machine(tuple(Gpu("", "", int(size * GIB)) for size in sizes), ram=ram * GIB)
+def cards(*sizes: float, ram: int = 0) -> Resources:
+    return Resources(tuple(Gpu("", "", int(size * GIB)) for size in sizes), ram=ram * GIB)
 
 
-def computer(name: str) -> Machine:
+def computer(name: str) -> Resources:
     match name.split():
         case ["Mac", size]:
-            return Machine(unified=int(size) * GIB, ram=int(size) * GIB)
+            return Resources(unified=int(size) * GIB, ram=int(size) * GIB)
         case ["CPU", size]:
-            return Machine(ram=int(size) * GIB)
+            return Resources(ram=int(size) * GIB)
         case sizes:
             return cards(*map(int, sizes))
 
@@ -61,7 +61,7 @@ def computer(name: str) -> Machine:
 def test_the_machines_people_have_get_the_best_they_can_run(
     name: str, role: ModelRole, model: str, quant: str, context: int, most: int
 ) -> None:
-    chosen = fit.choices(CATALOG, computer(name))[role]
+    chosen = fit.best_by_role(CATALOG, computer(name))[role]
     assert (chosen.model.id.partition(":")[0], chosen.model.weights.quant) == (model, quant)
     assert (chosen.context, chosen.kv_type) == (context, "f16")
     assert chosen.most == pytest.approx(most, rel=0.03)
@@ -107,12 +107,12 @@ def test_what_does_not_fit_says_so_and_what_would() -> None:
 def test_a_mixture_of_experts_is_held_whole_and_read_in_part() -> None:
     dense = replace(CATALOG["mixtral-8x7b"], active=None)
     sparse = CATALOG["mixtral-8x7b"]
-    whole, part = (fit.measure(model, Machine(ram=64 * GIB)) for model in (dense, sparse))
+    whole, part = (fit.measure(model, Resources(ram=64 * GIB)) for model in (dense, sparse))
     assert whole.total == part.total and whole.speed and part.speed and part.speed > 3 * whole.speed
 
 
 def test_a_speed_is_a_bound_and_unknown_where_the_memory_is() -> None:
-    known = Machine((Gpu("NVIDIA GeForce RTX 4090", "NVIDIA", 24 * GIB),))
+    known = Resources((Gpu("NVIDIA GeForce RTX 4090", "NVIDIA", 24 * GIB),))
     speed = fit.measure(CATALOG["mistral-small-3.1"], known).speed
     assert speed == pytest.approx(1008e9 / 14_333_910_496)
     assert fit.measure(CATALOG["mistral-small-3.1"], cards(24)).speed is None
@@ -143,7 +143,7 @@ def test_a_gpu_is_known_by_its_whole_name(name: str, gigabytes: int | None) -> N
     context=st.none() | st.integers(1, 300_000),
 )
 def test_nothing_is_promised_beyond_the_memory(sizes, ram, unified, id, context) -> None:
-    described = Machine(unified=ram * GIB, ram=ram * GIB) if unified and ram else cards(*sizes, ram=ram)
+    described = Resources(unified=ram * GIB, ram=ram * GIB) if unified and ram else cards(*sizes, ram=ram)
     if not (sizes or ram):
         with pytest.raises(ModelError, match="does not tell"):
             fit.measure(CATALOG[id], described, context=context)
@@ -161,7 +161,7 @@ def test_more_memory_never_gives_a_worse_pick(small, more, role, kind) -> None:
     order = list(CATALOG)
 
     def rank(size: float) -> tuple[float, ...]:
-        described = cards(size) if kind == "gpu" else Machine(ram=int(size * GIB))
+        described = cards(size) if kind == "gpu" else Resources(ram=int(size * GIB))
         found = fit.best(tuple(CATALOG.values()), described, role)
         if found is None:
             return (9,)
@@ -177,8 +177,8 @@ def test_a_second_card_never_makes_it_worse() -> None:
 
 
 def test_a_choice_leaves_out_toys_the_outdated_and_what_the_disk_cannot_hold() -> None:
-    assert not any(pick.model.toy for pick in fit.choices(CATALOG, computer("CPU 16")).values())
-    assert fit.choices(CATALOG, replace(computer("24"), disk=GIB)) == {}
+    assert not any(pick.model.toy for pick in fit.best_by_role(CATALOG, computer("CPU 16")).values())
+    assert fit.best_by_role(CATALOG, replace(computer("24"), disk=GIB)) == {}
     tight = fit.best(tuple(CATALOG.values()), replace(computer("24"), disk=6_500_000_000), "text")
     assert tight and tight.model.bytes <= 6_500_000_000
     here = fit.best(tuple(CATALOG.values()), replace(computer("24"), disk=0), "text", here=["ministral-3-3b"])
@@ -186,7 +186,7 @@ def test_a_choice_leaves_out_toys_the_outdated_and_what_the_disk_cannot_hold() -
 
 
 def test_nothing_installed_is_told_with_what_to_do() -> None:
-    told = fit.sentence("text", fit.choices(CATALOG, computer("12"))["text"])
+    told = fit.sentence("text", fit.best_by_role(CATALOG, computer("12"))["text"])
     assert told.endswith("lechat pull ministral-3-14b fetches the best one for it (9.1 GB)")
     assert "none in the catalogue fits" in fit.sentence("vision", None)
 
@@ -202,9 +202,9 @@ def test_a_model_whose_shape_nobody_knows_is_not_guessed_at() -> None:
 
 
 def test_a_machine_that_tells_nothing_is_asked_for_its_memory(home, capsys) -> None:
-    assert fit.choices(CATALOG, Machine()) == {}
+    assert fit.best_by_role(CATALOG, Resources()) == {}
     with pytest.raises(ModelError, match="does not tell how much memory it has"):
-        fit.fits(CATALOG["ministral-3-8b"], Machine())
+        fit.fits(CATALOG["ministral-3-8b"], Resources())
 
 
 SHAPE_24B = Shape(40, 8, 128, 5120, 131_072, heads=32, feed_forward=32_768)
@@ -323,7 +323,7 @@ def test_unified_memory_is_all_there_is(home, capsys) -> None:
 
 
 def test_the_room_on_a_disk_is_that_of_the_nearest_folder(tmp_path) -> None:
-    assert machine.room(tmp_path / "not" / "there") == machine.room(tmp_path)
+    assert resources.room(tmp_path / "not" / "there") == resources.room(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_the_room_on_a_disk_is_that_of_the_nearest_folder(tmp_path) -> None:
     ],
 )
 def test_a_gpu_that_lies_idle_is_told_with_what_to_install(gpu: Gpu, built: set[str], words: str) -> None:
-    told = machine.advice(gpu, frozenset(built))
+    told = resources.advice(gpu, frozenset(built))
     assert words in told and bool(told) == bool(words)
 
 
@@ -349,5 +349,5 @@ def test_what_llama_cpp_was_built_for_is_seen_without_loading_it(tmp_path) -> No
     (tmp_path / "lib").mkdir()
     for name in ("libggml-base.so", "libggml-cpu.so", "libggml-cuda.so.0", "ggml-vulkan.dll"):
         (tmp_path / "lib" / name).touch()
-    assert machine.backends(tmp_path) == {"cuda", "vulkan"}
-    assert machine.backends(tmp_path / "lib") == frozenset()
+    assert resources.backends(tmp_path) == {"cuda", "vulkan"}
+    assert resources.backends(tmp_path / "lib") == frozenset()

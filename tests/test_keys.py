@@ -10,16 +10,16 @@ from lechat_tui import paths
 from lechat_tui.commands.base import COMMANDS
 from lechat_tui.commands.keys import canonical, shown
 from lechat_tui.commands.program import GROUPS, OTHERS, manual
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, Weights
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.store import Store
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[FakeHost]:
-    shelf = Shelf({"petit": Model("petit", "Petit", ("text",), Weights(str(tmp_path / "m.gguf")))})
+    models = Models({"petit": Model("petit", "Petit", ("text",), Weights(str(tmp_path / "m.gguf")))})
     with Store(None) as store:
-        yield host_of(store, shelf)
+        yield host_of(store, models)
 
 
 @pytest.mark.parametrize(

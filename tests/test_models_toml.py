@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from lechat_tui import paths
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import ROLES, Model, read
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.units import size_text
 
 MODELS = read(paths.bundled("models.toml"))
@@ -174,6 +174,6 @@ def test_the_readme_lists_it_as_it_is(model: Model) -> None:
 
 @every(CLOSED)
 def test_a_model_that_is_not_published_is_never_chosen(model: Model) -> None:
-    shelf = Shelf(MODELS)
-    assert shelf.files(model) is None and model not in shelf.installed()
-    assert shelf.absent(model) == model.unavailable
+    models = Models(MODELS)
+    assert models.files(model) is None and model not in models.installed()
+    assert models.absent(model) == model.unavailable

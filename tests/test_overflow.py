@@ -13,8 +13,8 @@ from lechat_tui.cli.piped import Given, NoPrompt
 from lechat_tui.engine.base import ContextOverflow, EngineError
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Message
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, Weights
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
 from lechat_tui.talk.conversation import Conversation
@@ -34,7 +34,7 @@ def talk(tmp_path: Path):
     with Store(None) as store:
 
         def make(*script: str) -> Conversation:
-            return Conversation(store, EchoEngine(*script), Shelf({"m": model}), model, settings=Settings(context=400))
+            return Conversation(store, EchoEngine(*script), Models({"m": model}), model, settings=Settings(context=400))
 
         yield make
 

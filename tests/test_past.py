@@ -14,8 +14,8 @@ from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.engine.local import LocalEngine
 from lechat_tui.message import Message, Receipt
 from lechat_tui.models import catalog
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, Weights
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Draft, Store, StoreError
 from lechat_tui.talk.conversation import Branch, Conversation
@@ -28,16 +28,16 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
+def models(tmp_path: Path) -> Models:
     weights = tmp_path / "m.gguf"
     weights.write_bytes(b"GGUF")
     file = Weights(str(weights))
     rows = [Model("petit", "P", ("text",), file), Model("codeur", "C", ("code",), file, system="write code")]
-    return Shelf({model.id: model for model in rows})
+    return Models({model.id: model for model in rows})
 
 
-def talk(store: Store, shelf: Shelf, *script: object) -> Conversation:
-    return Conversation(store, EchoEngine(*script), shelf, shelf.get("petit"))  # type: ignore[arg-type]
+def talk(store: Store, models: Models, *script: object) -> Conversation:
+    return Conversation(store, EchoEngine(*script), models, models.get("petit"))  # type: ignore[arg-type]
 
 
 def holding(folder: Path, words: bytes) -> list[Path]:
@@ -53,8 +53,8 @@ def said(conversation: Conversation) -> list[str]:
     return [message.text for message in conversation.messages]
 
 
-async def test_an_edited_question_is_a_branch_and_the_first_one_stays(store: Store, shelf: Shelf) -> None:
-    conversation = talk(store, shelf, "1a", "2a", "2b")
+async def test_an_edited_question_is_a_branch_and_the_first_one_stays(store: Store, models: Models) -> None:
+    conversation = talk(store, models, "1a", "2a", "2b")
     await all_of(conversation.ask("one"))
     await all_of(conversation.ask("two"))
     await all_of(conversation.ask("deux", instead=conversation.messages[2].id))
@@ -68,8 +68,8 @@ async def test_an_edited_question_is_a_branch_and_the_first_one_stays(store: Sto
         conversation.walk(2, 3)
 
 
-async def test_the_first_question_can_be_edited_too(store: Store, shelf: Shelf) -> None:
-    conversation = talk(store, shelf)
+async def test_the_first_question_can_be_edited_too(store: Store, models: Models) -> None:
+    conversation = talk(store, models)
     await all_of(conversation.ask("one"))
     await all_of(conversation.ask("une", instead=conversation.messages[0].id))
     assert said(conversation) == ["une", "une"]
@@ -77,8 +77,8 @@ async def test_the_first_question_can_be_edited_too(store: Store, shelf: Shelf) 
     assert said(conversation) == ["one", "one"]
 
 
-async def test_walking_back_shows_what_was_shown_there_last(store: Store, shelf: Shelf) -> None:
-    conversation = talk(store, shelf, "a", "b", "other")
+async def test_walking_back_shows_what_was_shown_there_last(store: Store, models: Models) -> None:
+    conversation = talk(store, models, "a", "b", "other")
     await all_of(conversation.ask("one"))
     await all_of(conversation.regenerate())
     conversation.walk(1, 1)
@@ -87,11 +87,11 @@ async def test_walking_back_shows_what_was_shown_there_last(store: Store, shelf:
     assert said(conversation) == ["one", "a"], "not b, which is newer"
 
 
-async def test_any_answer_is_drawn_again_also_by_another_model(store: Store, shelf: Shelf) -> None:
-    conversation = talk(store, shelf, "1a", "2a", "1b")
+async def test_any_answer_is_drawn_again_also_by_another_model(store: Store, models: Models) -> None:
+    conversation = talk(store, models, "1a", "2a", "1b")
     await all_of(conversation.ask("one"))
     await all_of(conversation.ask("two"))
-    await all_of(conversation.regenerate(place=1, model=shelf.get("codeur")))
+    await all_of(conversation.regenerate(place=1, model=models.get("codeur")))
     assert said(conversation) == ["one", "1b"]
     request = conversation.engine.requests[-1]  # type: ignore[attr-defined]
     assert request.model.name == "codeur"
@@ -99,8 +99,8 @@ async def test_any_answer_is_drawn_again_also_by_another_model(store: Store, she
     assert conversation.model.id == "petit" and store.chats()[0].model == "petit"
 
 
-async def test_an_answer_that_does_not_come_leaves_the_earlier_one_in_view(store: Store, shelf: Shelf) -> None:
-    conversation = talk(store, shelf, "1a", "2a", [EngineError("no memory")])
+async def test_an_answer_that_does_not_come_leaves_the_earlier_one_in_view(store: Store, models: Models) -> None:
+    conversation = talk(store, models, "1a", "2a", [EngineError("no memory")])
     await all_of(conversation.ask("one"))
     await all_of(conversation.ask("two"))
     with pytest.raises(EngineError):
@@ -108,8 +108,8 @@ async def test_an_answer_that_does_not_come_leaves_the_earlier_one_in_view(store
     assert said(conversation) == ["one", "1a", "two", "2a"]
 
 
-async def test_a_fork_is_a_chat_of_its_own_up_to_a_message(store: Store, shelf: Shelf) -> None:
-    conversation = talk(store, shelf, "1a", "2a")
+async def test_a_fork_is_a_chat_of_its_own_up_to_a_message(store: Store, models: Models) -> None:
+    conversation = talk(store, models, "1a", "2a")
     await all_of(conversation.ask("one"))
     await all_of(conversation.ask("two"))
     conversation.pin(0, True)
@@ -119,8 +119,8 @@ async def test_a_fork_is_a_chat_of_its_own_up_to_a_message(store: Store, shelf: 
     assert said(conversation) == ["one", "1a", "two", "2a"] and store.chats()[0].title == "elsewhere"
 
 
-async def test_a_deleted_chat_comes_back_whole_with_its_branches_and_pictures(store: Store, shelf: Shelf) -> None:
-    conversation = talk(store, shelf, "a", "b")
+async def test_a_deleted_chat_comes_back_whole_with_its_branches_and_pictures(store: Store, models: Models) -> None:
+    conversation = talk(store, models, "a", "b")
     picture = store.keep_picture(b"pixels", "cat.png", 1, 1)
     await all_of(conversation.ask("one", [picture]))
     await all_of(conversation.regenerate())
@@ -138,9 +138,9 @@ async def test_a_deleted_chat_comes_back_whole_with_its_branches_and_pictures(st
     assert conversation.undelete() is None
 
 
-async def test_an_answer_that_was_stopped_goes_on_in_its_place(store: Store, shelf: Shelf) -> None:
+async def test_an_answer_that_was_stopped_goes_on_in_its_place(store: Store, models: Models) -> None:
     more = [Delta("three"), Delta(" four"), Done(Receipt("petit", completion_tokens=2))]
-    conversation = talk(store, shelf, [Delta("one "), Delta("two "), asyncio.Event()], more)
+    conversation = talk(store, models, [Delta("one "), Delta("two "), asyncio.Event()], more)
     async with aclosing(conversation.ask("count")) as events:
         async for event in events:
             if event == Delta("two "):
@@ -157,11 +157,11 @@ async def test_an_answer_that_was_stopped_goes_on_in_its_place(store: Store, she
 
 
 async def test_going_on_keeps_every_word_when_it_is_killed_and_the_state_when_nothing_comes(
-    store: Store, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    store: Store, models: Models, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lechat_tui.talk.conversation.DRAFT_EVERY", 0.0)
     cut = [Delta("one "), Done(Receipt("petit", stop_reason="length"))]
-    conversation = talk(store, shelf, cut, [EngineError("died")], [Delta("two "), Delta("three")])
+    conversation = talk(store, models, cut, [EngineError("died")], [Delta("two "), Delta("three")])
     await all_of(conversation.ask("count"))
     with pytest.raises(EngineError):
         await all_of(conversation.go_on())
@@ -172,17 +172,17 @@ async def test_going_on_keeps_every_word_when_it_is_killed_and_the_state_when_no
                 assert (store.path(1)[1].text, store.path(1)[1].state) == ("one two three", "draft")
 
 
-async def test_thinking_that_was_cut_goes_on_too(store: Store, shelf: Shelf) -> None:
+async def test_thinking_that_was_cut_goes_on_too(store: Store, models: Models) -> None:
     cut = [Delta("hm", "thinking"), Done(Receipt("petit", stop_reason="length"))]
-    conversation = talk(store, shelf, cut, [Delta("m", "thinking"), Delta("12")])
+    conversation = talk(store, models, cut, [Delta("m", "thinking"), Delta("12")])
     await all_of(conversation.ask("7 + 5?"))
     await all_of(conversation.go_on())
     assert (conversation.messages[1].thinking, conversation.messages[1].text) == ("hmm", "12")
     assert conversation.engine.requests[-1].messages[-1].thinking == "hm"  # type: ignore[attr-defined]
 
 
-async def test_a_private_chat_is_kept_only_when_it_is_said_so(store: Store, shelf: Shelf, tmp_path: Path) -> None:
-    conversation = talk(store, shelf, "public", "psst", "psst again", "kept")
+async def test_a_private_chat_is_kept_only_when_it_is_said_so(store: Store, models: Models, tmp_path: Path) -> None:
+    conversation = talk(store, models, "public", "psst", "psst again", "kept")
     await all_of(conversation.ask("hello"))
     conversation.open(None, private=True)
     picture = conversation.store.keep_picture(b"secret pixels", "s.png", 1, 1)
@@ -222,7 +222,7 @@ def test_drafts_are_kept_by_chat_with_their_pictures(store: Store) -> None:
 async def chaton(store: Store, tmp_path: Path) -> AsyncIterator[Conversation]:
     rows = catalog.read(paths.bundled("models.toml"))
     engine = LocalEngine(tmp_path / "logs")
-    yield Conversation(store, engine, Shelf(rows), rows["chaton"], settings=Settings(temperature=0, context=512))
+    yield Conversation(store, engine, Models(rows), rows["chaton"], settings=Settings(temperature=0, context=512))
     await engine.close()
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from lechat_tui.engine.base import Delta, EngineError, Event, Fitted, Request
 from lechat_tui.engine.echo import EchoEngine, Step
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, Weights
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
 from lechat_tui.talk import titles
@@ -44,17 +44,17 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def shelf_of(folder: Path, *, toy: bool = False) -> Shelf:
+def shelf_of(folder: Path, *, toy: bool = False) -> Models:
     (folder / "m.gguf").write_bytes(b"GGUF")
-    return Shelf({"petit": Model("petit", "Petit", ("text",), Weights(str(folder / "m.gguf")), toy=toy)})
+    return Models({"petit": Model("petit", "Petit", ("text",), Weights(str(folder / "m.gguf")), toy=toy)})
 
 
 @pytest.fixture
 def talk(store: Store, tmp_path: Path) -> Callable[..., Conversation]:
     def make(*script: str | Sequence[Step], toy: bool = False, **options: object) -> Conversation:
-        shelf = shelf_of(tmp_path, toy=toy)
+        models = shelf_of(tmp_path, toy=toy)
         engine = Watched("two hours", *script)
-        return Conversation(store, engine, shelf, shelf.get("petit"), **options)  # type: ignore[arg-type]
+        return Conversation(store, engine, models, models.get("petit"), **options)  # type: ignore[arg-type]
 
     return make
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from lechat_tui import paths, terminal
 from lechat_tui.engine.local import LocalEngine
-from lechat_tui.models import adapters, catalog, found, imported
+from lechat_tui.models import adapters, catalog, imported, scan
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
-from lechat_tui.models.found import Place
-from lechat_tui.models.shelf import Shelf
+from lechat_tui.models.scan import ModelFolder
 from lechat_tui.settings.choices import Choices
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Chat, Store, StoreError
 from lechat_tui.talk.conversation import Conversation
 
 if TYPE_CHECKING:
-    from lechat_tui.models.fit import Machine
+    from lechat_tui.models.fit import Resources
 
 
 @dataclass(frozen=True)
@@ -71,23 +71,23 @@ def choices() -> Choices:
     return Choices(paths.config() / "config.toml", paths.data() / "choices.json")
 
 
-def shelf(chosen: Settings) -> Shelf:
+def models(chosen: Settings) -> Models:
     """The models there are. Raises `ModelError`."""
     rows = catalog.read(paths.bundled("models.toml"), imported.registry(), paths.config() / "models.toml")
     wanted: dict[ModelRole, str] = {"text": chosen.text, "code": chosen.code, "vision": chosen.vision}
-    return Shelf(rows, wanted, places=places(chosen), machine=this_machine)
+    return Models(rows, wanted, places=places(chosen), machine=this_machine)
 
 
-def this_machine() -> "Machine":
+def this_machine() -> "Resources":
     """What a model may take of this machine."""
-    from lechat_tui.models import machine
+    from lechat_tui.models import resources
 
-    return machine.here(paths.hub_cache())
+    return resources.here(paths.hub_cache())
 
 
-def places(chosen: Settings) -> tuple[Place, ...]:
+def places(chosen: Settings) -> tuple[ModelFolder, ...]:
     """Where models may lie."""
-    return found.places(chosen.folders)
+    return scan.model_folders(chosen.folders)
 
 
 def store(*, private: bool = False) -> Store:
@@ -106,15 +106,15 @@ def engine(chosen: Settings | None = None) -> LocalEngine:
 def conversation(wishes: Wishes) -> Conversation:
     """A conversation ready to be asked. Raises `ConfigError`, `ModelError` or `StoreError`."""
     chosen = settings(wishes)
-    models = shelf(chosen)
+    available = models(chosen)
     history = store(private=wishes.private)
     try:
         chat = _chat(history, wishes.resume)
         return Conversation(
             history,
             engine(chosen),
-            models,
-            _model(models, wishes, chat),
+            available,
+            _model(available, wishes, chat),
             settings=chosen,
             chat=chat,
             system=wishes.system,
@@ -135,7 +135,7 @@ def _chat(history: Store, resume: str) -> Chat | None:
     return chat
 
 
-def _model(models: Shelf, wishes: Wishes, chat: Chat | None) -> Model:
+def _model(models: Models, wishes: Wishes, chat: Chat | None) -> Model:
     """Who answers: the one named, else the chat's own, else the best for the task."""
     if wishes.model:
         named = models.get(wishes.model)
@@ -150,7 +150,7 @@ def _model(models: Shelf, wishes: Wishes, chat: Chat | None) -> Model:
     return own or models.for_role("text")
 
 
-def _own(models: Shelf, name: str) -> Model | None:
+def _own(models: Models, name: str) -> Model | None:
     """The model a chat was held with, if it is still here."""
     try:
         model = models.get(name)

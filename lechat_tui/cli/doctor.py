@@ -23,7 +23,7 @@ from lechat_tui.engine.llama.tuning import Tuning
 from lechat_tui.engine.local import LocalEngine
 from lechat_tui.errors import LechatError
 from lechat_tui.message import Message, Picture, Sampling
-from lechat_tui.models.shelf import Shelf
+from lechat_tui.models.available import Models
 from lechat_tui.settings.config import Settings
 from lechat_tui.units import size_text
 
@@ -73,13 +73,13 @@ def examine() -> Iterator[Finding]:
         settings = Settings()
     yield _history()
     try:
-        shelf = compose.shelf(settings)
+        models = compose.models(settings)
     except LechatError as error:
         yield Finding("models", str(error), ok=False)
         return
-    yield Finding("models", ", ".join(model.id for model in shelf.installed()) or "none", ok=bool(shelf.installed()))
+    yield Finding("models", ", ".join(model.id for model in models.installed()) or "none", ok=bool(models.installed()))
     yield from _engine(settings)
-    yield from _proofs(shelf)
+    yield from _proofs(models)
 
 
 def _version(name: str) -> str:
@@ -183,7 +183,7 @@ def _size(size: int | None) -> str:
     return "unknown" if size is None else size_text(size)
 
 
-def _proofs(shelf: Shelf) -> Iterator[Finding]:
+def _proofs(models: Models) -> Iterator[Finding]:
     """A sum, and a picture drawn here, asked of the toys that ship with the program."""
     from PIL import Image, ImageDraw
 
@@ -193,15 +193,15 @@ def _proofs(shelf: Shelf) -> Iterator[Finding]:
         ImageDraw.Draw(image).ellipse((60, 60, 200, 200), fill="red")
         image.save(path)
         picture = Picture("doctor", path.name, path, *image.size)
-        text = next((m for m in shelf.installed() if m.toy and not m.sees), None)
-        eyes = next((m for m in shelf.installed() if m.toy and m.sees), None)
+        text = next((m for m in models.installed() if m.toy and not m.sees), None)
+        eyes = next((m for m in models.installed() if m.toy and m.sees), None)
         for topic, model, (question, words), pictures in (("sum", text, SUM, ()), ("sight", eyes, SIGHT, (picture,))):
             if model is None:
                 yield Finding(topic, "the toy model that ships with lechat is not here; install lechat again", ok=False)
                 continue
-            files = shelf.files(model)
+            files = models.files(model)
             assert files
-            spec = ModelSpec(model.id, files.weights, files.projector, shelf.template(model), context=1024, threads=1)
+            spec = ModelSpec(model.id, files.weights, files.projector, models.template(model), context=1024, threads=1)
             message = Message("user", question, pictures=pictures)
             try:
                 said = asyncio.run(asyncio.wait_for(_answer(Request(spec, (message,), Sampling(0.0))), PATIENCE))

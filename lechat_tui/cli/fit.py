@@ -17,10 +17,10 @@ from lechat_tui.machine import footprint, hardware
 from lechat_tui.machine.footprint import BATCH, GIB
 from lechat_tui.machine.hardware import Gpu
 from lechat_tui.machine.split_files import size_on_disk
-from lechat_tui.models import fit, gguf, machine
+from lechat_tui.models import fit, gguf, resources
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
-from lechat_tui.models.fit import Fit, Machine
-from lechat_tui.models.shelf import Shelf
+from lechat_tui.models.fit import Fit, Resources
 from lechat_tui.plaintext import safe
 from lechat_tui.units import size_text
 
@@ -45,19 +45,19 @@ class Wanted:
 def run(name: str, wanted: Wanted, *, context: int | None, as_json: bool) -> None:
     """Print the table, or the arithmetic of one model. Raises `ModelError` and typer's `BadParameter`."""
     described = _described(wanted)
-    looked_at = described or machine.here(paths.hub_cache())
-    shelf = compose.shelf(compose.settings())
+    looked_at = described or resources.here(paths.hub_cache())
+    models = compose.models(compose.settings())
     if name:
-        model = _named(shelf, name)
+        model = _named(models, name)
         asked = name.lower().endswith(f":{model.weights.quant.lower()}")
         one = (fit.measure if asked else fit.fits)(model, looked_at, context=context)
         _print(json.dumps(_object(one), indent=2)) if as_json else _print(*_arithmetic(one, looked_at))
         return
     if not (looked_at.cards or looked_at.ram):
         raise ModelError(fit.UNTOLD)
-    rows = [model for model in shelf.catalog.values() if not model.toy and model.status != "closed"]
-    here = [] if described else [model.id for model in shelf.installed()]
-    picks = fit.choices(shelf.catalog, looked_at, here=here)
+    rows = [model for model in models.catalog.values() if not model.toy and model.status != "closed"]
+    here = [] if described else [model.id for model in models.installed()]
+    picks = fit.best_by_role(models.catalog, looked_at, here=here)
     others = [found for row in rows if row.shape and (found := _found(row, looked_at, context))]
     unknown = [row.id for row in rows if not row.shape]
     if as_json:
@@ -70,9 +70,9 @@ def run(name: str, wanted: Wanted, *, context: int | None, as_json: bool) -> Non
 
 def unused() -> Iterator[str]:
     """A sentence for each GPU of this machine that llama.cpp cannot use as it is installed."""
-    built = machine.backends()
+    built = resources.backends()
     for gpu in hardware.gpus():
-        if said := machine.advice(gpu, built):
+        if said := resources.advice(gpu, built):
             yield safe(said)
 
 
@@ -85,7 +85,7 @@ def size(text: str, flag: str) -> int:
     return bytes
 
 
-def _described(wanted: Wanted) -> Machine | None:
+def _described(wanted: Wanted) -> Resources | None:
     """The machine that the flags describe; None when they say nothing."""
     cards = tuple(Gpu("", "", size(text, "--vram")) for text in wanted.vram)
     unified = size(wanted.unified, "--unified") if wanted.unified else 0
@@ -94,23 +94,23 @@ def _described(wanted: Wanted) -> Machine | None:
     if unified and (cards or ram):
         raise typer.BadParameter("--unified is memory of which --vram and --ram are parts; give it alone")
     if cards or unified or ram:
-        return Machine(cards, unified, ram or unified, disk)
-    return replace(machine.here(paths.hub_cache()), disk=disk) if disk else None
+        return Resources(cards, unified, ram or unified, disk)
+    return replace(resources.here(paths.hub_cache()), disk=disk) if disk else None
 
 
-def _named(shelf: Shelf, name: str) -> Model:
+def _named(models: Models, name: str) -> Model:
     """The model of this name, with shape and size of its file where the catalogue has none. Raises `ModelError`."""
-    model = shelf.get(name)
+    model = models.get(name)
     if model.unavailable:
         raise ModelError(model.unavailable)
-    files = shelf.files(model)
+    files = models.files(model)
     if files is None or (model.shape and model.weights.size):
         return model
     weights = replace(model.weights, bytes=size_on_disk(files.weights))
     return replace(model, weights=weights, shape=gguf.read_header(files.weights).shape)
 
 
-def _found(model: Model, looked_at: Machine, context: int | None) -> Fit | None:
+def _found(model: Model, looked_at: Resources, context: int | None) -> Fit | None:
     """How it fits; None where that cannot be said."""
     try:
         return fit.fits(model, looked_at, context=context)
@@ -119,7 +119,7 @@ def _found(model: Model, looked_at: Machine, context: int | None) -> Fit | None:
 
 
 def _table(
-    looked_at: Machine, picks: Mapping[ModelRole, Fit], others: Sequence[Fit], hints: Sequence[str]
+    looked_at: Resources, picks: Mapping[ModelRole, Fit], others: Sequence[Fit], hints: Sequence[str]
 ) -> Iterator[str]:
     yield f"memory: {_memory(looked_at)}"
     yield from hints
@@ -150,7 +150,7 @@ def _notes(others: Sequence[Fit], unknown: Sequence[str]) -> Iterator[str]:
         yield f"Not known beforehand, since their shape is not: {', '.join(unknown)}"
 
 
-def _memory(looked_at: Machine) -> str:
+def _memory(looked_at: Resources) -> str:
     """What the table is made for."""
     if looked_at.unified:
         parts = [f"{_gib(looked_at.unified)} that CPU and GPU share, {_gib(looked_at.cards[0])} of it for the GPU"]
@@ -188,7 +188,7 @@ def _gib(bytes: int | None) -> str:
     return f"{bytes / GIB:.1f} GiB" if bytes >= GIB // 20 else f"{bytes / 2**20:.1f} MiB"
 
 
-def _arithmetic(found: Fit, looked_at: Machine) -> Iterator[str]:
+def _arithmetic(found: Fit, looked_at: Resources) -> Iterator[str]:
     """The sum, line by line."""
     model, shape = found.model, found.model.shape
     assert shape

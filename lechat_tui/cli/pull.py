@@ -15,7 +15,7 @@ from lechat_tui.models import consent
 from lechat_tui.models.adapters import parts
 from lechat_tui.models.catalog import Model, ModelError
 from lechat_tui.models.download import Progress
-from lechat_tui.models.patience import Cancelled
+from lechat_tui.models.retry import Cancelled
 from lechat_tui.plaintext import safe
 from lechat_tui.units import duration_text, size_text, speed_text
 
@@ -30,9 +30,9 @@ _SELDOM = 5.0
 
 def run(name: str, *, as_json: bool, quiet: bool, accept_licence: bool) -> None:
     """Fetch a model. Raises `ModelError`, and `typer.Exit` when it was interrupted."""
-    shelf = compose.shelf(compose.settings())
-    model = shelf.fetchable(name)
-    if all(shelf.files(part) for part in parts(model)):
+    models = compose.models(compose.settings())
+    model = models.fetchable(name)
+    if all(models.files(part) for part in parts(model)):
         _say(f"{model.id} is on this machine already", unless=quiet)
     else:
         _agree(model, accept_licence)

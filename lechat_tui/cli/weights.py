@@ -8,10 +8,10 @@ from typing import Any
 
 from lechat_tui import paths
 from lechat_tui.cli import compose
-from lechat_tui.models import consent, found, imported, removal
+from lechat_tui.models import consent, imported, removal, scan
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, Weights
-from lechat_tui.models.fit import Fit, Machine, measure
-from lechat_tui.models.shelf import Shelf
+from lechat_tui.models.fit import Fit, Resources, measure
 from lechat_tui.plaintext import safe
 from lechat_tui.units import size_text
 
@@ -21,12 +21,12 @@ LABELS = {"bytes": "size"}
 
 def list_table(*, everything: bool) -> None:
     """Print the models for a person: those on this machine, then those to be pulled; unless `everything`, the best."""
-    shelf, places, machine = _put_together()
-    here = shelf.installed()
+    models, places, machine = _put_together()
+    here = models.installed()
     ids = {model.id.partition(":")[0] for model in here} | {model.id for model in here}
-    others = [model for model in shelf.catalog.values() if model.id not in ids]
+    others = [model for model in models.catalog.values() if model.id not in ids]
     shown = [m for m in others if everything or m.status in ("", "recommended")]
-    rows = [_cells(model, shelf, places, machine) for model in (*here, *shown)]
+    rows = [_cells(model, models, places, machine) for model in (*here, *shown)]
     _print_table([HEAD, *rows])
     if len(shown) < len(others):
         print(f"{len(others) - len(shown)} more with lechat ls --all", file=sys.stderr)
@@ -34,19 +34,19 @@ def list_table(*, everything: bool) -> None:
 
 def list_json(*, everything: bool = True) -> None:
     """Print the models for a program, those on this machine first."""
-    shelf, places, machine = _put_together()
-    here = shelf.installed()
+    models, places, machine = _put_together()
+    here = models.installed()
     ids = {model.id for model in here}
-    others = [model for model in shelf.catalog.values() if model.id not in ids]
-    rows = [_row(model, shelf, places, machine) for model in (*here, *(others if everything else []))]
+    others = [model for model in models.catalog.values() if model.id not in ids]
+    rows = [_row(model, models, places, machine) for model in (*here, *(others if everything else []))]
     print(json.dumps(rows, indent=2))
 
 
 def show(name: str, *, as_json: bool) -> None:
     """Print all that is known of a model; the header of one on the hub is read there. Raises `ModelError`."""
-    shelf, places, machine = _put_together()
-    model = shelf.fetchable(name)
-    row = {**_row(model, shelf, places, machine), **_details(model, shelf)}
+    models, places, machine = _put_together()
+    model = models.fetchable(name)
+    row = {**_row(model, models, places, machine), **_details(model, models)}
     if as_json:
         print(json.dumps(row, indent=2))
         return
@@ -60,9 +60,9 @@ def show(name: str, *, as_json: bool) -> None:
 
 def remove(name: str, *, agreed: bool, foreign: bool) -> None:
     """Delete a model's files after a yes, and say what that freed. Raises `ModelError`."""
-    shelf, places, _ = _put_together()
-    model = shelf.get(name)
-    plan = removal.plan(model, shelf, places)
+    models, places, _ = _put_together()
+    model = models.get(name)
+    plan = removal.plan(model, models, places)
     for kept in plan.kept:
         print(safe(f"{kept.path} stays: {kept.reason}"), file=sys.stderr)
     if plan.empty:
@@ -81,7 +81,7 @@ def remove(name: str, *, agreed: bool, foreign: bool) -> None:
 
 def bring(path: Path, *, copy: bool, name: str) -> None:
     """Register a GGUF file, or all in a folder; with `copy`, keep a copy in our own folder. Raises `ModelError`."""
-    shelf = compose.shelf(compose.settings())
+    models = compose.models(compose.settings())
     files = imported.files_in(path.expanduser().absolute())
     if not files:
         raise ModelError(f"there is no .gguf file in {path}")
@@ -90,7 +90,7 @@ def bring(path: Path, *, copy: bool, name: str) -> None:
     failed = ""
     for file in files:
         try:
-            _bring(file, shelf, copy=copy, name=name)
+            _bring(file, models, copy=copy, name=name)
         except ModelError as error:
             if len(files) == 1:
                 raise
@@ -100,9 +100,9 @@ def bring(path: Path, *, copy: bool, name: str) -> None:
         raise ModelError("nothing was imported")
 
 
-def _bring(file: Path, shelf: Shelf, *, copy: bool, name: str) -> None:
-    model = imported.named(shelf.get(str(file.absolute())), name)
-    if model.id in shelf.catalog and model.id not in imported.ids():
+def _bring(file: Path, models: Models, *, copy: bool, name: str) -> None:
+    model = imported.named(models.get(str(file.absolute())), name)
+    if model.id in models.catalog and model.id not in imported.ids():
         raise ModelError(f"there is a model {model.id} already; --name gives this one another name")
     if copy:
         model = imported.copied(model, _progress)
@@ -126,13 +126,13 @@ def _says_yes(plan: removal.Plan) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _put_together() -> tuple[Shelf, tuple[found.Place, ...], Machine]:
+def _put_together() -> tuple[Models, tuple[scan.ModelFolder, ...], Resources]:
     chosen = compose.settings()
-    return compose.shelf(chosen), compose.places(chosen), compose.this_machine()
+    return compose.models(chosen), compose.places(chosen), compose.this_machine()
 
 
-def _cells(model: Model, shelf: Shelf, places: Sequence[found.Place], machine: Machine) -> tuple[str, ...]:
-    files = shelf.files(model)
+def _cells(model: Model, models: Models, places: Sequence[scan.ModelFolder], machine: Resources) -> tuple[str, ...]:
+    files = models.files(model)
     size = size_text(model.bytes) if model.bytes else ""
     if model.unavailable:
         where = f"not published; use {model.instead}"
@@ -144,12 +144,12 @@ def _cells(model: Model, shelf: Shelf, places: Sequence[found.Place], machine: M
     return mark, model.id, ", ".join(model.roles), model.weights.quant, size, _fits(model, machine), where
 
 
-def _fits(model: Model, machine: Machine) -> str:
+def _fits(model: Model, machine: Resources) -> str:
     fit = _fit(model, machine)
     return "" if fit is None else "yes" if fit.fits else "no"
 
 
-def _fit(model: Model, machine: Machine) -> Fit | None:
+def _fit(model: Model, machine: Resources) -> Fit | None:
     """How it lies in the machine's memory; None where its shape or the memory is not known."""
     try:
         return None if model.toy or model.unavailable else measure(model, machine)
@@ -157,7 +157,7 @@ def _fit(model: Model, machine: Machine) -> Fit | None:
         return None
 
 
-def _where(file: Path, places: Sequence[found.Place]) -> str:
+def _where(file: Path, places: Sequence[scan.ModelFolder]) -> str:
     """Who keeps the file."""
     place = next((place for place in places if file.is_relative_to(place.folder)), None)
     if place:
@@ -165,9 +165,9 @@ def _where(file: Path, places: Sequence[found.Place]) -> str:
     return "ships with lechat" if file.is_relative_to(paths.bundled("chaton")) else str(file.parent)
 
 
-def _row(model: Model, shelf: Shelf, places: Sequence[found.Place], machine: Machine) -> dict[str, Any]:
+def _row(model: Model, models: Models, places: Sequence[scan.ModelFolder], machine: Resources) -> dict[str, Any]:
     """What a program reads of a model; None for what is not known."""
-    files = shelf.files(model)
+    files = models.files(model)
     fit = _fit(model, machine)
     return {
         "id": model.id,
@@ -186,8 +186,8 @@ def _row(model: Model, shelf: Shelf, places: Sequence[found.Place], machine: Mac
     }
 
 
-def _details(model: Model, shelf: Shelf) -> dict[str, Any]:
-    files = shelf.files(model)
+def _details(model: Model, models: Models) -> dict[str, Any]:
+    files = models.files(model)
     shape = model.shape
     return {
         "projector_path": str(files.projector) if files and files.projector else None,
@@ -199,7 +199,7 @@ def _details(model: Model, shelf: Shelf) -> dict[str, Any]:
         "trained_context": model.trained or None,
         "context": model.context,
         "shape": {key: value for key, value in vars(shape).items() if value} if shape else None,
-        "template": _template(model, shelf),
+        "template": _template(model, models),
         "sampling": {key: getattr(model, key) for key in ("temperature", "top_p", "top_k", "min_p")},
         "licence_url": model.licence_url or None,
         "consent": None if not model.consent else "given" if consent.given(model) else "needed",
@@ -217,9 +217,9 @@ def _file(weights: Weights) -> dict[str, Any]:
     }
 
 
-def _template(model: Model, shelf: Shelf) -> str:
+def _template(model: Model, models: Models) -> str:
     """Where the chat template comes from."""
-    files = shelf.files(model)
+    files = models.files(model)
     if files:
         from lechat_tui.models import gguf
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from lechat_tui.message import Picture
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.store import Chat, Store
 from lechat_tui.talk.conversation import Again, Conversation
 
@@ -43,7 +43,7 @@ class Host(Protocol):
     @property
     def conversation(self) -> Conversation: ...
     @property
-    def shelf(self) -> Shelf: ...
+    def models(self) -> Models: ...
     @property
     def store(self) -> Store:
         """The history, also beside a private chat."""

@@ -115,9 +115,9 @@ def _answer_again(host: Host, message: int, how: str) -> None:
     elif word in ("same", "seed"):
         host.say("/regen same draws the last answer again, /regen seed 42 another with that seed", error=True)
     else:
-        model = host.shelf.get(how)
-        if host.shelf.files(model) is None:
-            host.say(host.shelf.absent(model), error=True)
+        model = host.models.get(how)
+        if host.models.files(model) is None:
+            host.say(host.models.absent(model), error=True)
         else:
             host.regenerate(message=message, model=model)
 

@@ -9,7 +9,7 @@ from lechat_tui.units import size_text
 
 @command("/model", "switch to a model; without a name, pick one", argument="[NAME]", aliases=("/load",))
 async def model(host: Host, rest: str) -> None:
-    name = rest or await host.choose("Which model shall answer?", _rows(host, host.shelf.installed()))
+    name = rest or await host.choose("Which model shall answer?", _rows(host, host.models.installed()))
     if name:
         await _take(host, await _named(host, name))
 
@@ -17,7 +17,7 @@ async def model(host: Host, rest: str) -> None:
 @command("/models", "every model there is: switch, download, delete")
 async def models(host: Host, rest: str) -> None:
     chosen = await host.manage()
-    if chosen and host.shelf.files(chosen):
+    if chosen and host.models.files(chosen):
         _switch(host, chosen)
     elif chosen:
         await host.download(chosen, switch=True)
@@ -29,7 +29,7 @@ async def pull(host: Host, rest: str) -> None:
         await models(host, "")
         return
     model = await _named(host, rest)
-    if host.shelf.files(model):
+    if host.models.files(model):
         host.say(f"{model.id} is on this machine already; /model {model.id} switches to it")
         return
     _refuse_closed(model)
@@ -52,7 +52,7 @@ async def vision(host: Host, rest: str) -> None:
 
 
 def _take_role(host: Host, role: ModelRole, question: str) -> None:
-    host.switch(host.shelf.for_role(role), role)
+    host.switch(host.models.for_role(role), role)
     _say_switched(host)
     if question:
         host.ask(question)
@@ -60,17 +60,17 @@ def _take_role(host: Host, role: ModelRole, question: str) -> None:
 
 async def _named(host: Host, name: str) -> Model:
     """The model a person means; a repository that nobody here knows is looked up on the hub."""
-    return await asyncio.to_thread(host.shelf.fetchable, name)
+    return await asyncio.to_thread(host.models.fetchable, name)
 
 
 async def _take(host: Host, model: Model) -> None:
     """Switch to it; what is not here is downloaded first, after a yes."""
-    if host.shelf.files(model):
+    if host.models.files(model):
         _switch(host, model)
         return
     _refuse_closed(model)
     if not model.repo:
-        raise ModelError(host.shelf.absent(model))
+        raise ModelError(host.models.absent(model))
     size = f" ({size_text(model.bytes)})" if model.bytes else ""
     if await host.confirm(f"{model.id} is not downloaded. Fetch it{size} and switch to it when it is here?"):
         await host.download(model, switch=True)
@@ -82,7 +82,7 @@ def _refuse_closed(model: Model) -> None:
 
 
 def _switch(host: Host, model: Model) -> None:
-    host.switch(model, host.shelf.role_of(model))
+    host.switch(model, host.models.role_of(model))
     _say_switched(host)
 
 
@@ -100,7 +100,7 @@ def _rows(host: Host, models: list[Model]) -> list[Choice]:
 
 
 def _detail(host: Host, model: Model) -> str:
-    if host.shelf.files(model):
+    if host.models.files(model):
         where = "in use" if model.id == host.conversation.model.id else "on this machine"
     else:
         where = f"to be pulled, {size_text(model.bytes)}" if model.bytes else "to be pulled"

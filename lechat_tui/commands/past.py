@@ -84,18 +84,18 @@ async def compare(host: Host, rest: str) -> None:
         host.say("there is no question to compare answers to yet; /compare MODEL QUESTION asks one")
         return
     own = host.conversation.model
-    others = [model for model in host.shelf.installed() if model.id != own.id]
+    others = [model for model in host.models.installed() if model.id != own.id]
     rows = [Choice(model.id, model.id, model.name) for model in others]
     chosen = name or (await host.choose(f"Compare {own.id} with which model?", rows) if rows else None)
     if chosen:
-        _compare(host, host.shelf.get(chosen), question.strip())
+        _compare(host, host.models.get(chosen), question.strip())
     elif not rows:
         host.say("there is no other model on this machine; lechat pull fetches one")
 
 
 def _compare(host: Host, model: Model, question: str) -> None:
-    if host.shelf.files(model) is None:
-        host.say(host.shelf.absent(model), error=True)
+    if host.models.files(model) is None:
+        host.say(host.models.absent(model), error=True)
     else:
         host.compare(model, question)
 

@@ -45,7 +45,7 @@ def _set(host: Host, name: str, value: str) -> None:
     text = None if value == UNSET else value
     conversation.settings = config.changed(conversation.settings, name, text)
     if name in LOADED:
-        host.switch(conversation.model, host.shelf.role_of(conversation.model))
+        host.switch(conversation.model, host.models.role_of(conversation.model))
     host.say(f"{name} is {_value(host, name)} until you leave; config.toml keeps it for good")
 
 
@@ -86,7 +86,7 @@ def lora(host: Host, rest: str) -> None:
     except ModelError:
         conversation.settings = before
         raise
-    host.switch(conversation.model, host.shelf.role_of(conversation.model))
+    host.switch(conversation.model, host.models.role_of(conversation.model))
     host.say(f"lora is {_laid(host)} until you leave; config.toml keeps it for good")
 
 

@@ -30,8 +30,8 @@ from lechat_tui.inline.flow import Flow
 from lechat_tui.inline.lines import Lines, seen, unseen
 from lechat_tui.inline.loop import Turns
 from lechat_tui.message import Message, Picture
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.plaintext import safe, whole
 from lechat_tui.settings.choices import Choices
 from lechat_tui.store import Chat, Hit, Store
@@ -284,7 +284,7 @@ class Inline:
     async def _offer_eyes(self) -> None:
         model = self._conversation.model
         try:
-            seeing = self.shelf.for_role("vision")
+            seeing = self.models.for_role("vision")
         except ModelError:
             seeing = None
         if seeing and seeing.sees and await self.confirm(f"{model.id} cannot see pictures; switch to {seeing.id}?"):
@@ -299,8 +299,8 @@ class Inline:
         return self._conversation
 
     @property
-    def shelf(self) -> Shelf:
-        return self._conversation.shelf
+    def models(self) -> Models:
+        return self._conversation.models
 
     @property
     def store(self) -> Store:
@@ -398,13 +398,13 @@ class Inline:
 
     async def manage(self) -> Model | None:
         """Let the person pick a model from all there are."""
-        shelf = self.shelf
-        rows = {model.id: model for model in (*shelf.installed(), *shelf.catalog.values())}
+        models = self.models
+        rows = {model.id: model for model in (*models.installed(), *models.catalog.values())}
         choices = [Choice(id, id, self._standing(model)) for id, model in rows.items()]
         return rows.get(await self.choose("Which model?", choices) or "")
 
     def _standing(self, model: Model) -> str:
-        if self.shelf.files(model):
+        if self.models.files(model):
             return "on this machine"
         return f"to be pulled, {size_text(model.bytes)}" if model.bytes else "to be pulled"
 
@@ -412,7 +412,7 @@ class Inline:
         """Fetch the model, with a bar, while nothing else is done; Ctrl+C breaks off and keeps what came."""
         self._flow.clear()
         if await self._work.on_main(partial(_pulled, model)) and switch:
-            self.switch(model, self.shelf.role_of(model))
+            self.switch(model, self.models.role_of(model))
             self.say(f"{model.id} answers from now on")
 
     async def choose(self, title: str, choices: Sequence[Choice]) -> str | None:

@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from lechat_tui.models import gguf
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Lora, Model, ModelError, Weights
-from lechat_tui.models.shelf import Shelf
 
 ALPHA = "adapter.lora.alpha"
 
@@ -42,12 +42,12 @@ def written(lora: Lora) -> str:
     return f"{lora.file}:{lora.scale:g}"
 
 
-def find(shelf: Shelf, model: Model, loras: Sequence[Lora]) -> tuple[Found, ...]:
+def find(models: Models, model: Model, loras: Sequence[Lora]) -> tuple[Found, ...]:
     """The files of these adapters, of which each was looked at: it is one, and of the model's architecture.
 
     Raises `ModelError`.
     """
-    return tuple(_find(shelf, model, lora) for lora in loras)
+    return tuple(_find(models, model, lora) for lora in loras)
 
 
 def parts(model: Model) -> tuple[Model, ...]:
@@ -55,16 +55,16 @@ def parts(model: Model) -> tuple[Model, ...]:
     return (model, *(alone(model, lora) for lora in model.adapters if lora.repo))
 
 
-def _find(shelf: Shelf, model: Model, lora: Lora) -> Found:
+def _find(models: Models, model: Model, lora: Lora) -> Found:
     wanted = alone(model, lora)
-    files = shelf.files(wanted)
+    files = models.files(wanted)
     if files is None:
         if lora.repo:
             raise ModelError(f"the adapter {lora.file} is not downloaded; lechat pull {model.id} fetches it")
         raise ModelError(f"the adapter {lora.file} is not there; /set lora off goes on without it")
-    base = shelf.files(model)
+    base = models.files(model)
     _check(files.weights, _architecture(base.weights, base.weights.stat().st_mtime_ns) if base else "", model.id)
-    return Found(files.weights, lora.scale, shelf.sha256(wanted, files.weights))
+    return Found(files.weights, lora.scale, models.sha256(wanted, files.weights))
 
 
 def alone(model: Model, lora: Lora) -> Model:

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from lechat_tui.models.catalog import ModelError
 from lechat_tui.models.journal import Partial
-from lechat_tui.models.patience import Cancelled, Hiccup, Patience
+from lechat_tui.models.retry import Cancelled, RetryPolicy, TransientError
 
 State = Literal["starting", "downloading", "waiting", "verifying", "done"]
 
@@ -76,7 +76,7 @@ class Source(Protocol):
     """Gives the bytes of a file."""
 
     def open(self, start: int, end: int) -> AbstractContextManager[Answer]:
-        """The bytes from `start` to before `end`. Raises `Hiccup` for what may pass, `ModelError` for what will not."""
+        """The bytes from `start` to before `end`. Raises `TransientError` or `ModelError`."""
 
 
 class Speed:
@@ -116,11 +116,11 @@ class Fetch:
     """
 
     def __init__(
-        self, partial: Partial, source: Source, patience: Patience, digest: "hashlib._Hash | None" = None
+        self, partial: Partial, source: Source, policy: RetryPolicy, digest: "hashlib._Hash | None" = None
     ) -> None:
         self._partial = partial
         self._source = source
-        self._patience = patience
+        self._policy = policy
         self._digest = digest
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -128,7 +128,7 @@ class Fetch:
         self._answers: set[Answer] = set()
         self._ranged: bool | None = None
         self._error: Exception | None = None
-        self._hiccup: Hiccup | None = None
+        self._hiccup: TransientError | None = None
         self._came = time.monotonic()
         self._resume = 0.0
         """When the other side wants to be asked again."""
@@ -188,24 +188,24 @@ class Fetch:
             raise self._error
         if cancelled():
             raise Cancelled("the download was stopped; what came is kept")
-        if (hiccup := self._waits()) is None:
+        if (error := self._waits()) is None:
             return
-        limit = self._patience.progress if self._contact or not hiccup.unreachable else self._patience.contact
-        if max(time.monotonic() - self._came, hiccup.after) > limit:
-            raise ModelError(hiccup.sentence()) from hiccup
+        limit = self._policy.progress if self._contact or not error.unreachable else self._policy.contact
+        if max(time.monotonic() - self._came, error.after) > limit:
+            raise ModelError(error.sentence()) from error
 
-    def _waits(self) -> Hiccup | None:
+    def _waits(self) -> TransientError | None:
         """What everything waits for; `None` while anything comes."""
         return None if self._answers else self._hiccup
 
     def _state(self) -> tuple[State, str]:
-        if hiccup := self._waits():
-            return "waiting", f"{hiccup.reason}; trying again"
+        if error := self._waits():
+            return "waiting", f"{error.reason}; trying again"
         return ("downloading" if self._contact else "starting"), ""
 
     def _work(self) -> None:
         """Fetch segment after segment until all is there."""
-        pauses = self._patience.pauses()
+        pauses = self._policy.pauses()
         while not self._stop.is_set() and self._partial.done < self._partial.size:
             self._stop.wait(max(0.0, self._resume - time.monotonic()))
             segment = None if self._stop.is_set() else self._take()
@@ -214,12 +214,12 @@ class Fetch:
                 continue
             try:
                 self._fetch(segment)
-                pauses = self._patience.pauses()
-            except Hiccup as hiccup:
-                self._hiccup = hiccup
-                pauses = self._patience.pauses() if segment.came else pauses
+                pauses = self._policy.pauses()
+            except TransientError as error:
+                self._hiccup = error
+                pauses = self._policy.pauses() if segment.came else pauses
                 self._release(segment)
-                self._resume = max(self._resume, time.monotonic() + hiccup.after)
+                self._resume = max(self._resume, time.monotonic() + error.after)
                 self._stop.wait(next(pauses))
             finally:
                 self._release(segment)
@@ -252,7 +252,7 @@ class Fetch:
             self._segments.remove(segment)
 
     def _fetch(self, segment: _Segment) -> None:
-        """Write what one answer brings. Raises `Hiccup` when that is not all of the segment."""
+        """Write what one answer brings. Raises `TransientError` when that is not all of the segment."""
         with self._source.open(segment.position, segment.end) as answer:
             self._contact, self._ranged = True, answer.ranged
             if not answer.ranged:
@@ -266,7 +266,7 @@ class Fetch:
                     self._answers.discard(answer)
                 self._note(segment)
         if segment.left > 0 and not self._stop.is_set():
-            raise Hiccup("the hub broke off")
+            raise TransientError("the hub broke off")
 
     def _receive(self, segment: _Segment, answer: Answer) -> None:
         noted = time.monotonic()

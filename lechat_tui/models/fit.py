@@ -59,7 +59,7 @@ BITS = {
 
 
 @dataclass(frozen=True)
-class Machine:
+class Resources:
     """A machine's memory, as far as a model cares."""
 
     gpus: tuple[Gpu, ...] = ()
@@ -126,7 +126,7 @@ def bits(weights: Weights) -> float:
 
 def measure(
     model: Model,
-    machine: Machine,
+    machine: Resources,
     *,
     context: int | None = None,
     kv_type: KvType | None = None,
@@ -148,7 +148,7 @@ def measure(
 
 def fits(
     model: Model,
-    machine: Machine,
+    machine: Resources,
     *,
     context: int | None = None,
     kv_type: KvType | None = None,
@@ -171,7 +171,7 @@ def quantizations(model: Model) -> list[Model]:
     return [model, *(model.quantized(other.quant) for other in model.quants if other.quant and other.size)]
 
 
-def best(models: Sequence[Model], machine: Machine, role: ModelRole, *, here: Collection[str] = ()) -> Fit | None:
+def best(models: Sequence[Model], machine: Resources, role: ModelRole, *, here: Collection[str] = ()) -> Fit | None:
     """The best model of these for a role, and how it fits; None when none does.
 
     `models` are in the order of the catalogue. A toy, what is not published, what has better successors, what a licence
@@ -187,7 +187,9 @@ def best(models: Sequence[Model], machine: Machine, role: ModelRole, *, here: Co
     return min((fit for fit in found if fit.fits), key=lambda fit: _pass(fit, role), default=None)
 
 
-def choices(catalog: Mapping[str, Model], machine: Machine, *, here: Collection[str] = ()) -> dict[ModelRole, Fit]:
+def best_by_role(
+    catalog: Mapping[str, Model], machine: Resources, *, here: Collection[str] = ()
+) -> dict[ModelRole, Fit]:
     """The best model for each role on this machine; a role that nothing fits is left out."""
     found = {role: best(tuple(catalog.values()), machine, role, here=here) for role in ROLES}
     return {role: fit for role, fit in found.items() if fit}
@@ -204,7 +206,7 @@ def sentence(role: ModelRole, choice: Fit | None) -> str:
 class _Case:
     """One model on one machine."""
 
-    def __init__(self, model: Model, machine: Machine, context: int | None, sees: bool) -> None:
+    def __init__(self, model: Model, machine: Resources, context: int | None, sees: bool) -> None:
         if not _is_measurable(model) or model.shape is None:
             raise ModelError(f"the shape of {model.id} is not known, so what it needs cannot be said beforehand")
         self._model = model
@@ -314,7 +316,7 @@ def _eligible(model: Model) -> bool:
     return _is_measurable(model) and not model.toy and model.status not in ("closed", "legacy")
 
 
-def _obtainable(model: Model, machine: Machine) -> bool:
+def _obtainable(model: Model, machine: Resources) -> bool:
     return not model.consent and (machine.disk is None or model.bytes <= machine.disk)
 
 
@@ -344,7 +346,7 @@ def _pass(fit: Fit, role: ModelRole) -> tuple[int, float]:
     return fit.grade, 0.0
 
 
-def _reason(fit: Fit, machine: Machine) -> str:
+def _reason(fit: Fit, machine: Resources) -> str:
     size = f"{fit.total / GIB:.1f} of {fit.budget / GIB:.1f} GiB"
     where = "the memory the GPU shares" if machine.unified else "the graphics card"
     if len(machine.cards) > 1:

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lechat_tui import __version__
-from lechat_tui.models import place
+from lechat_tui.models import hub_cache
 from lechat_tui.models.catalog import ModelError
 from lechat_tui.models.download import Source
-from lechat_tui.models.patience import PATIENT, Cancelled, Hiccup, Patience, never, patiently
+from lechat_tui.models.retry import DEFAULT_POLICY, Cancelled, RetryPolicy, TransientError, never, retry
 
 if TYPE_CHECKING:
     import httpx2
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _TIMEOUT = 10.0
 """Seconds without an answer or a byte after which a connection is given up."""
 _TRIES = 2
-"""How many times the patience for a first contact one question may take: a name can stand for several addresses."""
+"""How many times the policy for a first contact one question may take: a name can stand for several addresses."""
 _BUSY = frozenset((408, 425, 429, 500, 502, 503, 504))
 _EXPIRED = frozenset((400, 401, 403, 404, 410))
 """What a storage server says to a signed address that is too old."""
@@ -67,33 +67,33 @@ def remote(
     revision: str,
     file: str,
     *,
-    patience: Patience = PATIENT,
+    policy: RetryPolicy = DEFAULT_POLICY,
     cancelled: Callable[[], bool] = never,
     waiting: Callable[[str], None] = lambda sentence: None,
 ) -> Remote:
     """Ask the hub for one file: one HEAD request. Raises `ModelError`."""
-    ask, limit = partial(head, repo, revision, file, patience), _TRIES * patience.contact
-    return patiently(ask, patience, cancelled=cancelled, waiting=waiting, limit=limit)
+    ask, limit = partial(head, repo, revision, file, policy), _TRIES * policy.contact
+    return retry(ask, policy, cancelled=cancelled, waiting=waiting, limit=limit)
 
 
-def locate(remote: Remote, *, patience: Patience = PATIENT) -> Remote:
+def locate(remote: Remote, *, policy: RetryPolicy = DEFAULT_POLICY) -> Remote:
     """The same file with an address for its bytes. Raises `ModelError`."""
-    ask = partial(head, remote.repo, remote.revision, remote.file, patience)
-    return patiently(ask, patience, limit=_TRIES * patience.contact)
+    ask = partial(head, remote.repo, remote.revision, remote.file, policy)
+    return retry(ask, policy, limit=_TRIES * policy.contact)
 
 
-def listing(repo: str, revision: str = "main", *, patience: Patience = PATIENT) -> tuple[Remote, ...]:
+def listing(repo: str, revision: str = "main", *, policy: RetryPolicy = DEFAULT_POLICY) -> tuple[Remote, ...]:
     """All GGUF files of a repository, with sizes and checksums. Raises `ModelError`."""
-    return patiently(lambda: _listed(repo, revision, patience), patience, limit=_TRIES * patience.contact)
+    return retry(lambda: _listed(repo, revision, policy), policy, limit=_TRIES * policy.contact)
 
 
-def read_range(remote: Remote, start: int, length: int, *, patience: Patience = PATIENT) -> bytes:
+def read_range(remote: Remote, start: int, length: int, *, policy: RetryPolicy = DEFAULT_POLICY) -> bytes:
     """So many bytes of a file from `start` on; fewer where it ends before. Raises `ModelError`."""
     end = min(start + length, remote.size)
     if start >= end:
         return b""
-    source = _Source(remote if remote.url else locate(remote, patience=patience))
-    return patiently(lambda: _read(source, start, end), patience)
+    source = _Source(remote if remote.url else locate(remote, policy=policy))
+    return retry(lambda: _read(source, start, end), policy)
 
 
 def offline() -> bool:
@@ -102,36 +102,36 @@ def offline() -> bool:
     return words in ("1", "ON", "YES", "TRUE")
 
 
-def head(repo: str, revision: str, file: str, patience: Patience = PATIENT) -> Remote:
-    """One HEAD request. Raises `ModelError`, or `Hiccup` for what may pass."""
-    if not place.is_safe(file):
+def head(repo: str, revision: str, file: str, policy: RetryPolicy = DEFAULT_POLICY) -> Remote:
+    """One HEAD request. Raises `ModelError`, or `TransientError` for what may pass."""
+    if not hub_cache.is_safe(file):
         raise ModelError(f"{file!r} is not a name a file may have in the cache; do not trust {repo}")
     with _told(repo, revision, file):
         from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
         url = hf_hub_url(repo, file, revision=revision, endpoint=_endpoint())
-        told = get_hf_file_metadata(url, timeout=patience.contact, library_name=_NAME, library_version=__version__)
+        told = get_hf_file_metadata(url, timeout=policy.contact, library_name=_NAME, library_version=__version__)
     if told.size is None or told.size < 0:
         raise ModelError(f"{_endpoint()} does not say how large {file} is, as a hub does; check HF_ENDPOINT")
-    spot = place.checked(repo, told.commit_hash or "", file, told.etag or "")
+    spot = hub_cache.checked(repo, told.commit_hash or "", file, told.etag or "")
     sha256 = spot.etag if _HASH.fullmatch(spot.etag) else ""
     return Remote(repo, spot.commit, file, told.size, sha256, told.location, spot.etag)
 
 
-def _listed(repo: str, revision: str, patience: Patience) -> tuple[Remote, ...]:
+def _listed(repo: str, revision: str, policy: RetryPolicy) -> tuple[Remote, ...]:
     with _told(repo, revision, ""):
         from huggingface_hub import HfApi
 
         api = HfApi(endpoint=_endpoint(), library_name=_NAME, library_version=__version__)
         try:
-            info = api.model_info(repo, revision=revision, files_metadata=True, timeout=patience.contact)
+            info = api.model_info(repo, revision=revision, files_metadata=True, timeout=policy.contact)
         except (json.JSONDecodeError, LookupError, TypeError, AttributeError) as error:
             raise ModelError(f"{_endpoint()} does not list {repo} as a hub does; check HF_ENDPOINT") from error
     commit = info.sha or revision
     return tuple(
         Remote(repo, commit, entry.rfilename, entry.size, entry.lfs.sha256 if entry.lfs else "")
         for entry in info.siblings or ()
-        if entry.rfilename.endswith(".gguf") and entry.size is not None and place.is_safe(entry.rfilename)
+        if entry.rfilename.endswith(".gguf") and entry.size is not None and hub_cache.is_safe(entry.rfilename)
     )
 
 
@@ -144,7 +144,7 @@ def _read(source: "_Source", start: int, end: int) -> bytes:
             skip = max(0, skip - len(chunk))
             if len(kept) >= end - start:
                 return bytes(kept[: end - start])
-    raise Hiccup("the hub broke off")
+    raise TransientError("the hub broke off")
 
 
 class _Answer:
@@ -177,7 +177,7 @@ class _Source:
 
     @contextmanager
     def open(self, start: int, end: int) -> Iterator[_Answer]:
-        """The bytes from `start` to before `end`. Raises `Hiccup` for what may pass, `ModelError` for what will not."""
+        """The bytes from `start` to before `end`. Raises `TransientError` or `ModelError`."""
         remote = self._remote
         with _told(remote.repo, remote.revision, remote.file):
             from huggingface_hub import get_session
@@ -191,12 +191,12 @@ class _Source:
                 yield _answer(response, remote, start)
 
     def _renew(self, used: Remote, status: int) -> None:
-        """Ask for a new address when the one that was used may have expired: raises `Hiccup` then."""
+        """Ask for a new address when the one that was used may have expired: raises `TransientError` then."""
         if status not in _EXPIRED or _origin(used.url) == _origin(_endpoint()):
             return
         with self._lock:
             if self._remote.url != used.url:
-                raise Hiccup("the address of the file had expired")
+                raise TransientError("the address of the file had expired")
             if self._refused >= _RENEWALS:
                 return
             self._refused += 1
@@ -204,16 +204,16 @@ class _Source:
             if (fresh.etag, fresh.size) != (used.etag, used.size):
                 raise ModelError(f"{used.file} has changed on the hub; pull again")
             self._remote = fresh
-        raise Hiccup("the address of the file had expired")
+        raise TransientError("the address of the file had expired")
 
 
 def _answer(response: "httpx2.Response", remote: Remote, start: int) -> _Answer:
-    """Where a body begins. Raises `Hiccup` when it is not the one that was asked for."""
+    """Where a body begins. Raises `TransientError` when it is not the one that was asked for."""
     if response.status_code == 200:
         return _Answer(response, 0, ranged=False)
     told = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", "").strip())
     if response.status_code != 206 or not told or int(told[1]) != start:
-        raise Hiccup("the hub answered with other bytes than were asked for")
+        raise TransientError("the hub answered with other bytes than were asked for")
     if told[3] not in ("*", str(remote.size)):
         raise ModelError(
             f"the hub says that {remote.file} has {remote.size} bytes, and that it has {told[3]}; pull again later"
@@ -223,7 +223,7 @@ def _answer(response: "httpx2.Response", remote: Remote, start: int) -> _Answer:
 
 @contextmanager
 def _told(repo: str, revision: str, file: str) -> Iterator[None]:
-    """Make sentences of what the client raises. `Hiccup` for what may pass, `ModelError` for the rest."""
+    """Make sentences of what the client raises. `TransientError` for what may pass, `ModelError` for the rest."""
     what = f"{file} of {repo}" if file else repo
     if offline():
         raise ModelError(f"{what} is not on this machine, and offline mode forbids fetching it")
@@ -263,16 +263,16 @@ def _told(repo: str, revision: str, file: str) -> Iterator[None]:
             raise ModelError(
                 "the hub's certificate does not hold; check the clock, the proxy, SSL_CERT_FILE"
             ) from error
-        raise Hiccup("the hub cannot be reached", unreachable=True) from error
+        raise TransientError("the hub cannot be reached", unreachable=True) from error
     except (httpx2.TimeoutException, httpx2.ProxyError) as error:
-        raise Hiccup("the hub cannot be reached", unreachable=True) from error
+        raise TransientError("the hub cannot be reached", unreachable=True) from error
     except (httpx2.HTTPError, httpx2.StreamError) as error:
-        raise Hiccup("the connection broke off") from error
+        raise TransientError("the connection broke off") from error
 
 
-def _refusal(what: str, status: int, after: str | None) -> ModelError | Hiccup:
+def _refusal(what: str, status: int, after: str | None) -> ModelError | TransientError:
     if status in _BUSY:
-        return Hiccup(f"the hub is busy (status {status})", after=_seconds(after))
+        return TransientError(f"the hub is busy (status {status})", after=_seconds(after))
     if status in (401, 403):
         return ModelError(
             f"the hub refused {what} with status {status}; accept the model's licence on huggingface.co and set "

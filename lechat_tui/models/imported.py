@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lechat_tui import paths
-from lechat_tui.models import found, names
+from lechat_tui.models import names, scan
 from lechat_tui.models.catalog import Model, ModelError, Weights
 from lechat_tui.models.listing import listed
 
@@ -49,7 +49,7 @@ def files_in(path: Path) -> list[Path]:
     """The models in a folder and below it, of a split one its first part; of a file, itself."""
     if not path.is_dir():
         return [path]
-    files = found.scan((found.Place(found.FOLDER, path),))
+    files = scan.find_files((scan.ModelFolder(scan.FOLDER, path),))
     return [Path(weights.file) for weights in listed(Weights(str(file.path), file.size) for file in files).models]
 
 

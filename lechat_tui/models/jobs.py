@@ -8,7 +8,7 @@ from typing import Literal
 
 from lechat_tui.models.catalog import Model, ModelError
 from lechat_tui.models.download import Progress, Report
-from lechat_tui.models.patience import Cancelled
+from lechat_tui.models.retry import Cancelled
 
 State = Literal["running", "done", "failed", "cancelled"]
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from lechat_tui.models import hub, journal, place
+from lechat_tui.models import hub, hub_cache, journal
 from lechat_tui.models.catalog import Model, ModelError
 from lechat_tui.models.download import Fetch, Progress, Report, Speed, State, unreported
 from lechat_tui.models.hub import Remote
-from lechat_tui.models.patience import PATIENT, Patience, never
-from lechat_tui.models.place import Place
+from lechat_tui.models.hub_cache import CachedFile
+from lechat_tui.models.retry import DEFAULT_POLICY, RetryPolicy, never
 from lechat_tui.units import size_text
 
 _SPARE = 500_000_000
@@ -34,7 +34,7 @@ def pull(
     report: Report = unreported,
     cancelled: Callable[[], bool] = never,
     *,
-    patience: Patience = PATIENT,
+    policy: RetryPolicy = DEFAULT_POLICY,
 ) -> None:
     """Download all files of a model, of one commit, and check them; the last report says "done".
 
@@ -44,7 +44,7 @@ def pull(
     if not all(wanted.repo for wanted in _wanted(model)) or not model.weights.file:
         raise ModelError(model.unavailable or f"{model.id} is not on the hub; nothing to pull")
     try:
-        _Pull(model, report, cancelled, patience).run()
+        _Pull(model, report, cancelled, policy).run()
     except OSError as error:
         raise ModelError(_sentence(model, error)) from error
 
@@ -54,7 +54,7 @@ def kept(model: Model) -> int:
     return sum(
         written.total
         for wanted in _wanted(model)
-        for _, card, written in place.unfinished(wanted.repo)
+        for _, card, written in hub_cache.unfinished(wanted.repo)
         if (card.file, card.asked) == (wanted.file, wanted.revision)
     )
 
@@ -62,11 +62,11 @@ def kept(model: Model) -> int:
 class _Pull:
     """One download of a model."""
 
-    def __init__(self, model: Model, report: Report, cancelled: Callable[[], bool], patience: Patience) -> None:
+    def __init__(self, model: Model, report: Report, cancelled: Callable[[], bool], policy: RetryPolicy) -> None:
         self._model = model
         self._report = report
         self._cancelled = cancelled
-        self._patience = patience
+        self._policy = policy
         self._note = ""
         self._total = model.bytes
         self._others = 0
@@ -118,14 +118,14 @@ class _Pull:
             wanted.repo,
             revision,
             wanted.file,
-            patience=self._patience,
+            policy=self._policy,
             cancelled=self._cancelled,
             waiting=lambda note: self._tell(0, "waiting", note),
         )
 
     def _forget(self, wanted: _Wanted, remote: Remote) -> None:
         """Remove what there is of other contents of this file."""
-        for file, card, _ in place.unfinished(wanted.repo):
+        for file, card, _ in hub_cache.unfinished(wanted.repo):
             if card.file == wanted.file and card.etag != remote.etag:
                 with hub.lock(_place(remote, card.etag).lock, cancelled=self._cancelled):
                     journal.remove(file)
@@ -144,12 +144,12 @@ class _Pull:
     def _wait(self, remote: Remote) -> None:
         self._tell(_done(remote), "waiting", f"another program is downloading {remote.file}; waiting for it")
 
-    def _fetch(self, wanted: _Wanted, remote: Remote, spot: Place) -> None:
+    def _fetch(self, wanted: _Wanted, remote: Remote, spot: CachedFile) -> None:
         sum_, digest = _digest(wanted, remote)
         card = journal.Card(remote.repo, remote.file, wanted.revision, remote.revision, remote.etag, remote.size)
         partial = journal.Partial(spot.blob, card)
         try:
-            Fetch(partial, hub.open_source(remote), self._patience, digest).run(self._tell, self._cancelled)
+            Fetch(partial, hub.open_source(remote), self._policy, digest).run(self._tell, self._cancelled)
             if digest and digest.hexdigest() != sum_:
                 partial.drop()
                 raise ModelError(f"{remote.file} came damaged: its checksum is wrong; it was removed, pull again")
@@ -185,8 +185,8 @@ def _wanted(model: Model) -> Iterator[_Wanted]:
             yield _Wanted(lora.repo, lora.revision, lora.file, lora.bytes, lora.sha256)
 
 
-def _place(remote: Remote, etag: str = "") -> Place:
-    return place.checked(remote.repo, remote.revision, remote.file, etag or remote.etag)
+def _place(remote: Remote, etag: str = "") -> CachedFile:
+    return hub_cache.checked(remote.repo, remote.revision, remote.file, etag or remote.etag)
 
 
 def _done(remote: Remote) -> int:
@@ -200,12 +200,12 @@ def _done(remote: Remote) -> int:
 
 def _begun(wanted: _Wanted) -> journal.Card | None:
     """What an unfinished download of this file, else of another one beside it, was part of."""
-    cards = [card for _, card, _ in place.unfinished(wanted.repo) if card.asked == wanted.revision]
+    cards = [card for _, card, _ in hub_cache.unfinished(wanted.repo) if card.asked == wanted.revision]
     return next((card for card in cards if card.file == wanted.file), cards[0] if cards else None)
 
 
 def _check_room(model: Model, missing: int) -> None:
-    folder, free = place.free()
+    folder, free = hub_cache.free()
     if missing + _SPARE > free:
         raise ModelError(
             f"there is too little room for {model.id}: {size_text(missing)} are to come, and {folder} has "
@@ -225,7 +225,7 @@ def _digest(wanted: _Wanted, remote: Remote) -> "tuple[str, hashlib._Hash | None
 
 def _sentence(model: Model, error: OSError) -> str:
     """What the disk refuses, for a person."""
-    folder, free = place.free()
+    folder, free = hub_cache.free()
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return (
             f"the disk of {folder} is full ({size_text(free)} free); what came is kept: make room, "

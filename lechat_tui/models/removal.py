@@ -7,9 +7,9 @@ from pathlib import Path
 
 from lechat_tui import paths
 from lechat_tui.models import imported
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, Weights
-from lechat_tui.models.found import HUB, OLLAMA, Place
-from lechat_tui.models.shelf import Shelf
+from lechat_tui.models.scan import HUB, OLLAMA, ModelFolder
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,17 @@ class Plan:
         return not self.paths and not self.registered
 
 
-def plan(model: Model, shelf: Shelf, places: Iterable[Place]) -> Plan:
+def plan(model: Model, models: Models, places: Iterable[ModelFolder]) -> Plan:
     """Work out what removing it would do; changes nothing. Raises `ModelError` for what cannot be removed."""
     if model.toy:
         raise ModelError(f"{model.id} ships with lechat and stays with it")
     places = tuple(places)
     registered = model.id in imported.ids()
-    needed = _needed_elsewhere(model, shelf)
+    needed = _needed_elsewhere(model, models)
     going: list[Path] = []
     kept: list[Kept] = []
     owners: set[str] = set()
-    for path in _files(model, shelf):
+    for path in _files(model, models):
         place = _place(path, places)
         if path in needed:
             kept.append(Kept(path, "another model uses it"))
@@ -82,27 +82,27 @@ def carry_out(plan: Plan) -> None:
         imported.unregister(plan.model.id)
 
 
-def _files(model: Model, shelf: Shelf) -> list[Path]:
+def _files(model: Model, models: Models) -> list[Path]:
     """Every file of it that is here, all parts of a split one."""
     found = []
     for weights in filter(None, (model.weights, model.projector)):
-        if first := shelf.where(model, weights):
+        if first := models.where(model, weights):
             names = Weights(str(first)).files
             found += [path for path in map(Path, names) if path.exists() or path.is_symlink()]
     return found
 
 
-def _needed_elsewhere(model: Model, shelf: Shelf) -> set[Path]:
+def _needed_elsewhere(model: Model, models: Models) -> set[Path]:
     """The projectors of the other models that are here."""
-    others = (other for other in shelf.installed() if other.id != model.id)
-    return {files.projector for other in others if (files := shelf.files(other)) and files.projector}
+    others = (other for other in models.installed() if other.id != model.id)
+    return {files.projector for other in others if (files := models.files(other)) and files.projector}
 
 
-def _place(path: Path, places: Iterable[Place]) -> Place | None:
+def _place(path: Path, places: Iterable[ModelFolder]) -> ModelFolder | None:
     return next((place for place in places if path.is_relative_to(place.folder)), None)
 
 
-def _with_what_belongs_to_it(path: Path, place: Place) -> Iterator[Path]:
+def _with_what_belongs_to_it(path: Path, place: ModelFolder) -> Iterator[Path]:
     """The file; of the hub's cache also what stands behind its name, unless another name leads there."""
     yield path
     if place.owner != HUB or not path.is_symlink():

@@ -6,9 +6,9 @@ from functools import partial
 
 from lechat_tui.models import derive, gguf, hub
 from lechat_tui.models.catalog import Model, ModelError, Weights
-from lechat_tui.models.finds import fits
 from lechat_tui.models.gguf import Header
 from lechat_tui.models.listing import Listing, listed
+from lechat_tui.models.local_files import fits
 from lechat_tui.models.names import Hub
 
 Choose = Callable[[Model], Model]

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from lechat_tui.models import place
+from lechat_tui.models import hub_cache
 from lechat_tui.models.catalog import Model, Weights
 
 BUSY = 3.0
@@ -38,7 +38,7 @@ def _repo(model: Model, weights: Weights) -> str:
 def _partial(repo: str) -> frozenset[str]:
     """Names of the repository's files that have not come whole, and that nobody is fetching."""
     names: set[str] = set()
-    for journal, card, _ in place.unfinished(repo):
+    for journal, card, _ in hub_cache.unfinished(repo):
         with suppress(OSError):
             if time.time() - journal.stat().st_mtime > BUSY:
                 names.add(card.file)

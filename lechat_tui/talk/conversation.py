@@ -23,8 +23,8 @@ from lechat_tui.engine.base import (
 )
 from lechat_tui.message import Message, Picture, Receipt, Sampling, State
 from lechat_tui.models.adapters import Found, find, read
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Lora, Model, ModelError
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Chat, Store, StoreError
 
@@ -91,7 +91,7 @@ class Conversation:
         self,
         store: Store,
         engine: Engine,
-        shelf: Shelf,
+        models: Models,
         model: Model,
         *,
         settings: Settings | None = None,
@@ -103,7 +103,7 @@ class Conversation:
         self.store = store
         """Where this chat is kept: the history, or memory for a private one."""
         self.engine = engine
-        self.shelf = shelf
+        self.models = models
         self.model = model
         self.settings = settings or Settings()
         self.chat = chat
@@ -322,22 +322,22 @@ class Conversation:
 
     def spec(self) -> ModelSpec:
         """What the engine must load. Raises `ModelError` when the weights are not on this machine."""
-        files = self.shelf.files(self.model)
+        files = self.models.files(self.model)
         if files is None:
-            raise ModelError(self.shelf.absent(self.model))
+            raise ModelError(self.models.absent(self.model))
         settings = self.settings
         return ModelSpec(
             name=self.model.id,
             path=files.weights,
             projector=files.projector,
-            template=self.shelf.template(self.model),
+            template=self.models.template(self.model),
             system=self.model.system,
             context=settings.context or self.model.context,
             gpu_layers=settings.gpu_layers,
             threads=settings.threads or self.model.threads,
             pace=self.model.pace,
             image_tokens=self.model.image_tokens,
-            sha256=self.shelf.sha256(self.model, files.weights),
+            sha256=self.models.sha256(self.model, files.weights),
             speculate=settings.speculate,
             threads_batch=settings.threads_batch,
             batch=settings.batch,
@@ -350,7 +350,7 @@ class Conversation:
 
     def _adapters(self) -> tuple[Found, ...]:
         """Raises `ModelError` when one of them is not on this machine or is none."""
-        return find(self.shelf, self.model, self.loras)
+        return find(self.models, self.model, self.loras)
 
     @property
     def loras(self) -> tuple[Lora, ...]:

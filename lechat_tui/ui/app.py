@@ -35,7 +35,7 @@ from lechat_tui.ui.textual_private import (
 )
 
 if TYPE_CHECKING:
-    from lechat_tui.models.fit import Machine
+    from lechat_tui.models.fit import Resources
     from lechat_tui.models.jobs import Jobs
 
 
@@ -54,7 +54,7 @@ class LeChat(CrashReportingApp):
         conversation: Conversation,
         *,
         jobs: "Jobs",
-        machine: "Callable[[], Machine]",
+        machine: "Callable[[], Resources]",
         themes: Themes | None = None,
         choices: Choices | None = None,
         first: str | None = None,

@@ -27,8 +27,8 @@ def entries(host: Host) -> Iterator[Entry]:
     for command in COMMANDS.values():
         needs = command.argument and not command.argument.startswith("[")
         yield Entry(f"{command.name} " if needs else command.name, command.help)
-    for model in host.shelf.catalog.values():
-        here = host.shelf.files(model) is not None
+    for model in host.models.catalog.values():
+        here = host.models.files(model) is not None
         yield Entry(f"/model {model.id}", f"{model.name}{'' if here else ', to be pulled'}")
     if find("/theme"):
         yield from (Entry(f"/theme {name}", "these colours") for name in host.themes)

@@ -14,8 +14,8 @@ from lechat_tui.engine.base import Adapter, Delta
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Message, Overlay, Receipt
 from lechat_tui.models import adapters, catalog
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Lora, ModelError
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
 from lechat_tui.talk.conversation import Conversation
@@ -29,7 +29,7 @@ def pirate(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, pirate: Path) -> Shelf:
+def models(tmp_path: Path, pirate: Path) -> Models:
     """chaton as it is, and once more with an adapter of its own."""
     rows = tmp_path / "models.toml"
     rows.write_text(
@@ -45,14 +45,14 @@ def shelf(tmp_path: Path, pirate: Path) -> Shelf:
         adapters = [{{ file = "pirate.gguf", repo = "someone/adapters", revision = "c0ffee" }}]
         """
     )
-    return Shelf(catalog.read(paths.bundled("models.toml"), rows))
+    return Models(catalog.read(paths.bundled("models.toml"), rows))
 
 
 class Host:
     """A screen that remembers what it was told."""
 
     def __init__(self, conversation: Conversation) -> None:
-        self.conversation, self.shelf = conversation, conversation.shelf
+        self.conversation, self.models = conversation, conversation.models
         self.notes: list[str] = []
         self.switched: list[str] = []
         self.again = 0
@@ -71,8 +71,8 @@ class Host:
         return self.notes[-1]
 
 
-def talk(shelf: Shelf, name: str = "chaton", **chosen) -> Conversation:
-    return Conversation(Store(None), EchoEngine(Delta("Miaow")), shelf, shelf.get(name), settings=Settings(**chosen))
+def talk(models: Models, name: str = "chaton", **chosen) -> Conversation:
+    return Conversation(Store(None), EchoEngine(Delta("Miaow")), models, models.get(name), settings=Settings(**chosen))
 
 
 @pytest.mark.parametrize(
@@ -96,27 +96,27 @@ def test_a_scale_that_is_no_number_is_refused(scale):
         adapters.read(f"a.gguf:{scale}", Path())
 
 
-def test_a_row_of_the_catalogue_lays_its_own_adapters_unless_the_person_says_otherwise(shelf, pirate):
-    row = talk(shelf, "chaton-pirate")
+def test_a_row_of_the_catalogue_lays_its_own_adapters_unless_the_person_says_otherwise(models, pirate):
+    row = talk(models, "chaton-pirate")
     (adapter,) = row.spec().adapters
     assert (adapter.path, adapter.scale, len(adapter.sha256)) == (pirate, 0.8, 64)
     assert row.title == "chaton-pirate + pirate:0.8"
-    assert talk(shelf, "chaton-pirate", lora=()).spec().adapters == ()
-    assert [a.scale for a in talk(shelf, "chaton-pirate", lora=(f"{pirate}:2",)).spec().adapters] == [2.0]
-    assert talk(shelf).spec().adapters == () and talk(shelf).title == "chaton"
+    assert talk(models, "chaton-pirate", lora=()).spec().adapters == ()
+    assert [a.scale for a in talk(models, "chaton-pirate", lora=(f"{pirate}:2",)).spec().adapters] == [2.0]
+    assert talk(models).spec().adapters == () and talk(models).title == "chaton"
 
 
-def test_an_adapter_of_the_hub_lies_in_the_hubs_cache(shelf, pirate, tmp_path, monkeypatch):
+def test_an_adapter_of_the_hub_lies_in_the_hubs_cache(models, pirate, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     with pytest.raises(ModelError, match=r"pirate\.gguf is not downloaded; lechat pull chaton-hub fetches it"):
-        talk(shelf, "chaton-hub").spec()
-    row = shelf.get("chaton-hub")
-    (adapter,) = [part for part in adapters.parts(row) if not shelf.files(part)]
+        talk(models, "chaton-hub").spec()
+    row = models.get("chaton-hub")
+    (adapter,) = [part for part in adapters.parts(row) if not models.files(part)]
     assert (adapter.repo, adapter.revision, adapter.weights.file) == ("someone/adapters", "c0ffee", "pirate.gguf")
     there = tmp_path / "hub" / "models--someone--adapters" / "snapshots" / "c0ffee" / "pirate.gguf"
     there.parent.mkdir(parents=True)
     there.symlink_to(pirate)
-    assert talk(shelf, "chaton-hub").spec().adapters[0].path == there
+    assert talk(models, "chaton-hub").spec().adapters[0].path == there
 
 
 def test_an_unknown_key_of_an_adapter_is_a_mistake_in_the_row(tmp_path):
@@ -126,7 +126,7 @@ def test_an_unknown_key_of_an_adapter_is_a_mistake_in_the_row(tmp_path):
         catalog.read(rows)
 
 
-def test_what_is_no_adapter_for_the_model_is_refused_before_it_is_loaded(shelf, tmp_path):
+def test_what_is_no_adapter_for_the_model_is_refused_before_it_is_loaded(models, tmp_path):
     text = tmp_path / "text.gguf"
     text.write_text("once upon a time")
     wrong = {
@@ -138,12 +138,12 @@ def test_what_is_no_adapter_for_the_model_is_refused_before_it_is_loaded(shelf, 
     }
     for path, sentence in wrong.items():
         with pytest.raises(ModelError) as error:
-            talk(shelf, lora=(str(path),)).spec()
+            talk(models, lora=(str(path),)).spec()
         assert sentence in str(error.value)
 
 
-async def test_set_lora_lays_adapters_over_the_model_and_takes_them_away(shelf, pirate):
-    host = Host(talk(shelf))
+async def test_set_lora_lays_adapters_over_the_model_and_takes_them_away(models, pirate):
+    host = Host(talk(models))
     assert (await host.set("lora")).startswith("lora is off; /set lora PATH[:SCALE] ... lays adapters over the model")
     assert (await host.set(f"lora {pirate}:0.5 '{pirate}'")).startswith(f"lora is {pirate}:0.5 {pirate}:1 until you")
     assert host.switched == ["chaton + pirate:0.5 + pirate"]
@@ -156,8 +156,8 @@ async def test_set_lora_lays_adapters_over_the_model_and_takes_them_away(shelf, 
     assert (await host.set("lora off")).startswith("lora is off") and not host.conversation.spec().adapters
 
 
-async def test_set_lora_default_goes_back_to_the_adapters_of_the_row(shelf):
-    host = Host(talk(shelf, "chaton-pirate", lora=()))
+async def test_set_lora_default_goes_back_to_the_adapters_of_the_row(models):
+    host = Host(talk(models, "chaton-pirate", lora=()))
     await host.set("lora default")
     assert host.switched == ["chaton-pirate + pirate:0.8"]
 
@@ -173,8 +173,8 @@ def test_paths_of_the_settings_start_at_the_settings_and_those_of_the_command_li
     assert compose.settings(compose.Wishes(lora=("b.gguf",))).lora == (f"{tmp_path}/b.gguf:1",)
 
 
-async def test_an_answer_is_drawn_again_only_with_the_adapters_it_was_made_with(shelf, pirate):
-    host = Host(talk(shelf, lora=(str(pirate),)))
+async def test_an_answer_is_drawn_again_only_with_the_adapters_it_was_made_with(models, pirate):
+    host = Host(talk(models, lora=(str(pirate),)))
     conversation = host.conversation
     made = Receipt("chaton", adapters=conversation.spec().overlays)
     conversation.messages = [Message("user", "hello"), Message("assistant", "Miaow", receipt=made)]

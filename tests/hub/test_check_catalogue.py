@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from lechat_tui.models.patience import Patience
+from lechat_tui.models.retry import RetryPolicy
 
 COMMIT = "c" * 40
 FILES = {"m-Q4_K_M.gguf": (100, "a" * 64), "mmproj.gguf": (20, "b" * 64)} | {
@@ -125,7 +125,7 @@ def test_a_network_that_is_not_there_is_one_sentence(
 ) -> None:
     (tmp_path / "models.toml").write_text(row(RIGHT))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    assert tool.main([], tmp_path / "models.toml", Patience(contact=0.0)) == 2
+    assert tool.main([], tmp_path / "models.toml", RetryPolicy(contact=0.0)) == 2
     assert capsys.readouterr() == ("", "the hub cannot be reached; check the network, then pull again\n")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert tool.main([], tmp_path / "models.toml") == 2

@@ -11,13 +11,13 @@ from huggingface_hub import close_session, scan_cache_dir, try_to_load_from_cach
 from localhub import COMMIT, CONTENT, FILE, REPO
 
 from lechat_tui.models import hub as client
-from lechat_tui.models import journal, place
+from lechat_tui.models import hub_cache, journal
 from lechat_tui.models.catalog import ModelError, Weights
 from lechat_tui.models.download import Progress
-from lechat_tui.models.patience import PATIENT, Cancelled, Patience, patiently
 from lechat_tui.models.pull import kept, pull
+from lechat_tui.models.retry import DEFAULT_POLICY, Cancelled, RetryPolicy, retry
 
-QUICK = Patience(contact=0.4, progress=0.8, pause=0.01, longest=0.05)
+QUICK = RetryPolicy(contact=0.4, progress=0.8, pause=0.01, longest=0.05)
 SEGMENTS = 6
 
 
@@ -41,7 +41,7 @@ class Watch:
 
 def fetch(model, **more) -> Watch:
     watch = Watch()
-    pull(model, watch, patience=QUICK, **more)
+    pull(model, watch, policy=QUICK, **more)
     return watch
 
 
@@ -49,10 +49,10 @@ def begin(model, hub, share: float = 0.4) -> int:
     """Leave a download unfinished; how many bytes of it are there."""
     hub.pace, watch = 5e6, Watch(share * len(CONTENT))
     with pytest.raises(Cancelled):
-        pull(model, watch, watch.enough, patience=QUICK)
+        pull(model, watch, watch.enough, policy=QUICK)
     hub.settle()
     hub.pace = 0.0
-    ((_, _, written),) = place.unfinished(REPO)
+    ((_, _, written),) = hub_cache.unfinished(REPO)
     assert 0 < written.total < len(CONTENT)
     return written.total
 
@@ -123,7 +123,7 @@ def test_a_hub_that_stays_away_is_given_up_and_what_came_is_kept(hub, cache, tin
     hub.on_served = lambda served: served > len(CONTENT) / 3 and threading.Thread(target=hub.stop).start()
     watch = Watch()
     with pytest.raises(ModelError, match="pull again"):
-        pull(tiny, watch, patience=QUICK)
+        pull(tiny, watch, policy=QUICK)
     assert any(p.state == "waiting" and "trying again" in p.note for p in watch.seen)
     hub.settle()
     there = kept(tiny)
@@ -231,7 +231,7 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_fetched(hub, tiny):
 def test_a_file_that_another_program_fetches_is_waited_for(hub, cache, tiny):
     there, watch = begin(tiny, hub), Watch()
     assert kept(tiny) == there
-    spot = place.Place(REPO, COMMIT, FILE, hub.sha256(CONTENT))
+    spot = hub_cache.CachedFile(REPO, COMMIT, FILE, hub.sha256(CONTENT))
     waits = threading.Event()
     thread = threading.Thread(
         target=lambda: pull(tiny, lambda p: (watch(p), waits.set() if "another" in p.note else 0))
@@ -244,7 +244,7 @@ def test_a_file_that_another_program_fetches_is_waited_for(hub, cache, tiny):
 
 
 def test_what_another_program_has_fetched_meanwhile_is_taken(hub, cache, tiny):
-    spot = place.Place(REPO, COMMIT, FILE, hub.sha256(CONTENT))
+    spot = hub_cache.CachedFile(REPO, COMMIT, FILE, hub.sha256(CONTENT))
     waits = threading.Event()
     thread = threading.Thread(target=lambda: pull(tiny, lambda p: waits.set() if "another" in p.note else None))
     spot.prepare()
@@ -267,12 +267,12 @@ def test_stopping_is_heard_within_a_second_even_when_nothing_comes(hub, tiny):
 
 
 def test_a_hub_nobody_reaches_is_told_soon(cache, tiny, monkeypatch):
-    assert PATIENT.contact <= 5
+    assert DEFAULT_POLICY.contact <= 5
     with socket.create_server(("127.0.0.1", 0)) as silent:
         for port in (9, silent.getsockname()[1]):
             monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{port}")
             with pytest.raises(ModelError, match="the hub cannot be reached; check the network, then pull again"):
-                pull(tiny, patience=QUICK)
+                pull(tiny, policy=QUICK)
 
 
 def test_offline_means_that_nobody_is_asked(hub, tiny, monkeypatch):
@@ -340,7 +340,7 @@ def test_no_link_in_the_cache_leads_out_of_it(hub, cache, tiny, tmp_path, link):
 
 
 def test_a_link_in_place_of_the_partial_file_is_not_followed(hub, cache, tiny, tmp_path):
-    spot = place.Place(REPO, COMMIT, FILE, hub.sha256(CONTENT))
+    spot = hub_cache.CachedFile(REPO, COMMIT, FILE, hub.sha256(CONTENT))
     spot.prepare()
     spot.blob.with_name(spot.etag + journal.PART).symlink_to(tmp_path / "target")
     with pytest.raises(ModelError, match="could not be stored"):
@@ -364,7 +364,7 @@ def test_a_repository_tells_its_files_and_any_bytes_of_them(hub, tiny):
 def test_an_address_that_expires_between_two_readings_is_asked_for_again(hub):
     hub.uses = 1
     asked = client.remote(REPO, "main", FILE)
-    assert client.read_range(asked, 0, 9) + client.read_range(asked, 9, 9, patience=QUICK) == CONTENT[:18]
+    assert client.read_range(asked, 0, 9) + client.read_range(asked, 9, 9, policy=QUICK) == CONTENT[:18]
 
 
 def test_what_a_server_warns_of_does_not_reach_the_terminal(hub, tiny, capfd):
@@ -391,4 +391,4 @@ def test_what_answers_but_is_no_hub_is_told_of(hub):
 
 def test_a_question_that_takes_too_long_counts_as_not_answered():
     with pytest.raises(ModelError, match="the hub cannot be reached; check the network"):
-        patiently(threading.Event().wait, QUICK, limit=0.1)
+        retry(threading.Event().wait, QUICK, limit=0.1)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from localhub import COMMIT, CONTENT, FILE, REPO
 
-from lechat_tui.models import place
+from lechat_tui.models import hub_cache
 from lechat_tui.models.catalog import Weights
 from lechat_tui.models.jobs import Jobs
 
@@ -63,5 +63,5 @@ def test_closing_stops_all_soon_and_keeps_what_came(hub, tiny):
     asked = time.monotonic()
     jobs.close()
     assert time.monotonic() - asked < 1 and job.state == "cancelled"
-    ((_, _, written),) = place.unfinished(REPO)
+    ((_, _, written),) = hub_cache.unfinished(REPO)
     assert written.total > 0

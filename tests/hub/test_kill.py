@@ -14,7 +14,7 @@ import pytest
 from killed import fetch, fetch_onto_a_full_disk
 from localhub import COMMIT, FILE, REPO
 
-from lechat_tui.models import journal, place
+from lechat_tui.models import hub_cache, journal
 from lechat_tui.models.catalog import Model, Weights
 from lechat_tui.models.download import CONNECTIONS
 from lechat_tui.models.pull import pull
@@ -40,7 +40,7 @@ def test_of_what_a_killed_download_received_at_most_a_megabyte_a_segment_is_fetc
     child.join()
     hub.settle()
     hub.on_served, hub.pace, before = lambda served: None, 0.0, hub.served
-    noted, unnoted = received(place.Place(REPO, COMMIT, FILE, hub.sha256(CONTENT)))
+    noted, unnoted = received(hub_cache.CachedFile(REPO, COMMIT, FILE, hub.sha256(CONTENT)))
     assert unnoted <= CONNECTIONS * 2**20
     pull(model)
     assert (cache / "models--us--tiny" / "snapshots" / COMMIT / FILE).read_bytes() == CONTENT
@@ -60,7 +60,7 @@ def test_who_waits_for_another_program_takes_over_when_that_dies(hub, tiny, tmp_
     hub.pace = 0.0
     child.kill()
     second.join(20)
-    assert place.Place(REPO, COMMIT, FILE, tiny.weights.sha256).holds(tiny.bytes)
+    assert hub_cache.CachedFile(REPO, COMMIT, FILE, tiny.weights.sha256).holds(tiny.bytes)
 
 
 def test_a_disk_that_fills_up_midway_is_told_and_what_came_is_kept(hub, tiny, tmp_path):
@@ -70,14 +70,14 @@ def test_a_disk_that_fills_up_midway_is_told_and_what_came_is_kept(hub, tiny, tm
     assert re.search(r"is full \(.* free\); what came is kept: make room, then lechat pull tiny goes on", ours.recv())
     child.join()
     hub.settle()
-    ((_, _, kept),) = place.unfinished(REPO)
+    ((_, _, kept),) = hub_cache.unfinished(REPO)
     before = hub.served
     assert 0 < kept.total <= 2_000_000
     pull(tiny)
     assert hub.served - before == tiny.bytes - kept.total
 
 
-def received(spot: place.Place) -> tuple[int, int]:
+def received(spot: hub_cache.CachedFile) -> tuple[int, int]:
     """Bytes that the journal knows, and bytes that are in the file all the same, in whole kilobytes."""
     if spot.blob.exists():
         return len(CONTENT), 0

@@ -14,7 +14,7 @@ from localhub import COMMIT, CONTENT, FILE, REPO
 from lechat_tui import paths
 from lechat_tui.cli import pull
 from lechat_tui.cli.main import main
-from lechat_tui.models import place
+from lechat_tui.models import hub_cache
 from lechat_tui.models.catalog import ModelError
 
 CHATON = (paths.bundled("chaton") / "chaton-q8_0.gguf").read_bytes()
@@ -139,7 +139,7 @@ def test_ctrl_c_keeps_what_came_and_says_how_to_go_on(hub, row):
     assert child.returncode == 130 and "Traceback" not in said
     assert said.splitlines()[-1] == "lechat: stopped; what came is kept, and lechat pull tiny goes on from there"
     hub.settle()
-    ((_, _, kept),) = place.unfinished(REPO)
+    ((_, _, kept),) = hub_cache.unfinished(REPO)
     hub.pace, before = 0.0, hub.served
     run(quiet=True)
     assert kept.total > 0 and hub.served - before == len(CONTENT) - kept.total

@@ -12,9 +12,9 @@ import pytest
 from lechat_tui import paths
 from lechat_tui.cli import weights
 from lechat_tui.machine.hardware import Gpu
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, Weights
-from lechat_tui.models.fit import Machine
-from lechat_tui.models.shelf import Shelf
+from lechat_tui.models.fit import Resources
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -40,8 +40,8 @@ def serve(hub: Hub, **files: bytes) -> None:
     hub.commits[COMMIT] = {f"{name.replace('__', '/')}.gguf": content for name, content in files.items()}
 
 
-def fetched(name: str, *rows: Model, machine: Machine | None = None) -> Model:
-    return Shelf({row.id: row for row in rows}, machine=(lambda: machine) if machine else None).fetchable(name)
+def fetched(name: str, *rows: Model, machine: Resources | None = None) -> Model:
+    return Models({row.id: row for row in rows}, machine=(lambda: machine) if machine else None).fetchable(name)
 
 
 @pytest.mark.parametrize("typed", [REPO, f"{REPO}:Q8_0", f"hf.co/{REPO}:q8", f"{REPO}/tiny-Q8_0.gguf"])
@@ -80,7 +80,7 @@ def test_without_a_name_the_quantization_is_what_fits(hub: Hub) -> None:
     serve(hub, **{f"m-{quant}": big for quant in ("Q3_K_M", "Q4_K_M", "Q6_K")})
     assert fetched(REPO).weights.quant == "Q4_K_M", "the usual one where nothing is known of the machine"
     assert [w.quant for w in fetched(REPO).quants] == ["Q3_K_M", "Q6_K"]
-    machine = Machine((Gpu("RTX", "NVIDIA", 24 * 2**30, 23 * 2**30),), ram=64 * 2**30)
+    machine = Resources((Gpu("RTX", "NVIDIA", 24 * 2**30, 23 * 2**30),), ram=64 * 2**30)
     assert fetched(REPO, machine=machine).id == f"{REPO}:Q6_K", "a card with much room"
     assert fetched(f"{REPO}:Q3_K_M", machine=machine).weights.quant == "Q3_K_M", "what was named is left as it is"
 

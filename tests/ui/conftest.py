@@ -9,9 +9,9 @@ from seeing import MACHINE, NOON, Talk
 from textual import _wait
 
 from lechat_tui.engine.echo import EchoEngine
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, Weights
 from lechat_tui.models.jobs import Jobs
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.settings.choices import Choices
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
@@ -38,7 +38,7 @@ def short_naps() -> Iterator[None]:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
+def models(tmp_path: Path) -> Models:
     """A text model and a code model without eyes, and one that sees."""
 
     def weights(name: str) -> Weights:
@@ -51,7 +51,7 @@ def shelf(tmp_path: Path) -> Shelf:
         Model("codeur", "Codeur", ("code",), weights("codeur.gguf")),
         Model("oeil", "Œil", ("vision",), weights("oeil.gguf"), projector=weights("oeil-mmproj.gguf")),
     )
-    return Shelf({model.id: model for model in models})
+    return Models({model.id: model for model in models})
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def jobs() -> Iterator[Jobs]:
 
 
 @pytest.fixture
-def talk(store: Store, shelf: Shelf, jobs: Jobs) -> Talk:
+def talk(store: Store, models: Models, jobs: Jobs) -> Talk:
     """Makes the program: `talk(*script)` as for `EchoEngine`, or `talk(engine)`."""
 
     def make(
@@ -83,7 +83,7 @@ def talk(store: Store, shelf: Shelf, jobs: Jobs) -> Talk:
         engine = script[0] if script and isinstance(script[0], EchoEngine) else EchoEngine(*script)
         found = store.chat(chat) if chat else None
         conversation = Conversation(
-            store, engine, shelf, shelf.get(model), settings=settings or Settings(titles=False), chat=found
+            store, engine, models, models.get(model), settings=settings or Settings(titles=False), chat=found
         )
         return LeChat(
             conversation, jobs=jobs, machine=lambda: MACHINE, choices=choices, first=first, clock=lambda: NOON

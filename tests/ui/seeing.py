@@ -7,7 +7,7 @@ from datetime import datetime
 from textual._context import visible_screen_stack
 from textual.pilot import Pilot
 
-from lechat_tui.models.fit import Machine
+from lechat_tui.models.fit import Resources
 from lechat_tui.ui.app import LeChat
 from lechat_tui.ui.chat.screen import ChatScreen
 from lechat_tui.ui.widgets.prompt import Prompt
@@ -18,7 +18,7 @@ PATIENCE = 20.0
 
 NOON = datetime(2026, 3, 5, 12, 0)
 
-MACHINE = Machine(ram=16_000_000_000, disk=212_000_000_000)
+MACHINE = Resources(ram=16_000_000_000, disk=212_000_000_000)
 
 Talk = Callable[..., LeChat]
 

@@ -7,8 +7,8 @@ from seeing import MACHINE, NOON, Talk, hides, prompt, rests, say, seen, shows, 
 
 from lechat_tui.engine.base import Delta
 from lechat_tui.engine.echo import EchoEngine
+from lechat_tui.models.available import Models
 from lechat_tui.models.jobs import Jobs
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.settings.choices import Choices
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
@@ -16,11 +16,11 @@ from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.app import LeChat
 
 
-async def test_a_rebound_key_works_at_once_and_the_next_time(tmp_path: Path, store: Store, shelf: Shelf) -> None:
+async def test_a_rebound_key_works_at_once_and_the_next_time(tmp_path: Path, store: Store, models: Models) -> None:
     choices = Choices(tmp_path / "config.toml", tmp_path / "choices.json")
 
     def program(settings: Settings) -> LeChat:
-        conversation = Conversation(store, EchoEngine(), shelf, shelf.get("petit"), settings=settings)
+        conversation = Conversation(store, EchoEngine(), models, models.get("petit"), settings=settings)
         return LeChat(conversation, jobs=Jobs(), machine=lambda: MACHINE, choices=choices, clock=lambda: NOON)
 
     async with program(Settings()).run_test(size=(100, 60)) as pilot:

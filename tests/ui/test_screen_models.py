@@ -11,9 +11,9 @@ from served import COMMIT, CONTENT, SHA256, Hub, serving
 from textual.pilot import Pilot
 
 from lechat_tui import paths
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole, Shape, Status, Weights
 from lechat_tui.models.jobs import Jobs
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.ui.dialogs.manager import Manager
 from lechat_tui.ui.widgets.downloads import Downloads
 
@@ -38,17 +38,17 @@ def far(id: str, *roles: ModelRole, **more: object) -> Model:
 
 
 @pytest.fixture
-def shelf(shelf: Shelf) -> Shelf:
+def models(models: Models) -> Models:
     """Those of the machine, and some that are elsewhere."""
     closed: Status = "closed"
-    models = (
+    rows = (
         far("loin", "text", licence="Apache-2.0", parameters=7.2, status="recommended"),
         far("cher", "code", licence="MNPL-0.1", licence_url="https://example.org/mnpl", consent=True),
         far("vaste", "text", weights=Weights("vaste.gguf", 70_000_000_000, quant="Q4_K_M"), status="large"),
         Model("secret", "Secret", ("text",), status=closed, instead="loin"),
-        Model("chaton", "chaton", ("text",), shelf.get("petit").weights, toy=True),
+        Model("chaton", "chaton", ("text",), models.get("petit").weights, toy=True),
     )
-    return Shelf(shelf.catalog | {model.id: model for model in models})
+    return Models(models.catalog | {model.id: model for model in rows})
 
 
 def manager(pilot: Pilot[None]) -> Manager:
@@ -172,13 +172,13 @@ async def test_a_download_that_fails_says_why(talk: Talk, hub: Hub) -> None:
 
 
 async def test_a_model_is_deleted_after_a_yes_but_never_what_another_program_owns(
-    talk: Talk, hub: Hub, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    talk: Talk, hub: Hub, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     theirs = tmp_path / ".lmstudio" / "models" / "theirs.gguf"
     theirs.parent.mkdir(parents=True)
     theirs.write_bytes(b"weights")
-    shelf.catalog["theirs"] = Model("theirs", "Theirs", ("text",), Weights(str(theirs)))
+    models.catalog["theirs"] = Model("theirs", "Theirs", ("text",), Weights(str(theirs)))
     async with talk().run_test(size=(110, 30)) as pilot:
         await say(pilot, "/pull loin")
         await shows(pilot, "loin is here")
@@ -187,12 +187,12 @@ async def test_a_model_is_deleted_after_a_yes_but_never_what_another_program_own
         await shows(pilot, "Delete loin? That frees 1.0 MB.")
         await pilot.press("enter")
         await hides(pilot, "Delete loin?")
-        assert shelf.files(shelf.get("loin")), "Enter alone is a no"
+        assert models.files(models.get("loin")), "Enter alone is a no"
         await pilot.press("x")
         await shows(pilot, "Delete loin?")
         await pilot.press("y")
         await shows(pilot, "loin is deleted, which freed 1.0 MB", "d download")
-        assert not shelf.files(shelf.get("loin"))
+        assert not models.files(models.get("loin"))
         await pilot.press("escape", "slash", *"theirs", "enter", "x")
         await shows(pilot, "theirs belongs to LM Studio; delete it there")
         assert theirs.exists()
@@ -227,7 +227,7 @@ async def test_leaving_while_a_download_runs_asks_and_what_came_is_offered_at_th
     assert hub.asked == [0, len(CONTENT) // 2]
 
 
-async def test_leaving_can_wait_until_the_download_is_done(talk: Talk, hub: Hub, shelf: Shelf) -> None:
+async def test_leaving_can_wait_until_the_download_is_done(talk: Talk, hub: Hub, models: Models) -> None:
     hub.gate.clear()
     async with talk("Bonjour").run_test(size=(110, 30)) as pilot:
         await say(pilot, "/pull loin")
@@ -238,19 +238,19 @@ async def test_leaving_can_wait_until_the_download_is_done(talk: Talk, hub: Hub,
         await shows(pilot, "Bonjour")
         hub.gate.set()
         await until(pilot, lambda: not pilot.app.is_running)
-    assert shelf.files(shelf.get("loin"))
+    assert models.files(models.get("loin"))
 
 
 @pytest.fixture
-def bare(shelf: Shelf) -> Shelf:
+def bare(models: Models) -> Models:
     """A machine with the toy alone."""
     for id in ("petit", "codeur", "oeil"):
-        del shelf.catalog[id]
-    return shelf
+        del models.catalog[id]
+    return models
 
 
 async def test_a_machine_without_a_model_is_offered_what_it_can_run_until_one_is_here(
-    talk: Talk, hub: Hub, bare: Shelf
+    talk: Talk, hub: Hub, bare: Models
 ) -> None:
     async with talk(model="chaton").run_test(size=(110, 40)) as pilot:
         await shows(pilot, "This machine can run", "loin", "text", "F2 chooses")
@@ -263,7 +263,7 @@ async def test_a_machine_without_a_model_is_offered_what_it_can_run_until_one_is
         assert "This machine can run" not in seen(pilot.app)
 
 
-async def test_a_no_to_the_first_models_is_kept(talk: Talk, hub: Hub, bare: Shelf) -> None:
+async def test_a_no_to_the_first_models_is_kept(talk: Talk, hub: Hub, bare: Models) -> None:
     async with talk(model="chaton").run_test(size=(110, 40)) as pilot:
         await shows(pilot, "F2 chooses")
         await pilot.press("f2", "escape")

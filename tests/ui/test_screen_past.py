@@ -8,8 +8,8 @@ from seeing import MACHINE, NOON, Talk, chat, hides, prompt, rests, say, seen, s
 from lechat_tui.engine.base import Delta, Done, EngineError
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Receipt
+from lechat_tui.models.available import Models
 from lechat_tui.models.jobs import Jobs
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.store import Draft, Store
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.app import LeChat
@@ -292,9 +292,9 @@ async def test_taking_back_in_a_private_chat_stays_private(talk: Talk, store: St
     assert store.chats() == []
 
 
-async def test_walking_keeps_a_message_far_above_in_view(store: Store, shelf: Shelf, jobs: Jobs) -> None:
+async def test_walking_keeps_a_message_far_above_in_view(store: Store, models: Models, jobs: Jobs) -> None:
     long = "\n\n".join(f"paragraph {n}" for n in range(40))
-    conversation = Conversation(store, EchoEngine(long, "short", long), shelf, shelf.get("petit"))
+    conversation = Conversation(store, EchoEngine(long, "short", long), models, models.get("petit"))
     for events in (conversation.ask("one"), conversation.regenerate()):
         async for _ in events:
             pass

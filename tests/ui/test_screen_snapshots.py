@@ -15,9 +15,9 @@ from textual.pilot import Pilot
 from lechat_tui.engine.base import Delta, EngineError, Fitted
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Message
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole, Shape, Status, Weights
 from lechat_tui.models.jobs import Jobs
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
 from lechat_tui.talk.conversation import Conversation
@@ -98,7 +98,7 @@ SHAPES = {
 
 
 @pytest.fixture
-def shop(shelf: Shelf) -> Shelf:
+def shop(models: Models) -> Models:
     """Models as a person finds them: a few here, others to be had, of every standing."""
 
     def row(id: str, billions: float, roles: Sequence[ModelRole], status: Status, **more: Any) -> Model:
@@ -119,11 +119,11 @@ def shop(shelf: Shelf) -> Shelf:
         row("codeur-ancien", 22.2, ("code",), "legacy", consent=True, licence="MNPL-0.1"),
         Model("mistral-nuage", "Mistral Nuage", ("text",), status="closed", instead="mistral-moyenne"),
     )
-    return Shelf(shelf.catalog | {model.id: model for model in rows})
+    return Models(models.catalog | {model.id: model for model in rows})
 
 
 @pytest.mark.parametrize("size", [(110, 36), (150, 40)])
-def test_the_model_manager(store: Store, shop: Shelf, size: tuple[int, int], snap_compare: Any) -> None:
+def test_the_model_manager(store: Store, shop: Models, size: tuple[int, int], snap_compare: Any) -> None:
     async def manage(pilot: Pilot[None]) -> None:
         await say(pilot, "/models")
         await shows(pilot, "free on disk", "fits 10 t/s")

@@ -19,8 +19,8 @@ from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.engine.local import LocalEngine
 from lechat_tui.message import Message, Receipt
 from lechat_tui.models import catalog
+from lechat_tui.models.available import Models
 from lechat_tui.models.jobs import Jobs
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
 from lechat_tui.talk.conversation import Conversation
@@ -162,7 +162,7 @@ async def test_the_line_stands_where_the_real_engine_cut(store: Store, system: s
     rows = catalog.read(paths.bundled("models.toml"))
     settings = Settings(context=256, system=system, max_tokens=20)
     engine = Recording()
-    conversation = Conversation(store, engine, Shelf(rows), rows["chaton"], settings=settings)
+    conversation = Conversation(store, engine, Models(rows), rows["chaton"], settings=settings)
     app = LeChat(conversation, jobs=Jobs(), machine=lambda: MACHINE, clock=lambda: NOON)
     async with app.run_test(size=(80, 60)) as pilot:
         while not engine.left_out:

@@ -7,7 +7,7 @@ from seeing import Talk, chat, hides, prompt, rests, say, seen, shows, until
 from textual.pilot import Pilot
 
 from lechat_tui.message import Message
-from lechat_tui.models.shelf import Shelf
+from lechat_tui.models.available import Models
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
 from lechat_tui.terminal import cannot_be_drawn_on, wants_reduced
@@ -99,7 +99,7 @@ async def _walk(pilot: Pilot[None]) -> str:
     return "\n".join(pages)
 
 
-async def test_reduced_draws_ascii_only_and_words_stay_as_they_are(talk: Talk, shelf: Shelf) -> None:
+async def test_reduced_draws_ascii_only_and_words_stay_as_they_are(talk: Talk, models: Models) -> None:
     app = talk(ANSWER, settings=Settings(reduced=True))
     async with app.run_test(size=(100, 36)) as pilot:
         told = await _walk(pilot)

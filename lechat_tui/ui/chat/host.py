@@ -15,8 +15,8 @@ from textual.screen import Screen
 
 from lechat_tui.commands.base import Bound, Choice
 from lechat_tui.message import Picture
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.plaintext import safe
 from lechat_tui.settings.choices import Choices
 from lechat_tui.store import Chat, Store
@@ -51,7 +51,7 @@ from lechat_tui.ui.widgets.status import StatusLine
 from lechat_tui.ui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
-    from lechat_tui.models.fit import Machine
+    from lechat_tui.models.fit import Resources
 
 PRIVATE = "Private: nothing said here is written to the disk"
 
@@ -79,7 +79,7 @@ class ScreenHost:
         widgets: Widgets,
         conversation: Conversation,
         *,
-        machine: "Callable[[], Machine]",
+        machine: "Callable[[], Resources]",
         copy: Callable[[str], str],
         themes: Mapping[str, str],
         choices: Choices | None,
@@ -107,7 +107,7 @@ class ScreenHost:
         self.unsaid = Unsaid(conversation, widgets.box, self.editing, lambda: self.turns.waiting, self.behind)
         self.attaching = Attaching(conversation, widgets.box, self.unsaid.soon)
         self.chats = Chats(conversation, widgets.sidebar, widgets.chats_mark, widgets.recents, self.behind, today)
-        self.arrivals = Arrivals(conversation.shelf, widgets.downloads, widgets.offers, widgets.recents, machine)
+        self.arrivals = Arrivals(conversation.models, widgets.downloads, widgets.offers, widgets.recents, machine)
         self.leaving = Leaving(widgets.downloads, choose=self._one_of, say=self.say)
         self.lent = Lent()
         self.titler = Titler(conversation, self.chats.list)
@@ -132,8 +132,8 @@ class ScreenHost:
         return self._conversation
 
     @property
-    def shelf(self) -> Shelf:
-        return self._conversation.shelf
+    def models(self) -> Models:
+        return self._conversation.models
 
     @property
     def store(self) -> Store:
@@ -210,14 +210,14 @@ class ScreenHost:
 
     async def manage(self) -> Model | None:
         """Open the model manager; the model the person wants to talk with, here or not."""
-        from lechat_tui.models import found
+        from lechat_tui.models import scan
         from lechat_tui.ui.dialogs.manager import Manager
 
         manager = Manager(
-            self.shelf,
+            self.models,
             self._widgets.downloads,
             machine=self._machine,
-            places=found.places(self._conversation.settings.folders),
+            places=scan.model_folders(self._conversation.settings.folders),
             current=self._conversation.model,
         )
         return await self._screen.app.push_screen_wait(manager)

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
-from lechat_tui.models.shelf import Shelf
 from lechat_tui.ui.widgets import offers
 from lechat_tui.ui.widgets.downloads import Downloads
 from lechat_tui.ui.widgets.offers import Offers
 from lechat_tui.ui.widgets.recents import Recents
 
 if TYPE_CHECKING:
-    from lechat_tui.models.fit import Fit, Machine
+    from lechat_tui.models.fit import Fit, Resources
 
 
 class Arrivals:
@@ -21,13 +21,13 @@ class Arrivals:
 
     def __init__(
         self,
-        shelf: Shelf,
+        models: Models,
         downloads: Downloads,
         offered: Offers,
         recents: Recents,
-        machine: "Callable[[], Machine]",
+        machine: "Callable[[], Resources]",
     ) -> None:
-        self._shelf = shelf
+        self._models = models
         self._downloads = downloads
         self._offers = offered
         self._recents = recents
@@ -69,14 +69,14 @@ class Arrivals:
     def _unfinished(self) -> list[Model]:
         from lechat_tui.models.unfinished import unfinished
 
-        return [model for model in unfinished(self._shelf.catalog.values()) if self._shelf.files(model) is None]
+        return [model for model in unfinished(self._models.catalog.values()) if self._models.files(model) is None]
 
     def _first(self) -> "dict[ModelRole, Fit]":
         """What there is to offer: nothing where a real model is here, or nobody knows what the machine can hold."""
         from lechat_tui.models import fit
 
-        if not all(model.toy for model in self._shelf.installed()):
+        if not all(model.toy for model in self._models.installed()):
             return {}
         with suppress(ModelError):
-            return fit.choices(self._shelf.catalog, self._machine())
+            return fit.best_by_role(self._models.catalog, self._machine())
         return {}

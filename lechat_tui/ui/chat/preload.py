@@ -35,7 +35,7 @@ class Standby:
     def with_eyes(self) -> Model | None:
         """A model that sees pictures, when one is chosen for that."""
         try:
-            model = self._conversation.shelf.for_role("vision")
+            model = self._conversation.models.for_role("vision")
         except ModelError:
             return None
         return model if model.sees else None
@@ -47,6 +47,6 @@ class Standby:
 
     def _role_hint(self, role: ModelRole) -> str:
         try:
-            return f"/{role} {self._conversation.shelf.for_role(role).id}"
+            return f"/{role} {self._conversation.models.for_role(role).id}"
         except ModelError:
             return ""

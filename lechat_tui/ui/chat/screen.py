@@ -41,7 +41,7 @@ from lechat_tui.ui.widgets.status import Status, StatusLine
 from lechat_tui.ui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
-    from lechat_tui.models.fit import Machine
+    from lechat_tui.models.fit import Resources
     from lechat_tui.models.jobs import Jobs
 
 AGAIN = "Ctrl+C again leaves"
@@ -58,7 +58,7 @@ class ChatScreen(Screen[None]):
         conversation: Conversation,
         *,
         jobs: "Jobs",
-        machine: "Callable[[], Machine]",
+        machine: "Callable[[], Resources]",
         copy: Callable[[str], str],
         pictures: Way = "blocks",
         themes: Mapping[str, str] = {},
@@ -76,7 +76,7 @@ class ChatScreen(Screen[None]):
         self._widgets = Widgets(
             transcript=Transcript(pictures=pictures),
             box=PromptBox(),
-            status=StatusLine(Status(conversation.title, conversation.shelf.role_of(model), context=window)),
+            status=StatusLine(Status(conversation.title, conversation.models.role_of(model), context=window)),
             sidebar=Sidebar(),
             chats_mark=ChatsMark(),
             downloads=Downloads(jobs),
@@ -206,11 +206,11 @@ class ChatScreen(Screen[None]):
     @on(Downloads.Ended)
     def _download_ended(self, event: Downloads.Ended) -> None:
         host, model, state = self.host, event.job.model, event.job.state
-        host.shelf.finds.forget()
+        host.models.rescan()
         if state == "failed":
             host.leaving.stay()
         elif state == "done" and event.switch:
-            host.switch(model, host.shelf.role_of(model))
+            host.switch(model, host.models.role_of(model))
         elif state == "done":
             host.arrivals.offer_none()
         host.say(event.told, error=state == "failed")

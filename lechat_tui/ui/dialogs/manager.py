@@ -26,10 +26,10 @@ from textual.worker import Worker
 
 from lechat_tui.errors import LechatError
 from lechat_tui.models import consent, fit, removal
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
 from lechat_tui.models.fit import Fit
-from lechat_tui.models.found import Place
-from lechat_tui.models.shelf import Shelf
+from lechat_tui.models.scan import ModelFolder
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.dialogs import model_rows as listing
 from lechat_tui.ui.dialogs.model_rows import Offer
@@ -164,15 +164,15 @@ class Manager(ModalScreen[Model | None]):
 
     def __init__(
         self,
-        shelf: Shelf,
+        models: Models,
         downloads: Downloads,
         *,
-        machine: Callable[[], fit.Machine],
-        places: Sequence[Place],
+        machine: Callable[[], fit.Resources],
+        places: Sequence[ModelFolder],
         current: Model,
     ) -> None:
         super().__init__()
-        self._shelf = shelf
+        self._models = models
         self._downloads = downloads
         self._machine = machine
         self._places = places
@@ -207,7 +207,7 @@ class Manager(ModalScreen[Model | None]):
     # What is shown
 
     def _reload(self) -> None:
-        self._shelf.finds.forget()
+        self._models.rescan()
         _: Worker[None] = self.run_worker(self._read, group="read", exclusive=True)
         if self._clock is None and self._downloads.running:
             self._clock = self.set_interval(PERIOD, self._look)
@@ -228,8 +228,8 @@ class Manager(ModalScreen[Model | None]):
         self._show()
 
     def _survey(self) -> list[Offer]:
-        here = {model.id: model for model in self._shelf.installed()}
-        rest = [self._turned(model, here) for id, model in self._shelf.catalog.items() if id not in here]
+        here = {model.id: model for model in self._models.installed()}
+        rest = [self._turned(model, here) for id, model in self._models.catalog.items() if id not in here]
         return listing.sort(self._offer(model) for model in (*here.values(), *rest))
 
     def _turned(self, model: Model, here: Container[str]) -> Model:
@@ -237,7 +237,7 @@ class Manager(ModalScreen[Model | None]):
         turned = self._variants.get(model.id, model)
         return model if turned.id in here else turned
 
-    def _assess(self, machine: fit.Machine) -> tuple[dict[str, Fit], dict[str, Model]]:
+    def _assess(self, machine: fit.Resources) -> tuple[dict[str, Fit], dict[str, Model]]:
         """How each quantization of each model lies in this machine, and the best that fits of those not here."""
         known: dict[str, Fit] = {}
         best: dict[str, Model] = {}
@@ -251,7 +251,7 @@ class Manager(ModalScreen[Model | None]):
         return known, best
 
     def _offer(self, model: Model) -> Offer:
-        files = self._shelf.files(model) if model.weights.file else None
+        files = self._models.files(model) if model.weights.file else None
         return Offer(
             model, files.weights if files else None, self._fits.get(model.id), current=model.id == self._current.id
         )
@@ -398,7 +398,7 @@ class Manager(ModalScreen[Model | None]):
         if offer.current:
             self._say(f"{model.id} answers now; switch to another model first")
             return
-        plan = await asyncio.to_thread(removal.plan, model, self._shelf, self._places)
+        plan = await asyncio.to_thread(removal.plan, model, self._models, self._places)
         if plan.owner:
             self._say(f"{model.id} belongs to {plan.owner}; delete it there")
         elif plan.empty:

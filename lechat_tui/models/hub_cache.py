@@ -22,7 +22,7 @@ _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
 @dataclass(frozen=True)
-class Place:
+class CachedFile:
     """One file of one commit."""
 
     repo: str
@@ -89,7 +89,7 @@ class Place:
         fresh.replace(ref)
 
 
-def checked(repo: str, commit: str, file: str, etag: str) -> Place:
+def checked(repo: str, commit: str, file: str, etag: str) -> CachedFile:
     """A place that leads nowhere else, whatever the hub says. Raises `ModelError`."""
     if not _REPO.fullmatch(repo):
         raise ModelError(f"{repo} is not the name of a repository, as in mistralai/Mistral-7B-v0.3")
@@ -97,7 +97,7 @@ def checked(repo: str, commit: str, file: str, etag: str) -> Place:
         raise ModelError(f"{file!r} is not a name a file may have in the cache; do not trust {repo}")
     if not _ETAG.fullmatch(etag) or not _COMMIT.fullmatch(commit):
         raise ModelError(f"what answers for {repo} is not a hub: it names no content and no commit; check HF_ENDPOINT")
-    return Place(repo, commit, file, etag)
+    return CachedFile(repo, commit, file, etag)
 
 
 def is_safe(name: str) -> bool:

@@ -31,7 +31,7 @@ OLLAMA = "Ollama"
 
 
 @dataclass(frozen=True)
-class Place:
+class ModelFolder:
     """A folder where models may lie."""
 
     owner: str
@@ -44,12 +44,12 @@ class Place:
 
 
 @dataclass(frozen=True)
-class File:
+class ScannedFile:
     """One GGUF file on this machine."""
 
     path: Path
     size: int
-    place: Place
+    place: ModelFolder
     name: str
     """As it was published, as far as that can be told."""
     group: str
@@ -65,7 +65,7 @@ class File:
     """The projector that Ollama keeps with it."""
 
 
-def places(folders: Iterable[str] = ()) -> tuple[Place, ...]:
+def model_folders(folders: Iterable[str] = ()) -> tuple[ModelFolder, ...]:
     """Where to look: our folder, the hub's cache, what other programs keep, and folders of the person's."""
     home = _home()
     mac = sys.platform == "darwin"
@@ -84,12 +84,12 @@ def places(folders: Iterable[str] = ()) -> tuple[Place, ...]:
         ("Jan", home / "jan/models"),
         *((FOLDER, _expanded(folder)) for folder in folders),
     ]
-    return tuple(Place(owner, folder) for owner, folder in rows)
+    return tuple(ModelFolder(owner, folder) for owner, folder in rows)
 
 
-def scan(places: Iterable[Place]) -> tuple[File, ...]:
+def find_files(places: Iterable[ModelFolder]) -> tuple[ScannedFile, ...]:
     """All GGUF files in these places, each once; a file that two links lead to counts where it is met first."""
-    files: list[File] = []
+    files: list[ScannedFile] = []
     seen: set[tuple[int, int]] = set()
     for place in places:
         look = {HUB: _hub, OLLAMA: _ollama}.get(place.owner, _folder)
@@ -100,17 +100,17 @@ def scan(places: Iterable[Place]) -> tuple[File, ...]:
     return tuple(files)
 
 
-Seen = tuple[File, tuple[int, int]]
+Seen = tuple[ScannedFile, tuple[int, int]]
 """A file, with its device and number there."""
 
 
-def _folder(place: Place) -> Iterator[Seen]:
+def _folder(place: ModelFolder) -> Iterator[Seen]:
     folder = str(place.folder)
     for entry in _walk(folder):
         if status := _status(entry.path):
             name, repo = _origin(place.owner, entry.path[len(folder) :].strip("/").split("/"))
             group = entry.path.rpartition("/")[0]
-            file = File(Path(entry.path), status.st_size, place, name, group, repo=repo)
+            file = ScannedFile(Path(entry.path), status.st_size, place, name, group, repo=repo)
             yield file, (status.st_dev, status.st_ino)
 
 
@@ -126,18 +126,18 @@ def _origin(owner: str, inside: list[str]) -> tuple[str, str]:
     return name, ""
 
 
-def _hub(place: Place) -> Iterator[Seen]:
+def _hub(place: ModelFolder) -> Iterator[Seen]:
     for repo in _entries(str(place.folder)):
         if repo.name.startswith("models--"):
             for snapshot in _entries(f"{repo.path}/snapshots"):
                 yield from _snapshot(place, repo.name.removeprefix("models--").replace("--", "/", 1), snapshot)
 
 
-def _snapshot(place: Place, repo: str, snapshot: os.DirEntry[str]) -> Iterator[Seen]:
+def _snapshot(place: ModelFolder, repo: str, snapshot: os.DirEntry[str]) -> Iterator[Seen]:
     for entry in _walk(snapshot.path, links=False):
         if status := _status(entry.path):
             path, sum_ = Path(entry.path), _blob(entry.path)
-            file = File(path, status.st_size, place, entry.name, snapshot.path, sum_, repo, snapshot.name)
+            file = ScannedFile(path, status.st_size, place, entry.name, snapshot.path, sum_, repo, snapshot.name)
             yield file, (status.st_dev, status.st_ino)
 
 
@@ -150,7 +150,7 @@ def _blob(path: str) -> str:
     return name if _SHA256.fullmatch(name) else ""
 
 
-def _ollama(place: Place) -> Iterator[Seen]:
+def _ollama(place: ModelFolder) -> Iterator[Seen]:
     for entry in _walk(str(place.folder / "manifests"), suffix=""):
         layers = _layers(Path(entry.path))
         model, projector = layers.get("model"), layers.get("projector")
@@ -159,7 +159,7 @@ def _ollama(place: Place) -> Iterator[Seen]:
         path = place.folder / "blobs" / f"sha256-{model}"
         if status := _status(path):
             yield (
-                File(
+                ScannedFile(
                     path,
                     status.st_size,
                     place,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from lechat_tui import paths
+from lechat_tui.models.available import Files, Models
 from lechat_tui.models.catalog import Model, ModelError, Shape, Weights, read
-from lechat_tui.models.fit import Machine
-from lechat_tui.models.shelf import Files, Shelf
+from lechat_tui.models.fit import Resources
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -33,8 +33,8 @@ def model(id: str, *roles: str, folder: Path | None = None, **more: object) -> M
     return replace(row, **more)  # type: ignore[arg-type]
 
 
-def shelf(*models: Model, **wanted: str) -> Shelf:
-    return Shelf({m.id: m for m in models}, wanted)  # type: ignore[arg-type]
+def models_of(*models: Model, **wanted: str) -> Models:
+    return Models({m.id: m for m in models}, wanted)  # type: ignore[arg-type]
 
 
 def downloaded(hub: Path, repo: str, file: str, revision: str = COMMIT) -> Path:
@@ -57,59 +57,59 @@ def gguf_file(path: Path, architecture: str, context: int = 0) -> Path:
 
 def test_a_model_is_found_by_its_id() -> None:
     small = model("small")
-    assert shelf(small).get("small") is small
+    assert models_of(small).get("small") is small
 
 
 @pytest.mark.parametrize("typed", ["mistral-smal", "MISTRAL-SMALL", "mistral_small", "small"])
 def test_a_name_a_little_wrong_is_answered_with_the_right_one(typed: str) -> None:
     with pytest.raises(ModelError, match=f"there is no model {typed}; did you mean mistral-small?"):
-        shelf(model("mistral-small"), model("codestral")).get(typed)
+        models_of(model("mistral-small"), model("codestral")).get(typed)
 
 
 @pytest.mark.parametrize("typed", ["", "zzz", "some one/zzz", "x" * 5000, "nul\0"])
 def test_a_name_of_nothing_is_said(typed: str) -> None:
     with pytest.raises(ModelError, match="there is no model"):
-        shelf(model("mistral-small")).get(typed)
+        models_of(model("mistral-small")).get(typed)
 
 
 def test_a_file_on_the_disk_is_a_model_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     file = gguf_file(tmp_path / "mine.gguf", "llama", 4096)
     for typed in (str(file), "mine.gguf", "~/mine.gguf", f".{os.sep}mine.gguf"):
-        found = shelf().get(typed)
+        found = models_of().get(typed)
         assert (found.id, found.name, found.roles, found.context) == ("mine", "My model", ("text", "code"), 4096)
-        assert shelf().files(found) == Files(file)
+        assert models_of().files(found) == Files(file)
 
 
 @pytest.mark.parametrize(("trained", "used"), [(0, 8192), (131072, 8192), (2048, 2048)])
 def test_a_file_gets_a_context_that_any_machine_holds(tmp_path: Path, trained: int, used: int) -> None:
-    assert shelf().get(str(gguf_file(tmp_path / "mine.gguf", "llama", trained))).context == used
+    assert models_of().get(str(gguf_file(tmp_path / "mine.gguf", "llama", trained))).context == used
 
 
 def test_a_projector_is_not_a_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"mmproj.gguf is a projector, not a model"):
-        shelf().get(str(gguf_file(tmp_path / "mmproj.gguf", "clip")))
+        models_of().get(str(gguf_file(tmp_path / "mmproj.gguf", "clip")))
 
 
 def test_a_repository_that_is_not_here_is_said_and_not_asked_for() -> None:
     with pytest.raises(ModelError, match="someone/zzz is not on this machine; lechat pull someone/zzz fetches it"):
-        shelf().get("someone/zzz")
+        models_of().get("someone/zzz")
 
 
 def test_a_path_of_nothing_is_said(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no file ~nobody-of-this-name"):
-        shelf().get("~nobody-of-this-name")
+        models_of().get("~nobody-of-this-name")
     with pytest.raises(ModelError, match=r"there is no file .*none.gguf"):
-        shelf().get("none.gguf")
+        models_of().get("none.gguf")
     with pytest.raises(ModelError, match=r"is a folder; name the .gguf file in it"):
-        shelf().get(str(tmp_path))
+        models_of().get(str(tmp_path))
 
 
 def test_a_download_lies_where_all_programs_of_the_hub_look(hub: Path) -> None:
     row = model("small", repo="someone/small", revision=COMMIT, weights=Weights("Q4/small.gguf"))
-    assert shelf().files(row) is None
+    assert models_of().files(row) is None
     file = downloaded(hub, "someone/small", "Q4/small.gguf")
-    assert shelf().files(row) == Files(file)
+    assert models_of().files(row) == Files(file)
 
 
 def test_a_model_that_sees_needs_its_projector_as_well(hub: Path) -> None:
@@ -117,18 +117,18 @@ def test_a_model_that_sees_needs_its_projector_as_well(hub: Path) -> None:
         "sees", repo="someone/sees", revision=COMMIT, weights=Weights("m.gguf"), projector=Weights("mmproj.gguf")
     )
     weights = downloaded(hub, "someone/sees", "m.gguf")
-    assert shelf(row).installed() == []
+    assert models_of(row).installed() == []
     projector = downloaded(hub, "someone/sees", "mmproj.gguf")
-    assert shelf(row).installed() == [row]
-    assert shelf(row).files(row) == Files(weights, projector)
+    assert models_of(row).installed() == [row]
+    assert models_of(row).files(row) == Files(weights, projector)
 
 
 def test_the_pinned_revision_goes_before_another_that_is_there(hub: Path) -> None:
     row = model("small", repo="someone/small", revision="f" * 40, weights=Weights("small[1].gguf"))
     other = downloaded(hub, "someone/small", "small[1].gguf", "a" * 40)
-    assert shelf().files(row) == Files(other)
+    assert models_of().files(row) == Files(other)
     pinned = downloaded(hub, "someone/small", "small[1].gguf", "f" * 40)
-    assert shelf().files(row) == Files(pinned)
+    assert models_of().files(row) == Files(pinned)
 
 
 def test_a_branch_is_the_commit_it_stood_at(hub: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_branch_is_the_commit_it_stood_at(hub: Path) -> None:
     refs = hub / "models--someone--small" / "refs"
     refs.mkdir()
     (refs / "main").write_text("b" * 40)
-    assert shelf().files(row) == Files(newer)
+    assert models_of().files(row) == Files(newer)
 
 
 def test_a_download_that_was_broken_off_is_not_there(hub: Path) -> None:
@@ -146,14 +146,14 @@ def test_a_download_that_was_broken_off_is_not_there(hub: Path) -> None:
     file = downloaded(hub, "someone/small", "small.gguf")
     file.unlink()
     file.symlink_to(hub / "blobs" / "missing")
-    assert shelf().files(row) is None
+    assert models_of().files(row) is None
 
 
 def test_a_role_goes_to_the_first_installed_model_and_to_a_toy_last(tmp_path: Path) -> None:
     toy = model("toy", "text", "code", folder=tmp_path, toy=True)
     absent, first = model("absent", "text"), model("first", "text", folder=tmp_path)
     second = model("second", "text", folder=tmp_path)
-    here = shelf(toy, absent, first, second)
+    here = models_of(toy, absent, first, second)
     assert here.installed() == [toy, first, second]
     assert here.for_role("text") is first
     assert here.for_role("code") is toy
@@ -163,10 +163,10 @@ def test_a_role_goes_to_the_first_installed_model_and_to_a_toy_last(tmp_path: Pa
 
 def test_the_persons_choice_goes_first_installed_or_not(tmp_path: Path) -> None:
     wanted, first = model("wanted", "code"), model("first", "text", folder=tmp_path)
-    assert shelf(first, wanted, text="wanted").for_role("text") is wanted
-    assert shelf(first, wanted, text="").for_role("text") is first
+    assert models_of(first, wanted, text="wanted").for_role("text") is wanted
+    assert models_of(first, wanted, text="").for_role("text") is first
     with pytest.raises(ModelError, match=r"did you mean wanted?"):
-        shelf(first, wanted, text="wantd").for_role("text")
+        models_of(first, wanted, text="wantd").for_role("text")
 
 
 def test_without_a_model_of_a_role_the_best_that_fits_is_named() -> None:
@@ -175,7 +175,7 @@ def test_without_a_model_of_a_role_the_best_that_fits_is_named() -> None:
         model(id, repo="me/x", weights=Weights(f"{id}.gguf", size, quant="Q4_K_M"), shape=shape, trained=32768)
         for id, size in (("small", 4 * 10**9), ("large", 40 * 10**9))
     )
-    here = Shelf({"large": large, "small": small}, machine=lambda: Machine(ram=16 * 2**30))
+    here = Models({"large": large, "small": small}, machine=lambda: Resources(ram=16 * 2**30))
     with pytest.raises(ModelError, match=r"no text model is on this machine; lechat pull small fetches .* \(4.0 GB\)"):
         here.for_role("text")
     with pytest.raises(ModelError, match="no vision model is on this machine, and none in the catalogue fits"):
@@ -189,34 +189,34 @@ def test_of_the_installed_models_the_first_that_fits_answers(tmp_path: Path) -> 
         for id, size in (("large", 10**15), ("small", 10**14))
     )
     rows = {"large": large, "small": small}
-    assert Shelf(rows, machine=lambda: Machine(ram=2**55)).for_role("text") is large
-    assert Shelf(rows, machine=lambda: Machine(ram=2**47)).for_role("text") is small
-    assert Shelf(rows, machine=lambda: Machine(ram=2**30)).for_role("text") is small, "the smallest where none fits"
-    assert Shelf(rows).for_role("text") is large
+    assert Models(rows, machine=lambda: Resources(ram=2**55)).for_role("text") is large
+    assert Models(rows, machine=lambda: Resources(ram=2**47)).for_role("text") is small
+    assert Models(rows, machine=lambda: Resources(ram=2**30)).for_role("text") is small, "the smallest where none fits"
+    assert Models(rows).for_role("text") is large
 
 
 def test_a_model_is_shown_under_its_first_role() -> None:
-    assert shelf().role_of(model("small", "code", "text")) == "code"
+    assert models_of().role_of(model("small", "code", "text")) == "code"
 
 
 def test_what_is_not_here_is_said_with_what_to_do() -> None:
     row = model("small", repo="someone/small")
-    assert shelf().absent(row) == "small is not downloaded; lechat pull small fetches it (1.5 GB)"
-    assert shelf().absent(replace(row, weights=Weights("x.gguf"))).endswith("fetches it")
-    assert shelf().absent(model("mine")) == "/nowhere/mine.gguf is not on this machine"
+    assert models_of().absent(row) == "small is not downloaded; lechat pull small fetches it (1.5 GB)"
+    assert models_of().absent(replace(row, weights=Weights("x.gguf"))).endswith("fetches it")
+    assert models_of().absent(model("mine")) == "/nowhere/mine.gguf is not on this machine"
 
 
 def test_every_template_the_catalogue_names_is_there() -> None:
     models = read(paths.bundled("models.toml")).values()
-    templates = [shelf().template(row) for row in models if row.template]
+    templates = [models_of().template(row) for row in models if row.template]
     assert templates
     assert all(template and "{" in template for template in templates)
 
 
 def test_a_template_is_optional_and_a_wrong_one_is_said() -> None:
-    assert shelf().template(model("small")) is None
+    assert models_of().template(model("small")) is None
     with pytest.raises(ModelError, match="small: there is no template nonsense; there are"):
-        shelf().template(model("small", template="nonsense"))
+        models_of().template(model("small", template="nonsense"))
 
 
 def test_the_checksum_of_weights_is_known_without_reading_them(hub: Path, tmp_path: Path) -> None:
@@ -227,14 +227,14 @@ def test_the_checksum_of_weights_is_known_without_reading_them(hub: Path, tmp_pa
     linked.parent.mkdir(parents=True)
     linked.symlink_to(blob)
     row = model("small", weights=Weights("s.gguf", 7, "cd" * 32), repo="me/small")
-    assert shelf().sha256(row, linked) == "ab" * 32, "the name of the blob"
+    assert models_of().sha256(row, linked) == "ab" * 32, "the name of the blob"
     copied = tmp_path / "s.gguf"
     with copied.open("wb") as sparse:
         sparse.truncate(2**30)
     known = replace(row, weights=Weights("s.gguf", 2**30, "cd" * 32))
-    assert shelf().sha256(known, copied) == "cd" * 32, "the catalogue's, of a file of that size"
-    assert shelf().sha256(row, copied) == "", "a file of another size is another file"
+    assert models_of().sha256(known, copied) == "cd" * 32, "the catalogue's, of a file of that size"
+    assert models_of().sha256(row, copied) == "", "a file of another size is another file"
     for content in (b"weights", b"other weights"):
         small = tmp_path / f"{content.decode()}.gguf"
         small.write_bytes(content)
-        assert shelf().sha256(row, small) == hashlib.sha256(content).hexdigest(), "a small file is read"
+        assert models_of().sha256(row, small) == hashlib.sha256(content).hexdigest(), "a small file is read"

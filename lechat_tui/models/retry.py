@@ -19,7 +19,7 @@ class Cancelled(ModelError):
     """The download was stopped by whoever asked for it; what came is kept."""
 
 
-class Hiccup(ModelError):
+class TransientError(ModelError):
     """Something that may pass: asked again, it may go well."""
 
     def __init__(self, reason: str, *, after: float = 0.0, unreachable: bool = False) -> None:
@@ -40,7 +40,7 @@ class Hiccup(ModelError):
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long to wait for what: all in seconds."""
 
     contact: float = 5.0
@@ -60,7 +60,7 @@ class Patience:
             pause = min(pause * 2, self.longest)
 
 
-PATIENT = Patience()
+DEFAULT_POLICY = RetryPolicy()
 
 
 def never() -> bool:
@@ -68,28 +68,28 @@ def never() -> bool:
     return False
 
 
-def patiently(
+def retry(
     attempt: Callable[[], T],
-    patience: Patience,
+    policy: RetryPolicy,
     *,
     cancelled: Callable[[], bool] = never,
     waiting: Callable[[str], None] = lambda sentence: None,
     limit: float = float("inf"),
 ) -> T:
-    """What the attempt returns, made again while it raises `Hiccup`. Raises `ModelError`; `Cancelled` at once.
+    """What the attempt returns, made again while it raises `TransientError`. Raises `ModelError`; `Cancelled` at once.
 
     An attempt that takes longer than `limit` seconds counts as one that nobody answered.
     """
     started = time.monotonic()
-    for pause in patience.pauses():
+    for pause in policy.pauses():
         try:
             return _aside(attempt, cancelled, limit)
-        except Hiccup as hiccup:
-            pause = max(pause, hiccup.after)
-            longest = patience.contact if hiccup.unreachable else patience.progress
+        except TransientError as error:
+            pause = max(pause, error.after)
+            longest = policy.contact if error.unreachable else policy.progress
             if time.monotonic() + pause - started > longest:
-                raise ModelError(hiccup.sentence()) from hiccup
-            waiting(f"{hiccup.reason}; trying again in {pause:.0f} s")
+                raise ModelError(error.sentence()) from error
+            waiting(f"{error.reason}; trying again in {pause:.0f} s")
             _rest(pause, cancelled)
     raise AssertionError("pauses never end")
 
@@ -112,7 +112,7 @@ def _aside(attempt: Callable[[], T], cancelled: Callable[[], bool], limit: float
         if cancelled():
             raise Cancelled("the download was stopped; what came is kept")
         if time.monotonic() > until:
-            raise Hiccup("the hub cannot be reached", unreachable=True)
+            raise TransientError("the hub cannot be reached", unreachable=True)
     if isinstance(box[0], BaseException):
         raise box[0]
     return box[0]

@@ -7,31 +7,31 @@ from functools import cached_property
 from pathlib import Path
 
 from lechat_tui.machine.split_files import without_part
-from lechat_tui.models import derive, found
+from lechat_tui.models import derive, scan
 from lechat_tui.models.catalog import Model, Weights
-from lechat_tui.models.found import File, Place
 from lechat_tui.models.gguf import Header
 from lechat_tui.models.headers import Headers
 from lechat_tui.models.listing import USUAL, Listing, base, listed
 from lechat_tui.models.names import typeable
+from lechat_tui.models.scan import ModelFolder, ScannedFile
 
 
 @dataclass(frozen=True)
-class Find:
+class ScannedModel:
     """A model among the files."""
 
     id: str
     weights: Weights
     """With absolute paths."""
     projector: Weights | None
-    file: File
+    file: ScannedFile
     """The first of its files."""
 
 
-class Finds:
+class LocalFiles:
     """Looks when it is first asked, and then remembers; `headers` keeps what the files say of themselves."""
 
-    def __init__(self, places: Iterable[Place], headers: Headers, catalog: Mapping[str, Model]) -> None:
+    def __init__(self, places: Iterable[ModelFolder], headers: Headers, catalog: Mapping[str, Model]) -> None:
         self._places = tuple(places)
         self._headers = headers
         self._catalog = catalog
@@ -42,9 +42,9 @@ class Finds:
             self.__dict__.pop(name, None)
 
     @cached_property
-    def files(self) -> tuple[File, ...]:
+    def files(self) -> tuple[ScannedFile, ...]:
         """Every GGUF file."""
-        return found.scan(self._places)
+        return scan.find_files(self._places)
 
     def match(self, weights: Weights, repo: str = "") -> Path | None:
         """Where the very file that a row names lies: of the same checksum, or of the same name and size."""
@@ -79,7 +79,7 @@ class Finds:
                 yield self.model(find)
         self._headers.save()
 
-    def model(self, find: Find, *, whole: bool = False) -> Model:
+    def model(self, find: ScannedModel, *, whole: bool = False) -> Model:
         """A row for what was found; `whole` reads its header to the end, for the parameters and the vocabulary."""
         header = self._headers.of(Path(find.weights.file), whole=whole)
         parts = sum(self._headers.of(Path(file), whole=True).parameters for file in find.weights.files[1:] if whole)
@@ -90,7 +90,7 @@ class Finds:
             self._headers.save()
         return replace(row, weights=replace(row.weights, file=find.weights.file))
 
-    def header(self, find: Find) -> Header:
+    def header(self, find: ScannedModel) -> Header:
         """What the file says of itself."""
         return self._headers.of(Path(find.weights.file))
 
@@ -101,12 +101,12 @@ class Finds:
         return fits(width, header)
 
     @cached_property
-    def models(self) -> tuple[Find, ...]:
+    def models(self) -> tuple[ScannedModel, ...]:
         """All models among the files, under names that a person can type: none twice, none that is a row's.
 
         Those of a model that the catalogue knows come first, in its order, then the larger ones.
         """
-        taken: dict[str, Find] = {}
+        taken: dict[str, ScannedModel] = {}
         for find in self._named():
             same = taken.get(find.id.lower())
             if same and (same.weights.bytes, same.file.name) == (find.weights.bytes, find.file.name):
@@ -115,7 +115,7 @@ class Finds:
             taken[id.lower()] = replace(find, id=id)
         return tuple(sorted(taken.values(), key=self._order))
 
-    def _order(self, find: Find) -> tuple[int, bool, int]:
+    def _order(self, find: ScannedModel) -> tuple[int, bool, int]:
         bases = self._bases
         known = bases.get(base(find.file.name), len(bases))
         return known, find.weights.quant != USUAL, -find.weights.bytes
@@ -124,7 +124,7 @@ class Finds:
     def _bases(self) -> dict[str, int]:
         return {base(row.weights.file): number for number, row in enumerate(self._catalog.values())}
 
-    def _named(self) -> Iterator[Find]:
+    def _named(self) -> Iterator[ScannedModel]:
         for files in self._groups.values():
             by_path = {str(file.path): file for file in files}
             # Ollama keeps each file under a name that says nothing, and its projector with it
@@ -133,22 +133,22 @@ class Finds:
             kinds = listed(Weights(str(file.path), file.size, file.sha256) for file in files if not file.tag)
             for weights in kinds.models:
                 file = by_path[weights.file]
-                yield Find(_id(file, weights, kinds), weights, kinds.projector(weights), file)
+                yield ScannedModel(_id(file, weights, kinds), weights, kinds.projector(weights), file)
 
     @cached_property
-    def _groups(self) -> dict[str, list[File]]:
-        groups: dict[str, list[File]] = defaultdict(list)
+    def _groups(self) -> dict[str, list[ScannedFile]]:
+        groups: dict[str, list[ScannedFile]] = defaultdict(list)
         for file in self.files:
             groups[file.group].append(file)
         return groups
 
     @cached_property
-    def _by_sum(self) -> dict[str, File]:
+    def _by_sum(self) -> dict[str, ScannedFile]:
         return {file.sha256: file for file in reversed(self.files) if file.sha256}
 
     @cached_property
-    def _by_name(self) -> dict[str, list[File]]:
-        names: dict[str, list[File]] = defaultdict(list)
+    def _by_name(self) -> dict[str, list[ScannedFile]]:
+        names: dict[str, list[ScannedFile]] = defaultdict(list)
         for file in self.files:
             names[file.name].append(file)
         return names
@@ -163,12 +163,12 @@ def fits(width: int, header: Header) -> bool:
     return not width or header.shape is None or width == header.shape.embedding
 
 
-def _tagged(file: File) -> Find:
+def _tagged(file: ScannedFile) -> ScannedModel:
     projector = Weights(str(file.projector)) if file.projector and file.projector.is_file() else None
-    return Find(typeable(file.tag), Weights(str(file.path), file.size, file.sha256), projector, file)
+    return ScannedModel(typeable(file.tag), Weights(str(file.path), file.size, file.sha256), projector, file)
 
 
-def _id(file: File, weights: Weights, kinds: Listing) -> str:
+def _id(file: ScannedFile, weights: Weights, kinds: Listing) -> str:
     """As it is named on the hub, `USER/REPO:QUANT` or `USER/REPO/FILE`; else the file's name without its ending."""
     alike = [w for w in kinds.models if w.quant == weights.quant]
     if file.repo and weights.quant and len(alike) == 1:
@@ -178,7 +178,7 @@ def _id(file: File, weights: Weights, kinds: Listing) -> str:
     return typeable(without_part(file.name).removesuffix(".gguf"))
 
 
-def _ids(find: Find) -> Iterator[str]:
+def _ids(find: ScannedModel) -> Iterator[str]:
     yield find.id
     yield typeable(f"{find.file.path.parent.name}-{find.id}")
     count = 2

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lechat_tui.machine import hardware
 from lechat_tui.machine.hardware import Gpu
-from lechat_tui.models.fit import Machine
+from lechat_tui.models.fit import Resources
 
 LIBRARIES = {"cuda": "NVIDIA", "hip": "AMD", "metal": "Apple", "vulkan": ""}
 """ggml's backends for GPUs and whose they drive; Vulkan drives them all."""
@@ -17,13 +17,13 @@ CUDA = ((580, "cu130"), (525, "cu124"))
 """The least driver for each build for CUDA: every later 12.x runs on the driver that 12.0 came with."""
 
 
-def here(folder: Path, root: Path = hardware.ROOT) -> Machine:
+def here(folder: Path, root: Path = hardware.ROOT) -> Resources:
     """This machine's memory, its GPUs that llama.cpp can use, and the room on the disk that `folder` lies on."""
     read, gpus = hardware.read(root), hardware.gpus(root)
     known = tuple(gpu for gpu in gpus if gpu.total or gpu.vendor == "Apple")
     memory = read.memory.total or 0
     unified = memory if any(gpu.vendor == "Apple" for gpu in known) else 0
-    return Machine(tuple(gpu for gpu in known if usable(gpu, backends())), unified, memory, room(folder))
+    return Resources(tuple(gpu for gpu in known if usable(gpu, backends())), unified, memory, room(folder))
 
 
 def room(folder: Path) -> int | None:

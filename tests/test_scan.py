@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 from disk import gguf, hub_file, ollama, put
 
-from lechat_tui.models import found
+from lechat_tui.models.available import Files, Models
 from lechat_tui.models.catalog import Model, ModelError, Weights
-from lechat_tui.models.found import FOLDER, HUB, OLLAMA, OWN, Place, places, scan
 from lechat_tui.models.headers import Headers
-from lechat_tui.models.shelf import Files, Shelf
+from lechat_tui.models.scan import FOLDER, HUB, OLLAMA, OWN, ModelFolder, find_files, model_folders
 
 
 @pytest.fixture(autouse=True)
@@ -26,12 +25,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-def shelf(*rows: Model, folders: tuple[str, ...] = ()) -> Shelf:
-    return Shelf({row.id: row for row in rows}, places=places(folders))
+def models(*rows: Model, folders: tuple[str, ...] = ()) -> Models:
+    return Models({row.id: row for row in rows}, places=model_folders(folders))
 
 
-def ids(shelf: Shelf) -> list[str]:
-    return [model.id for model in shelf.installed()]
+def ids(models: Models) -> list[str]:
+    return [model.id for model in models.installed()]
 
 
 def row(id: str, weights: Weights, **more: object) -> Model:
@@ -51,7 +50,7 @@ def test_every_program_is_looked_for_where_it_keeps_its_models(home: Path, tmp_p
     put(home / ".local/share/nomic.ai/GPT4All/orca.Q4_0.gguf", gguf(pad=9))
     put(home / ".local/share/Jan/data/llamacpp/models/jan-model/model.gguf", gguf(pad=10))
     put(home / "mine/deep/er/my model.gguf", gguf(pad=11))
-    assert sorted(ids(shelf(folders=("~/mine",)))) == [
+    assert sorted(ids(models(folders=("~/mine",)))) == [
         "bart/Some-GGUF:Q5_K_M",
         "ggml-org/Tiny-GGUF:Q4_0",
         "jan-model",
@@ -71,13 +70,13 @@ def test_the_environment_moves_the_folders(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "ollama"))
     put(tmp_path / "llama/a.gguf", gguf(pad=1))
     ollama(tmp_path / "ollama", "b:1", gguf(pad=2))
-    assert sorted(ids(shelf())) == ["a", "b:1"]
+    assert sorted(ids(models())) == ["a", "b:1"]
 
 
 def test_what_is_found_can_be_typed_and_lies_where_it_lay(home: Path) -> None:
     file = put(home / ".lmstudio/models/lms/Some-GGUF/Some-Q4_K_M.gguf", gguf(name="Some model", context_length=2048))
     put(home / ".lmstudio/models/lms/Some-GGUF/Some-Q8_0.gguf", gguf(pad=1))
-    here = shelf()
+    here = models()
     for typed in ("lms/Some-GGUF:Q4_K_M", "lms/some-gguf:q4_k_m", "lms/Some-GGUF", "hf.co/lms/Some-GGUF:Q4"):
         model = here.get(typed)
         assert (model.id, model.name, model.context) == ("lms/Some-GGUF:Q4_K_M", "Some model", 2048)
@@ -88,26 +87,26 @@ def test_what_is_found_can_be_typed_and_lies_where_it_lay(home: Path) -> None:
         here.get("lms/Some-GGUF:Q2_K")
     with pytest.raises(ModelError, match="did you mean other"):
         put(home / ".lmstudio/models/other.gguf")
-        shelf().get("othr")
+        models().get("othr")
 
 
 def test_a_file_of_the_catalogue_makes_its_row_ready_wherever_it_lies(home: Path, tmp_path: Path) -> None:
     content = gguf(pad=50)
     known = row("known", Weights("Known-Q4_0.gguf", len(content)))
-    assert ids(shelf(known)) == []
+    assert ids(models(known)) == []
     file = put(home / ".lmstudio/models/any/where/Known-Q4_0.gguf", content)
-    assert ids(shelf(known)) == ["known"]
-    assert shelf(known).files(known) == Files(file)
+    assert ids(models(known)) == ["known"]
+    assert models(known).files(known) == Files(file)
     put(file, content + b"more")
-    assert ids(shelf(known)) == ["any/where:Q4_0"], "of another size it is another file"
+    assert ids(models(known)) == ["any/where:Q4_0"], "of another size it is another file"
 
 
 def test_a_file_of_the_catalogue_is_known_by_its_checksum(home: Path, tmp_path: Path) -> None:
     blob = ollama(home / ".ollama/models", "x:1", gguf(pad=60))
     known = row("known", Weights("Known-Q4_0.gguf", 99, blob.name.removeprefix("sha256-")))
-    assert ids(shelf(known)) == ["known"]
-    assert shelf(known).files(known) == Files(blob)
-    assert shelf(known).sha256(known, blob) == blob.name.removeprefix("sha256-")
+    assert ids(models(known)) == ["known"]
+    assert models(known).files(known) == Files(blob)
+    assert models(known).sha256(known, blob) == blob.name.removeprefix("sha256-")
 
 
 def test_another_quantization_of_a_row_is_that_row_in_this_quantization(tmp_path: Path) -> None:
@@ -115,17 +114,17 @@ def test_another_quantization_of_a_row_is_that_row_in_this_quantization(tmp_path
     link = hub_file(tmp_path / "hub", "me/repo", "Known-Q8_0.gguf", content)
     other = Weights("Known-Q8_0.gguf", len(content), quant="Q8_0")
     known = row("known", Weights("Known-Q4_0.gguf", 99, quant="Q4_0"), quants=(other,))
-    assert ids(shelf(known)) == ["known:Q8_0"]
-    assert shelf(known).files(shelf(known).get("known:q8_0")) == Files(link)
-    assert shelf(known).get("me/repo:Q8_0").id == "known:Q8_0"
-    assert shelf(known).get("me/repo").id == "known"
-    assert shelf(known).get("me/repo/Known-Q8_0.gguf").id == "known:Q8_0"
+    assert ids(models(known)) == ["known:Q8_0"]
+    assert models(known).files(models(known).get("known:q8_0")) == Files(link)
+    assert models(known).get("me/repo:Q8_0").id == "known:Q8_0"
+    assert models(known).get("me/repo").id == "known"
+    assert models(known).get("me/repo/Known-Q8_0.gguf").id == "known:Q8_0"
 
 
 def test_a_model_of_a_known_family_answers_as_its_row_says(home: Path) -> None:
     put(home / ".lmstudio/models/lms/Known-7B-Instruct-GGUF/Known-7B-Instruct-Q6_K.gguf", gguf(pad=1))
     known = row("known", Weights("me_Known-7B-Instruct-Q4_0.gguf", 99), temperature=0.15, template="v7", context=16384)
-    model = shelf(known).for_role("text")
+    model = models(known).for_role("text")
     assert (model.id, model.temperature, model.template) == ("lms/Known-7B-Instruct-GGUF:Q6_K", 0.15, "v7")
 
 
@@ -134,17 +133,17 @@ def test_a_projector_is_paired_when_it_is_of_the_same_model(home: Path) -> None:
     weights = put(folder / "See-8B-Q4_K_M.gguf", gguf(block_count=2, embedding_length=64))
     put(folder / "mmproj-BF16.gguf", gguf("clip", vision__projection_dim=64, clip__vision__projection_dim=64))
     eyes = put(folder / "mmproj-F16.gguf", gguf("clip", clip__vision__projection_dim=64, pad=1))
-    here = shelf()
+    here = models()
     assert here.files(here.for_role("vision")) == Files(weights, eyes)
     put(eyes, gguf("clip", clip__vision__projection_dim=128, pad=2))
     with pytest.raises(ModelError, match="no vision model is on this machine"):
-        shelf().for_role("vision")
-    assert ids(shelf()) == ["lms/See-GGUF:Q4_K_M"], "a projector is no model"
+        models().for_role("vision")
+    assert ids(models()) == ["lms/See-GGUF:Q4_K_M"], "a projector is no model"
 
 
 def test_ollamas_projector_goes_with_its_model(home: Path) -> None:
     blob = ollama(home / ".ollama/models", "see:1", gguf(pad=1), gguf("clip", pad=2))
-    here = shelf()
+    here = models()
     files = here.files(here.get("see:1"))
     assert files and files.weights == blob and files.projector and files.projector.parent == blob.parent
 
@@ -153,11 +152,11 @@ def test_a_layout_that_only_ollama_reads_is_said_before_it_is_loaded(home: Path)
     ollama(home / ".ollama/models", "mistral-small3.2:24b", gguf("mistral3", vision__block_count=24))
     content = gguf("mistral3", mistral3__vision__block_count=24)
     blob = ollama(home / ".ollama/models", "inside:1", content)
-    assert "inside:1" not in ids(shelf())
+    assert "inside:1" not in ids(models())
     with pytest.raises(ModelError, match="inside:1 holds its projector inside, a layout that only Ollama reads"):
-        shelf().get("inside:1")
+        models().get("inside:1")
     with pytest.raises(ModelError, match="only Ollama reads"):
-        shelf().get(str(blob))
+        models().get(str(blob))
 
 
 def test_what_cannot_chat_is_not_offered(home: Path) -> None:
@@ -169,14 +168,14 @@ def test_what_cannot_chat_is_not_offered(home: Path) -> None:
     os.mkfifo(folder / "pipe.gguf")
     (folder / "gone.gguf").symlink_to(folder / "nothing")
     (folder / "folder.gguf").mkdir()
-    assert ids(shelf()) == []
+    assert ids(models()) == []
     for name, problem in (("embed", "embedding model"), ("empty", "is empty"), ("text", "is not a GGUF file")):
         with pytest.raises(ModelError, match=problem):
-            shelf().get(name)
+            models().get(name)
 
 
 def test_what_comes_while_the_program_runs_is_found(home: Path) -> None:
-    here = shelf()
+    here = models()
     assert ids(here) == []
     put(home / ".lmstudio/models/me/New-GGUF/new.gguf")
     assert here.get("me/New-GGUF/new.gguf").id == "me/New-GGUF/new.gguf"
@@ -189,7 +188,7 @@ def test_links_in_circles_end(home: Path) -> None:
     put(folder / "m.gguf")
     (folder / "up").symlink_to(home / ".lmstudio/models")
     (folder / "self").symlink_to(folder)
-    assert len(scan([Place(FOLDER, home / ".lmstudio/models")])) == 1
+    assert len(find_files([ModelFolder(FOLDER, home / ".lmstudio/models")])) == 1
 
 
 def test_one_file_that_two_places_lead_to_is_one_model(home: Path, tmp_path: Path) -> None:
@@ -198,7 +197,7 @@ def test_one_file_that_two_places_lead_to_is_one_model(home: Path, tmp_path: Pat
     (home / "mine" / "again.gguf").symlink_to(link)
     copy = put(home / ".lmstudio/models/me/M-GGUF/m-Q4_0.gguf", gguf())
     assert copy.exists()
-    assert ids(shelf(folders=(str(home / "mine"),))) == ["me/M-GGUF:Q4_0"]
+    assert ids(models(folders=(str(home / "mine"),))) == ["me/M-GGUF:Q4_0"]
 
 
 def test_ids_are_unique_stable_and_can_be_typed(home: Path) -> None:
@@ -207,18 +206,18 @@ def test_ids_are_unique_stable_and_can_be_typed(home: Path) -> None:
     put(home / "mine/-rf \x1b[31m\u202e.gguf", gguf(pad=4))
     put(home / "mine/chaton.gguf", gguf(pad=5))
     taken = Model("chaton", "c", ("text",), Weights("chaton-q8_0.gguf"), toy=True)
-    found = ids(shelf(taken, folders=(str(home / "mine"),)))
-    assert found == ids(shelf(taken, folders=(str(home / "mine"),)))
+    found = ids(models(taken, folders=(str(home / "mine"),)))
+    assert found == ids(models(taken, folders=(str(home / "mine"),)))
     assert sorted(found) == ["b-same", "c-same", "chaton", "mine-chaton", "rf-31m", "same"]
 
 
 def test_a_split_model_is_one_and_only_whole(home: Path) -> None:
     first = put(home / "mine/m-Q4_0-00001-of-00002.gguf", gguf(pad=1))
-    assert ids(shelf(folders=(str(home / "mine"),))) == []
+    assert ids(models(folders=(str(home / "mine"),))) == []
     with pytest.raises(ModelError, match=r"is split, and m-Q4_0-00002-of-00002.gguf is not beside it"):
-        shelf().get(str(first))
+        models().get(str(first))
     put(home / "mine/m-Q4_0-00002-of-00002.gguf", gguf("", split__no=1, split__count=2))
-    here = shelf(folders=(str(home / "mine"),))
+    here = models(folders=(str(home / "mine"),))
     assert ids(here) == ["m-Q4_0"]
     assert here.files(here.get("m-Q4_0")) == Files(first)
 
@@ -226,14 +225,14 @@ def test_a_split_model_is_one_and_only_whole(home: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"layers": 5}', b'{"layers": [{}]}', b"[" * 10_000, b"\xff"])
 def test_a_manifest_that_is_none_is_passed_over(home: Path, content: bytes) -> None:
     put(home / ".ollama/models/manifests/registry.ollama.ai/library/x/1", content)
-    assert ids(shelf()) == []
+    assert ids(models()) == []
 
 
 def test_a_manifest_leads_nowhere_but_to_blobs(home: Path) -> None:
     put(home / "secret.gguf")
     layer = '{"mediaType": "application/vnd.ollama.image.model", "digest": "sha256:../../../secret.gguf"}'
     put(home / ".ollama/models/manifests/registry.ollama.ai/library/x/1", f'{{"layers": [{layer}]}}'.encode())
-    assert ids(shelf()) == []
+    assert ids(models()) == []
 
 
 def test_headers_are_read_once(home: Path, tmp_path: Path) -> None:
@@ -285,12 +284,12 @@ def test_a_thousand_files_are_listed_and_none_is_opened(home: Path, tmp_path: Pa
         for number in range(50):
             put(home / f"mine/r{repo}/m{number}.gguf", b"")
             put(home / f"mine/r{repo}/other{number}.bin", b"")
-    here = Place(FOLDER, home / "mine")
+    here = ModelFolder(FOLDER, home / "mine")
     began = time.process_time()
-    assert len(scan([here])) == 1000
+    assert len(find_files([here])) == 1000
     assert time.process_time() - began < 1
 
 
 def test_a_place_says_whose_it_is() -> None:
-    assert [Place(owner, Path()).foreign for owner in (HUB, OWN, FOLDER, OLLAMA, "LM Studio")] == [0, 0, 0, 1, 1]
-    assert found.scan([Place(OLLAMA, Path("/nonexistent")), Place(HUB, Path("/nonexistent"))]) == ()
+    assert [ModelFolder(owner, Path()).foreign for owner in (HUB, OWN, FOLDER, OLLAMA, "LM Studio")] == [0, 0, 0, 1, 1]
+    assert find_files([ModelFolder(OLLAMA, Path("/nonexistent")), ModelFolder(HUB, Path("/nonexistent"))]) == ()

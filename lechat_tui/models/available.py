@@ -18,10 +18,10 @@ from lechat_tui.machine import hardware
 from lechat_tui.machine.split_files import first_part
 from lechat_tui.models import derive, gguf, names
 from lechat_tui.models.catalog import Model, ModelError, ModelRole, Weights
-from lechat_tui.models.finds import Find, Finds, fits
-from lechat_tui.models.found import Place
 from lechat_tui.models.headers import Headers
 from lechat_tui.models.listing import USUAL, listed
+from lechat_tui.models.local_files import LocalFiles, ScannedModel, fits
+from lechat_tui.models.scan import ModelFolder
 from lechat_tui.units import size_text
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ class Files:
     projector: Path | None = None
 
 
-class Shelf:
-    """Finds models by name and by role.
+class Models:
+    """LocalFiles models by name and by role.
 
     `wanted` is the user's choice for each role, empty for none; `places` is where to look for files beside those that
     the catalogue names; `machine` says what a model may take of this machine, once it matters.
@@ -54,11 +54,11 @@ class Shelf:
         self,
         catalog: Mapping[str, Model],
         wanted: Mapping[ModelRole, str] | None = None,
-        places: Iterable[Place] = (),
-        machine: Callable[[], "fit.Machine"] | None = None,
+        places: Iterable[ModelFolder] = (),
+        machine: Callable[[], "fit.Resources"] | None = None,
     ) -> None:
         self.catalog = dict(catalog)
-        self.finds = Finds(places, Headers(paths.cache() / "headers.json"), self.catalog)
+        self._local = LocalFiles(places, Headers(paths.cache() / "headers.json"), self.catalog)
         self._machine = cache(machine) if machine else None
         self._wanted = dict(wanted or {})
 
@@ -113,9 +113,13 @@ class Shelf:
             return _hashed(weights, weights.stat().st_mtime_ns)
         return model.weights.sha256 if size == model.weights.bytes else ""
 
+    def rescan(self) -> None:
+        """Look for model files again when they are next needed."""
+        self._local.forget()
+
     def installed(self) -> list[Model]:
         """The models that can answer now: those of the catalogue in its order, then what is found when it is asked."""
-        self.finds.forget()
+        self._local.forget()
         return list(self._installed())
 
     def _installed(self) -> Iterator[Model]:
@@ -124,7 +128,7 @@ class Shelf:
             if files := self.files(model):
                 served.append((model.weights, files.weights))
                 yield model
-        yield from self.finds.own(served)
+        yield from self._local.own(served)
 
     def _rows(self) -> Iterator[Model]:
         """The catalogue; of a row in another quantization than the chosen one, only those that are here."""
@@ -170,7 +174,7 @@ class Shelf:
             return f"no {role} model is on this machine; lechat ls lists what there is to pull"
         from lechat_tui.models import fit
 
-        return fit.sentence(role, fit.choices(self.catalog, self._machine()).get(role))
+        return fit.sentence(role, fit.best_by_role(self.catalog, self._machine()).get(role))
 
     def role_of(self, model: Model) -> ModelRole:
         """The role a model is shown under."""
@@ -196,10 +200,6 @@ class Shelf:
         size = f" ({size_text(model.bytes)})" if model.bytes else ""
         return f"{model.id} is not downloaded; lechat pull {model.id} fetches it{size}"
 
-    def find(self, model: Model) -> Find | None:
-        """What was found under this id, if it is none of the catalogue's."""
-        return next((find for find in self.finds.models if find.id == model.id), None)
-
     def _parsed(self, name: str, path: Path) -> names.Name:
         endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
         if os.sep in name and _is_folder(path):
@@ -213,7 +213,7 @@ class Shelf:
             return own
         if row and wanted.quant:
             return row.quantized(wanted.quant)
-        known = [*self.catalog, *(find.id for find in self.finds.models)]
+        known = [*self.catalog, *(find.id for find in self._local.models)]
         meant = difflib.get_close_matches(wanted.id.lower(), known, n=1, cutoff=0.4)
         hint = f"; did you mean {meant[0]}?" if meant else ""
         raise ModelError(f"there is no model {name}{hint} (lechat ls lists them)")
@@ -222,22 +222,22 @@ class Shelf:
         """What was found under this id, in whatever case."""
         for again in (False, True):
             if again:
-                self.finds.forget()  # it may have come since
-            for find in self.finds.models:
+                self._local.forget()  # it may have come since
+            for find in self._local.models:
                 if find.id.lower() == name.lower():
                     return self._whole(find)
         return None
 
-    def _whole(self, find: Find) -> Model:
-        header = self.finds.header(find)
+    def _whole(self, find: ScannedModel) -> Model:
+        header = self._local.header(find)
         if header.problem:
             raise ModelError(f"{find.id} {header.problem}")
-        return self.finds.model(find, whole=True)
+        return self._local.model(find, whole=True)
 
     def _of_repository(self, name: str, wanted: names.Hub) -> Model:
         if own := self._row_of(wanted) or self._found(str(wanted)):
             return own
-        here = [find for find in self.finds.models if find.file.repo.lower() == wanted.repo.lower()]
+        here = [find for find in self._local.models if find.file.repo.lower() == wanted.repo.lower()]
         if wanted.file:
             here = [find for find in here if find.weights.file.endswith(f"/{first_part(wanted.file)}")]
         elif wanted.quant:
@@ -271,7 +271,7 @@ class Shelf:
             first = _local(weights.file)
             return first if all(_is_file(_local(part)) for part in weights.files) else None
         cached = [_in_hub_cache(repo, weights.revision or model.revision, part) for part in weights.files]
-        return cached[0] if all(cached) else self.finds.match(weights, repo)
+        return cached[0] if all(cached) else self._local.match(weights, repo)
 
     def _from_file(self, path: Path) -> Model:
         """A model of a file that no catalogue knows. Raises `ModelError` for what is not a GGUF model."""
