@@ -22,6 +22,11 @@ class Choice:
     detail: str = ""
     """Said softly beside the label."""
 
+    def matches(self, words: str) -> bool:
+        """Whether the row contains each of these words, in any case."""
+        row = f"{self.value} {self.label} {self.detail}".casefold()
+        return all(word in row for word in words.casefold().split())
+
 
 @dataclass(frozen=True)
 class Bound:

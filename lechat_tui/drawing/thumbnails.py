@@ -4,15 +4,15 @@ How many rows one takes is known from its size alone; its pixels come later, fro
 """
 
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, overload
+from typing import Literal, NamedTuple, Protocol, overload
 from weakref import WeakSet
 
 from rich.color import Color
 from rich.style import Style
-from textual.cache import LRUCache
 
 from lechat_tui.attachments.reading import AttachmentError, Thumbnail, thumbnail
 from lechat_tui.drawing.kitty import CELL, Placement, Placements, Png, Write, png
@@ -20,9 +20,6 @@ from lechat_tui.drawing.rows import Row, Run, plain
 from lechat_tui.message import Picture
 from lechat_tui.settings.config import Settings
 from lechat_tui.terminal import draws_pictures
-
-if TYPE_CHECKING:
-    from textual.app import App
 
 COLUMNS, ROWS = 36, 10
 """Cells of the largest thumbnail."""
@@ -62,11 +59,6 @@ def way(settings: Settings, colours: str | None, write: Write, environment: Mapp
     return "blocks"
 
 
-def drawable(app: "App[object]") -> bool:
-    """Whether the terminal has colours enough, and the person wants them."""
-    return not app.no_color and not app.native_ansi_color and app.console.color_system in ("truecolor", "256")
-
-
 class Shown(Protocol):
     """Something that shows pictures."""
 
@@ -87,20 +79,25 @@ class Thumbnails:
 
     def __init__(self, load: Callable[[], None], way: Way = "blocks") -> None:
         """`load` is called when something is wanted that is not known; it lets `next` be read in a thread."""
-        self.visible = False
-        """Whether pixels can be shown."""
+        self._visible = False
         self.costs: dict[str, int] = {}
         """The tokens that a picture took when it was last read, by its SHA-256."""
         self._load = load
         self._way = way
-        self._known: LRUCache[Wanted, Thumbnail] = LRUCache(KEPT)
+        self._known: OrderedDict[Wanted, Thumbnail] = OrderedDict()
+        """The decoded thumbnails, the one used last at the end."""
         self._placed: dict[Wanted, tuple[Placement, WeakSet[Shown]]] = {}
         """What the terminal draws, and who shows it."""
         self._wanted: dict[Wanted, list[Shown]] = {}
 
-    def look_at(self, app: "App[object]") -> None:
-        """See whether pixels can be shown: the theme may be another."""
-        self.visible = self._way != "none" and drawable(app)
+    @property
+    def visible(self) -> bool:
+        """Whether pixels are shown at all."""
+        return self._visible
+
+    def allow(self, colors: bool) -> None:
+        """Show pixels from now on if the terminal, the theme and the user have colors enough for them."""
+        self._visible = colors and self._way != "none"
 
     def get(self, picture: Picture, columns: int, rows: int, item: Shown) -> Seen | None:
         """The picture in so many cells; None when it is not known yet, and the item will be told when it is.
@@ -112,7 +109,9 @@ class Thumbnails:
             placed[1].add(item)
             return placed[0]
         known = self._known.get(wanted)
-        if known is None:
+        if known:
+            self._known.move_to_end(wanted)
+        else:
             self._wanted.setdefault(wanted, []).append(item)
             if len(self._wanted) > WAITING:
                 self._forget(next(iter(self._wanted)))
@@ -141,6 +140,8 @@ class Thumbnails:
         asked = self._wanted.pop(wanted, [])
         if isinstance(seen, Thumbnail):
             self._known[wanted] = seen
+            if len(self._known) > KEPT:
+                self._known.popitem(last=False)
         elif isinstance(self._way, Placements):
             placement = self._way.add(seen, wanted.columns, wanted.rows, partial(self._lose, wanted))
             self._placed[wanted] = placement, WeakSet()

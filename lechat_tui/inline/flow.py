@@ -13,16 +13,16 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from lechat_tui.drawing.ascii import to_ascii
 from lechat_tui.drawing.blocks import draw_all
 from lechat_tui.drawing.items import ENDINGS, INDENT, Answer, Item, Thoughts
 from lechat_tui.drawing.markdown import Block, Reader, read
 from lechat_tui.drawing.rows import Look, Row, prefixed, row, text_rows
+from lechat_tui.drawing.styles import styles_on_any_background
+from lechat_tui.drawing.themes import DEFAULT, Themes
 from lechat_tui.engine.base import Kind
 from lechat_tui.message import Message
 from lechat_tui.plaintext import safe
-from lechat_tui.ui.look.plain import plain
-from lechat_tui.ui.look.styles import on_any_ground
-from lechat_tui.ui.look.themes import DEFAULT, Themes
 
 OWN_COLOURS = "terminal16"
 """The theme: on a background that is not ours, only the terminal's own colours are sure to be readable."""
@@ -48,7 +48,7 @@ class Flow:
 
     def __init__(self, console: Console, themes: Themes, *, reduced: bool = False, live: bool = True) -> None:
         self._console = console
-        self._look = on_any_ground(themes.named(OWN_COLOURS), themes.known[DEFAULT])
+        self._look = styles_on_any_background(themes.named(OWN_COLOURS), themes.known[DEFAULT])
         self._reduced = reduced
         self._live = live
         self._over: Sequence[int] = ()
@@ -188,7 +188,7 @@ class Flow:
         """Write them at once: a terminal shows no half of them."""
         told = []
         for one in rows:
-            line = Text.assemble(*((plain(text) if self._reduced else text, style) for text, style in one.runs))
+            line = Text.assemble(*((to_ascii(text) if self._reduced else text, style) for text, style in one.runs))
             line.rstrip()
             told.append(line)
         if told:

@@ -24,6 +24,7 @@ from lechat_tui.commands.privacy import may_leave
 from lechat_tui.commands.program import TWICE
 from lechat_tui.drawing.items import Answer, Note, Question, Summary, pace
 from lechat_tui.drawing.rows import Row, prefixed, text_rows
+from lechat_tui.drawing.themes import Themes, read_themes
 from lechat_tui.engine.base import Delta, Done, Event, Fitted, Loading, Prefill
 from lechat_tui.errors import LechatError
 from lechat_tui.inline.flow import Flow
@@ -37,8 +38,6 @@ from lechat_tui.settings.choices import Choices
 from lechat_tui.store import Chat, Hit, Store
 from lechat_tui.talk.conversation import Again, Conversation
 from lechat_tui.terminal import cannot_be_drawn_on
-from lechat_tui.ui.dialogs.picker import matches
-from lechat_tui.ui.look.themes import Themes, read
 from lechat_tui.units import size_text, tokens_text
 
 PROMPT = "> "
@@ -72,7 +71,7 @@ def run(conversation: Conversation) -> None:
     """Talk until the person leaves."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
-    Inline(conversation, read(), choices=compose.choices()).talk()
+    Inline(conversation, read_themes(), choices=compose.choices()).talk()
 
 
 def _end(number: int, frame: FrameType | None) -> None:
@@ -427,7 +426,7 @@ class Inline:
                 return None
             if typed.isdecimal() and 1 <= int(typed[:6]) <= len(shown[:ROWS]):
                 return shown[int(typed) - 1].value
-            shown = [choice for choice in choices if matches(typed, choice)] or self._nothing_like(typed, choices)
+            shown = [choice for choice in choices if choice.matches(typed)] or self._nothing_like(typed, choices)
         return None
 
     def _numbered(self, choices: Sequence[Choice]) -> list[Row]:

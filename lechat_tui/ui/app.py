@@ -18,6 +18,7 @@ from textual.worker import WorkerFailed
 
 from lechat_tui import clipboard
 from lechat_tui.drawing.kitty import Placements
+from lechat_tui.drawing.themes import DEFAULT, Themes
 from lechat_tui.drawing.thumbnails import way
 from lechat_tui.plaintext import safe
 from lechat_tui.settings.choices import Choices
@@ -25,7 +26,7 @@ from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.chat.screen import ChatScreen
 from lechat_tui.ui.look.front import ENTER, Front
 from lechat_tui.ui.look.plain import added_filters, without_gray
-from lechat_tui.ui.look.themes import DEFAULT, Themes, read
+from lechat_tui.ui.look.themes import read_themes, textual_theme
 from lechat_tui.ui.palette import Palette, Slash
 from lechat_tui.ui.textual_private import (
     CrashReportingApp,
@@ -64,14 +65,14 @@ class LeChat(CrashReportingApp):
     ) -> None:
         """`failed` makes a sentence of what should not have happened, and keeps the rest of it somewhere."""
         self._failed = failed
-        self._themes = themes or read()
+        self._themes = themes or read_themes()
         self._front = front
         self._copied = ""
         raise_frame_rate()
         read_alt_enter_as_new_line()
         super().__init__()
         for theme in self._themes.known.values():
-            self.register_theme(theme)
+            self.register_theme(textual_theme(theme))
         chosen = conversation.settings.theme
         self.theme = self._themes.named(chosen).name
         self._complaints = (*self._themes.complaints, *filter(None, [self._themes.missing(chosen)]))
@@ -91,7 +92,7 @@ class LeChat(CrashReportingApp):
             machine=machine,
             copy=self.copy,
             pictures=self._pictures,
-            themes=self._themes.described,
+            themes=self._themes.descriptions,
             choices=choices,
             first=first,
             painted=self._remember_page,

@@ -15,10 +15,10 @@ from rich.style import Style
 from lechat_tui.drawing import markdown
 from lechat_tui.drawing.items import Answer
 from lechat_tui.drawing.rows import Look
+from lechat_tui.drawing.styles import ROLES
 from lechat_tui.message import Message
-from lechat_tui.ui.widgets.transcript import STYLES
 
-LOOK = Look(**dict.fromkeys(STYLES, Style.null()))
+LOOK = Look(**dict.fromkeys(ROLES, Style.null()))
 WIDTH = 60
 
 INLINE = [

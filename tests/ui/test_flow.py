@@ -13,11 +13,11 @@ from rich.console import Console
 from test_commonmark import LONG, examples
 
 from lechat_tui.drawing.items import Answer
+from lechat_tui.drawing.themes import read_themes
 from lechat_tui.inline.flow import Flow
 from lechat_tui.message import Message, State
-from lechat_tui.ui.look.themes import read
 
-THEMES = read()
+THEMES = read_themes()
 ANSWER = """# Sorting
 
 Use a key that is a **tuple**: Python compares the *last names*

@@ -17,14 +17,14 @@ from lechat_tui.attachments.reading import Thumbnail
 from lechat_tui.drawing.items import Answer, Question
 from lechat_tui.drawing.kitty import CHUNK, DIACRITICS, KEPT, PLACEHOLDER, Placements, Png, png
 from lechat_tui.drawing.rows import Look, plain
+from lechat_tui.drawing.styles import ROLES
 from lechat_tui.drawing.thumbnails import COLUMNS, ROWS, Thumbnails, Wanted, pixel_rows, way
 from lechat_tui.message import Message, Picture
 from lechat_tui.plaintext import safe
 from lechat_tui.settings.config import Settings
 from lechat_tui.terminal import BETWEEN, draws_pictures
-from lechat_tui.ui.widgets.transcript import STYLES
 
-LOOK = Look(**dict.fromkeys(STYLES, Style.null()))
+LOOK = Look(**dict.fromkeys(ROLES, Style.null()))
 EDGE = "▌ ", Style.null()
 
 
@@ -130,7 +130,7 @@ def test_through_tmux_every_command_is_wrapped_for_itself() -> None:
 def question(file: Path, thumbnails: Thumbnails) -> Question:
     """A question with a picture, as the transcript draws it."""
     Image.new("RGB", (30, 16), "red").save(file)
-    thumbnails.visible = True
+    thumbnails.allow(colors=True)
     return Question("what", (Picture("f00", "x.png", file, 30, 16),), thumbnails=thumbnails)
 
 

@@ -12,10 +12,10 @@ from lechat_tui.drawing.blocks import draw, draw_all
 from lechat_tui.drawing.items import Answer, Note, Question
 from lechat_tui.drawing.markdown import read
 from lechat_tui.drawing.rows import Look, wrap
+from lechat_tui.drawing.styles import ROLES
 from lechat_tui.message import Message
-from lechat_tui.ui.widgets.transcript import STYLES
 
-LOOK = Look(**dict.fromkeys(STYLES, Style.null()))
+LOOK = Look(**dict.fromkeys(ROLES, Style.null()))
 
 
 def drawn(source: str, width: int = 40) -> list[str]:

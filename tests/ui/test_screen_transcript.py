@@ -11,7 +11,7 @@ from lechat_tui.engine.base import Delta, Done
 from lechat_tui.message import Receipt
 from lechat_tui.settings.config import Settings
 from lechat_tui.ui.app import LeChat
-from lechat_tui.ui.look.themes import read
+from lechat_tui.ui.look.themes import read_themes
 
 LONG = "\n\n".join(f"paragraph {n} " + "with some words " * 12 for n in range(60))
 
@@ -124,7 +124,7 @@ async def test_a_theme_of_the_user_is_laid_over_and_a_broken_one_is_told(talk: T
         assert "sea" in chat(app).host.themes
 
 
-@pytest.mark.parametrize("theme", sorted(read().known))
+@pytest.mark.parametrize("theme", sorted(read_themes().known))
 async def test_every_theme_draws_everything(talk: Talk, theme: str) -> None:
     app = talk("# T\n\n`c` **b** [l](https://x.org)\n\n```python\nx = 1 # c\n```", settings=Settings(theme=theme))
     async with app.run_test(size=(110, 30)) as pilot:
@@ -134,7 +134,7 @@ async def test_every_theme_draws_everything(talk: Talk, theme: str) -> None:
 
 @pytest.mark.parametrize("theme", ["mistral-dark", "mistral-light", "high-contrast"])
 def test_text_and_soft_text_can_be_read(theme: str) -> None:
-    known = read().known[theme]
+    known = read_themes().known[theme]
     page = Color.parse(known.background or "")
     assert contrast(page, Color.parse(known.foreground or "")) >= 7
     assert contrast(page, Color.parse(known.variables["soft"])) >= 4.5

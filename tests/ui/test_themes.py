@@ -1,30 +1,36 @@
-"""Themes: their files, how readable they are, and choosing one with one's eyes open."""
+"""Themes: their files, the contrast of their text, and choosing one."""
 
 from collections.abc import Iterator
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
+from rich.color import Color as RichColor
 from rich.style import Style
 from seeing import Talk, rests, say, shows, transcript, until
 from textual.color import Color
-from textual.theme import Theme
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
+from textual.theme import Theme as TextualTheme
 
-from lechat_tui import paths
+from lechat_tui import paths, ui
+from lechat_tui.drawing import themes
+from lechat_tui.drawing.styles import ROLES, SYNTAX, Role, styles
+from lechat_tui.drawing.themes import DEFAULT, Theme
 from lechat_tui.settings.choices import Choices
 from lechat_tui.settings.config import Settings
 from lechat_tui.ui.app import LeChat
-from lechat_tui.ui.look.styles import component_styles, look, variables
-from lechat_tui.ui.look.themes import DEFAULT, read
+from lechat_tui.ui.look.themes import parse_color, read_themes, textual_theme
 
-SHIPPED = read(paths.bundled("themes")).known
+SHIPPED = read_themes(paths.bundled("themes")).known
 READABLE = 4.5
 """What WCAG 2 asks of text at level AA."""
 CLEAR = 7.0
 """... and at level AAA, which high-contrast keeps."""
 
 DECORATION = {
-    "transcript--line",
-    "transcript--bar",
+    "line",
+    "bar",
     "status--empty",
     "status--full",
     "lines--line",
@@ -48,9 +54,10 @@ PAIRS = (
 
 
 def test_eight_themes_ship_and_all_are_themes() -> None:
-    found = read(paths.bundled("themes"))
+    found = read_themes(paths.bundled("themes"))
     assert found.complaints == () and len(found.known) >= 8
-    assert found.described["mistral-light"] == "light" and found.described["terminal16"].startswith("the terminal")
+    assert found.descriptions["mistral-light"] == "light"
+    assert found.descriptions["terminal16"].startswith("the terminal")
 
 
 @pytest.mark.parametrize("name", sorted(SHIPPED.keys() - {"terminal16"}))
@@ -66,24 +73,51 @@ def test_a_contrast_is_that_of_wcag() -> None:
 
 
 def _contrasts(theme: Theme) -> Iterator[tuple[tuple[str, str], float]]:
-    named = variables(theme, SHIPPED[DEFAULT])
+    named = variables(theme)
     for text, ground in PAIRS:
         yield (text, ground), contrast(Color.parse(named[text]), Color.parse(named[ground]))
-    for prefix in ("transcript--", "status--", "lines--", "greeting--"):
-        for name, style in component_styles(named, prefix).items():
-            full = f"{prefix}{name}"
-            if style.color and full not in DECORATION and not (prefix == "greeting--" and name.isdigit()):
-                ground = "surface" if name.startswith("syntax-") else "background"
-                yield (full, ground), contrast(_colour(style), _ground(style, named[ground]))
+    found = styles(named, parse=parse_color)
+    for name, style in component_styles(named).items():
+        widget, _, part = name.partition("--")
+        if widget in ("status", "lines", "greeting") and not (widget == "greeting" and part.isdigit()):
+            yield from _contrast(name, style, "background", named)
+    for name in ROLES:
+        yield from _contrast(name, getattr(found, name), "background", named)
+    for name, style in found.syntax.items():
+        yield from _contrast(name, style, "surface", named)
 
 
-def _colour(style: Style) -> Color:
-    assert style.color
-    return Color.from_rich_color(style.color)
+def _contrast(name: str, style: Style, ground: str, named: dict[str, str]) -> Iterator[tuple[tuple[str, str], float]]:
+    if style.color and name not in DECORATION:
+        behind = Color.from_rich_color(style.bgcolor) if style.bgcolor else Color.parse(named[ground])
+        yield (name, ground), contrast(Color.from_rich_color(style.color), behind)
 
 
-def _ground(style: Style, ground: str) -> Color:
-    return Color.from_rich_color(style.bgcolor) if style.bgcolor else Color.parse(ground)
+def variables(theme: Theme) -> dict[str, str]:
+    """What the stylesheet may name, such as `$soft`, as colors; what the theme leaves out is as in the default one."""
+    generated = textual_theme(theme).to_color_system().generate()
+    return {**SHIPPED[DEFAULT].variables, **generated, **theme.variables}
+
+
+def component_styles(named: dict[str, str]) -> dict[str, Style]:
+    """The styles of the component classes in the stylesheet of the program, without what lies below them."""
+    return _parsed(Path(ui.__file__).with_name("lechat.tcss").read_text("utf-8"), named)
+
+
+def _parsed(css: str, named: dict[str, str]) -> dict[str, Style]:
+    sheet = Stylesheet(variables=named)
+    sheet.add_source(css)
+    sheet.parse()
+    rules = {selectors.selectors[-1].name: rule for rule in sheet.rules for selectors in rule.selector_set}
+    return {name: _style(rule) for name, rule in rules.items()}
+
+
+def _style(rule: RuleSet) -> Style:
+    styles = rule.styles
+    return Style.from_color(
+        styles.color.rich_color if styles.has_rule("color") and styles.color.a else None,
+        styles.background.rich_color if styles.has_rule("background") and styles.background.a else None,
+    ) + Style.parse(str(styles.text_style))
 
 
 def contrast(one: Color, other: Color) -> float:
@@ -98,19 +132,69 @@ def _luminance(colour: Color) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-async def test_the_screen_draws_what_the_stylesheet_says_of_a_theme(talk: Talk) -> None:
-    app = talk(settings=Settings(theme="gruvbox-dark"))
+@pytest.mark.parametrize("name", sorted(SHIPPED))
+async def test_the_screen_has_the_styles_that_are_computed_without_textual(talk: Talk, name: str) -> None:
+    app = talk(settings=Settings(theme=name))
     async with app.run_test() as pilot:
         await rests(pilot)
-        told = look(SHIPPED["gruvbox-dark"], SHIPPED[DEFAULT])
-        drawn = transcript(app).look
-        assert drawn.syntax == told.syntax and drawn.soft == told.soft and drawn.question == told.question
+        computed = styles(SHIPPED[name].resolved(SHIPPED[DEFAULT]))
+        look = transcript(app).look
+        for role in ROLES:
+            assert alike(getattr(look, role), getattr(computed, role)), role
+        assert all(alike(look.syntax[kind], computed.syntax[kind]) for kind in SYNTAX)
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED))
+def test_styles_are_those_of_a_textual_stylesheet(name: str) -> None:
+    def rule(name: str, role: Role) -> str:
+        parts = {"color": role.color and f"${role.color}", "background": role.background and f"${role.background}"}
+        declared = {**parts, "text-style": role.text}
+        return f".test--{name} {{ {' '.join(f'{key}: {value};' for key, value in declared.items() if value)} }}"
+
+    sheet = "\n".join(rule(name, role) for name, role in {**ROLES, **SYNTAX}.items())
+    expected = _parsed(sheet, variables(SHIPPED[name]))
+    computed = styles(SHIPPED[name].resolved(SHIPPED[DEFAULT]))
+    for role in ROLES:
+        assert alike(getattr(computed, role), expected[f"test--{role}"]), role
+    assert all(alike(style, expected[f"test--{kind}"]) for kind, style in computed.syntax.items())
+
+
+def alike(one: Style, other: Style) -> bool:
+    """The same style, with colors at most one step apart: Textual rounds those it makes shades of."""
+    return (
+        one.without_color == other.without_color
+        and _close(one.color, other.color)
+        and _close(one.bgcolor, other.bgcolor)
+    )
+
+
+def _close(one: RichColor | None, other: RichColor | None) -> bool:
+    if one == other or not (one and other and one.triplet and other.triplet):
+        return one == other
+    return max(abs(a - b) for a, b in zip(one.triplet, other.triplet, strict=True)) <= 1
+
+
+def test_a_theme_has_the_fields_of_a_textual_theme() -> None:
+    assert {field.name for field in fields(Theme)} == {field.name for field in fields(TextualTheme)}
+    assert asdict(Theme("x", "red")) == asdict(TextualTheme("x", "red"))
+
+
+@pytest.mark.parametrize("text", ["#f80", "#FF8205", "tomato", "ansi_bright_black", "ansi_default", "transparent"])
+def test_a_color_is_the_same_with_and_without_textual(text: str) -> None:
+    assert themes.parse_color(text) == parse_color(text)
+
+
+@pytest.mark.parametrize("text", ["blurple", "#12", "ansi_blurple", "red; }", ""])
+def test_an_unknown_color_is_a_value_error_with_and_without_textual(text: str) -> None:
+    for parse in (themes.parse_color, parse_color):
+        with pytest.raises(ValueError):
+            parse(text)
 
 
 def test_a_file_of_ones_own_changes_single_colours_or_makes_a_theme_like_another(tmp_path: Path) -> None:
     (tmp_path / "mistral-dark.toml").write_text('accent = "#00FFFF"\n[variables]\nsoft = "#BBBBBB"\n')
     (tmp_path / "mine.toml").write_text('like = "dracula"\nbackground = "black"\n')
-    found = read(paths.bundled("themes"), tmp_path)
+    found = read_themes(paths.bundled("themes"), tmp_path)
     assert found.complaints == ()
     changed, mine = found.known["mistral-dark"], found.known["mine"]
     assert (changed.accent, changed.primary) == ("#00FFFF", SHIPPED["mistral-dark"].primary)
@@ -125,11 +209,11 @@ def test_a_file_of_ones_own_changes_single_colours_or_makes_a_theme_like_another
     ("text", "said"),
     [
         ("primary = ", "Invalid value"),
-        ('primary = "blurple"', "'blurple' is no colour"),
+        ('primary = "blurple"', "'blurple' is not a color"),
         ('dark = true\naccent = "#123456"', "primary"),
         ('like = "nosuch"', "there is no theme nosuch"),
         ('like = "dracula"\nvariables = 3', "variables"),
-        ('like = "dracula"\n[variables]\nsoft = "red; } Screen { display: none"', "is no colour"),
+        ('like = "dracula"\n[variables]\nsoft = "red; } Screen { display: none"', "is not a color"),
         ('like = "dracula"\n[variables]\ninput-cursor-text-style = "wobbly"', "wobbly"),
         ('like = "dracula"\nprimry = "red"', "did you mean primary"),
         ("a = " + "[" * 5000, "is not a theme"),
@@ -139,11 +223,11 @@ def test_a_broken_file_is_one_sentence(tmp_path: Path, text: str, said: str) -> 
     (tmp_path / "broken.toml").write_text(text)
     (tmp_path / "latin.toml").write_bytes(b'primary = "\xff"')
     (tmp_path / "folder.toml").mkdir()
-    found = read(paths.bundled("themes"), tmp_path)
+    found = read_themes(paths.bundled("themes"), tmp_path)
     assert set(found.known) == set(SHIPPED)
     broken, folder, latin = found.complaints
     assert said in broken and "\n" not in broken
-    assert "cannot be read" in folder and "is not a theme" in latin
+    assert "cannot read" in folder and "is not a theme" in latin
 
 
 def _colours(app: LeChat, text: str) -> set[object]:
@@ -163,7 +247,7 @@ async def test_a_theme_is_seen_while_it_is_chosen_esc_goes_back_and_enter_is_rem
         await shows(pilot, "A plain answer.")
         before = transcript(app).look.text
         await say(pilot, "/theme")
-        await shows(pilot, "Which theme?", "catppuccin-mocha", "the terminal's own colours")
+        await shows(pilot, "Which theme?", "catppuccin-mocha", "the terminal's own colors")
         assert app.theme == DEFAULT
         await pilot.press("down")
         await until(pilot, lambda: app.theme == "mistral-light")

@@ -6,13 +6,13 @@ import pytest
 from seeing import Talk, chat, hides, prompt, rests, say, seen, shows, until
 from textual.pilot import Pilot
 
+from lechat_tui.drawing.ascii import TABLE, to_ascii
 from lechat_tui.message import Message
 from lechat_tui.models.available import Models
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
 from lechat_tui.terminal import cannot_be_drawn_on, wants_reduced
 from lechat_tui.ui.chat.screen import ChatScreen
-from lechat_tui.ui.look.plain import TABLE, plain
 from lechat_tui.ui.widgets.recents import hints
 from lechat_tui.ui.widgets.sidebar import Sidebar
 from lechat_tui.ui.widgets.transcript import Transcript
@@ -134,7 +134,7 @@ async def test_without_colours_what_is_chosen_is_underlined(talk: Talk, monkeypa
 
 def test_every_shape_has_a_mark_of_its_width() -> None:
     assert all(len(mark) == 1 and mark.isascii() for mark in TABLE.values())
-    assert plain("▌ ─ é … “ö” ✗ 中") == "> - é … “ö” ! 中"
+    assert to_ascii("▌ ─ é … “ö” ✗ 中") == "> - é … “ö” ! 中"
 
 
 @pytest.mark.parametrize(

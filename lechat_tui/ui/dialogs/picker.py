@@ -60,7 +60,7 @@ class Picker(ModalScreen[str | None]):
         self._show(event.value)
 
     def _show(self, wanted: str) -> None:
-        self._shown = [choice for choice in self._choices if matches(wanted, choice)]
+        self._shown = [choice for choice in self._choices if choice.matches(wanted)]
         rows = self.query_one(OptionList)
         wide = max((len(choice.label) for choice in self._shown), default=0)
         rows.set_options(Option(_row(choice, wide)) for choice in self._shown)
@@ -105,12 +105,6 @@ class YesNo(Picker):
     def action_say(self, word: str) -> None:
         """Answer with a letter."""
         self.dismiss(word)
-
-
-def matches(wanted: str, choice: Choice) -> bool:
-    """Whether every word that was typed stands somewhere in the row."""
-    row = f"{choice.value} {choice.label} {choice.detail}".casefold()
-    return all(word in row for word in wanted.casefold().split())
 
 
 def _row(choice: Choice, wide: int) -> Content:

@@ -10,10 +10,9 @@ import time
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
-from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -29,9 +28,11 @@ from textual.worker import Worker
 
 from lechat_tui.drawing.items import ABOVE, ABOVE_UNPINNED, Activity, Answer, Item, Note, Question, Summary, pace
 from lechat_tui.drawing.rows import Look, Row
+from lechat_tui.drawing.styles import styles
 from lechat_tui.drawing.thumbnails import Thumbnails, Way
 from lechat_tui.engine.base import Kind
 from lechat_tui.message import Message, Picture, Receipt
+from lechat_tui.ui.look.themes import parse_color
 
 RATE = 16
 """Drawings a second of an answer that grows."""
@@ -47,17 +48,11 @@ STRIDE = 1 << 20
 
 BLANK = Row(())
 
-SYNTAX = ("comment", "keyword", "type", "string", "number", "name", "operator", "deleted")
-STYLES = tuple(field.name for field in fields(Look) if field.name not in ("syntax", "numbered"))
-
 
 class Transcript(ScrollView, can_focus=False):
     """Everything said in one chat, and what the program says beside it."""
 
     ALLOW_SELECT = True
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"transcript--{name}" for name in (*STYLES, *(f"syntax-{name}" for name in SYNTAX))
-    }
 
     @dataclass
     class Walked(Said):
@@ -106,7 +101,7 @@ class Transcript(ScrollView, can_focus=False):
     def show(self, messages: Sequence[Message]) -> None:
         """Show these messages and nothing else, the newest in view."""
         self._end_growth()
-        self._thumbnails.look_at(self.app)
+        self._allow_pixels()
         for message in messages:
             self._price(message)
         self._items = [self._item(message) for message in messages]
@@ -553,18 +548,17 @@ class Transcript(ScrollView, can_focus=False):
         """The styles of the theme in force; the same object as long as they are the same."""
         if self._stale:
             self._stale = False
-            self._thumbnails.look_at(self.app)
-            style = self._component
-            syntax = {name: style(f"syntax-{name}") for name in SYNTAX}
-            styles = {name: style(name) for name in STYLES}
-            look = Look(**styles, syntax=syntax, numbered=self._numbered)
+            self._allow_pixels()
+            look = styles(self.app.theme_variables, parse=parse_color, numbered=self._numbered)
             if self._look is None or vars(look) != vars(self._look):
                 self._look = look
         assert self._look
         return self._look
 
-    def _component(self, name: str) -> Style:
-        return self.get_component_rich_style(f"transcript--{name}", partial=True)
+    def _allow_pixels(self) -> None:
+        app = self.app
+        enough = app.console.color_system in ("truecolor", "256")
+        self._thumbnails.allow(colors=enough and not app.no_color and not app.native_ansi_color)
 
     def notify_style_update(self) -> None:
         """Another theme, maybe: what was drawn in other styles is drawn anew."""
