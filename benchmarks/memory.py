@@ -18,7 +18,6 @@ from pathlib import Path
 from random_model import SHAPES, Shape
 
 from lechat_tui.engine.base import KvType, ModelSpec
-from lechat_tui.engine.llama.placement import Dimensions
 from lechat_tui.machine import footprint
 
 CONTEXTS, BATCHES = (4096, 32_768), (512, 128)
@@ -51,7 +50,7 @@ def measured(model: Path, context: int, kind: KvType, batch: int) -> tuple[Count
 
 def predicted(shape: Shape, model: Path, context: int, kind: KvType, batch: int) -> Counter[str]:
     """The same by arithmetic."""
-    known = Dimensions(
+    known = footprint.ModelShape(
         shape.layers, shape.kv_heads, shape.head_width, shape.width, shape.vocabulary, shape.heads, shape.inner
     )
     attention = 2 * shape.width * (shape.heads + shape.kv_heads) * shape.head_width

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from lechat_tui import paths
+from lechat_tui.machine.footprint import ModelShape
 from lechat_tui.models.available import Files, Models
-from lechat_tui.models.catalog import Model, ModelError, Shape, Weights, read
+from lechat_tui.models.catalog import Model, ModelError, Weights, read
 from lechat_tui.models.fit import Resources
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -170,7 +171,7 @@ def test_the_persons_choice_goes_first_installed_or_not(tmp_path: Path) -> None:
 
 
 def test_without_a_model_of_a_role_the_best_that_fits_is_named() -> None:
-    shape = Shape(layers=32, kv_heads=8, head_size=128, embedding=4096, vocabulary=32768)
+    shape = ModelShape(layers=32, kv_heads=8, head_size=128, embedding=4096, vocabulary=32768)
     small, large = (
         model(id, repo="me/x", weights=Weights(f"{id}.gguf", size, quant="Q4_K_M"), shape=shape, trained=32768)
         for id, size in (("small", 4 * 10**9), ("large", 40 * 10**9))
@@ -183,7 +184,7 @@ def test_without_a_model_of_a_role_the_best_that_fits_is_named() -> None:
 
 
 def test_of_the_installed_models_the_first_that_fits_answers(tmp_path: Path) -> None:
-    shape = Shape(layers=32, kv_heads=8, head_size=128, embedding=4096, vocabulary=32768)
+    shape = ModelShape(layers=32, kv_heads=8, head_size=128, embedding=4096, vocabulary=32768)
     large, small = (
         model(id, folder=tmp_path, weights=Weights(str(tmp_path / f"{id}.gguf"), size), shape=shape, trained=32768)
         for id, size in (("large", 10**15), ("small", 10**14))

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from lechat_tui.cli import fit as command
 from lechat_tui.machine import footprint
 from lechat_tui.machine.bandwidth import bandwidth
-from lechat_tui.machine.footprint import GIB
+from lechat_tui.machine.footprint import GIB, ModelShape
 from lechat_tui.machine.hardware import Gpu
 from lechat_tui.models import catalog, fit, resources
-from lechat_tui.models.catalog import ROLES, Model, ModelError, ModelRole, Shape, Weights
+from lechat_tui.models.catalog import ROLES, Model, ModelError, ModelRole, Weights
 from lechat_tui.models.fit import Resources
 
 CATALOG = catalog.read(Path(__file__).parent.parent / "models.toml")
@@ -196,7 +196,7 @@ def test_a_model_whose_shape_nobody_knows_is_not_guessed_at() -> None:
     with pytest.raises(ModelError, match="the shape of strange is not known"):
         fit.fits(strange, computer("24"))
     assert fit.best((strange,), computer("24"), "text") is None
-    empty = replace(strange, shape=Shape(0, 8, 128, 4096, 131_072))
+    empty = replace(strange, shape=ModelShape(0, 8, 128, 4096, 131_072))
     with pytest.raises(ModelError, match="the shape of strange is not known"):
         fit.measure(empty, computer("24"))
 
@@ -207,7 +207,7 @@ def test_a_machine_that_tells_nothing_is_asked_for_its_memory(home, capsys) -> N
         fit.fits(CATALOG["ministral-3-8b"], Resources())
 
 
-SHAPE_24B = Shape(40, 8, 128, 5120, 131_072, heads=32, feed_forward=32_768)
+SHAPE_24B = ModelShape(40, 8, 128, 5120, 131_072, heads=32, feed_forward=32_768)
 
 
 @pytest.mark.parametrize(

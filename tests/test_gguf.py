@@ -16,8 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from lechat_tui import paths
+from lechat_tui.machine.footprint import ModelShape
 from lechat_tui.models.architectures import CHAT, OTHER
-from lechat_tui.models.catalog import ModelError, Shape
+from lechat_tui.models.catalog import ModelError
 from lechat_tui.models.gguf import FILE_TYPES, TENSOR_TYPES, Header, header, peek, read_header
 
 UINT32, INT32, FLOAT32, BOOL, STRING, ARRAY, UINT64 = 4, 5, 6, 7, 8, 9, 10
@@ -247,9 +248,9 @@ def of(tmp_path: Path, *keys: bytes, tensors: Sequence[bytes] = (), begin: Seque
 def test_the_shape_is_that_of_the_keys_and_of_the_vocabulary(tmp_path: Path) -> None:
     tokens = key("tokenizer.ggml.tokens", ARRAY, array(STRING, 3, string("a") * 3))
     found = of(tmp_path, number("llama.attention.head_count_kv", 2), number("llama.feed_forward_length", 99), tokens)
-    assert found.shape == Shape(2, kv_heads=2, head_size=16, embedding=64, vocabulary=3, heads=4, feed_forward=99)
+    assert found.shape == ModelShape(2, kv_heads=2, head_size=16, embedding=64, vocabulary=3, heads=4, feed_forward=99)
     explicit = of(tmp_path, number("llama.attention.key_length", 128), number("llama.vocab_size", 7))
-    assert explicit.shape == Shape(2, kv_heads=4, head_size=128, embedding=64, vocabulary=7, heads=4)
+    assert explicit.shape == ModelShape(2, kv_heads=4, head_size=128, embedding=64, vocabulary=7, heads=4)
     layers = key("llama.attention.head_count_kv", ARRAY, array(INT32, 2, struct.pack("<2i", 1, 4)))
     assert of(tmp_path, layers).shape == replace(explicit.shape, head_size=16, vocabulary=0), "of layers, the largest"
     assert of(tmp_path, begin=LLAMA[:2]).shape is None

@@ -17,7 +17,7 @@ allocation by `benchmarks/memory.py`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 KvType = Literal["f16", "q8_0"]
 
@@ -57,25 +57,23 @@ UNIFIED_SHARE = 2 / 3
 """Of a Mac's memory, what Metal may take together unless `iogpu.wired_limit_mb` says otherwise; of large ones more."""
 
 
-class Shape(Protocol):
-    """The numbers of a transformer that its memory follows from; 0 where one is not known."""
+@dataclass(frozen=True)
+class ModelShape:
+    """The dimensions of a transformer that its memory follows from; 0 where one is not known."""
 
-    @property
-    def layers(self) -> int: ...
-    @property
-    def kv_heads(self) -> int: ...
-    @property
-    def head_size(self) -> int: ...
-    @property
-    def embedding(self) -> int: ...
-    @property
-    def vocabulary(self) -> int: ...
-    @property
-    def heads(self) -> int: ...
-    @property
-    def feed_forward(self) -> int: ...
-    @property
-    def experts_used(self) -> int: ...
+    layers: int
+    kv_heads: int
+    head_size: int
+    embedding: int
+    """Width of the hidden state."""
+    vocabulary: int
+    heads: int = 0
+    """Attention heads."""
+    feed_forward: int = 0
+    """Inner width of the feed-forward network, of one expert where there are several."""
+    experts: int = 0
+    experts_used: int = 0
+    """Experts used for one token."""
 
 
 @dataclass(frozen=True)
@@ -88,14 +86,14 @@ class Split:
     """What these take there, keys and values included."""
 
 
-def kv(shape: Shape, context: int, kv_type: KvType = "f16") -> int:
+def kv(shape: ModelShape, context: int, kv_type: KvType = "f16") -> int:
     """Bytes of keys and values."""
     numbers = 2 * shape.layers * shape.kv_heads * shape.head_size * -(-context // PAD) * PAD
     return numbers * 2 if kv_type == "f16" else numbers * 34 // 32
 
 
 def compute(
-    shape: Shape, context: int, kv_type: KvType = "f16", *, batch: int = BATCH, flash_attention: bool = True
+    shape: ModelShape, context: int, kv_type: KvType = "f16", *, batch: int = BATCH, flash_attention: bool = True
 ) -> int:
     """Bytes of the compute buffer, as the module's docstring derives them."""
     width = shape.embedding
@@ -137,7 +135,7 @@ def reserve(*, gpu: bool, sees: bool) -> int:
     return (DRIVER if gpu else PROCESS) + (EYES if sees else 0)
 
 
-def split(shape: Shape, weights: int, context: int, kv_type: KvType, room: int) -> Split:
+def split(shape: ModelShape, weights: int, context: int, kv_type: KvType, room: int) -> Split:
     """How many layers fit into so many bytes of a card, the compute buffer and the reserve already taken off.
 
     The output matrix counts with 6.5625 bits a weight (Q6_K, which quantizations below 8 bits give it), and the
@@ -150,7 +148,7 @@ def split(shape: Shape, weights: int, context: int, kv_type: KvType, room: int) 
     return Split(count, int(output + (count - 1) * layer) if count else 0)
 
 
-def largest(shape: Shape, room: int, most: int, kv_type: KvType = "f16") -> int:
+def largest(shape: ModelShape, room: int, most: int, kv_type: KvType = "f16") -> int:
     """The largest context, of `most` at most, whose keys and values and compute buffer fit into so many bytes."""
     low, high = 0, most
     while low < high:

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from lechat_tui.errors import LechatError
 from lechat_tui.machine import split_files
+from lechat_tui.machine.footprint import ModelShape
 from lechat_tui.settings.tables import TableError, build
 
 ModelRole = Literal["text", "code", "vision"]
@@ -58,28 +59,6 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Shape:
-    """The numbers of a transformer that its memory follows from."""
-
-    layers: int
-    kv_heads: int
-    head_size: int
-    embedding: int
-    """Width of the hidden state."""
-    vocabulary: int
-    heads: int = 0
-    """Attention heads; 0 where it is not known, as for the rest."""
-    feed_forward: int = 0
-    experts: int = 0
-    experts_used: int = 0
-
-    @property
-    def kv_bytes(self) -> int:
-        """Bytes of keys and values a token of context, at f16."""
-        return 2 * 2 * self.layers * self.kv_heads * self.head_size
-
-
-@dataclass(frozen=True)
 class Lora:
     """A LoRA adapter that is laid over a model."""
 
@@ -120,7 +99,7 @@ class Model:
     """In billions, without the projector; 0 where it is not known."""
     active: float | None = None
     """Parameters used for one token, in billions, of a mixture of experts."""
-    shape: Shape | None = None
+    shape: ModelShape | None = None
     template: str = ""
     """Chat template for a file that carries none: a name in `data/templates/`."""
     system: str = ""

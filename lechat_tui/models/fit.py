@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 from lechat_tui.machine import footprint
 from lechat_tui.machine.bandwidth import bandwidth
-from lechat_tui.machine.footprint import GIB, STEPS, TALK, KvType
+from lechat_tui.machine.footprint import GIB, STEPS, TALK, KvType, ModelShape
 from lechat_tui.machine.hardware import Gpu
-from lechat_tui.models.catalog import ROLES, Model, ModelError, ModelRole, Shape, Weights
+from lechat_tui.models.catalog import ROLES, Model, ModelError, ModelRole, Weights
 
 LEAST = 4096
 """Tokens of context below which a model is said not to fit."""
@@ -210,7 +210,7 @@ class _Case:
         if not _is_measurable(model) or model.shape is None:
             raise ModelError(f"the shape of {model.id} is not known, so what it needs cannot be said beforehand")
         self._model = model
-        self._shape: Shape = model.shape
+        self._shape: ModelShape = model.shape
         self._machine = machine
         self._asked = context
         self._sees = sees

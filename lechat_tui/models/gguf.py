@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from lechat_tui.machine.footprint import ModelShape
 from lechat_tui.models.architectures import CHAT, OTHER
-from lechat_tui.models.catalog import ModelError, Shape
+from lechat_tui.models.catalog import ModelError
 from lechat_tui.models.gguf_reader import Contents, ReadRange, Tensor, Unreadable, Value, contents, first_keys
 
 FILE_TYPES = {
@@ -55,7 +56,7 @@ class Header:
     """Numbers in its tensors: in one part, of a split file."""
     active: int = 0
     """Of these, the ones one token uses; less than all in a mixture of experts."""
-    shape: Shape | None = None
+    shape: ModelShape | None = None
     window: int = 0
     """Sliding window of the attention in tokens."""
     licence: str = ""
@@ -196,13 +197,13 @@ def _parameters(tensors: Sequence[Tensor], keys: _Keys) -> tuple[int, int]:
     return total, total - resting * (experts - used) // experts
 
 
-def _shape(found: Contents, keys: _Keys) -> Shape | None:
+def _shape(found: Contents, keys: _Keys) -> ModelShape | None:
     """The shape of a language model; of what is none, None."""
     layers, heads, embedding = keys.own("block_count"), keys.own("attention.head_count"), keys.own("embedding_length")
     head_size = keys.own("attention.key_length") or (embedding // heads if heads else 0)
     if not (layers and embedding) or keys.text("general.architecture") in OTHER:
         return None
-    return Shape(
+    return ModelShape(
         layers=layers,
         kv_heads=keys.own("attention.head_count_kv") or heads,
         head_size=head_size,

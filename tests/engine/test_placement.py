@@ -12,13 +12,13 @@ from lechat_tui.commands.receipts import table
 from lechat_tui.engine.base import Fitted, ModelSpec, Request
 from lechat_tui.engine.llama.answer import answer, plan
 from lechat_tui.engine.llama.model import Llama
-from lechat_tui.engine.llama.placement import YOURS, Burden, Dimensions, dimensions, place
-from lechat_tui.machine.footprint import GIB
+from lechat_tui.engine.llama.placement import YOURS, Burden, place, shape_of
+from lechat_tui.machine.footprint import GIB, ModelShape
 from lechat_tui.machine.hardware import Machine, Memory
 from lechat_tui.message import Message, Receipt, Sampling
 
-MINISTRAL_8B = Burden(Dimensions(34, 8, 128, 4096, 131_072, 32, 14_336), 5_198_911_904)
-MISTRAL_SMALL = Burden(Dimensions(40, 8, 128, 5120, 131_072, 32, 32_768), 14_333_922_848)
+MINISTRAL_8B = Burden(ModelShape(34, 8, 128, 4096, 131_072, 32, 14_336), 5_198_911_904)
+MISTRAL_SMALL = Burden(ModelShape(40, 8, 128, 5120, 131_072, 32, 32_768), 14_333_922_848)
 SPEC = ModelSpec("m", Path("m.gguf"), context=16_384, adapt=True)
 PC = Machine(cores=16, physical=8, memory=Memory(32 * GIB, 28 * GIB))
 
@@ -95,8 +95,8 @@ def test_more_memory_never_gives_less():
         {"general.architecture": "mamba2", "mamba2.block_count": "64", "mamba2.ssm.state_size": "128"},
     ],
 )
-def test_a_file_that_does_not_tell_has_no_dimensions(metadata):
-    assert dimensions(metadata, 32_768) is None
+def test_a_file_that_does_not_tell_has_no_shape_of(metadata):
+    assert shape_of(metadata, 32_768) is None
 
 
 SQUEEZED = ModelSpec("chaton", paths.bundled("chaton") / "chaton-q8_0.gguf", context=4096, threads=1, adapt=True)

@@ -12,14 +12,14 @@ from lechat_tui.engine.base import Delta, ModelSpec, Request
 from lechat_tui.engine.llama.answer import answer
 from lechat_tui.engine.llama.devices import devices
 from lechat_tui.engine.llama.model import Llama
-from lechat_tui.engine.llama.placement import YOURS, Burden, Dimensions
+from lechat_tui.engine.llama.placement import YOURS, Burden
 from lechat_tui.engine.llama.tuning import Tuning, choose
-from lechat_tui.machine.footprint import GIB
+from lechat_tui.machine.footprint import GIB, ModelShape
 from lechat_tui.machine.hardware import Machine, Memory
 from lechat_tui.message import Message, Sampling
 
 SPEC = ModelSpec("m", Path("m.gguf"))
-HUGE = Burden(Dimensions(88, 8, 128, 12_288, 131_072, 96, 28_672), 74_000_000_000)
+HUGE = Burden(ModelShape(88, 8, 128, 12_288, 131_072, 96, 28_672), 74_000_000_000)
 LAPTOP = Machine(cores=16, physical=8, memory=Memory(32_000_000_000, 20_000_000_000))
 
 

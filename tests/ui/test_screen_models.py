@@ -11,13 +11,14 @@ from served import COMMIT, CONTENT, SHA256, Hub, serving
 from textual.pilot import Pilot
 
 from lechat_tui import paths
+from lechat_tui.machine.footprint import ModelShape
 from lechat_tui.models.available import Models
-from lechat_tui.models.catalog import Model, ModelRole, Shape, Status, Weights
+from lechat_tui.models.catalog import Model, ModelRole, Status, Weights
 from lechat_tui.models.jobs import Jobs
 from lechat_tui.ui.dialogs.manager import Manager
 from lechat_tui.ui.widgets.downloads import Downloads
 
-SHAPE = Shape(layers=32, kv_heads=8, head_size=128, embedding=4096, vocabulary=32768, heads=32, feed_forward=14336)
+SHAPE = ModelShape(layers=32, kv_heads=8, head_size=128, embedding=4096, vocabulary=32768, heads=32, feed_forward=14336)
 
 
 @pytest.fixture

@@ -14,9 +14,10 @@ from textual.pilot import Pilot
 
 from lechat_tui.engine.base import Delta, EngineError, Fitted
 from lechat_tui.engine.echo import EchoEngine
+from lechat_tui.machine.footprint import ModelShape
 from lechat_tui.message import Message
 from lechat_tui.models.available import Models
-from lechat_tui.models.catalog import Model, ModelRole, Shape, Status, Weights
+from lechat_tui.models.catalog import Model, ModelRole, Status, Weights
 from lechat_tui.models.jobs import Jobs
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
@@ -91,9 +92,9 @@ def test_a_picker(talk: Talk, store: Store, snap_compare: Any) -> None:
 
 
 SHAPES = {
-    "petite": Shape(layers=26, kv_heads=8, head_size=128, embedding=3072, vocabulary=131072, heads=32),
-    "moyenne": Shape(layers=34, kv_heads=8, head_size=128, embedding=4096, vocabulary=131072, heads=32),
-    "grande": Shape(layers=40, kv_heads=8, head_size=128, embedding=5120, vocabulary=131072, heads=32),
+    "petite": ModelShape(layers=26, kv_heads=8, head_size=128, embedding=3072, vocabulary=131072, heads=32),
+    "moyenne": ModelShape(layers=34, kv_heads=8, head_size=128, embedding=4096, vocabulary=131072, heads=32),
+    "grande": ModelShape(layers=40, kv_heads=8, head_size=128, embedding=5120, vocabulary=131072, heads=32),
 }
 
 

@@ -16,7 +16,7 @@ from lechat_tui.engine.llama.adapters import Adapters, identity
 from lechat_tui.engine.llama.cache import Cache
 from lechat_tui.engine.llama.devices import gpu_memory
 from lechat_tui.engine.llama.log import Log
-from lechat_tui.engine.llama.placement import Burden, dimensions
+from lechat_tui.engine.llama.placement import Burden, shape_of
 from lechat_tui.engine.llama.prompt import ChatTemplate
 from lechat_tui.engine.llama.speculation import Speculation
 from lechat_tui.engine.llama.states import Disk, States
@@ -133,7 +133,7 @@ class Llama:
     def _burden(self, model: llama_cpp.llama_model_p) -> Burden | None:
         """What the model takes; None where its file does not tell."""
         vocabulary = int(llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(model)))
-        shape = dimensions(metadata(model), vocabulary)
+        shape = shape_of(metadata(model), vocabulary)
         projector = size_on_disk(self.spec.projector) if self.spec.projector else 0
         return Burden(shape, size_on_disk(self.spec.path), projector) if shape else None
 

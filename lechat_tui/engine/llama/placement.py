@@ -9,31 +9,17 @@ from dataclasses import dataclass
 
 from lechat_tui.engine.base import KvType, ModelSpec
 from lechat_tui.machine import footprint
-from lechat_tui.machine.footprint import GIB
+from lechat_tui.machine.footprint import GIB, ModelShape
 from lechat_tui.machine.hardware import Machine
 
 YOURS = "you set it"
 
 
 @dataclass(frozen=True)
-class Dimensions:
-    """The numbers of a transformer, as its file gives them; see `footprint.Shape`."""
-
-    layers: int
-    kv_heads: int
-    head_size: int
-    embedding: int
-    vocabulary: int
-    heads: int
-    feed_forward: int
-    experts_used: int = 0
-
-
-@dataclass(frozen=True)
 class Burden:
     """What is to be placed."""
 
-    shape: Dimensions
+    shape: ModelShape
     weights: int
     """Bytes."""
     projector: int = 0
@@ -55,7 +41,7 @@ class Placement:
     note: str = ""
 
 
-def dimensions(metadata: Mapping[str, str], vocabulary: int) -> Dimensions | None:
+def shape_of(metadata: Mapping[str, str], vocabulary: int) -> ModelShape | None:
     """The numbers in a file's metadata; None for what they do not suffice for.
 
     That is where not every token has keys and values alike: a recurrent memory, a sliding window, a compressed one.
@@ -72,7 +58,7 @@ def dimensions(metadata: Mapping[str, str], vocabulary: int) -> Dimensions | Non
     layers, heads, width = number("block_count"), number("attention.head_count"), number("embedding_length")
     if not (layers and heads and width):
         return None
-    return Dimensions(
+    return ModelShape(
         layers=layers,
         kv_heads=number("attention.head_count_kv", heads),
         head_size=number("attention.key_length", width // heads),
