@@ -8,7 +8,7 @@ from fakehost import FakeHost, host_of
 
 from lechat_tui import paths
 from lechat_tui.commands.base import COMMANDS
-from lechat_tui.commands.keys import canonical, shown
+from lechat_tui.commands.key_names import canonical, shown
 from lechat_tui.commands.program import GROUPS, OTHERS, manual
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, Weights

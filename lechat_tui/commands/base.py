@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from lechat_tui.commands.key_names import shown
 from lechat_tui.message import Picture
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole
@@ -40,6 +41,11 @@ class Bound:
     """Whether a person chose them."""
     command: str = ""
     """The command line it runs; empty for any other action."""
+
+    @property
+    def key(self) -> str:
+        """Its first key as people write it: `Ctrl+X`."""
+        return shown(self.keys[:1])
 
 
 class Host(Protocol):
@@ -168,6 +174,16 @@ class Host(Protocol):
         ...
 
     def quit(self) -> None: ...
+
+
+def key_of(bindings: Iterable[Bound], name: str) -> str:
+    """The first key of the binding of this name as people write it; its name where there is no such binding."""
+    return next((bound.key for bound in bindings if bound.name == name), name)
+
+
+def busy_message(host: Host) -> str:
+    """The refusal of a command that has to wait for the end of the answer."""
+    return f"an answer is being written; stop it with {key_of(host.bindings(), 'stop')} first"
 
 
 Run = Callable[[Host, str], Awaitable[None]]

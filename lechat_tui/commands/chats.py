@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lechat_tui.attachments import reading as attachments
-from lechat_tui.commands.base import Choice, Host, command
+from lechat_tui.commands.base import Choice, Host, busy_message, command
 from lechat_tui.commands.context import numbered
 from lechat_tui.commands.privacy import may_leave
 from lechat_tui.store import Chat
@@ -62,7 +62,7 @@ async def delete(host: Host, rest: str) -> None:
     if not chat:
         host.say("there is nothing to delete yet; /resume opens a chat that can be")
     elif host.conversation.busy:
-        host.say("an answer is being written; stop it with Esc first")
+        host.say(busy_message(host))
     elif host.conversation.private and not host.store.private:
         host.say("nothing of a private chat is kept; /new leaves it")
     elif await host.confirm(f"Delete “{chat.title}”?"):

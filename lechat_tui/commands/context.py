@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lechat_tui.commands.base import Host, command
+from lechat_tui.commands.base import Host, busy_message, command
 from lechat_tui.engine.base import Fitted
 from lechat_tui.message import Message, Role
 from lechat_tui.plaintext import safe
@@ -143,7 +143,7 @@ async def compact(host: Host, rest: str) -> None:
 async def undo(host: Host, rest: str) -> None:
     conversation = host.conversation
     if conversation.busy:
-        host.say("an answer is being written; stop it with Esc first")
+        host.say(busy_message(host))
         return
     taken = conversation.undo()
     if taken is None:

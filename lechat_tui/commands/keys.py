@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from lechat_tui.commands.base import Bound, Host, command
+from lechat_tui.commands.key_names import canonical, shown
 
 RESET = "reset"
 
@@ -16,13 +17,6 @@ TAKEN = {
 }
 """What terminals send for another key, or the editor needs: a binding of it would not be told from that."""
 
-MODIFIERS = {"control": "ctrl", "c": "ctrl", "ctl": "ctrl", "meta": "alt", "m": "alt", "option": "alt", "cmd": "super"}
-"""Other names of modifiers."""
-
-NAMES = {"esc": "escape", "pgup": "pageup", "pgdn": "pagedown", "pgdown": "pagedown", "del": "delete", "ins": "insert"}
-NAMES |= {"[": "left_square_bracket", "]": "right_square_bracket", "\\": "backslash", "_": "underscore"}
-"""Other names of keys."""
-
 ALONE = re.compile(r"f([1-9]|1\d|2[0-4])|escape|pageup|pagedown|insert")
 """Keys that write nothing, so that they can be bound without a modifier."""
 
@@ -31,9 +25,6 @@ WITH = re.compile(
     r"left_square_bracket|right_square_bracket|backslash|underscore"
 )
 """Keys that can be bound together with ctrl or alt."""
-
-SHOWN = {"escape": "Esc", "pageup": "PgUp", "pagedown": "PgDn", "ctrl": "Ctrl", "alt": "Alt", "shift": "Shift"}
-SHOWN |= {"super": "Cmd"}
 
 
 @command("/keys", "every key, and another one for it, as in /keys stop ctrl+x", argument="[NAME KEY|reset]")
@@ -86,25 +77,6 @@ def _unfit(host: Host, bound: Bound, given: str, key: str) -> str:
     if other:
         return f"{shown([key])} is {other.name} already; /keys {other.name} KEY gives that another first"
     return ""
-
-
-def canonical(key: str) -> str:
-    """A key as the screen names it: `Ctrl-X`, `C-x` and `^X` are `ctrl+x`."""
-    key = key.strip().lower()
-    if len(key) > 1 and key[0] == "^":
-        key = f"ctrl+{key[1:]}"
-    *modifiers, base = [part for part in re.split(r"[+-]", key) if part] or [key]
-    names = sorted({MODIFIERS.get(part, part) for part in modifiers})
-    return "+".join([*names, NAMES.get(base, base)])
-
-
-def shown(keys: Sequence[str]) -> str:
-    """Keys as people write them."""
-    return ", ".join("+".join(_named(part) for part in key.split("+")) for key in keys)
-
-
-def _named(part: str) -> str:
-    return SHOWN.get(part, part.upper() if len(part) == 1 or re.fullmatch(r"f\d+", part) else part.capitalize())
 
 
 def table(bindings: Sequence[Bound]) -> str:

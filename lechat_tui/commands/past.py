@@ -1,6 +1,6 @@
 """Commands about what was said already: another question in its place, another branch, more of an answer."""
 
-from lechat_tui.commands.base import Choice, Host, command
+from lechat_tui.commands.base import Choice, Host, busy_message, command
 from lechat_tui.commands.context import numbered
 from lechat_tui.models.catalog import Model
 
@@ -25,7 +25,7 @@ async def branch(host: Host, rest: str) -> None:
     branches = conversation.branches()
     place = next((at for at in range(len(branches) - 1, -1, -1) if branches[at].count > 1), None)
     if conversation.busy:
-        host.say("an answer is being written; stop it with Esc first")
+        host.say(busy_message(host))
     elif place is None:
         host.say("there are no branches here yet; /regen and /edit make them")
     else:
@@ -45,7 +45,7 @@ async def fork(host: Host, rest: str) -> None:
     place = numbered(conversation.messages, first) if first.isdecimal() else len(conversation.messages) - 1
     title = after.strip() if first.isdecimal() else rest
     if conversation.busy:
-        host.say("an answer is being written; stop it with Esc first")
+        host.say(busy_message(host))
     elif not conversation.chat or not conversation.messages:
         host.say("nothing has been said yet that could be forked")
     elif place is None:
@@ -122,7 +122,7 @@ async def _end_private(host: Host) -> None:
     elif host.store.private:
         host.say("the program was started with --no-save: it keeps nothing")
     elif conversation.busy:
-        host.say("an answer is being written; stop it with Esc first")
+        host.say(busy_message(host))
     elif conversation.messages and await host.confirm("Keep this private chat in the history?"):
         host.open_chat(conversation.keep_private())
         host.say("this chat is kept in the history from now on")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lechat_tui import paths
 from lechat_tui.commands.base import COMMANDS, Bound, Command, Host, command, find, nearest
-from lechat_tui.commands.keys import shown
+from lechat_tui.commands.key_names import shown
 from lechat_tui.commands.privacy import may_leave
 
 TYPING = (

@@ -116,7 +116,7 @@ async def test_a_download_from_the_manager_is_seen_beside_the_talk_and_told_when
     async with talk("Bonjour").run_test(size=(110, 30)) as pilot:
         await manage(pilot, "loin")
         await pilot.press("d")
-        await shows(pilot, "is being downloaded", "c cancel", "50%")
+        await shows(pilot, "in the background", "c cancel", "50%")
         await pilot.press("escape", "escape")
         await shows(pilot, "↓ loin  50%", "of 1.0 MB")
         await say(pilot, "hello")
@@ -222,7 +222,7 @@ async def test_leaving_while_a_download_runs_asks_and_what_came_is_offered_at_th
     for journal in paths.hub_cache().rglob("*.lechat-journal*"):
         os.utime(journal, (0, 0))
     async with talk().run_test(size=(110, 30)) as pilot:
-        await shows(pilot, "loin is here in part only")
+        await shows(pilot, "loin is partially downloaded")
         await pilot.press("f2")
         await shows(pilot, "loin is here; /model loin switches to it")
     assert hub.asked == [0, len(CONTENT) // 2]

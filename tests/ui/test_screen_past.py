@@ -30,7 +30,7 @@ async def test_an_earlier_question_is_edited_and_asked_beside_the_first(talk: Ta
             await say(pilot, question)
             await rests(pilot)
         await pilot.press("ctrl+e")
-        await shows(pilot, "editing question 3 · Enter asks it anew · Esc leaves it")
+        await shows(pilot, "editing question 3 · Enter asks it again · Esc cancels")
         await pilot.press("ctrl+e")
         await shows(pilot, "editing question 1 ")
         assert prompt(pilot).text == "one"

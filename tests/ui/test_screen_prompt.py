@@ -213,7 +213,7 @@ async def test_ctrl_c_clears_and_twice_leaves(talk: Talk) -> None:
         await pilot.press("a", "b", "ctrl+c")
         assert prompt(pilot).text == ""
         await pilot.press("ctrl+c")
-        await shows(pilot, "Ctrl+C again leaves")
+        await shows(pilot, "Ctrl+C again quits")
         assert app.is_running
         await pilot.press("ctrl+c")
         await until(pilot, lambda: not app.is_running)

@@ -204,7 +204,7 @@ async def test_a_walk_through_every_state(
         app.theme = "mistral-dark"
         await pilot.press("ctrl+t")
         transcript(app).queue([("and who owes the docs?", ())])
-        transcript(app).busy("reading 204 new tokens, 2,676 kept", 0.4, "about 2 s left · esc stops")
+        transcript(app).busy("reading 204 new tokens, 2,676 kept", 0.4, "about 2 s left · Esc stops")
         await take("talk-thinking-shown-reading-queued")
         transcript(app).rest()
         transcript(app).queue([])

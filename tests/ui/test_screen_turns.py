@@ -137,12 +137,12 @@ async def test_loading_and_reading_are_told_in_numbers(talk: Talk) -> None:
     app = talk(script)
     async with app.run_test(size=(100, 24)) as pilot:
         await say(pilot, "go")
-        await shows(pilot, "loading petit ━", "loading 43%", "esc stops")
+        await shows(pilot, "loading petit ━", "loading 43%", "Esc stops")
         loading.set()
         await shows(pilot, "reading 204 new tokens, 2,676 kept ━", "reading · 2.8k of 8k")
         reading.set()
         await shows(pilot, "read")
-        await hides(pilot, "esc stops")
+        await hides(pilot, "Esc stops")
 
 
 async def test_what_the_model_no_longer_sees_is_marked(talk: Talk) -> None:
@@ -454,10 +454,10 @@ async def test_the_finished_blocks_of_a_growing_answer_are_not_drawn_again(talk:
 
 
 def test_the_time_that_is_left_is_said_once_it_can_be_known():
-    assert waiting(0.2, 0.2, 0.5) == "· esc stops"
-    assert waiting(12.0, 12.0, None) == "12 s · esc stops"
-    assert waiting(20.0, 10.0, 0.25) == "about 30 s left · esc stops"
-    assert waiting(400.0, 400.0, 0.5) == "about 7 min left · esc stops"
+    assert waiting(0.2, 0.2, 0.5, "Esc") == "· Esc stops"
+    assert waiting(12.0, 12.0, None) == "12 s · Esc stops"
+    assert waiting(20.0, 10.0, 0.25, "Esc") == "about 30 s left · Esc stops"
+    assert waiting(400.0, 400.0, 0.5, "Esc") == "about 7 min left · Esc stops"
 
 
 async def test_what_had_to_give_for_a_model_to_fit_is_said_once(talk: Talk) -> None:

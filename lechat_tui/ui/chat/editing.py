@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 from lechat_tui.store import Draft
 from lechat_tui.talk.conversation import Conversation
+from lechat_tui.ui.keys import Keymap
 from lechat_tui.ui.widgets.prompt import PromptBox
 
 
 class Editing:
     """Which question is edited, if one is, and what stood in the prompt before."""
 
-    def __init__(self, conversation: Conversation, box: PromptBox) -> None:
+    def __init__(self, conversation: Conversation, box: PromptBox, keymap: Keymap) -> None:
+        self._keymap = keymap
         self._conversation = conversation
         self._box = box
         self._question = 0
@@ -44,7 +46,7 @@ class Editing:
         """What stands in the prompt is the question of this place."""
         self._question = self._conversation.messages[place].id
         self._begun_with = self._box.prompt.written
-        self._box.mark(f"editing question {place + 1} · Enter asks it anew · Esc leaves it")
+        self._box.mark(f"editing question {place + 1} · Enter asks it again · {self._keymap.key('stop')} cancels")
 
     def take(self) -> int:
         """The number of the question that is edited, which is asked now; 0 for none."""

@@ -21,7 +21,6 @@ from lechat_tui.plaintext import safe
 from lechat_tui.settings.choices import Choices
 from lechat_tui.store import Chat, Store
 from lechat_tui.talk.conversation import Again, Conversation
-from lechat_tui.ui import keys
 from lechat_tui.ui.chat.answers import Answers
 from lechat_tui.ui.chat.attach import Attaching
 from lechat_tui.ui.chat.chat_switch import Opening
@@ -42,6 +41,7 @@ from lechat_tui.ui.dialogs.compare import Compare
 from lechat_tui.ui.dialogs.picker import Picker, YesNo
 from lechat_tui.ui.dialogs.search import Finder
 from lechat_tui.ui.dialogs.theme_picker import ThemePicker
+from lechat_tui.ui.keys import Keymap
 from lechat_tui.ui.widgets.downloads import Downloads
 from lechat_tui.ui.widgets.offers import Offers
 from lechat_tui.ui.widgets.prompt import PLACEHOLDER, PromptBox
@@ -78,6 +78,7 @@ class ScreenHost:
         screen: Screen[None],
         widgets: Widgets,
         conversation: Conversation,
+        keymap: Keymap,
         *,
         machine: "Callable[[], Resources]",
         copy: Callable[[str], str],
@@ -92,10 +93,10 @@ class ScreenHost:
         self._copy = copy
         self._themes = themes
         self._remembered = choices
-        self._keys = dict(conversation.settings.keys)
+        self._keymap = keymap
         self.behind = Behind(screen, partial(self.say, error=True))
         self.talk = Talk(conversation, widgets.transcript, self._settle_page)
-        self._progress = Progress(conversation, self.talk, widgets.transcript, widgets.status)
+        self._progress = Progress(conversation, self.talk, widgets.transcript, widgets.status, keymap)
         self.turns = Turns(
             Answers(conversation, self.talk, widgets.transcript, self._progress, self).have,
             begin=partial(screen.run_worker, group="answer"),
@@ -103,7 +104,7 @@ class ScreenHost:
             ended=self._end_of_answer,
         )
         self._standby = Standby(conversation, widgets.status, lambda: self.turns.answering)
-        self.editing = Editing(conversation, widgets.box)
+        self.editing = Editing(conversation, widgets.box, keymap)
         self.unsaid = Unsaid(conversation, widgets.box, self.editing, lambda: self.turns.waiting, self.behind)
         self.attaching = Attaching(conversation, widgets.box, self.unsaid.soon)
         self.chats = Chats(conversation, widgets.sidebar, widgets.chats_mark, widgets.recents, self.behind, today)
@@ -265,17 +266,19 @@ class ScreenHost:
 
     def bindings(self) -> Sequence[Bound]:
         """The bindings that have a name, with the keys they have now."""
-        return keys.bound(keys.TALK, self._keys)
+        return self._keymap.bindings
 
     def bind(self, chosen: Mapping[str, str] | None) -> None:
         """Give these bindings these keys, and all others those they came with; the next time too."""
-        self._keys = dict(chosen or {})
+        self._keymap.bind(chosen or {})
         try:
-            self.remember("keys", self._keys if chosen else None)
+            self.remember("keys", dict(chosen) if chosen else None)
             if not chosen and self._remembered:
-                self._keys = dict(self._remembered.settings().keys)
+                self._keymap.bind(self._remembered.settings().keys)
         finally:
-            self._screen.app.set_keymap(self._keys)
+            self._screen.app.set_keymap(self._keymap.chosen)
+            for widget in (self._widgets.downloads, self._widgets.offers, self._widgets.recents):
+                widget.show_keys()
 
     def show_figures(self, shown: bool) -> None:
         """Say beside every answer how fast it was, or no longer."""

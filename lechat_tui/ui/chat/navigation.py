@@ -2,15 +2,13 @@
 
 import asyncio
 
-from lechat_tui.commands.base import Host
+from lechat_tui.commands.base import Host, busy_message
 from lechat_tui.commands.privacy import may_leave
 from lechat_tui.store import Hit
 from lechat_tui.ui.chat.chat_switch import Opening
 from lechat_tui.ui.chat.history import Chats
 from lechat_tui.ui.chat.queue import Turns
 from lechat_tui.ui.widgets.transcript import Transcript
-
-BUSY = "an answer is being written; stop it with Esc first"
 
 
 class Going:
@@ -53,7 +51,7 @@ class Going:
             return False
         if self._chats.current == number:
             if self._turns.answering:
-                host.say(BUSY)
+                host.say(busy_message(host))
                 return False
             self._opening.open(None)
         await asyncio.to_thread(host.conversation.delete, chat)

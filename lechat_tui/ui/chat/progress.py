@@ -9,6 +9,7 @@ from textual.timer import Timer
 from lechat_tui.engine.base import Delta, Done, Event, Fitted, Loading, Prefill
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.chat.messages import Talk
+from lechat_tui.ui.keys import Keymap
 from lechat_tui.ui.widgets.status import StatusLine
 from lechat_tui.ui.widgets.transcript import Transcript
 from lechat_tui.units import duration_text
@@ -19,11 +20,14 @@ NEARLY_FULL = "context nearly full: /compact sums up, /pin N keeps"
 class Progress:
     """Shows the events of the engine in the transcript and in the status line."""
 
-    def __init__(self, conversation: Conversation, talk: Talk, transcript: Transcript, status: StatusLine) -> None:
+    def __init__(
+        self, conversation: Conversation, talk: Talk, transcript: Transcript, status: StatusLine, keymap: Keymap
+    ) -> None:
         self._conversation = conversation
         self._talk = talk
         self._transcript = transcript
         self._status = status
+        self._keymap = keymap
         self._clock: Timer | None = None
         self._began = self._phase_began = 0.0
         self._activity: tuple[str, float | None] = ("", None)
@@ -93,7 +97,7 @@ class Progress:
     def _tick(self) -> None:
         """Say what goes on, and for how long it has or will."""
         now = time.monotonic()
-        told = waiting(now - self._began, now - self._phase_began, self._activity[1])
+        told = waiting(now - self._began, now - self._phase_began, self._activity[1], self._keymap.key("stop"))
         self._transcript.busy(*self._activity, told)
 
     def _rest(self) -> None:
@@ -103,9 +107,12 @@ class Progress:
             self._transcript.rest()
 
 
-def waiting(seconds: float, phase: float, fraction: float | None) -> str:
-    """What is said beside the bar: the time a phase still needs, by what it did in how long; else the time so far."""
+def waiting(seconds: float, phase: float, fraction: float | None, stop: str) -> str:
+    """The text beside the bar: the time left in a phase if that can be estimated, else the time so far.
+
+    `seconds` is the time since the question, `phase` since the phase began; `stop` is the key that stops.
+    """
     if fraction and phase >= 1:
         left = phase * (1 - fraction) / fraction
-        return f"about {duration_text(left)} left · esc stops"
-    return f"{duration_text(seconds)} · esc stops" if seconds >= 1 else "· esc stops"
+        return f"about {duration_text(left)} left · {stop} stops"
+    return f"{duration_text(seconds)} · {stop} stops" if seconds >= 1 else f"· {stop} stops"

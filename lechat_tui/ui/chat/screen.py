@@ -12,22 +12,21 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.events import Resize
+from textual.events import Key, Resize
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widgets import TextArea
 
-from lechat_tui.commands.base import Choice, is_command, run
+from lechat_tui.commands.base import Choice, busy_message, is_command, run
 from lechat_tui.commands.program import TWICE
 from lechat_tui.drawing.thumbnails import Way
 from lechat_tui.models.catalog import Model
 from lechat_tui.settings.choices import Choices
 from lechat_tui.talk.conversation import Conversation
-from lechat_tui.ui import keys
 from lechat_tui.ui.chat.editor import EditorError, edited
 from lechat_tui.ui.chat.history import WIDE
 from lechat_tui.ui.chat.host import ScreenHost, Widgets
-from lechat_tui.ui.chat.navigation import BUSY
+from lechat_tui.ui.keys import CHAT_BINDINGS, Keymap
 from lechat_tui.ui.textual_private import screen_rows
 from lechat_tui.ui.widgets.chat_list import ChatList
 from lechat_tui.ui.widgets.downloads import Downloads
@@ -44,14 +43,12 @@ if TYPE_CHECKING:
     from lechat_tui.models.fit import Resources
     from lechat_tui.models.jobs import Jobs
 
-AGAIN = "Ctrl+C again leaves"
-
 
 class ChatScreen(Screen[None]):
     """One conversation: what was said, what is being said, and where the next question is written."""
 
     AUTO_FOCUS = "Prompt"
-    BINDINGS: ClassVar[list[BindingType]] = keys.TALK
+    BINDINGS: ClassVar[list[BindingType]] = CHAT_BINDINGS
 
     def __init__(
         self,
@@ -73,20 +70,22 @@ class ChatScreen(Screen[None]):
         self._first = first
         model = conversation.model
         window = conversation.settings.context or model.context
+        self._keymap = Keymap(conversation.settings.keys)
         self._widgets = Widgets(
             transcript=Transcript(pictures=pictures),
             box=PromptBox(),
             status=StatusLine(Status(conversation.title, conversation.models.role_of(model), context=window)),
             sidebar=Sidebar(),
             chats_mark=ChatsMark(),
-            downloads=Downloads(jobs),
-            offers=Offers(),
-            recents=Recents(),
+            downloads=Downloads(jobs, self._keymap),
+            offers=Offers(self._keymap),
+            recents=Recents(self._keymap),
         )
         self.host = ScreenHost(
             self,
             self._widgets,
             conversation,
+            self._keymap,
             machine=machine,
             copy=copy,
             themes=themes,
@@ -322,6 +321,13 @@ class ChatScreen(Screen[None]):
         else:
             self.action_run(line)
 
+    async def on_key(self, event: Key) -> None:
+        """Give a key that the user chose priority over what the editor does with it, such as Ctrl+X."""
+        if action := self._keymap.action_before_editor(event.key):
+            event.stop()
+            event.prevent_default()
+            await self.run_action(action)
+
     async def action_stop(self) -> None:
         """Leave the editing; else stop the answer; without one, take back what waits."""
         if self.host.editing:
@@ -342,11 +348,15 @@ class ChatScreen(Screen[None]):
         elif self.host.leaving.twice():
             self.action_leave()
         else:
-            self._status.change(state=AGAIN)
+            self._status.change(state=self._once_more)
             self.set_timer(TWICE, self._forget_leaving)
 
+    @property
+    def _once_more(self) -> str:
+        return f"{self._keymap.key('interrupt')} again quits"
+
     def _forget_leaving(self) -> None:
-        if self._status.status.state == AGAIN:
+        if self._status.status.state == self._once_more:
             self._status.change(state="")
 
     def action_copy_selection(self) -> None:
@@ -400,7 +410,7 @@ class ChatScreen(Screen[None]):
 
     async def _walk(self, place: int | None, by: int) -> None:
         if self.host.turns.answering:
-            self._status.change(state=BUSY)
+            self._status.change(state=busy_message(self.host))
             return
         walked = self.host.talk.walk(place, by)
         if walked is not None:

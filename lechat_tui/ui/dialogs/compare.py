@@ -114,7 +114,7 @@ class Compare(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Have the first answer, then the second."""
-        self._hint.update("esc stops")
+        self._hint.update("Esc stops")
         self._answering = self.run_worker(self._answer_both, group="compare")
 
     async def _answer_both(self) -> None:
@@ -134,7 +134,7 @@ class Compare(ModalScreen[None]):
                     await self._fill(0, conversation.regenerate())
             await self._fill(1, conversation.regenerate(model=self._other))
         except LechatError as error:
-            self._hint.update(f"{error} · esc leaves")
+            self._hint.update(f"{error} · Esc closes")
         else:
             self._hint.update(CHOOSE)
         finally:

@@ -370,7 +370,7 @@ class Manager(ModalScreen[Model | None]):
 
     async def _download(self, offer: Offer) -> None:
         if await self._wanted(offer) and await self._downloads.fetch(offer.model, switch=False):
-            self._say(f"{offer.model.id} is being downloaded; Esc goes back to the talk meanwhile")
+            self._say(f"downloading {offer.model.id} in the background; Esc returns to the chat")
             self._reload()
 
     async def _wanted(self, offer: Offer) -> bool:

@@ -15,6 +15,7 @@ from lechat_tui.models.catalog import Model
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.dialogs import model_rows as listing
 from lechat_tui.ui.dialogs.picker import YesNo
+from lechat_tui.ui.keys import Keymap
 from lechat_tui.ui.widgets.lines import Line, Lines, bar
 
 if TYPE_CHECKING:
@@ -56,8 +57,9 @@ class Downloads(Lines):
                 case _:
                     return f"{id} is here; /model {id} switches to it"
 
-    def __init__(self, jobs: "Jobs") -> None:
+    def __init__(self, jobs: "Jobs", keymap: Keymap) -> None:
         super().__init__()
+        self._keymap = keymap
         self._jobs = jobs
         self._watched: dict[str, Job] = {}
         self._wanted = ""
@@ -135,10 +137,15 @@ class Downloads(Lines):
             self.show(words(list(self._watched.values()), self.size.width))
         elif self._offered:
             id = safe(self._offered.id)
-            self.show([("↓ ", "accent"), (id, "accent"), (" is here in part only · F2 goes on with it", "soft")])
+            resume = f" is partially downloaded · {self._keymap.key('first_models')} resumes"
+            self.show([("↓ ", "accent"), (id, "accent"), (resume, "soft")])
 
     def on_resize(self) -> None:
         """There may be room for more words, or less."""
+        self._draw()
+
+    def show_keys(self) -> None:
+        """Name the keys that are bound now."""
         self._draw()
 
 

@@ -13,6 +13,7 @@ from lechat_tui import paths
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.dialogs.model_rows import size
+from lechat_tui.ui.keys import Keymap
 from lechat_tui.ui.widgets.lines import Line, Lines, Span, padded
 
 if TYPE_CHECKING:
@@ -39,8 +40,9 @@ class Offers(Lines, can_focus=True):
     class Dismissed(Message):
         """The person wants none of them, or to go on writing."""
 
-    def __init__(self) -> None:
+    def __init__(self, keymap: Keymap) -> None:
         super().__init__()
+        self._keymap = keymap
         self._fits: list[tuple[str, Fit]] = []
         self._chosen = 0
         self._draw()
@@ -61,7 +63,7 @@ class Offers(Lines, can_focus=True):
             self.show([("looking at what this machine can run", "soft")])
             return
         rows = [self._row(number, roles, fit) for number, (roles, fit) in enumerate(self._fits)]
-        away = "F2 chooses · /models shows all · chaton answers meanwhile"
+        away = f"{self._keymap.key('first_models')} chooses · /models shows all · chaton answers meanwhile"
         keys = "Enter downloads · Esc hides this" if here else away
         self.show([("This machine can run", "soft")], *rows, [], [(keys, "soft")])
 
@@ -80,6 +82,10 @@ class Offers(Lines, can_focus=True):
 
     def on_resize(self) -> None:
         """There may be room for more words, or less."""
+        self._draw()
+
+    def show_keys(self) -> None:
+        """Name the keys that are bound now."""
         self._draw()
 
     def watch_has_focus(self, has_focus: bool) -> None:

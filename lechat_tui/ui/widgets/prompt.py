@@ -12,7 +12,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.events import Click, Key, Paste
@@ -28,6 +28,7 @@ from lechat_tui.commands.base import Command, find
 from lechat_tui.drawing.items import chip
 from lechat_tui.message import Picture
 from lechat_tui.plaintext import safe
+from lechat_tui.ui.keys import PROMPT_BINDINGS
 from lechat_tui.ui.widgets.completion import CompletionList
 from lechat_tui.ui.widgets.pastes import Pastes, Written, is_long
 
@@ -51,7 +52,7 @@ FRESH = 5.0
 class Prompt(TextArea):
     """The editor. Enter sends, and what has been sent comes back with Up; `written` is what it holds."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+o", "unfold", "Open what was pasted", id="unfold")]
+    BINDINGS: ClassVar[list[BindingType]] = PROMPT_BINDINGS
     COMPONENT_CLASSES: ClassVar[set[str]] = {"prompt--paste"}
 
     @dataclass

@@ -10,13 +10,15 @@ from textual.message import Message
 
 from lechat_tui.plaintext import safe
 from lechat_tui.store import Chat
+from lechat_tui.ui.keys import Keymap
 from lechat_tui.ui.widgets.greeting import SHORT
 from lechat_tui.ui.widgets.lines import Line, Lines, padded
 
 MOST, FEW = 5, 3
 """Chats shown, and on a short screen."""
 
-HINTS = ("/ for commands", "F1 help", "Ctrl+S chats", "Ctrl+L models", "Ctrl+P everything")
+HINTS = (("help", "help"), ("chats", "chats"), ("models", "models"), ("palette", "everything"))
+"""Names of bindings, and what is said of each below the recent chats."""
 
 
 class Recents(Lines, can_focus=True):
@@ -38,8 +40,9 @@ class Recents(Lines, can_focus=True):
     class Left(Message):
         """The person wants to go on writing."""
 
-    def __init__(self) -> None:
+    def __init__(self, keymap: Keymap) -> None:
         super().__init__()
+        self._keymap = keymap
         self._chats: Sequence[Chat] = ()
         self._chosen = 0
 
@@ -55,7 +58,7 @@ class Recents(Lines, can_focus=True):
         rows = [self._row(number, chat, wide) for number, chat in enumerate(self._chats)]
         above: list[Line] = [[("Last chats", "heading"), (f"  {head}", "faint")]] if rows else []
         self.can_focus = bool(rows)
-        self.show(*above, *rows, *([[]] if rows else []), [(hints(wide), "faint")])
+        self.show(*above, *rows, *([[]] if rows else []), [(hints(self._keymap, wide), "faint")])
         self.styles.height = len(rows) + (3 if rows else 1)
 
     def _row(self, number: int, chat: Chat, wide: int) -> Line:
@@ -66,6 +69,10 @@ class Recents(Lines, can_focus=True):
 
     def on_resize(self) -> None:
         """There may be room for more words, or less."""
+        self._draw()
+
+    def show_keys(self) -> None:
+        """Name the keys that are bound now."""
         self._draw()
 
     def watch_has_focus(self, has_focus: bool) -> None:
@@ -95,10 +102,10 @@ class Recents(Lines, can_focus=True):
         self.post_message(self.Left())
 
 
-def hints(width: int) -> str:
+def hints(keymap: Keymap, width: int) -> str:
     """As many of the keys to begin with as fit."""
     told = ""
-    for hint in HINTS:
+    for hint in ("/ for commands", *(f"{keymap.key(name)} {word}" for name, word in HINTS)):
         longer = f"{told} · {hint}" if told else hint
         if len(longer) > width:
             break
