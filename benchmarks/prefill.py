@@ -252,12 +252,12 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # llama.cpp is talkative
     model = ModelSpec("model", options.model, context=CONTEXT, threads=options.threads)
     other = ModelSpec("other", options.other, context=CONTEXT, threads=options.threads)
-    eyes = ModelSpec("eyes", chaton, chaton.with_name("chaton-mmproj-q8_0.gguf"), context=CONTEXT, threads=1)
+    vision = ModelSpec("vision", chaton, chaton.with_name("chaton-mmproj-q8_0.gguf"), context=CONTEXT, threads=1)
     with tempfile.TemporaryDirectory() as folder:
         ways = {
             "talk": lambda: talk(model, options.rounds),
             "edit": lambda: edit(model, options.rounds),
-            "picture": lambda: picture(eyes, options.rounds, Path(folder)),
+            "picture": lambda: picture(vision, options.rounds, Path(folder)),
             "switch": lambda: switch(model, other, options.rounds),
         }
         for name in options.what:

@@ -27,13 +27,13 @@ def test_a_row_becomes_a_model(tmp_path: Path) -> None:
     assert (model.id, model.name, model.roles) == ("small", "small", ("text", "vision"))
     assert model.weights == Weights("small.gguf", 100)
     assert model.bytes == 120
-    assert model.sees
+    assert model.supports_images
     assert model.temperature == 1.0
 
 
 def test_a_model_without_a_projector_sees_nothing(tmp_path: Path) -> None:
     model = read(written(tmp_path, '[m]\nroles = ["code"]\nweights = { file = "/m.gguf" }'))["m"]
-    assert not model.sees
+    assert not model.supports_images
     assert model.bytes == 0
 
 

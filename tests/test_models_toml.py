@@ -73,7 +73,7 @@ def test_the_best_of_a_role_come_first() -> None:
 
 @every(list(MODELS.values()))
 def test_what_a_row_says_of_itself_holds_together(model: Model) -> None:
-    assert ("vision" in model.roles) <= (model.sees or model.status == "closed")
+    assert ("vision" in model.roles) <= (model.supports_images or model.status == "closed")
     assert bool(model.repo) == (not model.toy and model.status != "closed")
     assert bool(model.weights.files) == (model.status != "closed")
     assert bool(model.instead) == (model.status in ("legacy", "closed"))
@@ -146,7 +146,7 @@ def test_a_licence_against_commercial_use_is_asked_about(model: Model) -> None:
 @every(CLOSED)
 def test_a_model_that_is_not_published_points_at_one_that_is(model: Model) -> None:
     assert f"use {model.instead} instead" in model.unavailable
-    assert not model.sees and not model.bytes
+    assert not model.supports_images and not model.bytes
 
 
 def test_no_hash_stands_for_two_files() -> None:

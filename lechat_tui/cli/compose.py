@@ -141,7 +141,7 @@ def _model(models: Models, wishes: Wishes, chat: Chat | None) -> Model:
         named = models.get(wishes.model)
         if models.files(named) is None:
             raise ModelError(models.absent(named))
-        if wishes.pictures and not named.sees:
+        if wishes.pictures and not named.supports_images:
             raise ModelError(f"{named.id} cannot see pictures; -m {models.for_role('vision').id} can")
         return named
     if wishes.pictures:

@@ -193,8 +193,8 @@ def _proofs(models: Models) -> Iterator[Finding]:
         ImageDraw.Draw(image).ellipse((60, 60, 200, 200), fill="red")
         image.save(path)
         picture = Picture("doctor", path.name, path, *image.size)
-        text = next((m for m in models.installed() if m.toy and not m.sees), None)
-        eyes = next((m for m in models.installed() if m.toy and m.sees), None)
+        text = next((m for m in models.installed() if m.toy and not m.supports_images), None)
+        eyes = next((m for m in models.installed() if m.toy and m.supports_images), None)
         for topic, model, (question, words), pictures in (("sum", text, SUM, ()), ("sight", eyes, SIGHT, (picture,))):
             if model is None:
                 yield Finding(topic, "the toy model that ships with lechat is not here; install lechat again", ok=False)

@@ -90,7 +90,7 @@ def _say_switched(host: Host) -> None:
     conversation = host.conversation
     pictures = sum(len(message.pictures) for message in conversation.messages)
     words = f"{conversation.model.id} answers from now on"
-    if pictures and not conversation.model.sees:
+    if pictures and not conversation.model.supports_images:
         words += "; it has no eyes, so it reads of each picture what was said of it"
     host.say(words)
 

@@ -227,7 +227,7 @@ class Inline:
 
     async def _answer(self, turn: Turn) -> None:
         conversation = self._conversation
-        if turn.pictures and not conversation.model.sees:
+        if turn.pictures and not conversation.model.supports_images:
             await self._offer_eyes()
         before = len(conversation.messages)
         self._flow.words(turn.title)
@@ -286,7 +286,11 @@ class Inline:
             seeing = self.models.for_role("vision")
         except ModelError:
             seeing = None
-        if seeing and seeing.sees and await self.confirm(f"{model.id} cannot see pictures; switch to {seeing.id}?"):
+        if (
+            seeing
+            and seeing.supports_images
+            and await self.confirm(f"{model.id} cannot see pictures; switch to {seeing.id}?")
+        ):
             self.switch(seeing, "vision")
         else:
             self.say(f"{model.id} cannot see the picture; it is told the picture's name only")

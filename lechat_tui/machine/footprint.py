@@ -130,9 +130,9 @@ def ram(memory: int) -> int:
     return max(memory - 4 * GIB, min(memory * 3 // 4, 12 * GIB))
 
 
-def reserve(*, gpu: bool, sees: bool) -> int:
+def reserve(*, gpu: bool, images: bool) -> int:
     """Bytes taken beside weights, keys and values and the compute buffer."""
-    return (DRIVER if gpu else PROCESS) + (EYES if sees else 0)
+    return (DRIVER if gpu else PROCESS) + (EYES if images else 0)
 
 
 def split(shape: ModelShape, weights: int, context: int, kv_type: KvType, room: int) -> Split:

@@ -135,7 +135,7 @@ class Model:
     """What is laid over the weights, unless the person says otherwise."""
 
     @property
-    def sees(self) -> bool:
+    def supports_images(self) -> bool:
         """Whether it understands pictures."""
         return self.projector is not None
 

@@ -136,7 +136,7 @@ def measure(
 
     Raises `ModelError` when the model's shape or size is not known, or the machine's memory.
     """
-    case = _Case(model, machine, context, model.sees if vision is None else vision and model.sees)
+    case = _Case(model, machine, context, model.supports_images if vision is None else vision and model.supports_images)
     types: tuple[KvType, ...] = (kv_type,) if kv_type else ("f16", "q8_0")
     found = [case.on_gpu(kind) for kind in types if machine.cards]
     found += [case.in_ram(kind) for kind in types if machine.ram and not machine.unified]
@@ -206,33 +206,33 @@ def sentence(role: ModelRole, choice: Fit | None) -> str:
 class _Case:
     """One model on one machine."""
 
-    def __init__(self, model: Model, machine: Resources, context: int | None, sees: bool) -> None:
+    def __init__(self, model: Model, machine: Resources, context: int | None, images: bool) -> None:
         if not _is_measurable(model) or model.shape is None:
             raise ModelError(f"the shape of {model.id} is not known, so what it needs cannot be said beforehand")
         self._model = model
         self._shape: ModelShape = model.shape
         self._machine = machine
         self._asked = context
-        self._sees = sees
+        self._images = images
         self._weights = model.weights.size
-        self._projector = model.projector.size if sees and model.projector else 0
+        self._projector = model.projector.size if images and model.projector else 0
         self._trained = model.trained or MOST
 
     def comfortable(self, fit: Fit) -> bool:
         """Whether it leaves room for a talk, or for what was asked."""
-        return fit.fits and fit.most >= (self._asked or min(_room(sees=self._sees), self._trained))
+        return fit.fits and fit.most >= (self._asked or min(_room(images=self._images), self._trained))
 
     def on_gpu(self, kind: KvType) -> Fit:
         """All of it in the memory of the graphics cards. Each takes whole layers and has a reserve of its own."""
         budget = footprint.pooled(self._machine.cards, self._weights, self._shape.layers)
-        reserve = footprint.reserve(gpu=True, sees=self._sees)
+        reserve = footprint.reserve(gpu=True, images=self._images)
         grade = 0 if kind == "f16" else 1
         most = self._most(budget - reserve, kind)
         return self._fit(self._chosen(most), most, kind, budget, reserve, grade=grade)
 
     def in_ram(self, kind: KvType) -> Fit:
         """All of it in RAM, or but for those layers that a graphics card takes, when these are enough to matter."""
-        ram, reserve = footprint.ram(self._machine.ram), footprint.reserve(gpu=False, sees=self._sees)
+        ram, reserve = footprint.ram(self._machine.ram), footprint.reserve(gpu=False, images=self._images)
         alone = self._most(ram - reserve, kind)
         grade = 2 if kind == "f16" else 3
         for context in self._contexts():
@@ -256,7 +256,7 @@ class _Case:
     def _room_on_cards(self, context: int, kind: KvType) -> int:
         """Bytes that layers may take of the graphics cards."""
         room = sum(max(0, card - self._beside(context, kind)) for card in self._machine.cards)
-        return room - self._projector - (footprint.EYES if self._sees else 0)
+        return room - self._projector - (footprint.EYES if self._images else 0)
 
     def _beside(self, context: int, kind: KvType) -> int:
         """Bytes that each card holds beside its layers."""
@@ -302,8 +302,8 @@ class _Case:
         return 1 / (read * (1 - share) / CPU_BANDWIDTH + (read * share / fast if fast else 0.0))
 
 
-def _room(*, sees: bool) -> int:
-    return TALK + (PICTURES if sees else 0)
+def _room(*, images: bool) -> int:
+    return TALK + (PICTURES if images else 0)
 
 
 def _is_measurable(model: Model) -> bool:
@@ -335,7 +335,7 @@ def _rank(fit: Fit, role: ModelRole) -> tuple[float, ...]:
 
 
 def _talks(fit: Fit) -> bool:
-    return fit.most >= min(_room(sees=fit.projector > 0), fit.model.trained or MOST)
+    return fit.most >= min(_room(images=fit.projector > 0), fit.model.trained or MOST)
 
 
 def _pass(fit: Fit, role: ModelRole) -> tuple[int, float]:

@@ -588,7 +588,7 @@ class Conversation:
 
     def _sent(self, start: int, end: int | None = None) -> Iterator[tuple[int, Message]]:
         """The messages of a stretch that are not empty, with their places, as the model can take them."""
-        said = self.messages if self.model.sees else tuple(_without_pictures(self.messages))
+        said = self.messages if self.model.supports_images else tuple(_without_pictures(self.messages))
         pinned = False
         for place, message in enumerate(said[:end]):
             pinned = message.pinned or message.role == "summary" or (pinned and message.role == "assistant")

@@ -17,7 +17,7 @@ from lechat_tui.message import Message, Picture, Receipt, Sampling
 
 FOLDER = paths.bundled("chaton")
 TEXT = ModelSpec("chaton", FOLDER / "chaton-q8_0.gguf", context=2048, threads=1)
-EYES = replace(TEXT, name="chaton-vision", projector=FOLDER / "chaton-mmproj-q8_0.gguf")
+VISION = replace(TEXT, name="chaton-vision", projector=FOLDER / "chaton-mmproj-q8_0.gguf")
 PAGE = "The cat sat on the mat and looked at the moon. " * 40
 """Some hundred tokens of reading."""
 

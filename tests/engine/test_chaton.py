@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
-from talks import EYES, TEXT, picture
+from talks import TEXT, VISION, picture
 
 from lechat_tui.engine.base import (
     ContextOverflow,
@@ -100,7 +100,7 @@ async def test_a_second_turn_reads_only_what_is_new(engine):
 
 
 async def test_a_picture_in_the_prefix_is_read_once(engine, tmp_path):
-    talk = Talk(engine, EYES)
+    talk = Talk(engine, VISION)
     assert await talk.ask("What is in this picture?", picture(tmp_path, "red", "circle")) == "A red circle."
     seen = talk.receipt
     assert seen.pictures == 1
@@ -113,7 +113,7 @@ async def test_a_picture_in_the_prefix_is_read_once(engine, tmp_path):
 
 async def test_another_picture_in_the_same_place_is_not_taken_for_the_first(engine, tmp_path):
     for colour, shape in (("red", "circle"), ("blue", "square"), ("red", "circle")):
-        said = await Talk(engine, EYES).ask("What is in this picture?", picture(tmp_path, colour, shape))
+        said = await Talk(engine, VISION).ask("What is in this picture?", picture(tmp_path, colour, shape))
         assert said == f"A {colour} {shape}."
 
 
@@ -189,14 +189,14 @@ async def test_what_is_pinned_stays_with_its_answer_however_full_the_context_is(
 
 
 async def test_a_plan_counts_what_an_answer_evaluates(engine, tmp_path):
-    talk = Talk(engine, EYES, Message("system", "Answer in French."))
+    talk = Talk(engine, VISION, Message("system", "Answer in French."))
     await talk.ask("What is in this picture?", picture(tmp_path, "red", "circle"))
     await talk.ask("What is 7 + 5?")
-    planned = await engine.plan(Request(EYES, tuple(talk.messages[:-1]), GREEDY))
+    planned = await engine.plan(Request(VISION, tuple(talk.messages[:-1]), GREEDY))
     assert planned.tokens == talk.receipt.prompt_tokens and planned.fits and not planned.left_out
     around = planned.tokens - sum(planned.costs)
     assert len(planned.costs) == 4 and 0 < around <= 8 * len(planned.costs)
-    blind = await engine.plan(Request(EYES, (replace(talk.messages[1], pictures=()),), GREEDY))
+    blind = await engine.plan(Request(VISION, (replace(talk.messages[1], pictures=()),), GREEDY))
     assert planned.costs[1] > blind.costs[0] + 4, "the picture is counted"
 
 
@@ -287,14 +287,14 @@ async def test_what_is_no_model_is_a_sentence(engine, tmp_path):
 async def test_a_picture_that_cannot_be_read_is_a_sentence(engine, tmp_path):
     gone = Picture("0", "gone.png", tmp_path / "gone.png", 1, 1)
     with pytest.raises(EngineError, match=r"gone\.png cannot be read"):
-        await Talk(engine, EYES).ask("What is it?", gone)
+        await Talk(engine, VISION).ask("What is it?", gone)
     with pytest.raises(EngineError, match="cannot see pictures"):
         await Talk(engine, TEXT).ask("What is it?", picture(tmp_path, "red", "circle"))
 
 
 async def test_two_models_stay_warm_beside_each_other(engine, tmp_path):
-    await asyncio.gather(engine.load(TEXT), engine.load(EYES))
-    for model in (TEXT, EYES, TEXT):
+    await asyncio.gather(engine.load(TEXT), engine.load(VISION))
+    for model in (TEXT, VISION, TEXT):
         talk = Talk(engine, model)
         await talk.ask("What is 7 + 5?")
         assert not any(isinstance(event, Loading) for event in talk.events)

@@ -16,7 +16,7 @@ from lechat_tui.message import Message, Sampling
 
 FOLDER = paths.bundled("chaton")
 TEXT = ModelSpec("chaton", FOLDER / "chaton-q8_0.gguf", context=16_384, threads=1)
-EYES = replace(TEXT, name="chaton-vision", projector=FOLDER / "chaton-mmproj-q8_0.gguf")
+VISION = replace(TEXT, name="chaton-vision", projector=FOLDER / "chaton-mmproj-q8_0.gguf")
 MEGABYTE = 1_000_000
 
 
@@ -54,7 +54,7 @@ async def answer(engine: LocalEngine, model: ModelSpec, text: str) -> None:
 async def cycle(logs: Path) -> None:
     """Two models are loaded, answer, and are unloaded."""
     async with opened(logs) as engine:
-        for model in (TEXT, EYES):
+        for model in (TEXT, VISION):
             await answer(engine, model, "What is 7 + 5?")
         assert len(children()) == 2
 
@@ -73,7 +73,7 @@ async def test_models_that_take_turns_without_room_for_both_take_the_memory_of_o
     async with opened(tmp_path, room=0) as engine:
         await answer(engine, TEXT, "What is 7 + 5?")
         [(first, alone)] = children().items()
-        for model in (EYES, TEXT, EYES, TEXT):
+        for model in (VISION, TEXT, VISION, TEXT):
             await answer(engine, model, "What is 7 + 5?")
             assert len(children()) == 1
         [(last, now)] = children().items()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import random_models
-from talks import EYES, PAGE, TEXT, Talk, children, eventually, picture
+from talks import PAGE, TEXT, VISION, Talk, children, eventually, picture
 
 from lechat_tui.engine.base import Delta, Prefill
 from lechat_tui.engine.llama.states import Disk
@@ -126,7 +126,7 @@ async def test_a_model_that_was_unloaded_reads_only_what_is_new_when_it_is_back(
     await closed(local)
 
 
-@pytest.mark.parametrize("model", [TEXT, EYES], ids=["text", "picture"])
+@pytest.mark.parametrize("model", [TEXT, VISION], ids=["text", "picture"])
 async def test_after_a_restart_only_what_is_new_is_read(engine, tmp_path, model):
     local = engine()
     talk = await read_page(local, 3, model)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from talks import EYES, PAGE, TEXT, Talk, children, eventually, picture
+from talks import PAGE, TEXT, VISION, Talk, children, eventually, picture
 
 from lechat_tui.engine.base import Delta, Event, ModelSpec, Prefill, Request
 from lechat_tui.engine.llama.answer import answer
@@ -80,7 +80,7 @@ class Walk:
         """A question, sometimes with a picture; the answer is compared."""
         if len(self.talk.messages) >= LONGEST:
             self.begin()
-        seen = self.dice.random() < 0.3 and self.talk.model == EYES
+        seen = self.dice.random() < 0.3 and self.talk.model == VISION
         shown = (self.dice.choice(self.pictures),) if seen else ()
         text = "What is in this picture?" if shown else self.dice.choice(QUESTIONS)
         said = await self.talk.ask(self.engine, text, *shown, tokens=14)
@@ -101,7 +101,7 @@ class Walk:
 
     def begin(self) -> None:
         """A new chat that has read a page and heard a name; some are private."""
-        word, name, model = self.dice.choice(WORDS), self.dice.choice(NAMES), self.dice.choice((TEXT, EYES))
+        word, name, model = self.dice.choice(WORDS), self.dice.choice(NAMES), self.dice.choice((TEXT, VISION))
         page = (Message("user", f"{word}. {PAGE}"), Message("assistant", "I have read it."))
         heard = (Message("user", f"My name is {name}."), Message("assistant", f"Nice to meet you, {name}!"))
         self.chats.append(Talk(model, self.number(), *page, *heard))
@@ -120,10 +120,10 @@ class Walk:
 
     def switch(self) -> None:
         if not any(message.pictures for message in self.talk.messages):
-            self.talk.model = EYES if self.talk.model == TEXT else TEXT
+            self.talk.model = VISION if self.talk.model == TEXT else TEXT
 
     async def load(self) -> None:
-        await self.engine.load(self.dice.choice((TEXT, EYES)))
+        await self.engine.load(self.dice.choice((TEXT, VISION)))
 
     async def stop_reading(self) -> None:
         def begun(event: Event) -> bool:
@@ -164,7 +164,7 @@ class Walk:
 def fresh() -> Iterator[Mapping[ModelSpec, Llama]]:
     """The models in this very process, with nothing set aside."""
     with ExitStack() as open:
-        yield {spec: open.enter_context(closing(Llama(spec, lambda _: None))) for spec in (TEXT, EYES)}
+        yield {spec: open.enter_context(closing(Llama(spec, lambda _: None))) for spec in (TEXT, VISION)}
 
 
 @pytest.mark.parametrize("seed", range(WALKS))

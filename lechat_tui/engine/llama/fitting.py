@@ -77,7 +77,7 @@ def picture_tokens(llama: Llama, runs: Iterable[Run]) -> dict[str, int]:
 
 
 def _seen(llama: Llama, picture: Picture) -> list[Run]:
-    if llama.eyes is None:
+    if llama.projector is None:
         raise EngineError(f"{llama.spec.name} cannot see pictures; /vision switches to a model that can")
-    layout = llama.eyes.layout(picture)
+    layout = llama.projector.layout(picture)
     return [layout.before, picture, layout.after]

@@ -21,7 +21,7 @@ from lechat_tui.engine.llama.prompt import ChatTemplate
 from lechat_tui.engine.llama.speculation import Speculation
 from lechat_tui.engine.llama.states import Disk, States
 from lechat_tui.engine.llama.tuning import Tuning, choose
-from lechat_tui.engine.llama.vision import Eyes
+from lechat_tui.engine.llama.vision import Projector
 from lechat_tui.engine.llama.vocab import Vocab
 from lechat_tui.machine import hardware
 from lechat_tui.machine.footprint import GIB
@@ -72,12 +72,12 @@ class Llama:
         self.states = States(self.cache, self._disk())
         self.speculation = Speculation() if spec.speculate and not spec.pace and self._cuts() else None
         """Guesses at what comes next; None where they are not wanted or cannot help."""
-        self.eyes = self._open_eyes()
+        self.projector = self._open_projector()
 
     def close(self) -> None:
         """Free everything, in the order llama.cpp needs."""
-        if self.eyes:
-            self.eyes.close()
+        if self.projector:
+            self.projector.close()
         self.adapters.close()
         llama_cpp.llama_free(self.context)
         llama_cpp.llama_model_free(self._model)
@@ -215,12 +215,12 @@ class Llama:
             )
         return context
 
-    def _open_eyes(self) -> Eyes | None:
+    def _open_projector(self) -> Projector | None:
         if not self.spec.projector:
             return None
         gpu = self.tuning.gpu_layers != 0
         tokens = self.spec.image_tokens
-        return Eyes(self.spec.projector, self._model, threads=self.tuning.threads_batch, gpu=gpu, tokens=tokens)
+        return Projector(self.spec.projector, self._model, threads=self.tuning.threads_batch, gpu=gpu, tokens=tokens)
 
 
 def metadata(model: llama_cpp.llama_model_p) -> dict[str, str]:

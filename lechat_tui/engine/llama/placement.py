@@ -134,7 +134,7 @@ def _fits_in_ram(machine: Machine, burden: Burden, context: int, kind: KvType, *
 
 
 def _needs(burden: Burden, context: int, kind: KvType, *, gpu: bool) -> int:
-    reserve = footprint.reserve(gpu=gpu, sees=burden.projector > 0)
+    reserve = footprint.reserve(gpu=gpu, images=burden.projector > 0)
     compute = footprint.compute(burden.shape, context, kind, batch=burden.batch)
     return burden.weights + burden.projector + footprint.kv(burden.shape, context, kind) + compute + reserve
 

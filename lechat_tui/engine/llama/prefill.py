@@ -59,11 +59,11 @@ def _evaluate(llama: Llama, run: Run) -> bool:
     """Put a run at the end of the KV cache. False when it broke off."""
     if isinstance(run, tuple):
         return decode(llama.context, run)
-    return bool(llama.eyes and llama.eyes.evaluate(run, llama.context, len(llama.cache.held), BATCH))
+    return bool(llama.projector and llama.projector.evaluate(run, llama.context, len(llama.cache.held), BATCH))
 
 
 def slots_of(llama: Llama, run: Run) -> Sequence[Slot]:
     """The positions of the KV cache that a run takes."""
     if isinstance(run, tuple):
         return run
-    return [run.sha256] * llama.eyes.layout(run).positions if llama.eyes else ()
+    return [run.sha256] * llama.projector.layout(run).positions if llama.projector else ()

@@ -27,7 +27,7 @@ class Layout:
     after: tuple[int, ...]
 
 
-class Eyes:
+class Projector:
     """The projector of a model that sees."""
 
     def __init__(

@@ -302,12 +302,12 @@ class ScreenHost:
 
     async def before_question(self, pictures: Sequence[Picture]) -> None:
         """A question with these pictures comes next: the model that sees is offered to one without eyes."""
-        if pictures and not self._conversation.model.sees:
+        if pictures and not self._conversation.model.supports_images:
             await self._offer_eyes()
         self._widgets.downloads.offer(None)
 
     async def _offer_eyes(self) -> None:
-        model, seeing = self._conversation.model, self._standby.with_eyes()
+        model, seeing = self._conversation.model, self._standby.image_model()
         question = f"{model.id} cannot see pictures; switch to {seeing.id}?" if seeing else ""
         if seeing and await self._agreed(question, default=True):
             self.switch(seeing, "vision")

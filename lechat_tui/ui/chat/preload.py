@@ -32,13 +32,13 @@ class Standby:
             if not self._answering():
                 self._status.change(state="")
 
-    def with_eyes(self) -> Model | None:
+    def image_model(self) -> Model | None:
         """A model that sees pictures, when one is chosen for that."""
         try:
             model = self._conversation.models.for_role("vision")
         except ModelError:
             return None
-        return model if model.sees else None
+        return model if model.supports_images else None
 
     def _hints(self) -> list[str]:
         """The other roles and who takes them."""
