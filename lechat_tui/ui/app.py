@@ -13,6 +13,7 @@ from rich.text import Text
 from textual.app import App
 from textual.command import Provider
 from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import LineFilter
 from textual.worker import WorkerFailed
 
@@ -24,6 +25,7 @@ from lechat_tui.plaintext import safe
 from lechat_tui.settings.choices import Choices
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.chat.screen import ChatScreen
+from lechat_tui.ui.driver import InvalidInput, TerminalDriver
 from lechat_tui.ui.look.front import ENTER, Front
 from lechat_tui.ui.look.plain import added_filters, without_gray
 from lechat_tui.ui.look.themes import read_themes, textual_theme
@@ -75,6 +77,7 @@ class LeChat(CrashReportingApp):
             self.register_theme(textual_theme(theme))
         chosen = conversation.settings.theme
         self.theme = self._themes.named(chosen).name
+        self._invalid_input = False
         self._complaints = (*self._themes.complaints, *filter(None, [self._themes.missing(chosen)]))
         self._reduced = conversation.settings.reduced
         self._added_filters = added_filters(no_color=self.no_color, reduced=self._reduced)
@@ -111,6 +114,8 @@ class LeChat(CrashReportingApp):
     def get_driver_class(self) -> type[Driver]:
         """The usual one, which takes over from what was shown before."""
         usual = super().get_driver_class()
+        if usual is LinuxDriver:
+            usual = TerminalDriver
         return taking_over(usual, self._front) if self._front else usual
 
     def refresh_css(self, animate: bool = True) -> None:
@@ -128,6 +133,12 @@ class LeChat(CrashReportingApp):
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._chat.host.end)
         self.app_resume_signal.subscribe(self, self._come_back)
+
+    def on_invalid_input(self, _: InvalidInput) -> None:
+        """Say once that keys get lost, and why."""
+        if not self._invalid_input:
+            self._invalid_input = True
+            self._chat.host.say("the terminal sent bytes that are not UTF-8; set its encoding to UTF-8", error=True)
 
     def _come_back(self, _: App[None]) -> None:
         """The terminal was lent to another program."""

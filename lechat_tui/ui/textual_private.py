@@ -5,14 +5,18 @@ is used. Check them before widening the version range of Textual in pyproject.to
 """
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 import textual.screen
+from textual import events
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
+from textual._xterm_parser import IS_ITERM, XTermParser
 from textual.app import App
 from textual.command import CommandPalette
 from textual.keys import Keys
+from textual.message import Message
 from textual.screen import Screen
 from textual.strip import Strip
 
@@ -66,3 +70,35 @@ class EarlyCommandPalette(CommandPalette):
     def _action_command_list(self, action: str) -> None:
         with suppress(KeyError):  # raised by Textual while the list has no rows
             super()._action_command_list(action)
+
+
+class SequenceReader:
+    """What Textual makes of one complete escape sequence or character."""
+
+    reports_sizes = not IS_ITERM
+    """Whether the terminal may be asked to report its size; Textual never asks iTerm2."""
+
+    def __init__(self) -> None:
+        self._parser = XTermParser()
+
+    def is_key(self, sequence: str) -> bool:
+        """Whether Textual's table has a key for it."""
+        return sequence in ANSI_SEQUENCES_KEYS
+
+    def keys(self, sequence: str, *, alt: bool = False) -> Iterator[events.Key]:
+        """The keys of a sequence of the table, of a key report or of a character."""
+        for key in self._parser._sequence_to_key_events(sequence, alt=alt):
+            if key.key != Keys.Ignore:
+                yield key
+
+    def mouse(self, sequence: str) -> Message | None:
+        """The event of an SGR mouse report; None for coordinates outside of the window."""
+        return self._parser.parse_mouse_code(sequence)
+
+    def resize(self, width: int, height: int, pixel_width: int, pixel_height: int) -> events.Resize:
+        """The event of a size in cells and pixels; with pixels, the mouse is reported in them from now on."""
+        resize = events.Resize.from_dimensions((width, height), (pixel_width, pixel_height))
+        if pixel_width and pixel_height:
+            self._parser.terminal_size, self._parser.terminal_pixel_size = resize.size, resize.pixel_size
+            self._parser.mouse_pixels = True
+        return resize

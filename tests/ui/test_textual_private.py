@@ -9,11 +9,11 @@ from textual import screen as textual_screen
 from textual._xterm_parser import XTermParser
 from textual.app import App, ComposeResult
 from textual.command import CommandPalette
-from textual.events import Key
+from textual.events import Key, MouseMove
 from textual.widgets import Static
 
 from lechat_tui.ui import textual_private
-from lechat_tui.ui.textual_private import CrashReportingApp, EarlyCommandPalette
+from lechat_tui.ui.textual_private import CrashReportingApp, EarlyCommandPalette, SequenceReader
 
 PACKAGE = Path(textual_private.__file__).parents[1]
 
@@ -95,6 +95,16 @@ async def test_the_palette_sends_its_keys_through_the_method_that_is_overridden(
     async with talk().run_test(size=(80, 24)) as pilot:
         await pilot.press("ctrl+p", "pagedown")
         assert moved == ["page_down"]
+
+
+def test_textual_reads_sequences_and_mouse_reports() -> None:
+    reader = SequenceReader()
+    assert reader.is_key("\x1b[A") and not reader.is_key("\x1b[12;40R")
+    assert [key.key for key in reader.keys("\x1b[97;5u")] == ["ctrl+a"]
+    assert [key.key for key in reader.keys("x", alt=True)] == ["alt+x"]
+    assert reader.resize(80, 24, 800, 480).size == (80, 24)
+    mouse = reader.mouse("\x1b[<35;401;241M")
+    assert isinstance(mouse, MouseMove) and (mouse.x, mouse.y) == (40.0, 12.0)
 
 
 def test_nothing_else_in_the_program_uses_what_textual_keeps_private() -> None:

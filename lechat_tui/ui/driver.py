@@ -1,0 +1,188 @@
+"""The terminal driver: reads the keyboard with our own tokenizer in place of Textual's parser.
+
+Textual's parser ends a paste at an ESC inside it, types the replies of terminals to other programs' queries, and raises
+on a byte that is not UTF-8 and on a key report with sub-fields. This driver blocks until a byte arrives, so an idle
+program never wakes up.
+"""
+
+import os
+import re
+import selectors
+import signal
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from textual import constants, events, messages
+from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
+
+from lechat_tui.terminal_input import Alt, Escape, Invalid, Paste, Sequence, Text, Token, Tokenizer
+from lechat_tui.ui.textual_private import SequenceReader
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+READ_BYTES = 65536
+MAX_CELLS = 65535
+"""No terminal is larger, in cells or pixels."""
+
+_FOCUS_IN, _FOCUS_OUT = "\x1b[I", "\x1b[O"
+_MOUSE = re.compile(r"\x1b\[<\d{1,5};-?\d{1,6};-?\d{1,6}[Mm]")
+_MODE_REPORT = re.compile(r"\x1b\[\?(\d{1,5});(\d)\$y")
+_RESIZE = re.compile(r"\x1b\[48;(\d{1,6})[\d:]*;(\d{1,6})[\d:]*;(\d{1,6})[\d:]*;(\d{1,6})[\d:]*t")
+_KEY = re.compile(r"\x1b\[([\d:]*)(?:;([\d:]*))?(?:;([\d:]*))?([u~ABCDEFHPQS])")
+"""Code, modifiers, text, each with sub-fields: https://sw.kovidgoyal.net/kitty/keyboard-protocol/."""
+_RELEASE = "3"
+
+
+class InvalidInput(Message):
+    """The terminal sent bytes that are not UTF-8."""
+
+
+class TerminalInput:
+    """Turns bytes from a terminal into Textual's messages. Never raises, whatever it is fed."""
+
+    def __init__(self) -> None:
+        self._tokenizer = Tokenizer()
+        self._reader = SequenceReader()
+
+    @property
+    def wait(self) -> float | None:
+        """Seconds to wait for more bytes before `expire`; None to wait for ever."""
+        return self._tokenizer.wait
+
+    def feed(self, data: bytes) -> list[Message]:
+        """The messages that these bytes complete."""
+        return self._messages(self._tokenizer.feed(data))
+
+    def expire(self) -> list[Message]:
+        """The messages of what has arrived, now that nothing follows."""
+        return self._messages(self._tokenizer.expire())
+
+    def _messages(self, tokens: Iterable[Token]) -> list[Message]:
+        return [message for token in tokens for message in self._of(token)]
+
+    def _of(self, token: Token) -> Iterator[Message]:
+        match token:
+            case Text(text):
+                for character in text:
+                    yield from self._reader.keys(character)
+            case Escape():
+                yield events.Key("escape", "\x1b")
+            case Alt(text):
+                yield from self._with_alt(text)
+            case Paste(text):
+                yield events.Paste(text.replace("\x00", ""))
+            case Invalid():
+                yield InvalidInput()
+            case Sequence(text):
+                yield from self._of_sequence(text)
+
+    def _of_sequence(self, text: str) -> Iterator[Message]:
+        """A key, a mouse report, a reply to a query of Textual's; any other reply is for somebody else."""
+        if text == _FOCUS_IN:
+            yield events.AppFocus()
+        elif text == _FOCUS_OUT:
+            yield events.AppBlur()
+        elif self._reader.is_key(text):
+            yield from self._reader.keys(text)
+        elif match := _KEY.fullmatch(text):
+            if key := _canonical(*match.groups(default="")):
+                yield from self._reader.keys(key)
+        elif _MOUSE.fullmatch(text):
+            if mouse := self._reader.mouse(text):
+                yield mouse
+        elif match := _MODE_REPORT.fullmatch(text):
+            yield from _mode(match[1], int(match[2]))
+        elif match := _RESIZE.fullmatch(text):
+            height, width, pixel_height, pixel_width = map(int, match.groups())
+            if 0 < width <= MAX_CELLS and 0 < height <= MAX_CELLS:
+                yield self._reader.resize(width, height, pixel_width, pixel_height)
+
+    def _with_alt(self, character: str) -> Iterator[Message]:
+        """A key with Alt, which types nothing."""
+        if self._reader.is_key(sequence := f"\x1b{character}"):
+            yield from self._reader.keys(sequence)
+        elif not character.isprintable():
+            yield from self._reader.keys(character)
+        else:
+            for key in self._reader.keys(character, alt=True):
+                yield events.Key(key.key if key.key.startswith("alt+") else f"alt+{key.key}", None)
+
+
+def _canonical(codes: str, modifiers: str, text: str, final: str) -> str:
+    """A key report without sub-fields, as Textual reads it; empty for the release of a key and for nonsense.
+
+    Of the codes the first is the key (the others are what it is on other layouts), of the modifiers the second is the
+    event, and the text has all characters the key typed.
+    """
+    modifier, _, event = modifiers.partition(":")
+    if event == _RELEASE:
+        return ""
+    code = codes.partition(":")[0] or "1"
+    points = text.split(":") if text else []
+    if not all(map(_is_character, (code, *points))) or len(modifier) > 3:
+        return ""
+    return f"\x1b[{code};{modifier or 1};{':'.join(points)}{final}" if points else f"\x1b[{code};{modifier or 1}{final}"
+
+
+def _is_character(number: str) -> bool:
+    """Whether it is the number of a Unicode character."""
+    if not number.isdecimal() or len(number) > 7:
+        return False
+    return 0 < int(number) < 0xD800 or 0xDFFF < int(number) <= 0x10FFFF
+
+
+def _mode(mode: str, setting: int) -> Iterator[Message]:
+    if mode == "2026" and setting:
+        yield messages.TerminalSupportsSynchronizedOutput()
+    elif mode == "2048" and constants.SMOOTH_SCROLL and SequenceReader.reports_sizes:
+        yield messages.InBandWindowResize.from_setting_parameter(setting)
+
+
+class TerminalDriver(LinuxDriver):
+    """Textual's driver for terminals of POSIX, with another way to read them."""
+
+    def __init__(
+        self, app: "App[object]", *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self._stop_read, self._stop_write = os.pipe()
+        os.set_blocking(self._stop_write, False)
+
+    def disable_input(self) -> None:
+        """Read no more; the thread that reads has ended when this returns."""
+        os.write(self._stop_write, b"\0")
+        super().disable_input()
+
+    def close(self) -> None:
+        """Let go of the terminal."""
+        super().close()
+        os.close(self._stop_read)
+        os.close(self._stop_write)
+
+    def run_input_thread(self) -> None:
+        """Read keys until `disable_input`."""
+        source = TerminalInput()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.fileno, selectors.EVENT_READ)
+            selector.register(self._stop_read, selectors.EVENT_READ)
+            while True:
+                ready = {key.fd for key, _ in selector.select(source.wait)}
+                if self._stop_read in ready:
+                    os.read(self._stop_read, 1)
+                    return
+                if self.fileno in ready:
+                    try:
+                        data = os.read(self.fileno, READ_BYTES)
+                    except OSError:
+                        data = b""
+                    if not data:  # the terminal is gone
+                        selector.unregister(self.fileno)
+                        os.kill(os.getpid(), signal.SIGHUP)
+                        continue
+                    found = source.feed(data)
+                else:
+                    found = source.expire()
+                for message in found:
+                    self.process_message(message)
