@@ -32,7 +32,7 @@ from lechat_tui.engine.base import Delta, Done, ModelSpec, Request
 from lechat_tui.engine.llama.decode import decode
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.local import LocalEngine
-from lechat_tui.message import Message, Picture, Sampling
+from lechat_tui.message import Attachment, Message, Sampling
 
 CONTEXT = 4096
 SAMPLING = Sampling(temperature=0, max_tokens=48)
@@ -71,9 +71,9 @@ class Ours:
         self.engine = engine
         self.messages = list(before)
 
-    async def ask(self, model: ModelSpec, text: str, *pictures: Picture) -> Turn:
+    async def ask(self, model: ModelSpec, text: str, *pictures: Attachment) -> Turn:
         """Ask, and measure."""
-        self.messages.append(Message("user", text, pictures=pictures))
+        self.messages.append(Message("user", text, attachments=pictures))
         request = Request(model, tuple(self.messages), SAMPLING)
         began, first, said = time.perf_counter(), 0.0, ""
         async with aclosing(self.engine.stream(request)) as events:
@@ -95,7 +95,7 @@ class Theirs:
         if before:
             self.talk = [{"role": "user", "content": before}, {"role": "assistant", "content": NOTED}]
 
-    def ask(self, peer: Peer, text: str, picture: Picture | None = None) -> Turn:
+    def ask(self, peer: Peer, text: str, picture: Attachment | None = None) -> Turn:
         """Ask, and measure."""
         content: object = text
         if picture:
@@ -197,12 +197,14 @@ def _loaded(model: ModelSpec) -> Peer:
     return Peer(model.path, context=model.context, threads=model.threads or 1, projector=model.projector)
 
 
-def _drawn(folder: Path) -> Picture:
+def _drawn(folder: Path) -> Attachment:
     path = folder / "circle.png"
     image = Image.new("RGB", (256, 256), (205, 205, 205))
     ImageDraw.Draw(image).ellipse((60, 60, 200, 200), fill=(220, 30, 30))
     image.save(path)
-    return Picture(hashlib.sha256(path.read_bytes()).hexdigest(), path.name, path, 256, 256)
+    return Attachment(
+        hashlib.sha256(path.read_bytes()).hexdigest(), path.name, "image", path, path.stat().st_size, 256, 256
+    )
 
 
 def pieces(spec: ModelSpec, rounds: int) -> None:

@@ -11,21 +11,28 @@ State = Literal["complete", "draft", "stopped", "interrupted", "failed", "cut"]
 """How a message stands: `complete`; `draft` while it grows; `stopped` by the person; `interrupted` when the
 program died while it grew; `failed` when the engine did; `cut` when it reached the token limit."""
 
+AttachmentKind = Literal["image", "text"]
+"""What is in an attached file. The text of a `text` file is sent in UTF-8, in a fence."""
+
 StopReason = Literal["end", "length", "stopped", "failed"]
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture kept by its content."""
+class Attachment:
+    """A file that goes with a message, stored once by its content."""
 
     sha256: str
+    """Of the content, in hexadecimal."""
     name: str
-    """The file name the person gave, without its folder."""
+    """The file name the user gave, without its folder."""
+    kind: AttachmentKind
     path: Path
-    """Where the bytes lie now."""
-    width: int
-    """Pixels."""
-    height: int
+    """Where the content is stored."""
+    size: int
+    """Bytes."""
+    width: int = 0
+    """Pixels; 0 for anything but an image."""
+    height: int = 0
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,7 @@ class Message:
     role: Role
     text: str
     thinking: str = ""
-    pictures: tuple[Picture, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     state: State = "complete"
     receipt: Receipt | None = None
     pinned: bool = False
@@ -125,3 +132,8 @@ class Message:
     parent: int = 0
     created: float = field(default=0.0, compare=False)
     """Seconds since the epoch, UTC."""
+
+    @property
+    def images(self) -> tuple[Attachment, ...]:
+        """The attached images, in their order."""
+        return tuple(file for file in self.attachments if file.kind == "image")

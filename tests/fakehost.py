@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from lechat_tui.commands.base import Bound, Choice, run
 from lechat_tui.engine.echo import EchoEngine
-from lechat_tui.message import Picture
+from lechat_tui.message import Attachment
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.store import Chat, Store
@@ -22,7 +22,7 @@ class FakeHost:
         self.notes: list[str] = []
         self.errors: list[str] = []
         self.asked: list[str] = []
-        self.pictures: list[Picture] = []
+        self.attachments: list[Attachment] = []
         self.offered: list[Choice] = []
         self.opened: list[Chat | None] = []
         self.edited: list[int] = []
@@ -66,8 +66,8 @@ class FakeHost:
     def compact(self, hint: str) -> None:
         self.hints.append(hint)
 
-    def attach(self, picture: Picture) -> None:
-        self.pictures.append(picture)
+    def attach(self, attachment: Attachment) -> None:
+        self.attachments.append(attachment)
 
     def open_chat(self, chat: Chat | None, *, private: bool = False) -> None:
         self.opened.append(chat)

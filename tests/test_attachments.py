@@ -15,8 +15,8 @@ from lechat_tui.attachments.reading import (
     FORMATS,
     MOST_TEXT,
     AttachmentError,
+    File,
     Mentions,
-    PictureFile,
     check_picture,
     is_picture,
     mentioned,
@@ -48,10 +48,10 @@ def png_of(width: int, height: int) -> bytes:
 def test_the_formats_people_have_are_known_and_measured(format: str, tmp_path: Path) -> None:
     content = picture(format)
     assert is_picture(content)
-    assert check_picture(content, "x") == PictureFile("x", content, 40, 30)
+    assert check_picture(content, "x") == File("x", content, "image", 40, 30)
     file = tmp_path / "no suffix at all"
     file.write_bytes(content)
-    assert read_picture(file) == PictureFile("no suffix at all", content, 40, 30)
+    assert read_picture(file) == File("no suffix at all", content, "image", 40, 30)
 
 
 @pytest.mark.parametrize(

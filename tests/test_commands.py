@@ -133,7 +133,7 @@ async def test_a_chat_is_deleted_after_a_yes_only(store: Store, models: Models) 
 async def test_a_picture_is_attached_and_what_is_none_is_refused(host: FakeHost, tmp_path: Path) -> None:
     Image.new("RGB", (3, 2)).save(tmp_path / "a b.png")
     await host.do(f"/image {tmp_path / 'a b.png'}")
-    assert [(p.name, p.width, p.height) for p in host.pictures] == [("a b.png", 3, 2)]
+    assert [(p.name, p.width, p.height) for p in host.attachments] == [("a b.png", 3, 2)]
     assert "needs the path" in await host.do("/image")
 
 
@@ -294,7 +294,7 @@ async def test_a_task_chooses_the_model_and_may_bring_its_question(host: FakeHos
 
 
 async def test_a_switch_away_from_eyes_says_what_becomes_of_the_pictures(host: FakeHost, store: Store) -> None:
-    picture = store.keep_picture(b"x", "a.png", 1, 1)
+    picture = store.keep_attachment(b"x", "a.png", "image", 1, 1)
     async with aclosing(host.conversation.ask("see?", [picture])) as events:
         async for _ in events:
             pass

@@ -40,8 +40,8 @@ def talk(store, models, *script, model="text-model", **options) -> Conversation:
     return Conversation(store, EchoEngine(*script), models, models.get(model), **options)
 
 
-async def ask(conversation, text, pictures=()):
-    async with aclosing(conversation.ask(text, pictures)) as events:
+async def ask(conversation, text, attachments=()):
+    async with aclosing(conversation.ask(text, attachments)) as events:
         return [event async for event in events]
 
 
@@ -184,20 +184,20 @@ async def test_a_model_switched_in_mid_conversation_sees_all_of_it(store, models
 
 
 async def test_a_model_without_eyes_reads_what_was_said_of_a_picture(store, models):
-    picture = store.keep_picture(PNG, "cat.png", 1, 1)
+    picture = store.keep_attachment(PNG, "cat.png", "image", 1, 1)
     conversation = talk(store, models, "A red circle.", "It was red.", model="eyes")
     await ask(conversation, "What is it?", [picture])
-    assert conversation.engine.requests[-1].messages[-1].pictures == (picture,)
+    assert conversation.engine.requests[-1].messages[-1].attachments == (picture,)
     conversation.switch(models.get("text-model"))
     await ask(conversation, "Which colour?")
     sent = conversation.engine.requests[-1].messages
-    assert sent[0].text == "(picture cat.png: A red circle.)\n\nWhat is it?" and sent[0].pictures == ()
+    assert sent[0].text == "(picture cat.png: A red circle.)\n\nWhat is it?" and sent[0].attachments == ()
     conversation.switch(models.get("eyes"))
-    assert conversation.prompt()[0].pictures == (picture,)
+    assert conversation.prompt()[0].attachments == (picture,)
 
 
 async def test_a_picture_nobody_saw_is_said_to_be_invisible(store, models):
-    picture = store.keep_picture(PNG, "cat.png", 1, 1)
+    picture = store.keep_attachment(PNG, "cat.png", "image", 1, 1)
     conversation = talk(store, models, "I see nothing.")
     await ask(conversation, "What is it?", [picture])
     assert conversation.engine.requests[-1].messages[0].text.startswith("(picture cat.png, not visible to this model)")

@@ -202,15 +202,15 @@ def test_a_chat_comes_back_from_json_with_branches_receipts_and_pictures(store: 
     assert chat
     out = BytesIO()
     Image.new("RGB", (3, 2), "red").save(out, "PNG")
-    picture = store.keep_picture(out.getvalue(), "red.png", 3, 2)
-    store.add(chat.id, Message("assistant", "second", thinking="hm", state="cut", pictures=(picture,)), 1)
+    picture = store.keep_attachment(out.getvalue(), "red.png", "image", 3, 2)
+    store.add(chat.id, Message("assistant", "second", thinking="hm", state="cut", attachments=(picture,)), 1)
     written = exports.text_of(store, store.chat(chat.id) or chat, "json").encode()
     with Store(None) as other:
         back = exports.keep(other, exports.from_json(written))
         mine, theirs = store.messages(chat.id), other.messages(back.id)
-        assert theirs == [replace(m, pictures=n.pictures) for m, n in zip(mine, theirs, strict=True)]
+        assert theirs == [replace(m, attachments=n.attachments) for m, n in zip(mine, theirs, strict=True)]
         assert [m.text for m in other.path(back.id)] == ["how?\n<i>", "second"]
-        (copy,) = other.path(back.id)[-1].pictures
+        (copy,) = other.path(back.id)[-1].attachments
         assert copy.path.read_bytes() == out.getvalue()
         assert (back.title, back.created) == (chat.title, chat.created)
 
@@ -234,10 +234,10 @@ def test_a_file_that_is_no_export_is_refused(content: bytes | None, words: str) 
 
 def test_a_picture_that_is_none_is_named_in_its_place(store: Store, tmp_path: Path) -> None:
     chat = store.new_chat("t")
-    picture = store.keep_picture(b"\x89PNG no picture", "bad.png", 3, 2)
-    store.add(chat.id, Message("user", "look", pictures=(picture,)), 0)
+    picture = store.keep_attachment(b"\x89PNG no picture", "bad.png", "image", 3, 2)
+    store.add(chat.id, Message("user", "look", attachments=(picture,)), 0)
     back = exports.keep(store, exports.from_json(exports.text_of(store, chat, "json").encode()))
-    assert [(m.text, m.pictures) for m in store.path(back.id)] == [("(picture bad.png, lost)\n\nlook", ())]
+    assert [(m.text, m.attachments) for m in store.path(back.id)] == [("(picture bad.png, lost)\n\nlook", ())]
 
 
 def test_the_command_line_exports_and_imports(

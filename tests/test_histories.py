@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lechat_tui.message import Message, Picture, Receipt
+from lechat_tui.message import Attachment, Message, Receipt
 from lechat_tui.store import Draft, Store
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -35,7 +35,7 @@ def test_everything_is_found_again(history: Path) -> None:
 def test_every_picture_is_where_it_is_said_to_be(history: Path) -> None:
     with Store(history) as store:
         messages = [message for chat in store.chats() for message in store.messages(chat.id)]
-        pictures = [picture for message in messages for picture in message.pictures]
+        pictures = [picture for message in messages for picture in message.attachments]
         assert pictures
         for picture in pictures:
             assert hashlib.sha256(picture.path.read_bytes()).hexdigest() == picture.sha256
@@ -48,12 +48,12 @@ def test_a_search_finds_what_was_written_then(history: Path) -> None:
 
 def test_it_can_be_written_to(history: Path) -> None:
     with Store(history) as store:
-        chat = next(chat for chat in store.chats() if store.path(chat.id)[0].pictures)
-        question = Message("user", "Once more", pictures=store.path(chat.id)[0].pictures)
+        chat = next(chat for chat in store.chats() if store.path(chat.id)[0].attachments)
+        question = Message("user", "Once more", attachments=store.path(chat.id)[0].attachments)
         added = store.add(chat.id, question, chat.leaf)
         assert store.path(chat.id)[-1] == added
-        store.set_drafts(chat.id, [Draft("later", question.pictures)])
-        assert store.drafts(chat.id) == [Draft("later", question.pictures)]
+        store.set_drafts(chat.id, [Draft("later", question.attachments)])
+        assert store.drafts(chat.id) == [Draft("later", question.attachments)]
         store.delete(chat.id)
         assert store.chat(chat.id) is None
 
@@ -85,7 +85,7 @@ def _message(message: Message) -> dict[str, Any]:
         "state": message.state,
         "pinned": message.pinned,
         "created": message.created,
-        "attachments": _pictures(message.pictures),
+        "attachments": _pictures(message.attachments),
         "receipt": _receipt(message.receipt),
     }
 
@@ -100,8 +100,8 @@ def _receipt(receipt: Receipt | None) -> dict[str, Any] | None:
 
 
 def _drafts(drafts: Sequence[Draft]) -> list[dict[str, Any]]:
-    return [{"text": draft.text, "attachments": _pictures(draft.pictures)} for draft in drafts]
+    return [{"text": draft.text, "attachments": _pictures(draft.attachments)} for draft in drafts]
 
 
-def _pictures(pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+def _pictures(pictures: Sequence[Attachment]) -> list[dict[str, Any]]:
     return [{"sha256": p.sha256, "name": p.name, "width": p.width, "height": p.height} for p in pictures]

@@ -121,7 +121,7 @@ async def test_a_fork_is_a_chat_of_its_own_up_to_a_message(store: Store, models:
 
 async def test_a_deleted_chat_comes_back_whole_with_its_branches_and_pictures(store: Store, models: Models) -> None:
     conversation = talk(store, models, "a", "b")
-    picture = store.keep_picture(b"pixels", "cat.png", 1, 1)
+    picture = store.keep_attachment(b"pixels", "cat.png", "image", 1, 1)
     await all_of(conversation.ask("one", [picture]))
     await all_of(conversation.regenerate())
     conversation.walk(1, 1)
@@ -134,7 +134,7 @@ async def test_a_deleted_chat_comes_back_whole_with_its_branches_and_pictures(st
     assert back and (back.title, back.created) == (chat.title, chat.created)
     conversation.open(back)
     assert said(conversation) == ["one", "a"] and conversation.branches()[1] == Branch(1, 2)
-    assert conversation.messages[0].pictures[0].path.read_bytes() == b"pixels"
+    assert conversation.messages[0].attachments[0].path.read_bytes() == b"pixels"
     assert conversation.undelete() is None
 
 
@@ -185,7 +185,7 @@ async def test_a_private_chat_is_kept_only_when_it_is_said_so(store: Store, mode
     conversation = talk(store, models, "public", "psst", "psst again", "kept")
     await all_of(conversation.ask("hello"))
     conversation.open(None, private=True)
-    picture = conversation.store.keep_picture(b"secret pixels", "s.png", 1, 1)
+    picture = conversation.store.keep_attachment(b"secret pixels", "s.png", "image", 1, 1)
     await all_of(conversation.ask("xyzzy", [picture]))
     conversation.store.add_prompt("xyzzy")
     conversation.store.set_drafts(1, [Draft("xyzzy")])
@@ -194,16 +194,16 @@ async def test_a_private_chat_is_kept_only_when_it_is_said_so(store: Store, mode
     conversation.open(None)
     assert not conversation.private and not picture.path.exists() and len(store.chats()) == 1
     conversation.open(None, private=True)
-    await all_of(conversation.ask("secret", [conversation.store.keep_picture(b"pixels", "p.png", 1, 1)]))
+    await all_of(conversation.ask("secret", [conversation.store.keep_attachment(b"pixels", "p.png", "image", 1, 1)]))
     chat = conversation.keep_private()
     assert chat and store.chats()[0].id == chat.id and said(conversation) == ["secret", "psst again"]
-    assert store.path(chat.id)[0].pictures[0].path.read_bytes() == b"pixels"
+    assert store.path(chat.id)[0].attachments[0].path.read_bytes() == b"pixels"
     await all_of(conversation.ask("on"))
     assert [m.text for m in store.path(chat.id)] == ["secret", "psst again", "on", "kept"]
 
 
 def test_drafts_are_kept_by_chat_with_their_pictures(store: Store) -> None:
-    picture = store.keep_picture(b"pixels", "cat.png", 2, 3)
+    picture = store.keep_attachment(b"pixels", "cat.png", "image", 2, 3)
     drafts = [Draft("half a thou", (picture,)), Draft("waits")]
     store.set_drafts(0, [Draft("new")])
     chat = store.new_chat("x")

@@ -245,10 +245,13 @@ def test_what_is_not_there_is_said_not_made(store: Store, act: Callable[[Store],
 
 
 def test_a_deleted_chat_takes_its_messages_its_index_and_its_pictures_along(store: Store, tmp_path: Path) -> None:
-    mine, shared = store.keep_picture(b"mine", "a.png", 1, 1), store.keep_picture(b"shared", "b.png", 1, 1)
+    mine, shared = (
+        store.keep_attachment(b"mine", "a.png", "image", 1, 1),
+        store.keep_attachment(b"shared", "b.png", "image", 1, 1),
+    )
     chat, other = store.new_chat("gone"), store.new_chat("stays")
-    store.add(chat.id, Message("user", "look at this cathedral", pictures=(mine, shared)), 0)
-    store.add(other.id, Message("user", "and at this", pictures=(shared,)), 0)
+    store.add(chat.id, Message("user", "look at this cathedral", attachments=(mine, shared)), 0)
+    store.add(other.id, Message("user", "and at this", attachments=(shared,)), 0)
     store.delete(chat.id)
     assert [c.id for c in store.chats()] == [other.id]
     assert store.path(chat.id) == []
@@ -274,41 +277,44 @@ def test_the_number_of_a_deleted_chat_is_not_given_again(store: Store) -> None:
 
 
 def test_pictures_come_back_in_order_with_their_bytes(store: Store) -> None:
-    first = store.keep_picture(b"first", "z.png", 640, 480)
-    second = store.keep_picture(b"second", "a.png", 3, 2)
+    first = store.keep_attachment(b"first", "z.png", "image", 640, 480)
+    second = store.keep_attachment(b"second", "a.png", "image", 3, 2)
     chat = store.new_chat("pictures")
-    store.add(chat.id, Message("user", "both", pictures=(first, second, first)), 0)
+    store.add(chat.id, Message("user", "both", attachments=(first, second, first)), 0)
     [message] = store.path(chat.id)
-    assert message.pictures == (first, second, first)
+    assert message.attachments == (first, second, first)
     assert (second.width, second.height, second.name) == (3, 2, "a.png")
-    assert [picture.path.read_bytes() for picture in message.pictures] == [b"first", b"second", b"first"]
+    assert [picture.path.read_bytes() for picture in message.attachments] == [b"first", b"second", b"first"]
 
 
 def test_the_same_picture_is_kept_once_under_each_of_its_names(store: Store) -> None:
-    one, two = store.keep_picture(b"same", "one.png", 1, 1), store.keep_picture(b"same", "two.png", 1, 1)
+    one, two = (
+        store.keep_attachment(b"same", "one.png", "image", 1, 1),
+        store.keep_attachment(b"same", "two.png", "image", 1, 1),
+    )
     assert (one.name, two.name) == ("one.png", "two.png")
     assert one.path == two.path
     assert [file.name for file in one.path.parent.iterdir()] == [one.sha256]
 
 
 def test_a_picture_that_was_cut_on_the_disk_is_mended_when_it_is_given_again(store: Store) -> None:
-    path = store.keep_picture(b"whole", "x.png", 1, 1).path
+    path = store.keep_attachment(b"whole", "x.png", "image", 1, 1).path
     path.write_bytes(b"who")
-    assert store.keep_picture(b"whole", "x.png", 1, 1).path.read_bytes() == b"whole"
+    assert store.keep_attachment(b"whole", "x.png", "image", 1, 1).path.read_bytes() == b"whole"
 
 
 def test_a_picture_waiting_for_its_message_outlives_the_deletion_of_another_chat(store: Store) -> None:
     chat = ask(store, "gone")
-    waiting = store.keep_picture(b"waiting", "x.png", 1, 1)
+    waiting = store.keep_attachment(b"waiting", "x.png", "image", 1, 1)
     store.delete(chat.id)
     assert waiting.path.read_bytes() == b"waiting"
 
 
 def test_a_picture_that_never_got_its_message_is_forgotten_the_next_day(store: Store, tmp_path: Path) -> None:
-    forgotten = store.keep_picture(b"forgotten", "x.png", 1, 1)
+    forgotten = store.keep_attachment(b"forgotten", "x.png", "image", 1, 1)
     db = sqlite3.connect(tmp_path / "data" / "history.db")
     with db:
-        db.execute("UPDATE picture SET held = held - 25 * 3600")
+        db.execute("UPDATE blob SET held = held - 25 * 3600")
     db.close()
     store.delete(ask(store, "gone").id)
     assert not forgotten.path.exists()
@@ -317,16 +323,16 @@ def test_a_picture_that_never_got_its_message_is_forgotten_the_next_day(store: S
 def test_a_picture_that_cannot_be_written_is_said(store: Store, tmp_path: Path) -> None:
     (tmp_path / "data" / "pictures").write_text("a file where the folder should be")
     with pytest.raises(StoreError, match="LECHAT_HOME"):
-        store.keep_picture(b"x", "x.png", 1, 1)
+        store.keep_attachment(b"x", "x.png", "image", 1, 1)
 
 
 def test_a_private_chat_leaves_nothing_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with Store(None) as store:
-        picture = store.keep_picture(b"private", "x.png", 1, 1)
+        picture = store.keep_attachment(b"private", "x.png", "image", 1, 1)
         chat = store.new_chat("private")
-        store.add(chat.id, Message("user", "psst", pictures=(picture,)), 0)
-        assert store.path(chat.id)[0].pictures[0].path.read_bytes() == b"private"
+        store.add(chat.id, Message("user", "psst", attachments=(picture,)), 0)
+        assert store.path(chat.id)[0].attachments[0].path.read_bytes() == b"private"
     assert not picture.path.parent.exists()
     assert list(tmp_path.iterdir()) == []
 
@@ -334,7 +340,7 @@ def test_a_private_chat_leaves_nothing_on_the_disk(tmp_path: Path, monkeypatch: 
 def test_only_the_owner_may_read_the_history(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     with Store(folder) as store:
-        picture = store.keep_picture(b"x", "x.png", 1, 1)
+        picture = store.keep_attachment(b"x", "x.png", "image", 1, 1)
         ask(store, "hello")
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert stat.S_IMODE(picture.path.parent.stat().st_mode) == 0o700
@@ -411,14 +417,14 @@ def test_any_text_can_be_said_and_any_text_is_a_query(said: str, query: str) -> 
 
 def test_lone_surrogates_are_kept_as_replacement_characters_everywhere(store: Store) -> None:
     chat = store.new_chat("a\ud800", system="b\ud800", model="c\ud800")
-    picture = store.keep_picture(b"x", "d\udcff.png", 1, 1)
+    picture = store.keep_attachment(b"x", "d\udcff.png", "image", 1, 1)
     receipt = Receipt("e\ud800", file="f\udcff")
     message = store.add(chat.id, Message("user", "g\ud800", "h\ud800", (picture,), receipt=receipt), 0)
     store.keep(replace(message, text="i\ud800"))
     store.add_prompt("j\ud800")
     [kept] = store.path(chat.id)
     assert kept.receipt
-    texts = (chat.title, chat.system, chat.model, kept.pictures[0].name, kept.receipt.model, kept.receipt.file)
+    texts = (chat.title, chat.system, chat.model, kept.attachments[0].name, kept.receipt.model, kept.receipt.file)
     assert texts == ("a�", "b�", "c�", "d�.png", "e�", "f�")
     assert (kept.text, kept.thinking, store.prompts()) == ("i�", "h�", ["j�"])
 

@@ -9,11 +9,11 @@ from rich.style import Style
 from lechat_tui.attachments.reading import AttachmentError, Thumbnail, thumbnail
 from lechat_tui.drawing.rows import plain
 from lechat_tui.drawing.thumbnails import COLUMNS, ROWS, WAITING, Thumbnails, Wanted, cells, pixel_rows, read
-from lechat_tui.message import Picture
+from lechat_tui.message import Attachment
 
 
-def picture(width: int, height: int, path: Path = Path("x")) -> Picture:
-    return Picture("f00", "x.png", path, width, height)
+def picture(width: int, height: int, path: Path = Path("x")) -> Attachment:
+    return Attachment("f00", "x.png", "image", path, 0, width, height)
 
 
 @pytest.mark.parametrize(

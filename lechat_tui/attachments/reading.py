@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from lechat_tui.errors import LechatError
+from lechat_tui.message import AttachmentKind
 from lechat_tui.plaintext import safe, whole
 
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
@@ -71,14 +72,15 @@ class AttachmentError(LechatError):
 
 
 @dataclass(frozen=True)
-class PictureFile:
-    """A picture that was decoded once, so that it is known to be one."""
+class File:
+    """A file that was read and can be attached: an image that can be decoded."""
 
     name: str
     content: bytes
-    width: int
-    """Pixels."""
-    height: int
+    kind: AttachmentKind
+    width: int = 0
+    """Pixels; 0 for anything but an image."""
+    height: int = 0
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def is_picture(content: bytes) -> bool:
     return _PICTURE.match(content) is not None
 
 
-def check_picture(content: bytes, name: str) -> PictureFile:
+def check_picture(content: bytes, name: str) -> File:
     """Decode the picture. Raises `AttachmentError` when it cannot be shown to a model."""
     from PIL import Image
 
@@ -128,7 +130,7 @@ def check_picture(content: bytes, name: str) -> PictureFile:
         raise AttachmentError(f"{name} is damaged or cut short and cannot be decoded") from error
     if width * height > MOST_PIXELS:
         raise AttachmentError(_too_many_pixels(name))
-    return PictureFile(given, content, width, height)
+    return File(given, content, "image", width, height)
 
 
 def thumbnail(path: Path, width: int, height: int) -> Thumbnail:
@@ -153,15 +155,24 @@ def thumbnail(path: Path, width: int, height: int) -> Thumbnail:
     return Thumbnail(flat.width, flat.height, flat.tobytes(), len(content))
 
 
-def read_picture(path: Path) -> PictureFile:
+def check(content: bytes, name: str, kind: AttachmentKind) -> File:
+    """Content that comes with its kind, checked. Raises `AttachmentError`."""
+    return check_picture(content, name) if kind == "image" else File(name, decoded(content, name).encode(), "text")
+
+
+def read_picture(path: Path) -> File:
     """A picture file that can be decoded. Raises `AttachmentError`."""
     return check_picture(_read(path, MOST_PICTURE), path.name)
 
 
 def read_text(path: Path) -> str:
     """The text of a file in UTF-8, or in what its byte order mark says. Raises `AttachmentError`."""
-    content = _read(path, MOST_TEXT)
-    name = safe(path.name)
+    return decoded(_read(path, MOST_TEXT), path.name)
+
+
+def decoded(content: bytes, name: str) -> str:
+    """Text in UTF-8, or in what its byte order mark says. Raises `AttachmentError`."""
+    name = safe(name)
     if is_picture(content):
         raise AttachmentError(f"{name} is a picture, not text; /image attaches it")
     encoding = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), "utf-8")

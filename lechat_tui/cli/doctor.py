@@ -22,7 +22,7 @@ from lechat_tui.engine.base import Delta, ModelSpec, Request
 from lechat_tui.engine.llama.tuning import Tuning
 from lechat_tui.engine.local import LocalEngine
 from lechat_tui.errors import LechatError
-from lechat_tui.message import Message, Picture, Sampling
+from lechat_tui.message import Attachment, Message, Sampling
 from lechat_tui.models.available import Models
 from lechat_tui.settings.config import Settings
 from lechat_tui.units import size_text
@@ -192,7 +192,7 @@ def _proofs(models: Models) -> Iterator[Finding]:
         image = Image.new("RGB", (256, 256), (205, 205, 205))
         ImageDraw.Draw(image).ellipse((60, 60, 200, 200), fill="red")
         image.save(path)
-        picture = Picture("doctor", path.name, path, *image.size)
+        picture = Attachment("doctor", path.name, "image", path, path.stat().st_size, *image.size)
         text = next((m for m in models.installed() if m.toy and not m.supports_images), None)
         eyes = next((m for m in models.installed() if m.toy and m.supports_images), None)
         for topic, model, (question, words), pictures in (("sum", text, SUM, ()), ("sight", eyes, SIGHT, (picture,))):
@@ -202,7 +202,7 @@ def _proofs(models: Models) -> Iterator[Finding]:
             files = models.files(model)
             assert files
             spec = ModelSpec(model.id, files.weights, files.projector, models.template(model), context=1024, threads=1)
-            message = Message("user", question, pictures=pictures)
+            message = Message("user", question, attachments=pictures)
             try:
                 said = asyncio.run(asyncio.wait_for(_answer(Request(spec, (message,), Sampling(0.0))), PATIENCE))
             except LechatError as error:

@@ -13,7 +13,7 @@ from lechat_tui.cli.overflow import Overflow, fitting
 from lechat_tui.cli.piped import Given
 from lechat_tui.commands.receipts import figures
 from lechat_tui.engine.base import ContextOverflow, Delta, Done, Event, Fitted, Loading, Prefill
-from lechat_tui.message import Message, Picture, Receipt, Sampling
+from lechat_tui.message import Attachment, Message, Receipt, Sampling
 from lechat_tui.plaintext import safe
 from lechat_tui.talk.conversation import Conversation
 
@@ -61,7 +61,7 @@ def run(
     kept: bool,
 ) -> None:
     """Ask, and print the answer as it comes. Raises what `Conversation.ask` raises."""
-    pictures = [conversation.keep_picture(file) for file in given.pictures]
+    pictures = [conversation.keep_attachment(file) for file in given.pictures]
     printer, hints = Printer(output, kept), Hints(quiet)
     try:
         asyncio.run(_answer(conversation, given, pictures, overflow, printer, hints, stats=stats))
@@ -72,7 +72,7 @@ def run(
 async def _answer(
     conversation: Conversation,
     given: Given,
-    pictures: Sequence[Picture],
+    pictures: Sequence[Attachment],
     overflow: Overflow,
     printer: "Printer",
     hints: "Hints",

@@ -11,7 +11,7 @@ from typing import Literal
 from lechat_tui.attachments.reading import joined
 from lechat_tui.cli.piped import Given, NoPrompt
 from lechat_tui.engine.base import ContextOverflow, Fitted
-from lechat_tui.message import Message, Picture
+from lechat_tui.message import Attachment, Message
 from lechat_tui.talk.conversation import Conversation
 
 Overflow = Literal["refuse", "head", "tail", "middle", "map"]
@@ -34,7 +34,7 @@ AHEAD = 4
 
 
 async def fitting(
-    conversation: Conversation, given: Given, pictures: Sequence[Picture], overflow: Overflow, say: Say
+    conversation: Conversation, given: Given, pictures: Sequence[Attachment], overflow: Overflow, say: Say
 ) -> str:
     """The question that is asked in the end. Raises `ContextOverflow` when nothing helps.
 
@@ -44,7 +44,7 @@ async def fitting(
         return given.text
 
     async def plan(material: str) -> Fitted:
-        question = Message("user", joined(material, given.instruction), pictures=tuple(pictures))
+        question = Message("user", joined(material, given.instruction), attachments=tuple(pictures))
         _, fitted = await conversation.plan(question)
         return fitted
 
@@ -125,7 +125,9 @@ async def _largest(text: str, whole: Fitted, cut: Cut, plan: Plan) -> Sequence[s
     return cut(text, low)
 
 
-async def _mapped(conversation: Conversation, given: Given, pictures: Sequence[Picture], plan: Plan, say: Say) -> str:
+async def _mapped(
+    conversation: Conversation, given: Given, pictures: Sequence[Attachment], plan: Plan, say: Say
+) -> str:
     """Ask about each piece, then about the answers, and once more about those if they do not fit either."""
     material, before = given.material, len(given.material)
     while not (await plan(material)).fits:
@@ -153,7 +155,7 @@ async def _pieces(text: str, plan: Plan) -> list[str]:
     return pieces
 
 
-async def _asked(conversation: Conversation, piece: str, instruction: str, pictures: Sequence[Picture]) -> str:
+async def _asked(conversation: Conversation, piece: str, instruction: str, pictures: Sequence[Attachment]) -> str:
     """The answer about a piece. Question and answer stay in the history, on a branch that is not shown."""
     async with aclosing(conversation.ask(joined(piece, instruction), pictures, title=instruction)) as events:
         async for _ in events:

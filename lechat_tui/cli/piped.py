@@ -21,7 +21,7 @@ class Given:
     """What files and the pipe gave."""
     instruction: str
     """The words on the line."""
-    pictures: tuple[attachments.PictureFile, ...]
+    pictures: tuple[attachments.File, ...]
 
     @property
     def text(self) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lechat_tui.commands.key_names import shown
-from lechat_tui.message import Picture
+from lechat_tui.message import Attachment
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.store import Chat, Store
@@ -100,7 +100,7 @@ class Host(Protocol):
         """Have the talk summed up; shown while it is written, queued while an answer runs."""
         ...
 
-    def attach(self, picture: Picture) -> None:
+    def attach(self, attachment: Attachment) -> None:
         """Lay a picture beside the prompt; it goes with the next question."""
         ...
 

@@ -149,4 +149,4 @@ async def image(host: Host, rest: str) -> None:
         return
     path = attachments.pasted_path(rest) or Path(rest)
     file = attachments.read_picture(path)
-    host.attach(host.conversation.keep_picture(file))
+    host.attach(host.conversation.keep_attachment(file))

@@ -78,7 +78,7 @@ def _lines(conversation: Conversation, given: Sequence[Message], fitted: Fitted)
         else:
             mark = "pinned" if message.id in pinned and message.role != "summary" else ""
         cost = f"{costs[message.id]:,}" if message.id in costs else "-"
-        yield Line(str(number), NAMES[message.role], _first(message.text, len(message.pictures)), cost, mark)
+        yield Line(str(number), NAMES[message.role], _first(message.text, len(message.attachments)), cost, mark)
     around = fitted.tokens - sum(cost for id, cost in costs.items() if id not in left_out)
     yield Line("", "template", "around the messages", f"{around:,}")
 
@@ -109,7 +109,7 @@ def _pin(host: Host, rest: str, *, pinned: bool) -> None:
         host.say("a summary always stays; /undo takes it back")
         return
     question = host.conversation.pin(place, pinned)
-    words = f"“{_first(messages[question].text, len(messages[question].pictures))}” and its answer"
+    words = f"“{_first(messages[question].text, len(messages[question].attachments))}” and its answer"
     host.say(f"{words} stay in the context" if pinned else f"{words} may be left out again when the context is full")
 
 
@@ -153,4 +153,4 @@ async def undo(host: Host, rest: str) -> None:
     if taken.role == "summary":
         host.say("the summary is taken back; the model reads again what was said")
     else:
-        host.say(f"taken back: “{_first(taken.text, len(taken.pictures))}”; the history still has it")
+        host.say(f"taken back: “{_first(taken.text, len(taken.attachments))}”; the history still has it")

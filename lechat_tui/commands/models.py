@@ -88,7 +88,7 @@ def _switch(host: Host, model: Model) -> None:
 
 def _say_switched(host: Host) -> None:
     conversation = host.conversation
-    pictures = sum(len(message.pictures) for message in conversation.messages)
+    pictures = sum(len(message.attachments) for message in conversation.messages)
     words = f"{conversation.model.id} answers from now on"
     if pictures and not conversation.model.supports_images:
         words += "; it has no eyes, so it reads of each picture what was said of it"

@@ -15,7 +15,7 @@ from rich.style import Style
 
 from lechat_tui.drawing.rows import Look, Row, Run, filled, plain, prefixed, row, text_rows, wrap
 from lechat_tui.drawing.thumbnails import Thumbnails, cells, pixel_rows
-from lechat_tui.message import Message, Picture, Receipt, State
+from lechat_tui.message import Attachment, Message, Receipt, State
 from lechat_tui.plaintext import safe
 from lechat_tui.units import size_text
 
@@ -132,14 +132,14 @@ class Question(Item):
     def __init__(
         self,
         text: str,
-        pictures: Sequence[Picture] = (),
+        attachments: Sequence[Attachment] = (),
         *,
         queued: bool = False,
         thumbnails: Thumbnails | None = None,
     ) -> None:
         super().__init__()
         self.text = text
-        self.pictures = pictures
+        self.attachments = attachments
         self.queued = queued
         self._thumbnails = None if queued else thumbnails
 
@@ -148,12 +148,12 @@ class Question(Item):
         runs: list[Run] = [(self.text.strip("\n"), style)]
         if self.queued:
             runs.append(("  queued", look.accent))
-        rows = text_rows(runs, width - INDENT - 1) if plain(runs) or not self.pictures else []
+        rows = text_rows(runs, width - INDENT - 1) if plain(runs) or not self.attachments else []
         if len(rows) > LONG:
             rows = self._folded(rows, look)
         edge = ("▌ ", look.bar)
         yield from prefixed(filled(rows, width - INDENT, look.question), edge, edge)
-        for picture in self.pictures:
+        for picture in self.attachments:
             seen = None
             if self._thumbnails and self._thumbnails.visible:
                 columns, high = cells(picture, width - INDENT - 1)
@@ -163,7 +163,7 @@ class Question(Item):
             told = text_rows([(self._caption(picture, seen.size if seen else 0), look.soft)], width - INDENT - 1)
             yield from prefixed(filled(told, width - INDENT, look.question), edge, edge)
 
-    def _caption(self, picture: Picture, size: int) -> str:
+    def _caption(self, picture: Attachment, size: int) -> str:
         tokens = self._thumbnails.costs.get(picture.sha256) if self._thumbnails else None
         words = chip(picture), size_text(size) if size else "", f"{tokens:,} tokens" if tokens else ""
         return " · ".join(filter(None, words))
@@ -177,8 +177,8 @@ class Question(Item):
         return [*rows[: LONG // 2], mark, *rows[-LONG // 2 :]]
 
     def _guess(self, width: int) -> int:
-        high = sum(cells(picture, width - INDENT - 1)[1] for picture in self.pictures) if self._has_pixels else 0
-        return min(_lines(self.text, width), LONG) + high + len(self.pictures)
+        high = sum(cells(picture, width - INDENT - 1)[1] for picture in self.attachments) if self._has_pixels else 0
+        return min(_lines(self.text, width), LONG) + high + len(self.attachments)
 
     @property
     def _has_pixels(self) -> bool:
@@ -460,7 +460,7 @@ def _indented(rows: Iterable[Row], look: Look) -> Iterator[Row]:
     return prefixed(rows, space, space)
 
 
-def chip(picture: Picture) -> str:
+def chip(picture: Attachment) -> str:
     """A picture in words."""
     return f"▦ {picture.name} {picture.width}x{picture.height}"
 

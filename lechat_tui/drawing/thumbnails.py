@@ -17,7 +17,7 @@ from rich.style import Style
 from lechat_tui.attachments.reading import AttachmentError, Thumbnail, thumbnail
 from lechat_tui.drawing.kitty import CELL, Placement, Placements, Png, Write, png
 from lechat_tui.drawing.rows import Row, Run, plain
-from lechat_tui.message import Picture
+from lechat_tui.message import Attachment
 from lechat_tui.settings.config import Settings
 from lechat_tui.terminal import draws_pictures
 
@@ -39,7 +39,7 @@ Seen = Thumbnail | Placement
 """What is drawn of a picture; of one that cannot be decoded the width is 0."""
 
 
-def cells(picture: Picture, width: int) -> tuple[int, int]:
+def cells(picture: Attachment, width: int) -> tuple[int, int]:
     """Columns and rows of a picture in a column of this width; it is made smaller only, never larger."""
     wide, high = max(picture.width, 1), max(picture.height, 1)
     scale = min(COLUMNS / wide, 2 * ROWS / high, max(width, 1) / wide, 1.0)
@@ -69,7 +69,7 @@ class Shown(Protocol):
 class Wanted(NamedTuple):
     """A picture in a size."""
 
-    picture: Picture
+    picture: Attachment
     columns: int
     rows: int
 
@@ -99,7 +99,7 @@ class Thumbnails:
         """Show pixels from now on if the terminal, the theme and the user have colors enough for them."""
         self._visible = colors and self._way != "none"
 
-    def get(self, picture: Picture, columns: int, rows: int, item: Shown) -> Seen | None:
+    def get(self, picture: Attachment, columns: int, rows: int, item: Shown) -> Seen | None:
         """The picture in so many cells; None when it is not known yet, and the item will be told when it is.
 
         The item is also told when what it got is not drawn any longer.

@@ -96,7 +96,7 @@ class EchoEngine:
             prompt_tokens=_words(request),
             completion_tokens=said,
             tokens_per_s=said / seconds if self._pace else 0.0,
-            pictures=sum(len(message.pictures) for message in request.messages),
+            pictures=sum(len(message.images) for message in request.messages),
             engine="echo",
         )
 

@@ -30,7 +30,7 @@ from lechat_tui.errors import LechatError
 from lechat_tui.inline.flow import Flow
 from lechat_tui.inline.lines import Lines, seen, unseen
 from lechat_tui.inline.loop import Turns
-from lechat_tui.message import Message, Picture
+from lechat_tui.message import Attachment, Message
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
 from lechat_tui.plaintext import safe, whole
@@ -85,7 +85,7 @@ class Turn:
     events: Callable[[], AsyncGenerator[Event, None]]
     title: str = ""
     """Said before it."""
-    pictures: bool = False
+    images: bool = False
     """Whether it goes with pictures, which not every model sees."""
     summary: bool = False
     goes_on: bool = False
@@ -107,7 +107,7 @@ class Inline:
         self._work = Turns()
         self._left: deque[Callable[[], Awaitable[None]]] = deque()
         """What a line leaves to be done once it is taken: turns of the model, a choice of the person."""
-        self._pictures: list[Picture] = []
+        self._attachments: list[Attachment] = []
         self._editing = 0
         self._begun = ""
         self._leaving = False
@@ -171,7 +171,7 @@ class Inline:
             await self._conversation.engine.load(await asyncio.to_thread(self._conversation.spec))
 
     def _prompt(self) -> str:
-        return " ".join((safe(", ".join(picture.name for picture in self._pictures)), PROMPT)).lstrip()
+        return " ".join((safe(", ".join(attachment.name for attachment in self._attachments)), PROMPT)).lstrip()
 
     def _take_begun(self) -> str:
         begun, self._begun = self._begun, ""
@@ -217,17 +217,17 @@ class Inline:
     def _with_mentions(self, text: str) -> str:
         """`@path` of a picture lays it beside the question; of a text file, puts its text before the question."""
         found = attachments.mentions(text)
-        self._pictures += map(self._kept, found.pictures)
+        self._attachments += map(self._kept, found.pictures)
         return "\n\n".join([*found.files, found.text])
 
-    def _kept(self, path: Path) -> Picture:
-        return self._conversation.keep_picture(attachments.read_picture(path))
+    def _kept(self, path: Path) -> Attachment:
+        return self._conversation.keep_attachment(attachments.read_picture(path))
 
     # The model's turn
 
     async def _answer(self, turn: Turn) -> None:
         conversation = self._conversation
-        if turn.pictures and not conversation.model.supports_images:
+        if turn.images and not conversation.model.supports_images:
             await self._offer_eyes()
         before = len(conversation.messages)
         self._flow.words(turn.title)
@@ -322,10 +322,10 @@ class Inline:
         self._ask(text)
 
     def _ask(self, text: str, title: str = "") -> None:
-        pictures, self._pictures = tuple(self._pictures), []
+        attachments, self._attachments = tuple(self._attachments), []
         instead, self._editing = self._editing, 0
-        events = partial(self._conversation.ask, text, pictures, instead=instead)
-        self._leave(Turn(events, title, pictures=bool(pictures)))
+        events = partial(self._conversation.ask, text, attachments, instead=instead)
+        self._leave(Turn(events, title, images=any(a.kind == "image" for a in attachments)))
 
     def _leave(self, turn: Turn) -> None:
         self._left.append(partial(self._answer, turn))
@@ -340,7 +340,7 @@ class Inline:
         """The next line begins with this question, and is asked in its place."""
         question = self._conversation.messages[place]
         self._editing, self._begun = question.id, question.text
-        self._pictures = list(question.pictures)
+        self._attachments = list(question.attachments)
         self.say(f"editing question {place + 1}: Enter asks it anew, Ctrl+C leaves it")
 
     def go_on(self) -> None:
@@ -366,7 +366,7 @@ class Inline:
         for message in messages[first : first + SHOWN]:
             match message.role:
                 case "user":
-                    self._flow.item(Question(message.text, message.pictures))
+                    self._flow.item(Question(message.text, message.attachments))
                 case "summary":
                     self._flow.item(Summary(message))
                 case _:
@@ -378,9 +378,9 @@ class Inline:
         """Have the talk summed up."""
         self._leave(Turn(partial(self._conversation.compact, hint), summary=True))
 
-    def attach(self, picture: Picture) -> None:
+    def attach(self, attachment: Attachment) -> None:
         """It goes with the next question; the prompt says so."""
-        self._pictures.append(picture)
+        self._attachments.append(attachment)
 
     def open_chat(self, chat: Chat | None, *, private: bool = False) -> None:
         """Go on with this chat, or with a new one."""
@@ -389,7 +389,7 @@ class Inline:
 
     def _open(self, chat: Chat | None, *, private: bool = False) -> None:
         self._left.clear()
-        self._pictures.clear()
+        self._attachments.clear()
         self._editing, self._begun = 0, ""
         self._conversation.open(chat, private=private)
         self._flow.words(f"\n{'-' * 8} {chat.title if chat else 'a new chat'} {'-' * 8}\n")
@@ -474,7 +474,7 @@ class Inline:
             return "no clipboard can be read from here; paste with the terminal's own key, or /image PATH"
         if attachments.is_picture(content):
             file = await asyncio.to_thread(attachments.check_picture, content, "pasted.png")
-            self.attach(await asyncio.to_thread(self._conversation.keep_picture, file))
+            self.attach(await asyncio.to_thread(self._conversation.keep_attachment, file))
             return f"the picture on the clipboard goes with the next question ({file.width}x{file.height})"
         self._begun = safe(whole(content.decode("utf-8", "replace")))
         return ""

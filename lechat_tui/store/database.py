@@ -15,9 +15,9 @@ from typing import Any, Self
 
 import msgspec
 
-from lechat_tui.message import Message, Picture, Receipt
+from lechat_tui.message import Attachment, AttachmentKind, Message, Receipt
 from lechat_tui.plaintext import whole
-from lechat_tui.store import pictures, schema, words
+from lechat_tui.store import blobs, schema, words
 from lechat_tui.store.errors import WITHOUT, StoreError, said
 
 BUSY = 10.0
@@ -30,7 +30,7 @@ MEMORY = Path("/dev/shm")
 """Where files lie in memory, on Linux."""
 
 HELD = 24 * 3600.0
-"""Seconds a picture is kept for a message that has not come yet."""
+"""Seconds a stored file is kept for a message that has not been sent yet."""
 
 _MESSAGE = "id, coalesce(parent, 0), role, text, thinking, state, receipt, pinned, created"
 _CHAT = "chat.id, chat.title, chat.created, chat.updated, chat.leaf, chat.system, chat.model"
@@ -68,7 +68,7 @@ class Draft:
     """What was typed and not said yet."""
 
     text: str
-    pictures: tuple[Picture, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Store:
         self._folder = folder
         self._lock = threading.Lock()
         self._temporary: Path | None = None
-        """Where the pictures of a private chat lie, once there is one."""
+        """Folder of the files attached in a private chat, once there is one."""
         with said(self._where):
             self._db = connect(_made(folder), timeout=BUSY, isolation_level=None, check_same_thread=False)
             try:
@@ -165,7 +165,7 @@ class Store:
         """Keep a whole chat under a number of its own: these messages, each after its parent, and its leaf among them.
 
         A message whose parent is not among them is a first one; where the leaf is not, the last message is it.
-        Pictures are those this history has: see `keep_picture`.
+        Attachments are those this history has: see `keep_attachment`.
         """
         query = "INSERT INTO chat (title, created, updated, system, model) VALUES (?, ?, ?, ?, ?)"
         row = (whole(chat.title), chat.created, chat.updated, whole(chat.system), whole(chat.model))
@@ -215,7 +215,7 @@ class Store:
             return replace(chat, leaf=leaf)
 
     def delete(self, id: int) -> None:
-        """Delete a chat, all its messages, and the pictures that no other chat shows."""
+        """Delete a chat, all its messages, and the attached files that no other chat has."""
         with self._writing() as db:
             mine = "SELECT id FROM message WHERE chat = ?"
             db.execute(f"DELETE FROM attachment WHERE message IN ({mine})", (id,))
@@ -223,7 +223,7 @@ class Store:
             db.execute("DELETE FROM draft WHERE chat = ?", (id,))
             db.execute("DELETE FROM chat WHERE id = ?", (id,))
         with self._writing() as db:
-            self._forget_pictures(db)
+            self._forget_blobs(db)
 
     def add(self, chat: int, message: Message, parent: int) -> Message:
         """Keep a new message below `parent`, 0 for the first of a chat. It becomes the end of the branch that is shown.
@@ -305,13 +305,15 @@ class Store:
             return self._search_index(query, limit)
         return self._search_text(query, limit)
 
-    def keep_picture(self, content: bytes, name: str, width: int, height: int) -> Picture:
-        """Keep the bytes of a picture, once however often it is shown; sizes in pixels."""
-        sha256 = pictures.name_of(content)
+    def keep_attachment(
+        self, content: bytes, name: str, kind: AttachmentKind, width: int = 0, height: int = 0
+    ) -> Attachment:
+        """Store the content of a file, once however often it is attached; the size of an image is in pixels."""
+        sha256 = blobs.name_of(content)
         with self._writing() as db:  # the file is written inside, so that no other program deletes it in between
-            _hold(db, sha256, time.time())
-            path = pictures.write(self._pictures(), content)
-        return Picture(sha256, whole(name), path, width, height)
+            _hold(db, sha256, len(content), time.time())
+            path = blobs.write(self._blobs(), content)
+        return Attachment(sha256, whole(name), kind, path, len(content), width, height)
 
     def add_prompt(self, text: str) -> None:
         """Remember what was typed, unless it is what was typed last."""
@@ -325,18 +327,20 @@ class Store:
 
     def set_drafts(self, chat: int, drafts: Sequence[Draft]) -> None:
         """Keep what was typed in a chat and not said yet, in place of what was; 0 is the chat that is none yet."""
-        rows = [(chat, place, whole(draft.text), _pictures_text(draft.pictures)) for place, draft in enumerate(drafts)]
+        rows = [
+            (chat, place, whole(draft.text), _attachments_text(draft.attachments)) for place, draft in enumerate(drafts)
+        ]
         with self._writing() as db:
             db.execute("DELETE FROM draft WHERE chat = ?", (chat,))
             if chat and not _chat(db, chat):
                 return  # it was deleted meanwhile, by another program maybe: nothing of it stays
-            db.executemany("INSERT INTO draft (chat, place, text, pictures) VALUES (?, ?, ?, ?)", rows)
+            db.executemany("INSERT INTO draft (chat, place, text, attachments) VALUES (?, ?, ?, ?)", rows)
 
     def drafts(self, chat: int) -> list[Draft]:
         """What was typed in a chat and not said yet, as it was given."""
         with self._reading() as db:
-            rows = db.execute("SELECT text, pictures FROM draft WHERE chat = ? ORDER BY place", (chat,)).fetchall()
-        return [Draft(text, tuple(self._pictures_in(pictures))) for text, pictures in rows]
+            rows = db.execute("SELECT text, attachments FROM draft WHERE chat = ? ORDER BY place", (chat,)).fetchall()
+        return [Draft(text, tuple(self._attachments_in(files))) for text, files in rows]
 
     def prompts(self, limit: int = 500) -> list[str]:
         """What was typed last, oldest first."""
@@ -365,6 +369,7 @@ class Store:
         self._db.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.create_function("contains", 2, words.contains, deterministic=True)
+        self._db.create_function("blob_size", 1, self._blob_size)
         _write_ahead(self._db)
         schema.migrate(self._db)
         return schema.index(self._db)
@@ -401,34 +406,42 @@ class Store:
             rows = db.execute(statement, (query, limit))
             return [Hit(Chat(*chat), id, words.snippet(text, query)) for id, text, *chat in rows]
 
-    def _pictures(self) -> Path:
+    def _blobs(self) -> Path:
+        """The folder of attached files."""
         if self._folder:
-            return self._folder / "pictures"
+            return self._folder / "pictures"  # so called since only pictures could be attached
         if self._temporary is None:
             self._temporary = Path(
                 tempfile.mkdtemp(prefix="lechat-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
             )
         return self._temporary
 
-    def _pictures_of(self, db: sqlite3.Connection, chat: int) -> dict[int, list[Picture]]:
-        query = """SELECT message, sha256, name, width, height FROM attachment
+    def _blob_size(self, sha256: str) -> int:
+        """Bytes of a stored file; 0 when it is gone."""
+        try:
+            return (self._blobs() / sha256).stat().st_size
+        except OSError:
+            return 0
+
+    def _attachments_of(self, db: sqlite3.Connection, chat: int) -> dict[int, list[Attachment]]:
+        query = """SELECT message, sha256, name, kind, size, width, height FROM attachment JOIN blob USING (sha256)
                    WHERE message IN (SELECT id FROM message WHERE chat = ?) ORDER BY message, place"""
-        shown: dict[int, list[Picture]] = {}
-        for message, sha256, name, width, height in db.execute(query, (chat,)):
-            picture = Picture(sha256, name, self._pictures() / sha256, width, height)
-            shown.setdefault(message, []).append(picture)
-        return shown
+        attached: dict[int, list[Attachment]] = {}
+        for message, sha256, name, kind, size, width, height in db.execute(query, (chat,)):
+            file = Attachment(sha256, name, kind, self._blobs() / sha256, size, width or 0, height or 0)
+            attached.setdefault(message, []).append(file)
+        return attached
 
     def _read(self, query: str, chat: int) -> list[Message]:
         """The messages that a query for `_MESSAGE` finds."""
         with self._reading() as db:
-            shown = self._pictures_of(db, chat)
+            attached = self._attachments_of(db, chat)
             return [
                 Message(
                     role=role,
                     text=text,
                     thinking=thinking,
-                    pictures=tuple(shown.get(id, ())),
+                    attachments=tuple(attached.get(id, ())),
                     state=state,
                     receipt=_read(receipt),
                     pinned=bool(pinned),
@@ -441,21 +454,21 @@ class Store:
                 )
             ]
 
-    def _pictures_in(self, text: str) -> Iterator[Picture]:
-        """The pictures of a draft that are still there."""
-        for sha256, name, width, height in msgspec.json.decode(text, type=list[tuple[str, str, int, int]]):
-            path = self._pictures() / sha256
+    def _attachments_in(self, text: str) -> Iterator[Attachment]:
+        """The attachments of a draft that are still there."""
+        for sha256, name, kind, size, width, height in msgspec.json.decode(text, type=list[_DraftFile]):
+            path = self._blobs() / sha256
             if path.is_file():
-                yield Picture(sha256, name, path, width, height)
+                yield Attachment(sha256, name, kind, path, size, width, height)
 
-    def _forget_pictures(self, db: sqlite3.Connection) -> None:
-        """Delete the files that no message shows and none is about to show; under the lock that guards new ones."""
-        query = """SELECT sha256 FROM picture WHERE held < ?
-                   AND NOT EXISTS (SELECT 1 FROM attachment WHERE attachment.sha256 = picture.sha256)
-                   AND NOT EXISTS (SELECT 1 FROM draft WHERE instr(draft.pictures, picture.sha256))"""
+    def _forget_blobs(self, db: sqlite3.Connection) -> None:
+        """Delete the files that no message has and none is about to have; under the lock that guards new ones."""
+        query = """SELECT sha256 FROM blob WHERE held < ?
+                   AND NOT EXISTS (SELECT 1 FROM attachment WHERE attachment.sha256 = blob.sha256)
+                   AND NOT EXISTS (SELECT 1 FROM draft WHERE instr(draft.attachments, blob.sha256))"""
         for (sha256,) in db.execute(query, (time.time() - HELD,)).fetchall():
-            (self._pictures() / sha256).unlink(missing_ok=True)
-            db.execute("DELETE FROM picture WHERE sha256 = ?", (sha256,))
+            (self._blobs() / sha256).unlink(missing_ok=True)
+            db.execute("DELETE FROM blob WHERE sha256 = ?", (sha256,))
 
 
 def _made(folder: Path | None) -> str:
@@ -505,15 +518,17 @@ def _known(db: sqlite3.Connection, id: int) -> Chat:
     return chat
 
 
-def _hold(db: sqlite3.Connection, sha256: str, since: float) -> None:
-    query = "INSERT INTO picture (sha256, held) VALUES (?, ?) ON CONFLICT (sha256) DO UPDATE SET held = excluded.held"
-    db.execute(query, (sha256, since))
+def _hold(db: sqlite3.Connection, sha256: str, size: int, since: float) -> None:
+    query = """INSERT INTO blob (sha256, size, held) VALUES (?, ?, ?)
+               ON CONFLICT (sha256) DO UPDATE SET size = excluded.size, held = excluded.held"""
+    db.execute(query, (sha256, size, since))
 
 
-def _attach(db: sqlite3.Connection, message: int, place: int, picture: Picture) -> None:
-    _hold(db, picture.sha256, 0)
-    query = "INSERT INTO attachment (message, place, sha256, name, width, height) VALUES (?, ?, ?, ?, ?, ?)"
-    db.execute(query, (message, place, picture.sha256, whole(picture.name), picture.width, picture.height))
+def _attach(db: sqlite3.Connection, message: int, place: int, file: Attachment) -> None:
+    _hold(db, file.sha256, file.size, 0)
+    query = "INSERT INTO attachment (message, place, sha256, name, kind, width, height) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    row = (message, place, file.sha256, whole(file.name), file.kind, file.width or None, file.height or None)
+    db.execute(query, row)
 
 
 def _add(db: sqlite3.Connection, chat: int, message: Message, now: float) -> int:
@@ -522,13 +537,17 @@ def _add(db: sqlite3.Connection, chat: int, message: Message, now: float) -> int
                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
     said = (message.role, message.text, message.thinking, message.state, _written(message.receipt), message.pinned)
     id = db.execute(query, (chat, message.parent or None, *said, message.created, now)).lastrowid or 0
-    for place, picture in enumerate(message.pictures):
-        _attach(db, id, place, picture)
+    for place, file in enumerate(message.attachments):
+        _attach(db, id, place, file)
     return id
 
 
-def _pictures_text(pictures: Sequence[Picture]) -> str:
-    rows = [(picture.sha256, whole(picture.name), picture.width, picture.height) for picture in pictures]
+_DraftFile = tuple[str, str, AttachmentKind, int, int, int]
+"""An attachment of a draft: SHA-256, name, kind, bytes, width, height."""
+
+
+def _attachments_text(files: Sequence[Attachment]) -> str:
+    rows = [(file.sha256, whole(file.name), file.kind, file.size, file.width, file.height) for file in files]
     return msgspec.json.encode(rows).decode()
 
 

@@ -84,11 +84,41 @@ SCRIPTS = (
     )
     WHERE json_valid(receipt) AND json_type(receipt) = 'object' AND json_type(receipt, '$.sampling') IS NULL;
     """,
+    """
+    ALTER TABLE picture RENAME TO blob;
+    ALTER TABLE blob ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
+    UPDATE blob SET size = blob_size(sha256);
+
+    CREATE TABLE attachment_of_any_kind (
+        message INTEGER NOT NULL REFERENCES message,
+        place   INTEGER NOT NULL,
+        sha256  TEXT NOT NULL REFERENCES blob,
+        name    TEXT NOT NULL,
+        kind    TEXT NOT NULL,
+        width   INTEGER,
+        height  INTEGER,
+        PRIMARY KEY (message, place)
+    ) WITHOUT ROWID;
+    INSERT INTO attachment_of_any_kind
+        SELECT message, place, sha256, name, 'image', width, height FROM attachment;
+    DROP TABLE attachment;
+    ALTER TABLE attachment_of_any_kind RENAME TO attachment;
+    CREATE INDEX attachment_blob ON attachment (sha256);
+
+    ALTER TABLE draft RENAME COLUMN pictures TO attachments;
+    UPDATE draft SET attachments = (
+        SELECT json_group_array(json_array(
+            json_extract(value, '$[0]'), json_extract(value, '$[1]'), 'image', blob_size(json_extract(value, '$[0]')),
+            json_extract(value, '$[2]'), json_extract(value, '$[3]')
+        )) FROM json_each(draft.attachments)
+    );
+    """,
 )
 """One script a version, in order; `PRAGMA user_version` counts those that have run. Add at the end, change none.
 
 `draft.chat` is 0 for a chat that is none yet, `draft.place` 0 for what stands in the prompt and more for what waits.
-`picture.held` is when a picture was kept that no message shows yet, in seconds since the epoch; 0 once one does.
+`blob.held` is when a file was stored that no message has yet, in seconds since the epoch; 0 once one does. `width` and
+`height` are NULL for anything but an image. A connection that runs these scripts must have the function `blob_size`.
 """
 
 _INDEX = """

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lechat_tui.attachments.reading import PictureFile
+from lechat_tui.attachments.reading import File
 from lechat_tui.engine.base import (
     Adapter,
     Delta,
@@ -21,7 +21,7 @@ from lechat_tui.engine.base import (
     Prefill,
     Request,
 )
-from lechat_tui.message import Message, Picture, Receipt, Sampling, State
+from lechat_tui.message import Attachment, Message, Receipt, Sampling, State
 from lechat_tui.models.adapters import Found, find, read
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Lora, Model, ModelError
@@ -76,7 +76,8 @@ class Deleted:
 
     chat: Chat
     messages: tuple[Message, ...]
-    pictures: tuple[tuple[Picture, bytes], ...]
+    files: tuple[tuple[Attachment, bytes], ...]
+    """What was attached, with its content."""
 
 
 class Conversation:
@@ -376,12 +377,12 @@ class Conversation:
             max_tokens=settings.max_tokens,
         )
 
-    def keep_picture(self, file: PictureFile) -> Picture:
-        """Keep a picture where this talk is kept, so that it can go with a question. Raises `StoreError`."""
-        return self.store.keep_picture(file.content, file.name, file.width, file.height)
+    def keep_attachment(self, file: File) -> Attachment:
+        """Store a file where this chat is stored, so that it can go with a question. Raises `StoreError`."""
+        return self.store.keep_attachment(file.content, file.name, file.kind, file.width, file.height)
 
     async def ask(
-        self, text: str, pictures: Sequence[Picture] = (), *, title: str = "", instead: int = 0
+        self, text: str, attachments: Sequence[Attachment] = (), *, title: str = "", instead: int = 0
     ) -> AsyncGenerator[Event, None]:
         """Keep the question, answer it, keep the answer. Closing the generator stops and keeps what was said.
 
@@ -391,7 +392,7 @@ class Conversation:
         """
         async with self._turn:
             place = next((at for at, message in enumerate(self.messages) if message.id == instead), len(self.messages))
-            await self._keep_question(Message("user", text, pictures=tuple(pictures)), title or text, place)
+            await self._keep_question(Message("user", text, attachments=tuple(attachments)), title or text, place)
             async with aclosing(self._answer()) as events:
                 async for event in events:
                     yield event
@@ -478,7 +479,7 @@ class Conversation:
     async def _keep_question(self, question: Message, title: str, place: int) -> None:
         """Keep a question after what stands before this place."""
         if self.chat is None:
-            title = first_title(title, question.pictures)
+            title = first_title(title, question.attachments)
             self.chat = await asyncio.to_thread(
                 self.store.new_chat, title, system=self._system or "", model=self.model.id
             )
@@ -592,7 +593,7 @@ class Conversation:
         pinned = False
         for place, message in enumerate(said[:end]):
             pinned = message.pinned or message.role == "summary" or (pinned and message.role == "assistant")
-            if place >= start and (message.text.strip() or message.pictures):
+            if place >= start and (message.text.strip() or message.attachments):
                 yield place, replace(message, pinned=pinned)
 
 
@@ -620,7 +621,7 @@ def _promised(request: Request) -> Receipt:
         file=request.model.path.name,
         context=request.model.context,
         sampling=replace(request.sampling, seed=request.sampling.seed or 0),
-        pictures=sum(len(m.pictures) for m in request.messages),
+        pictures=sum(len(m.images) for m in request.messages),
         adapters=request.model.overlays,
     )
 
@@ -632,18 +633,18 @@ def _next_piece(receipt: Receipt | None, begun: Message | None) -> Receipt | Non
 
 
 def _lifted(store: Store, chat: Chat) -> Deleted:
-    """All of a chat, its pictures too. A picture whose file is gone is left behind."""
+    """All of a chat, its attachments too. One whose file is gone is left behind."""
     messages = tuple(store.messages(chat.id))
-    shown = {picture.sha256: picture for message in messages for picture in message.pictures if picture.path.is_file()}
+    attached = {file.sha256: file for message in messages for file in message.attachments if file.path.is_file()}
     try:
-        return Deleted(chat, messages, tuple((picture, picture.path.read_bytes()) for picture in shown.values()))
+        return Deleted(chat, messages, tuple((file, file.path.read_bytes()) for file in attached.values()))
     except OSError as error:
-        raise StoreError(f"a picture of this chat cannot be read: {error.strerror}; nothing was changed") from error
+        raise StoreError(f"an attachment of this chat can't be read: {error.strerror}; nothing was changed") from error
 
 
 def _kept(store: Store, lifted: Deleted) -> Chat:
-    for picture, content in lifted.pictures:
-        store.keep_picture(content, picture.name, picture.width, picture.height)
+    for file, content in lifted.files:
+        store.keep_attachment(content, file.name, file.kind, file.width, file.height)
     return store.add_chat(lifted.chat, lifted.messages)
 
 
@@ -660,24 +661,24 @@ def _grown(answer: Message, text: str, kind: str) -> Message:
     return replace(answer, text=answer.text + text)
 
 
-def first_title(text: str, pictures: Sequence[Picture]) -> str:
+def first_title(text: str, attachments: Sequence[Attachment]) -> str:
     """How a chat is called that nobody named: by the first line of its first question."""
     first = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    if not first and pictures:
-        first = pictures[0].name
+    if not first and attachments:
+        first = attachments[0].name
     return first if len(first) <= TITLE_LENGTH else first[: TITLE_LENGTH - 1] + "…"
 
 
 def _without_pictures(messages: Sequence[Message]) -> Iterator[Message]:
     """The talk for a model without eyes: each picture becomes what a model that saw it said of it."""
     for place, message in enumerate(messages):
-        if not message.pictures:
+        if not message.images:
             yield message
             continue
-        names = ", ".join(picture.name for picture in message.pictures)
+        names = ", ".join(picture.name for picture in message.images)
         seen = next(
             (m.text for m in messages[place + 1 : place + 2] if m.receipt and m.receipt.pictures and m.text),
             None,
         )
         note = f"(picture {names}: {seen})" if seen else f"(picture {names}, not visible to this model)"
-        yield replace(message, text=f"{note}\n\n{message.text}".rstrip(), pictures=())
+        yield replace(message, text=f"{note}\n\n{message.text}".rstrip(), attachments=())

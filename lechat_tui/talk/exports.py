@@ -20,7 +20,7 @@ from lechat_tui import paths
 from lechat_tui.attachments import reading as attachments
 from lechat_tui.attachments.reading import AttachmentError
 from lechat_tui.errors import LechatError
-from lechat_tui.message import Message, Picture, Receipt, Role, Sampling, State
+from lechat_tui.message import Attachment, AttachmentKind, Message, Receipt, Role, Sampling, State
 from lechat_tui.store import Chat, Store
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ ENDED: dict[State, str] = {
 """What is said below an answer that is not complete."""
 
 KIND = "lechat-chat"
-VERSION = 1
-"""Of the JSON; one that is read must have it."""
+VERSION = 2
+"""Of the JSON that is written; version 1 is read as well."""
 
 COLOURS = ("background", "foreground", "primary", "panel", "line", "soft", "accent")
 """What the page takes from a theme."""
@@ -59,14 +59,15 @@ class ExportError(LechatError):
 
 
 @dataclass(frozen=True)
-class SavedPicture:
-    """A picture with its bytes, which JSON has in Base64."""
+class SavedFile:
+    """An attachment with its content, in Base64 in the JSON."""
 
     sha256: str
     name: str
-    width: int
-    """Pixels."""
-    height: int
+    kind: AttachmentKind = "image"
+    width: int = 0
+    """Pixels; 0 for anything but an image."""
+    height: int = 0
     content: bytes = b""
     """Empty where the file was gone."""
 
@@ -85,7 +86,7 @@ class SavedMessage:
     pinned: bool = False
     created: Moment = 0.0
     receipt: Receipt | None = None
-    pictures: tuple[SavedPicture, ...] = ()
+    attachments: tuple[SavedFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,16 +103,6 @@ class SavedChat:
     messages: tuple[SavedMessage, ...]
     format: str = KIND
     version: int = VERSION
-
-
-def _nested(saved: object) -> object:
-    """The decoded JSON with the sampling of each receipt in an object of its own; earlier versions wrote it flat."""
-    messages = saved.get("messages") if isinstance(saved, dict) else None
-    for message in messages if isinstance(messages, list) else ():
-        receipt = message.get("receipt") if isinstance(message, dict) else None
-        if isinstance(receipt, dict) and "sampling" not in receipt:
-            receipt["sampling"] = {f.name: receipt[f.name] for f in fields(Sampling) if f.name in receipt}
-    return saved
 
 
 def as_json(chat: Chat, messages: Sequence[Message]) -> str:
@@ -133,13 +124,16 @@ def _saved(message: Message) -> SavedMessage:
         pinned=message.pinned,
         created=message.created,
         receipt=message.receipt,
-        pictures=tuple(SavedPicture(p.sha256, p.name, p.width, p.height, _bytes(p)) for p in message.pictures),
+        attachments=tuple(
+            SavedFile(file.sha256, file.name, file.kind, file.width, file.height, _bytes(file))
+            for file in message.attachments
+        ),
     )
 
 
-def _bytes(picture: Picture) -> bytes:
+def _bytes(file: Attachment) -> bytes:
     try:
-        return picture.path.read_bytes()
+        return file.path.read_bytes()
     except OSError:
         return b""
 
@@ -147,16 +141,33 @@ def _bytes(picture: Picture) -> bytes:
 def from_json(content: bytes) -> SavedChat:
     """The chat in a file that `as_json` wrote. Raises `ExportError`."""
     try:
-        saved = msgspec.convert(_nested(msgspec.json.decode(content)), SavedChat)
+        saved = msgspec.convert(_upgraded(msgspec.json.decode(content)), SavedChat)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise ExportError(f"this is not a chat that lechat exported as JSON: {error}") from error
-    if saved.format != KIND or saved.version != VERSION:
-        raise ExportError(f"this JSON is not of the format {KIND}, version {VERSION}")
+    if saved.format != KIND or saved.version > VERSION:
+        raise ExportError(f"this JSON is not of the format {KIND}, version 1 to {VERSION}")
     known = {0}
     for message in saved.messages:
         if message.parent not in known or message.id in known:
             raise ExportError(f"message {message.id} does not follow one that stands before it; the file is damaged")
         known.add(message.id)
+    return saved
+
+
+def _upgraded(saved: object) -> object:
+    """The decoded JSON of an earlier version as this one writes it.
+
+    Version 1 has pictures in place of attachments, and may have the sampling of a receipt flat in it.
+    """
+    messages = saved.get("messages") if isinstance(saved, dict) else None
+    for message in messages if isinstance(messages, list) else ():
+        if not isinstance(message, dict):
+            continue
+        if "pictures" in message:
+            message["attachments"] = message.pop("pictures")
+        receipt = message.get("receipt")
+        if isinstance(receipt, dict) and "sampling" not in receipt:
+            receipt["sampling"] = {f.name: receipt[f.name] for f in fields(Sampling) if f.name in receipt}
     return saved
 
 
@@ -167,11 +178,17 @@ def as_markdown(chat: Chat, messages: Sequence[Message]) -> str:
 
 def _parts(message: Message) -> Iterator[str]:
     yield f"## {who(message)}"
-    yield from (f"[picture {_line(picture.name)}]" for picture in message.pictures)
+    yield from map(_part, message.attachments)
     if message.text.strip():
         yield message.text.strip("\n")
     if message.state in ENDED:
         yield f"*({ENDED[message.state]})*"
+
+
+def _part(file: Attachment) -> str:
+    if file.kind == "text":
+        return attachments.fenced(_line(file.name), _bytes(file).decode("utf-8", "replace"))
+    return f"[picture {_line(file.name)}]"
 
 
 def who(message: Message) -> str:
@@ -248,7 +265,7 @@ def _article(message: Message) -> str:
     if message.thinking.strip():
         thinking = html.escape(message.thinking.strip())
         parts.append(f"<details><summary>thinking</summary><pre>{thinking}</pre></details>")
-    parts += map(_figure, message.pictures)
+    parts += map(_figure, message.attachments)
     if message.role == "user":
         parts.append(f'<div class="text">{html.escape(message.text)}</div>')
     else:
@@ -262,9 +279,12 @@ _KINDS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"RIFF": "
 """How pictures that a browser shows begin."""
 
 
-def _figure(picture: Picture) -> str:
-    content = _bytes(picture)
-    name = html.escape(_line(picture.name))
+def _figure(file: Attachment) -> str:
+    content = _bytes(file)
+    name = html.escape(_line(file.name))
+    if file.kind == "text":
+        text = html.escape(content.decode("utf-8", "replace"))
+        return f"<details><summary>{name}</summary><pre>{text}</pre></details>"
     kind = next((kind for head, kind in _KINDS.items() if content.startswith(head)), "")
     if not kind:
         return f"<p>[picture {name}]</p>"
@@ -292,27 +312,29 @@ def text_of(store: Store, chat: Chat, format: Format) -> str:
 def keep(store: Store, saved: SavedChat) -> Chat:
     """Make the saved chat one of this history, under a number of its own.
 
-    A picture whose bytes are missing or are no picture is named in the message in its place. Raises `StoreError`.
+    An attachment whose content is missing or unreadable is named in the message in its place. Raises `StoreError`.
     """
     chat = Chat(0, saved.title, saved.created, saved.updated, saved.leaf, saved.system, saved.model)
     return store.add_chat(chat, [_message(store, message) for message in saved.messages])
 
 
 def _message(store: Store, saved: SavedMessage) -> Message:
-    pictures: list[Picture] = []
+    files: list[Attachment] = []
     lost = ""
-    for picture in saved.pictures:
+    for file in saved.attachments:
         try:
-            file = attachments.check_picture(picture.content, picture.name)
+            checked = attachments.check(file.content, file.name, file.kind)
         except AttachmentError:
-            lost += f"(picture {picture.name}, lost)\n\n"
+            lost += f"({'picture' if file.kind == 'image' else 'file'} {file.name}, lost)\n\n"
         else:
-            pictures.append(store.keep_picture(file.content, file.name, file.width, file.height))
+            files.append(
+                store.keep_attachment(checked.content, checked.name, checked.kind, checked.width, checked.height)
+            )
     return Message(
         role=saved.role,
         text=lost + saved.text,
         thinking=saved.thinking,
-        pictures=tuple(pictures),
+        attachments=tuple(files),
         state=saved.state,
         receipt=saved.receipt,
         pinned=saved.pinned,

@@ -35,7 +35,7 @@ def wanted(conversation: Conversation) -> bool:
     first, last = messages[0], messages[-1]
     return (
         not conversation.model.toy
-        and chat.title == first_title(first.text, first.pictures)
+        and chat.title == first_title(first.text, first.attachments)
         and last.role == "assistant"
         and last.state == "complete"
         and last.receipt is not None

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from lechat_tui import paths
 from lechat_tui.engine.base import Delta, Done, Event, ModelSpec, Prefill, Request
 from lechat_tui.engine.local import LocalEngine
-from lechat_tui.message import Message, Picture, Receipt, Sampling
+from lechat_tui.message import Attachment, Message, Receipt, Sampling
 
 FOLDER = paths.bundled("chaton")
 TEXT = ModelSpec("chaton", FOLDER / "chaton-q8_0.gguf", context=2048, threads=1)
@@ -41,12 +41,12 @@ class Talk:
         self,
         engine: LocalEngine,
         text: str,
-        *pictures: Picture,
+        *pictures: Attachment,
         tokens: int = 24,
         until: Callable[[Event], bool] = lambda event: False,
     ) -> str:
         """Ask and remember; `until` says at which event to stop."""
-        self.messages.append(Message("user", text, pictures=pictures))
+        self.messages.append(Message("user", text, attachments=pictures))
         said, self.receipt, self.progress = "", None, []
         sampling = Sampling(temperature=0, max_tokens=tokens)
         async with aclosing(engine.stream(Request(self.model, tuple(self.messages), sampling, self.chat))) as events:
@@ -66,13 +66,13 @@ class Talk:
         return said
 
 
-def picture(folder: Path, colour: str, shape: str) -> Picture:
+def picture(folder: Path, colour: str, shape: str) -> Attachment:
     image = Image.new("RGB", (256, 256), (205, 205, 205))
     draw = ImageDraw.Draw(image)
     {"circle": draw.ellipse, "square": draw.rectangle}[shape]((60, 60, 200, 200), fill=colour)
     path = folder / f"{colour}-{shape}.png"
     image.save(path)
-    return Picture(f"{colour}-{shape}", path.name, path, 256, 256)
+    return Attachment(f"{colour}-{shape}", path.name, "image", path, path.stat().st_size, 256, 256)
 
 
 async def eventually(true: Callable[[], bool], seconds: float = 30.0) -> None:

@@ -24,7 +24,7 @@ from lechat_tui.engine.base import (
     Request,
 )
 from lechat_tui.engine.local import LocalEngine
-from lechat_tui.message import Message, Picture, Receipt, Sampling
+from lechat_tui.message import Attachment, Message, Receipt, Sampling
 
 GREEDY = Sampling(temperature=0)
 
@@ -50,8 +50,8 @@ class Talk:
         self.messages = list(before)
         self.events: list[Event] = []
 
-    async def ask(self, text: str, *pictures: Picture, until: Callable[[str], bool] = lambda text: False) -> str:
-        self.messages.append(Message("user", text, pictures=pictures))
+    async def ask(self, text: str, *pictures: Attachment, until: Callable[[str], bool] = lambda text: False) -> str:
+        self.messages.append(Message("user", text, attachments=pictures))
         said, self.events = "", []
         request = Request(self.model, tuple(self.messages), self.sampling)
         async with aclosing(self.engine.stream(request)) as events:
@@ -104,7 +104,7 @@ async def test_a_picture_in_the_prefix_is_read_once(engine, tmp_path):
     assert await talk.ask("What is in this picture?", picture(tmp_path, "red", "circle")) == "A red circle."
     seen = talk.receipt
     assert seen.pictures == 1
-    assert list(seen.picture_tokens) == [talk.messages[0].pictures[0].sha256]
+    assert list(seen.picture_tokens) == [talk.messages[0].attachments[0].sha256]
     assert 0 < sum(seen.picture_tokens.values()) < seen.prompt_tokens
     assert "red" in await talk.ask("What colour is it?")
     assert talk.receipt.cached_tokens == seen.prompt_tokens + seen.completion_tokens
@@ -196,7 +196,7 @@ async def test_a_plan_counts_what_an_answer_evaluates(engine, tmp_path):
     assert planned.tokens == talk.receipt.prompt_tokens and planned.fits and not planned.left_out
     around = planned.tokens - sum(planned.costs)
     assert len(planned.costs) == 4 and 0 < around <= 8 * len(planned.costs)
-    blind = await engine.plan(Request(VISION, (replace(talk.messages[1], pictures=()),), GREEDY))
+    blind = await engine.plan(Request(VISION, (replace(talk.messages[1], attachments=()),), GREEDY))
     assert planned.costs[1] > blind.costs[0] + 4, "the picture is counted"
 
 
@@ -285,7 +285,7 @@ async def test_what_is_no_model_is_a_sentence(engine, tmp_path):
 
 
 async def test_a_picture_that_cannot_be_read_is_a_sentence(engine, tmp_path):
-    gone = Picture("0", "gone.png", tmp_path / "gone.png", 1, 1)
+    gone = Attachment("0", "gone.png", "image", tmp_path / "gone.png", 1, 1, 1)
     with pytest.raises(EngineError, match=r"gone\.png cannot be read"):
         await Talk(engine, VISION).ask("What is it?", gone)
     with pytest.raises(EngineError, match="cannot see pictures"):

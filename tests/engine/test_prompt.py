@@ -16,11 +16,11 @@ from vocabularies import NAMES, TEMPLATES, expected, reference
 from lechat_tui import paths
 from lechat_tui.engine.base import EngineError
 from lechat_tui.engine.llama.prompt import ChatTemplate
-from lechat_tui.message import Message, Picture
+from lechat_tui.message import Attachment, Message
 from lechat_tui.models.catalog import read
 from lechat_tui.models.gguf import read_header
 
-CAT, DOG = (Picture(letter * 64, f"{letter}.png", Path(f"/{letter}.png"), 8, 8) for letter in "cd")
+CAT, DOG = (Attachment(letter * 64, f"{letter}.png", "image", Path(f"/{letter}.png"), 90, 8, 8) for letter in "cd")
 
 
 def talk(*said):
@@ -165,9 +165,9 @@ def test_pictures_stand_before_the_text_of_their_message(template, vocabulary):
     vocab = vocabulary("v13-tekken")
     tokens, begin, end = vocab.tokenize, vocab.control["[INST]"], vocab.control["[/INST]"]
     said = [
-        Message("user", "[IMG] <__media__> \U0010fffe0\U0010fffe", pictures=(CAT, DOG)),
+        Message("user", "[IMG] <__media__> \U0010fffe0\U0010fffe", attachments=(CAT, DOG)),
         *talk("a", "A cat.", "u", "sure?"),
-        Message("user", "", pictures=(CAT,)),
+        Message("user", "", attachments=(CAT,)),
     ]
     prompt = template("v13-tekken").prompt(said)
     assert prompt.parts == (
@@ -184,7 +184,7 @@ def test_pictures_stand_before_the_text_of_their_message(template, vocabulary):
 
 def test_a_picture_comes_after_the_system_prompt_of_its_question(template, vocabulary):
     vocab = vocabulary("v3-tekken")
-    prompt = template("v3-tekken").prompt([Message("system", "S"), Message("user", "what?", pictures=(CAT,))])
+    prompt = template("v3-tekken").prompt([Message("system", "S"), Message("user", "what?", attachments=(CAT,))])
     assert prompt.parts == ((1, 3, *vocab.tokenize("S\n\n")), CAT, (*vocab.tokenize("what?"), 4))
 
 
@@ -304,7 +304,7 @@ def test_what_the_template_says_against_a_conversation_is_passed_on(vocabulary):
 @pytest.mark.parametrize("source", ["[INST]x[/INST]", "[INST]{{ messages[0].content[2:] }}[/INST]"])
 def test_a_picture_is_never_lost_silently(source, vocabulary):
     with pytest.raises(EngineError, match="leaves out a picture"):
-        ChatTemplate(source, vocabulary("v3-tekken")).prompt([Message("user", "hi", pictures=(CAT,))])
+        ChatTemplate(source, vocabulary("v3-tekken")).prompt([Message("user", "hi", attachments=(CAT,))])
 
 
 def test_a_template_that_hides_the_unfinished_answer_says_so(vocabulary):
@@ -318,7 +318,7 @@ def test_the_bundled_model_is_asked_in_its_own_template():
     source = str(read_header(chaton).metadata["tokenizer.chat_template"])
     with vocabularies.opened(chaton) as vocab:
         tokens, control = vocab.tokenize, vocab.control
-        said = [*talk("s", "S", "u", "</s>", "a", "yo"), Message("user", "what?", pictures=(CAT,))]
+        said = [*talk("s", "S", "u", "</s>", "a", "yo"), Message("user", "what?", attachments=(CAT,))]
         system = (control["[SYSTEM_PROMPT]"], *tokens("S"), control["[/SYSTEM_PROMPT]"])
         first = (control["[INST]"], *tokens("</s>"), control["[/INST]"], *tokens("yo"), vocab.eos)
         assert ChatTemplate(source, vocab).prompt(said).parts == (

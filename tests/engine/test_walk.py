@@ -18,7 +18,7 @@ from lechat_tui.engine.base import Delta, Event, ModelSpec, Prefill, Request
 from lechat_tui.engine.llama.answer import answer
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.local import LocalEngine
-from lechat_tui.message import Message, Picture, Sampling
+from lechat_tui.message import Attachment, Message, Sampling
 
 WALKS = int(os.environ.get("LECHAT_WALKS", "2"))
 STEPS = 20
@@ -43,7 +43,7 @@ class Walk:
 
     dice: random.Random
     folder: Path
-    pictures: tuple[Picture, ...]
+    pictures: tuple[Attachment, ...]
     fresh: Mapping[ModelSpec, Llama]
     engine: LocalEngine = field(init=False)
     chats: list[Talk] = field(default_factory=list)
@@ -119,7 +119,7 @@ class Walk:
         self.chats.append(Talk(self.talk.model, self.number(), *kept))
 
     def switch(self) -> None:
-        if not any(message.pictures for message in self.talk.messages):
+        if not any(message.attachments for message in self.talk.messages):
             self.talk.model = VISION if self.talk.model == TEXT else TEXT
 
     async def load(self) -> None:

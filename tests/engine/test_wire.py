@@ -17,13 +17,16 @@ from lechat_tui.engine.base import (
     Prefill,
     Request,
 )
-from lechat_tui.message import Message, Picture, Receipt, Sampling
+from lechat_tui.message import Attachment, Message, Receipt, Sampling
 
 SPEC = ModelSpec("m", Path("/a/b.gguf"), Path("/a/mmproj.gguf"), template="{{ x }}", context=512)
 LAID = replace(SPEC, adapters=(Adapter(Path("/a/l.gguf"), 0.5, "ab"), Adapter(Path("/a/m.gguf"))))
+CAT = Attachment("ab", "a.png", "image", Path("/a.png"), 99, 2, 3)
 TALK = (
     Message("system", "be brief"),
-    Message("user", "\x1b[31m\nnul \0 </s> 🐈", pictures=(Picture("ab", "a.png", Path("/a.png"), 2, 3),)),
+    Message(
+        "user", "\x1b[31m\nnul \0 </s> 🐈", attachments=(Attachment("ab", "a.png", "image", Path("/a.png"), 99, 2, 3),)
+    ),
     Message("assistant", "yes", thinking="hm", receipt=Receipt("m")),
 )
 

@@ -223,8 +223,8 @@ def test_an_answer_goes_on_behind_an_editor_which_has_the_terminal_to_itself(hom
 def test_a_picture_is_in_the_terminal_before_its_cells_are_and_is_deleted_before_the_screen_is_left(home, tmp_path):
     Image.new("RGB", (30, 16), "red").save(tmp_path / "red.png")
     with Store(home / "data") as store:
-        picture = store.keep_picture((tmp_path / "red.png").read_bytes(), "red.png", 30, 16)
-        store.add(store.new_chat("red").id, Message("user", "what is it", pictures=(picture,)), 0)
+        picture = store.keep_attachment((tmp_path / "red.png").read_bytes(), "red.png", "image", 30, 16)
+        store.add(store.new_chat("red").id, Message("user", "what is it", attachments=(picture,)), 0)
     alone = dict.fromkeys(BETWEEN, "")
     with Terminal(home, "-c", more={**alone, "TERM": "xterm-ghostty"}) as screen:
         screen.see("red.png 30x16 ·")

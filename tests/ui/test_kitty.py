@@ -19,7 +19,7 @@ from lechat_tui.drawing.kitty import CHUNK, DIACRITICS, KEPT, PLACEHOLDER, Place
 from lechat_tui.drawing.rows import Look, plain
 from lechat_tui.drawing.styles import ROLES
 from lechat_tui.drawing.thumbnails import COLUMNS, ROWS, Thumbnails, Wanted, pixel_rows, way
-from lechat_tui.message import Message, Picture
+from lechat_tui.message import Attachment, Message
 from lechat_tui.plaintext import safe
 from lechat_tui.settings.config import Settings
 from lechat_tui.terminal import BETWEEN, draws_pictures
@@ -131,7 +131,7 @@ def question(file: Path, thumbnails: Thumbnails) -> Question:
     """A question with a picture, as the transcript draws it."""
     Image.new("RGB", (30, 16), "red").save(file)
     thumbnails.allow(colors=True)
-    return Question("what", (Picture("f00", "x.png", file, 30, 16),), thumbnails=thumbnails)
+    return Question("what", (Attachment("f00", "x.png", "image", file, 0, 30, 16),), thumbnails=thumbnails)
 
 
 def decode(thumbnails: Thumbnails) -> None:
@@ -174,7 +174,7 @@ def test_a_large_picture_is_sent_in_the_size_of_its_cells(tmp_path: Path) -> Non
     terminal = Terminal()
     thumbnails = Thumbnails(ignore, Placements(terminal.write))
     Image.effect_noise((3000, 2000), 90).convert("RGB").save(tmp_path / "x.jpg")
-    wanted = Wanted(Picture("f00", "x.jpg", tmp_path / "x.jpg", 3000, 2000), 30, 10)
+    wanted = Wanted(Attachment("f00", "x.jpg", "image", tmp_path / "x.jpg", 0, 3000, 2000), 30, 10)
     thumbnails.keep(wanted, thumbnails.read(wanted))
     [(columns, rows, image)] = terminal.pictures.values()
     assert (columns, rows, image.size) == (30, 10, (480, 320))
@@ -188,7 +188,7 @@ def test_no_text_can_forge_a_picture() -> None:
     told = f"{FORGED} &#x10EEEE; `{FORGED}`\n\n```\n{FORGED}\n```\n\n| {FORGED} |\n|--|\n\n[{FORGED}](https://a.org/{FORGED})"
     drawn = (
         Answer(Message("assistant", told, thinking=told)),
-        Question(told, (Picture("f00", f"{FORGED}.png", Path("x"), 1, 1),)),
+        Question(told, (Attachment("f00", f"{FORGED}.png", "image", Path("x"), 0, 1, 1),)),
     )
     for item in drawn:
         item.unfolded = True

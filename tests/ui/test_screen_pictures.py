@@ -99,8 +99,8 @@ def kept(store: Store, pictures: Sequence[Path]) -> int:
     """A chat in which these pictures were asked about."""
     messages = []
     for path in pictures:
-        picture = store.keep_picture(path.read_bytes(), path.name, 30, 16)
-        messages += [Message("user", f"what is {path.stem}", pictures=(picture,)), Message("assistant", "a flag")]
+        picture = store.keep_attachment(path.read_bytes(), path.name, "image", 30, 16)
+        messages += [Message("user", f"what is {path.stem}", attachments=(picture,)), Message("assistant", "a flag")]
     chat = store.new_chat("flags")
     parent = 0
     for message in messages:
@@ -110,7 +110,7 @@ def kept(store: Store, pictures: Sequence[Path]) -> int:
 
 async def test_a_damaged_picture_is_its_name(talk: Talk, store: Store, flag: Path) -> None:
     chat = kept(store, [flag])
-    picture = store.messages(chat)[0].pictures[0]
+    picture = store.messages(chat)[0].attachments[0]
     picture.path.write_bytes(b"\x89PNG\r\n\x1a\n no more")
     async with talk(chat=chat).run_test(size=(80, 24)) as pilot:
         await shows(pilot, "▦ flag.png 30x16", "a flag")

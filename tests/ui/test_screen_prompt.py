@@ -169,7 +169,7 @@ async def test_at_a_path_attaches_a_picture(talk: Talk, tmp_path: Path) -> None:
         await shows(pilot, "switch to oeil?")
         await pilot.press("y")
         await shows(pilot, "▌ what is on red.png", "▦ red.png 32x16", "seen")
-    assert engine.requests[0].messages[-1].pictures[0].path.read_bytes() == picture.read_bytes()
+    assert engine.requests[0].messages[-1].attachments[0].path.read_bytes() == picture.read_bytes()
 
 
 async def test_at_a_path_puts_a_text_file_before_the_question(talk: Talk, tmp_path: Path) -> None:

@@ -163,10 +163,10 @@ def a_talk(store: Store) -> int:
     for title in ("Trip to Brest", "SQL window functions", "Why is the sky dark", "Lettre au propriétaire"):
         store.new_chat(title, model="petit")
     chat = store.new_chat("Sorting a list, twice", model="petit")
-    board = store.keep_picture(PNG, "board.png", 640, 480)
+    board = store.keep_attachment(PNG, "board.png", "image", 640, 480)
     leaf: int | None = None
     for message in (
-        Message("user", "What stands on this whiteboard?", pictures=(board,)),
+        Message("user", "What stands on this whiteboard?", attachments=(board,)),
         Message("assistant", "Three columns, and an arrow from the second to the third.", thinking="A board."),
         Message("user", "Sort a list of people by last name, then age. Briefly."),
         Message("assistant", ANSWER, thinking="Is a key enough?"),

@@ -391,7 +391,7 @@ async def test_a_picture_for_a_model_without_eyes_offers_the_one_that_sees(talk:
     engine = EchoEngine("a red square")
     app = talk(engine)
     async with app.run_test(size=(80, 24)) as pilot:
-        app.screen.host.attach(store.keep_picture(b"\x89PNG", "board.png", 640, 480))  # type: ignore[attr-defined]
+        app.screen.host.attach(store.keep_attachment(b"\x89PNG", "board.png", "image", 640, 480))  # type: ignore[attr-defined]
         await shows(pilot, "▦ board.png 640x480")
         await say(pilot, "what is this?")
         await shows(pilot, "petit cannot see pictures; switch to oeil?")
@@ -399,14 +399,14 @@ async def test_a_picture_for_a_model_without_eyes_offers_the_one_that_sees(talk:
         await shows(pilot, "a red square", "oeil vision")
         await rests(pilot)
     assert engine.requests[0].model.name == "oeil"
-    assert [picture.name for picture in engine.requests[0].messages[-1].pictures] == ["board.png"]
+    assert [picture.name for picture in engine.requests[0].messages[-1].attachments] == ["board.png"]
 
 
 async def test_a_picture_is_told_to_be_unseen_when_the_offer_is_declined(talk: Talk, store: Store) -> None:
     engine = EchoEngine("I cannot see it")
     app = talk(engine)
     async with app.run_test(size=(90, 24)) as pilot:
-        app.screen.host.attach(store.keep_picture(b"\x89PNG", "board.png", 640, 480))  # type: ignore[attr-defined]
+        app.screen.host.attach(store.keep_attachment(b"\x89PNG", "board.png", "image", 640, 480))  # type: ignore[attr-defined]
         await say(pilot, "what is this?")
         await shows(pilot, "switch to oeil?")
         await pilot.press("n")

@@ -14,7 +14,7 @@ from lechat_tui.engine.llama.fitting import fitted_prompt, picture_tokens, plann
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.prefill import Run, prefill
 from lechat_tui.engine.llama.sampling import Sampler
-from lechat_tui.message import Picture, Receipt
+from lechat_tui.message import Attachment, Receipt
 
 
 def answer(llama: Llama, request: Request, stopped: Callable[[], bool]) -> Iterator[Event]:
@@ -69,7 +69,7 @@ def _receipt(llama: Llama, request: Request, seed: int, fitted: Fitted, runs: Se
         sampling=replace(request.sampling, seed=seed),
         prompt_tokens=fitted.tokens,
         left_out=len(fitted.left_out),
-        pictures=sum(isinstance(run, Picture) for run in runs),
+        pictures=sum(isinstance(run, Attachment) for run in runs),
         picture_tokens=picture_tokens(llama, runs),
         engine=f"llama-cpp-python {version('llama-cpp-python')}",
         adapters=model.overlays,

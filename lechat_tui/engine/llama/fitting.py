@@ -8,7 +8,7 @@ from lechat_tui.engine.context import answers, fit, held, room
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.prefill import Run, length
 from lechat_tui.engine.llama.prompt import Prompt
-from lechat_tui.message import Message, Picture
+from lechat_tui.message import Attachment, Message
 
 AROUND = 8
 """Tokens a template writes around one message: no Mistral template writes more."""
@@ -51,7 +51,7 @@ def _fitted(llama: Llama, request: Request, taken: int = 0) -> tuple[list[Run], 
 
 def _cost(llama: Llama, message: Message) -> int:
     """How many tokens the message itself takes."""
-    pictures = sum(length(llama, _seen(llama, picture)) for picture in message.pictures)
+    pictures = sum(length(llama, _seen(llama, picture)) for picture in message.images)
     return llama.template.count(message) + pictures
 
 
@@ -63,7 +63,7 @@ def runs_of(llama: Llama, prompt: Prompt) -> list[Run]:
     """The prompt, with each picture between the control tokens that belong around it."""
     runs: list[Run] = []
     for part in prompt.parts:
-        for run in _seen(llama, part) if isinstance(part, Picture) else [part]:
+        for run in _seen(llama, part) if isinstance(part, Attachment) else [part]:
             if runs and isinstance(run, tuple) and isinstance(runs[-1], tuple):
                 runs[-1] += run
             else:
@@ -73,10 +73,10 @@ def runs_of(llama: Llama, prompt: Prompt) -> list[Run]:
 
 def picture_tokens(llama: Llama, runs: Iterable[Run]) -> dict[str, int]:
     """What each picture takes, with the control tokens around it, by its SHA-256."""
-    return {run.sha256: length(llama, _seen(llama, run)) for run in runs if isinstance(run, Picture)}
+    return {run.sha256: length(llama, _seen(llama, run)) for run in runs if isinstance(run, Attachment)}
 
 
-def _seen(llama: Llama, picture: Picture) -> list[Run]:
+def _seen(llama: Llama, picture: Attachment) -> list[Run]:
     if llama.projector is None:
         raise EngineError(f"{llama.spec.name} cannot see pictures; /vision switches to a model that can")
     layout = llama.projector.layout(picture)

@@ -6,9 +6,9 @@ from lechat_tui.engine.base import EngineError, Prefill
 from lechat_tui.engine.llama.cache import Slot
 from lechat_tui.engine.llama.decode import decode
 from lechat_tui.engine.llama.model import BATCH, Llama
-from lechat_tui.message import Picture
+from lechat_tui.message import Attachment
 
-Run = tuple[int, ...] | Picture
+Run = tuple[int, ...] | Attachment
 """What is evaluated in one go: ordinary tokens, or a picture."""
 
 
@@ -42,7 +42,7 @@ def prefill(
             if stopped():
                 return
             done = len(llama.cache.held)
-            chunk: Run = run if isinstance(run, Picture) else run[done - start : done - start + llama.tuning.batch]
+            chunk: Run = run if isinstance(run, Attachment) else run[done - start : done - start + llama.tuning.batch]
             with llama.interruptible(stopped):
                 whole = _evaluate(llama, chunk)
             if not whole:

@@ -14,14 +14,14 @@ from itertools import count, dropwhile, groupby, islice
 from lechat_tui.engine.base import EngineError
 from lechat_tui.engine.llama.sandbox import Sandbox
 from lechat_tui.engine.llama.vocab import Vocab, any_of
-from lechat_tui.message import Message, Picture
+from lechat_tui.message import Attachment, Message
 
 
 @dataclass(frozen=True)
 class Prompt:
     """What the model reads: token ids, and pictures in their places."""
 
-    parts: tuple[tuple[int, ...] | Picture, ...]
+    parts: tuple[tuple[int, ...] | Attachment, ...]
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -29,8 +29,8 @@ class Prompt:
         return tuple(token for part in self.parts if isinstance(part, tuple) for token in part)
 
     @property
-    def pictures(self) -> tuple[Picture, ...]:
-        return tuple(part for part in self.parts if isinstance(part, Picture))
+    def pictures(self) -> tuple[Attachment, ...]:
+        return tuple(part for part in self.parts if isinstance(part, Attachment))
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class ChatTemplate:
         return [
             {
                 "role": message.role,
-                "content": "".join(f"{marks.picture}{next(numbers)}{marks.picture}" for _ in message.pictures)
+                "content": "".join(f"{marks.picture}{next(numbers)}{marks.picture}" for _ in message.images)
                 + self._guarded(message, marks),
             }
             for message in talk
@@ -159,12 +159,12 @@ class ChatTemplate:
         )
 
     def _tokenized(self, text: str, marks: _Marks, talk: list[Message]) -> Prompt:
-        pictures = [picture for message in talk for picture in message.pictures]
+        pictures = [picture for message in talk for picture in message.images]
         first, *rest = re.split(rf"{marks.picture}(\d+){marks.picture}", text)
         numbers, runs = [int(number) for number in rest[::2]], rest[1::2]
         if set(numbers) != set(range(len(pictures))):
             raise EngineError("the model's chat template leaves out a picture; ask without it, or ask another model")
-        parts: list[tuple[int, ...] | Picture] = [self._begun(self._tokens(first, marks))]
+        parts: list[tuple[int, ...] | Attachment] = [self._begun(self._tokens(first, marks))]
         for number, run in zip(numbers, runs, strict=True):
             parts += [pictures[number], tuple(self._tokens(run, marks))]
         return Prompt(tuple(part for part in parts if part))
@@ -202,8 +202,8 @@ def _merged(messages: Iterable[Message]) -> list[Message]:
 
 def _joined(messages: list[Message]) -> Message:
     text = "\n\n".join(message.text for message in messages if message.text)
-    pictures = tuple(picture for message in messages for picture in message.pictures)
-    return replace(messages[-1], text=text, pictures=pictures)
+    pictures = tuple(picture for message in messages for picture in message.images)
+    return replace(messages[-1], text=text, attachments=pictures)
 
 
 def _folded(talk: list[Message]) -> list[Message]:

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from lechat_tui.engine.base import EngineError
 from lechat_tui.engine.llama.cache import SEQUENCE
-from lechat_tui.message import Picture
+from lechat_tui.message import Attachment
 
 LONGEST_SIDE = 2048
 """Pixels; a larger picture is scaled down before mtmd scales it to its own limit, which needs far less memory."""
@@ -49,14 +49,14 @@ class Projector:
     def close(self) -> None:
         mtmd_cpp.mtmd_free(self._context)
 
-    def layout(self, picture: Picture) -> Layout:
+    def layout(self, picture: Attachment) -> Layout:
         """How many positions the picture takes. Raises `EngineError` when it cannot be read."""
         if picture.sha256 not in self._layouts:
             with self._chunks(picture) as chunks:
                 self._layouts[picture.sha256] = _layout(chunks)
         return self._layouts[picture.sha256]
 
-    def evaluate(self, picture: Picture, context: llama_cpp.llama_context_p, past: int, batch: int) -> bool:
+    def evaluate(self, picture: Attachment, context: llama_cpp.llama_context_p, past: int, batch: int) -> bool:
         """Encode the picture and put it into the KV cache at position `past`. False when it broke off."""
         with self._chunks(picture) as chunks:
             image = next(chunk for chunk in chunks if not _is_text(chunk))
@@ -68,7 +68,7 @@ class Projector:
             return bool(status == 0)
 
     @contextmanager
-    def _chunks(self, picture: Picture) -> Iterator[list[mtmd_cpp.mtmd_input_chunk_p]]:
+    def _chunks(self, picture: Attachment) -> Iterator[list[mtmd_cpp.mtmd_input_chunk_p]]:
         """The picture alone as mtmd takes it apart: its embedding and the control tokens around it."""
         width, height, pixels = _pixels(picture)
         bitmap = mtmd_cpp.mtmd_bitmap_init(width, height, (ctypes.c_uint8 * len(pixels)).from_buffer_copy(pixels))
@@ -104,7 +104,7 @@ def _layout(chunks: list[mtmd_cpp.mtmd_input_chunk_p]) -> Layout:
     return Layout(tuple(around[0]), positions, tuple(around[1]))
 
 
-def _pixels(picture: Picture) -> tuple[int, int, bytes]:
+def _pixels(picture: Attachment) -> tuple[int, int, bytes]:
     """Width, height and RGB bytes, upright, on white where the picture is transparent."""
     try:
         with Image.open(picture.path) as opened:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from lechat_tui.engine.base import Event
 from lechat_tui.errors import LechatError
-from lechat_tui.message import Picture
+from lechat_tui.message import Attachment
 from lechat_tui.store import Draft
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.chat.messages import Talk
@@ -34,7 +34,7 @@ class Stage(Protocol):
         """Have the chat's model loaded."""
         ...
 
-    async def before_question(self, pictures: Sequence[Picture]) -> None:
+    async def before_question(self, pictures: Sequence[Attachment]) -> None:
         """A question with these pictures comes next."""
         ...
 
@@ -70,10 +70,10 @@ class Answers:
             self._stage.say(str(error), error=True)
 
     async def _ask(self, turn: Turn) -> None:
-        await self._stage.before_question(turn.pictures)
-        self._talk.ask(turn.text, turn.pictures, self._place(turn))
+        await self._stage.before_question(turn.attachments)
+        self._talk.ask(turn.text, turn.attachments, self._place(turn))
         try:
-            await self._follow(self._conversation.ask(turn.text, turn.pictures, instead=turn.message))
+            await self._follow(self._conversation.ask(turn.text, turn.attachments, instead=turn.message))
         finally:
             if self._place(turn) is not None:  # the question could not be kept: what it stands for stays
                 self._stage.show_talk()
@@ -98,7 +98,7 @@ class Answers:
 
     async def _compare(self, turn: Turn) -> None:
         assert turn.model
-        question = Draft(turn.text, turn.pictures) if turn.text or turn.pictures else None
+        question = Draft(turn.text, turn.attachments) if turn.text or turn.attachments else None
         both = Compare(self._conversation, turn.model, question)
         try:
             await self._stage.lay_over(both)

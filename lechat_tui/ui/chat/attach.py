@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lechat_tui import clipboard
 from lechat_tui.attachments import reading as attachments
-from lechat_tui.message import Picture
+from lechat_tui.message import Attachment
 from lechat_tui.plaintext import safe, whole
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.widgets.pastes import Written
@@ -22,7 +22,7 @@ class Attaching:
         self._box = box
         self._changed = changed
 
-    def lay(self, picture: Picture) -> None:
+    def lay(self, picture: Attachment) -> None:
         """Lay a picture beside the prompt."""
         self._box.attach(picture)
         self._changed()
@@ -37,7 +37,7 @@ class Attaching:
             self.lay(picture)
         return "\n\n".join([*found.files, written.opened(found.text)])
 
-    def _mentioned(self, written: Written) -> tuple[attachments.Mentions, list[Picture]]:
+    def _mentioned(self, written: Written) -> tuple[attachments.Mentions, list[Attachment]]:
         """What is folded was not typed here and may say anything: no file is taken at its word."""
         found = attachments.mentions(written.typed)
         return found, [self._kept(path) for path in found.pictures]
@@ -51,7 +51,7 @@ class Attaching:
         content = await asyncio.to_thread(clipboard.get) or copied.encode("utf-8", "replace")
         if attachments.is_picture(content):
             file = await asyncio.to_thread(attachments.check_picture, content, "pasted.png")
-            self.lay(await asyncio.to_thread(self._conversation.keep_picture, file))
+            self.lay(await asyncio.to_thread(self._conversation.keep_attachment, file))
             return f"the picture on the clipboard goes with the next question ({file.width}x{file.height})"
         if not content:
             return "no clipboard can be read from here; paste with the terminal's own key, or /image PATH"
@@ -59,5 +59,5 @@ class Attaching:
         self._box.prompt.focus()
         return ""
 
-    def _kept(self, path: Path) -> Picture:
-        return self._conversation.keep_picture(attachments.read_picture(path))
+    def _kept(self, path: Path) -> Attachment:
+        return self._conversation.keep_attachment(attachments.read_picture(path))

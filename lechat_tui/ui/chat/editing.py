@@ -38,8 +38,8 @@ class Editing:
         """Put the question of this place into the prompt."""
         question = self._conversation.messages[place]
         if not self:
-            self._aside = Draft(self._box.prompt.written, self._box.take_pictures())
-        self._box.hold(question.text, question.pictures)
+            self._aside = Draft(self._box.prompt.written, self._box.take_attachments())
+        self._box.hold(question.text, question.attachments)
         self.mark(place)
 
     def mark(self, place: int) -> None:
@@ -58,7 +58,7 @@ class Editing:
         aside = self._aside
         self.forget()
         if aside:
-            self._box.hold(aside.text, aside.pictures)
+            self._box.hold(aside.text, aside.attachments)
 
     def forget(self) -> None:
         """Nothing is edited, and nothing comes back."""

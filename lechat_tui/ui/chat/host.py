@@ -14,7 +14,7 @@ from rich.text import Text
 from textual.screen import Screen
 
 from lechat_tui.commands.base import Bound, Choice
-from lechat_tui.message import Picture
+from lechat_tui.message import Attachment
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.plaintext import safe
@@ -151,7 +151,7 @@ class ScreenHost:
     def ask(self, text: str) -> None:
         """Send a question with what is attached; queued while an answer runs."""
         edited = self.editing.take()
-        self._enqueue(Turn(text, self._widgets.box.take_pictures(), message=edited))
+        self._enqueue(Turn(text, self._widgets.box.take_attachments(), message=edited))
         if edited:
             self.editing.end()
 
@@ -165,7 +165,7 @@ class ScreenHost:
 
     def compare(self, model: Model, question: str) -> None:
         """Show two models answering side by side."""
-        pictures = self._widgets.box.take_pictures() if question else ()
+        pictures = self._widgets.box.take_attachments() if question else ()
         self._enqueue(Turn(question, pictures, kind="compare", model=model))
 
     def compact(self, hint: str) -> None:
@@ -190,9 +190,9 @@ class ScreenHost:
         if place is not None:
             self._widgets.transcript.reveal(place)
 
-    def attach(self, picture: Picture) -> None:
+    def attach(self, attachment: Attachment) -> None:
         """Lay a picture beside the prompt."""
-        self.attaching.lay(picture)
+        self.attaching.lay(attachment)
 
     def search(self, words: str) -> None:
         """Let the person find a message in all chats, and go to it."""
@@ -300,7 +300,7 @@ class ScreenHost:
 
     # What an answer asks of it
 
-    async def before_question(self, pictures: Sequence[Picture]) -> None:
+    async def before_question(self, pictures: Sequence[Attachment]) -> None:
         """A question with these pictures comes next: the model that sees is offered to one without eyes."""
         if pictures and not self._conversation.model.supports_images:
             await self._offer_eyes()
@@ -335,13 +335,13 @@ class ScreenHost:
         place = self._conversation.place(turn.message) if turn.kind == "ask" else None
         if place is not None:
             self.editing.mark(place)
-        for picture in turn.pictures:
-            self.attach(picture)
+        for attachment in turn.attachments:
+            self.attach(attachment)
         self._show_queue()
         return True
 
     def _show_queue(self) -> None:
-        self.talk.queue([(turn.waiting, turn.pictures) for turn in self.turns.waiting])
+        self.talk.queue([(turn.waiting, turn.attachments) for turn in self.turns.waiting])
         self.unsaid.soon()
 
     def _end_of_answer(self) -> None:

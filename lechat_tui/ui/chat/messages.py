@@ -6,13 +6,13 @@ Knows these two, and nothing of how an answer is had.
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from lechat_tui.message import Message, Picture
+from lechat_tui.message import Attachment, Message
 from lechat_tui.plaintext import safe
 from lechat_tui.store import StoreError
 from lechat_tui.talk.conversation import Branch, Conversation
 from lechat_tui.ui.widgets.transcript import Transcript
 
-Waiting = tuple[str, Sequence[Picture]]
+Waiting = tuple[str, Sequence[Attachment]]
 """How a turn that waits is shown."""
 
 
@@ -47,11 +47,11 @@ class Talk:
         self._transcript.note(text, error=error)
         self._changed()
 
-    def ask(self, text: str, pictures: Sequence[Picture], place: int | None) -> None:
+    def ask(self, text: str, attachments: Sequence[Attachment], place: int | None) -> None:
         """A question was sent; in place of the message there, if there is one."""
         if place is not None:
             self._show(self._conversation.messages[:place])
-        self._transcript.ask(text, pictures)
+        self._transcript.ask(text, attachments)
         self._changed()
 
     def answer_again(self, place: int | None) -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
-from lechat_tui.message import Picture
+from lechat_tui.message import Attachment
 from lechat_tui.models.catalog import Model
 from lechat_tui.talk.conversation import Again
 
@@ -23,7 +23,7 @@ class Turn:
     """Something the model is to say, once its turn has come: by default the answer to a question."""
 
     text: str = ""
-    pictures: tuple[Picture, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     kind: Literal["ask", "again", "compact", "go on", "compare"] = "ask"
     how: Again | None = None
     """How an answer is drawn again; None is how the settings say."""

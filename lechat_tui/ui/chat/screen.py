@@ -135,7 +135,7 @@ class ChatScreen(Screen[None]):
     def front(self) -> list[Strip]:
         """The rows of the start page, without a word that a person wrote or a model's name; none of any other page."""
         widgets = self._widgets
-        written = self._prompt.text or widgets.box.pictures or self._conversation.private or widgets.sidebar.filled
+        written = self._prompt.text or widgets.box.attachments or self._conversation.private or widgets.sidebar.filled
         if written or not self._transcript.empty or self.app.screen is not self:
             return []
         rows, status = screen_rows(self), self._status.region

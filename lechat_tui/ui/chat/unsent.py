@@ -49,16 +49,16 @@ class Unsaid:
 
     def take(self) -> None:
         """Put back what was kept for the chat that is open now, before what stands in the prompt."""
-        drafts = [*self._drafts.take(), Draft(self._box.prompt.written, tuple(self._box.pictures))]
+        drafts = [*self._drafts.take(), Draft(self._box.prompt.written, tuple(self._box.attachments))]
         self._box.hold(
             "\n\n".join(draft.text for draft in drafts if draft.text),
-            [picture for draft in drafts for picture in draft.pictures],
+            [picture for draft in drafts for picture in draft.attachments],
         )
 
     def _now(self) -> list[Draft]:
         """All of it, but what shall be private."""
         prompt = self._box.prompt
         typed = "" if prompt.text.lstrip().startswith("/private") else prompt.written
-        waits = [Draft(turn.text, turn.pictures) for turn in self._waiting() if turn.kind == "ask"]
-        unsaid = [Draft(typed, tuple(self._box.pictures)), *self._editing.aside, *waits]
-        return [draft for draft in unsaid if draft.text.strip() or draft.pictures]
+        waits = [Draft(turn.text, turn.attachments) for turn in self._waiting() if turn.kind == "ask"]
+        unsaid = [Draft(typed, tuple(self._box.attachments)), *self._editing.aside, *waits]
+        return [draft for draft in unsaid if draft.text.strip() or draft.attachments]

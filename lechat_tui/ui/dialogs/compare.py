@@ -122,7 +122,7 @@ class Compare(ModalScreen[None]):
         try:
             if self._asked:
                 self._question.update(safe(self._asked.text))
-                await self._fill(0, conversation.ask(self._asked.text, self._asked.pictures))
+                await self._fill(0, conversation.ask(self._asked.text, self._asked.attachments))
             else:
                 last = next((m for m in reversed(conversation.messages) if m.role == "user"), None)
                 self._question.update(safe(last.text) if last else "")

@@ -26,7 +26,7 @@ from lechat_tui.attachments import reading as attachments
 from lechat_tui.attachments.folders import files_below
 from lechat_tui.commands.base import Command, find
 from lechat_tui.drawing.items import chip
-from lechat_tui.message import Picture
+from lechat_tui.message import Attachment
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.keys import PROMPT_BINDINGS
 from lechat_tui.ui.widgets.completion import CompletionList
@@ -311,11 +311,11 @@ class Prompt(TextArea):
 class Chips(Static):
     """The pictures that go with the next question."""
 
-    def show(self, pictures: Sequence[Picture]) -> None:
+    def show(self, attachments: Sequence[Attachment]) -> None:
         """Show these, and how to be rid of them."""
-        words = "  ".join(map(chip, pictures))
+        words = "  ".join(map(chip, attachments))
         self.update(Content(f"{words}  backspace removes"))
-        self.set_class(bool(pictures), "-shown")
+        self.set_class(bool(attachments), "-shown")
 
 
 class PromptBox(Vertical):
@@ -331,7 +331,7 @@ class PromptBox(Vertical):
         super().__init__()
         self._list = CompletionList()
         self.prompt = Prompt(self._list)
-        self.pictures: list[Picture] = []
+        self.attachments: list[Attachment] = []
         self._chips = Chips(markup=False)
         self._looked = float("-inf")
         """When the files of the folder were last looked at."""
@@ -342,33 +342,33 @@ class PromptBox(Vertical):
             yield self._chips
             yield self.prompt
 
-    def attach(self, picture: Picture) -> None:
+    def attach(self, attachment: Attachment) -> None:
         """Lay a picture beside the text."""
-        self.pictures.append(picture)
-        self._chips.show(self.pictures)
+        self.attachments.append(attachment)
+        self._chips.show(self.attachments)
 
-    def hold(self, text: str, pictures: Sequence[Picture]) -> None:
+    def hold(self, text: str, attachments: Sequence[Attachment]) -> None:
         """Hold this text and these pictures, and nothing else."""
         self.prompt.put(text)
-        self.pictures[:] = pictures
-        self._chips.show(self.pictures)
+        self.attachments[:] = attachments
+        self._chips.show(self.attachments)
 
     def mark(self, words: str) -> None:
         """Say on the frame what the prompt is for; nothing for an ordinary question."""
         self.query_one("#frame").border_title = Content(words).markup if words else None
 
-    def take_pictures(self) -> tuple[Picture, ...]:
+    def take_attachments(self) -> tuple[Attachment, ...]:
         """The pictures, which are no longer here then."""
-        taken = tuple(self.pictures)
-        self.pictures.clear()
+        taken = tuple(self.attachments)
+        self.attachments.clear()
         self._chips.show(())
         return taken
 
     @on(Prompt.Emptied)
     def _remove_last(self) -> None:
-        if self.pictures:
-            self.pictures.pop()
-            self._chips.show(self.pictures)
+        if self.attachments:
+            self.attachments.pop()
+            self._chips.show(self.attachments)
 
     @on(TextArea.Changed)
     @on(TextArea.SelectionChanged)
@@ -387,7 +387,7 @@ class PromptBox(Vertical):
     @on(Prompt.Submitted)
     def _submitted(self, event: Prompt.Submitted) -> None:
         event.stop()
-        if event.written.text.strip() or self.pictures:
+        if event.written.text.strip() or self.attachments:
             self.post_message(self.Sent(event.written))
 
     @on(OptionList.OptionSelected)

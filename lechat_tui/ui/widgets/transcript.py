@@ -31,7 +31,7 @@ from lechat_tui.drawing.rows import Look, Row
 from lechat_tui.drawing.styles import styles
 from lechat_tui.drawing.thumbnails import Thumbnails, Way
 from lechat_tui.engine.base import Kind
-from lechat_tui.message import Message, Picture, Receipt
+from lechat_tui.message import Attachment, Message, Receipt
 from lechat_tui.ui.look.themes import parse_color
 
 RATE = 16
@@ -114,10 +114,10 @@ class Transcript(ScrollView, can_focus=False):
         self.screen.clear_selection()
         self._measure()
 
-    def ask(self, text: str, pictures: Sequence[Picture] = ()) -> None:
+    def ask(self, text: str, attachments: Sequence[Attachment] = ()) -> None:
         """A question was sent."""
         self._following = True
-        self._add(Question(text, pictures, thumbnails=self._thumbnails))
+        self._add(Question(text, attachments, thumbnails=self._thumbnails))
 
     def grow(self, text: str, kind: Kind) -> None:
         """A piece of the answer came; the first one begins it."""
@@ -142,7 +142,7 @@ class Transcript(ScrollView, can_focus=False):
             self._changed(self._items.index(answer))
         if priced := self._price(message):
             for item in self._items:
-                if isinstance(item, Question) and any(picture.sha256 in priced for picture in item.pictures):
+                if isinstance(item, Question) and any(image.sha256 in priced for image in item.attachments):
                     item.changed()
             self._fit()
 
@@ -191,12 +191,12 @@ class Transcript(ScrollView, can_focus=False):
         if self._activity in self._items:
             self._remove([self._activity])
 
-    def queue(self, waiting: Sequence[tuple[str, Sequence[Picture]]]) -> None:
+    def queue(self, waiting: Sequence[tuple[str, Sequence[Attachment]]]) -> None:
         """Show these questions as waiting, and no others."""
         self._remove([item for item in self._items if isinstance(item, Question) and item.queued])
-        for text, pictures in waiting:
+        for text, attachments in waiting:
             self._floating += 1
-            self._insert(len(self._items), Question(text, pictures, queued=True))
+            self._insert(len(self._items), Question(text, attachments, queued=True))
 
     def divide(self, message: int, *, pinned: bool = False) -> None:
         """Draw the line above which the model sees nothing, or only what is pinned: before this message, from 0 on."""
@@ -700,7 +700,7 @@ class Transcript(ScrollView, can_focus=False):
     def _item(self, message: Message) -> Item:
         match message.role:
             case "user":
-                return Question(message.text, message.pictures, thumbnails=self._thumbnails)
+                return Question(message.text, message.attachments, thumbnails=self._thumbnails)
             case "summary":
                 return Summary(message)
             case _:
