@@ -47,6 +47,15 @@ def program(environment, tmp_path) -> Lechat:
     return run
 
 
+def start(environment: dict[str, str], folder: Path, *words: str) -> subprocess.Popen[bytes]:
+    """The program, running."""
+    return subprocess.Popen(
+        [*COMMAND, *words],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=folder,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore SIGINT
+    )  # fmt: skip
+
+
 def refused(run: Run, code: int, words: str) -> bool:
     """One line on stderr with these words, nothing on stdout, no traceback."""
     assert run.stdout == "" and run.stderr.count("\n") == 1 and "Traceback" not in run.stderr
@@ -95,6 +104,72 @@ def test_stream_json_is_one_event_a_line(lechat):
     events = [json.loads(line) for line in lechat("--output", "stream-json", "What is 7 + 5?").stdout.splitlines()]
     assert "".join(event["text"] for event in events if event["type"] == "text") == "7 + 5 = 12."
     assert events[-1]["type"] == "done" and {"loading", "prefill"} <= {event["type"] for event in events}
+
+
+def last_line(run: Run) -> dict[str, object]:
+    line: dict[str, object] = json.loads(run.stdout.splitlines()[-1])
+    return line
+
+
+@pytest.mark.parametrize(
+    ("words", "stdin", "code", "message"),
+    [
+        (("-m", "nope", "hello"), "", 1, "there is no model nope"),
+        pytest.param(("-q",), "x" * 200_000, 3, "--ctx-size", id="overflow"),
+        ((), "", 2, "there is no prompt"),
+    ],
+)
+def test_stream_json_ends_with_an_error_line_when_it_fails(lechat, words, stdin, code, message):
+    run = lechat("--output", "stream-json", *words, stdin=stdin)
+    line = last_line(run)
+    assert line["type"] == "error" and line["code"] == code == run.returncode
+    assert message in str(line["message"]) and str(line["message"]) in run.stderr
+
+
+@pytest.mark.parametrize("stop", ["interrupt", "crash of the engine"])
+def test_stream_json_ends_with_an_error_line_when_the_answer_breaks_off(environment, tmp_path, stop):
+    process = start(environment, tmp_path, "-q", "--output", "stream-json", "Count from 1 to 200")
+    assert process.stdout
+    lines = []
+    while '"text"' not in (line := process.stdout.readline().decode()):
+        lines.append(line)
+    if stop == "interrupt":
+        process.send_signal(signal.SIGINT)
+    else:
+        child = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True).stdout
+        os.kill(int(child), signal.SIGKILL)
+    rest, errors = process.communicate(timeout=30)
+    *_, last = rest.decode().splitlines()
+    code = 130 if stop == "interrupt" else 1
+    assert json.loads(last)["type"] == "error" and json.loads(last)["code"] == code == process.returncode
+    assert json.loads(last)["message"] in errors.decode() and errors.count(b"\n") == 1
+
+
+def test_an_unexpected_error_is_one_line_and_its_traceback_is_in_the_log(environment, home, tmp_path):
+    breaking = "import sys; from lechat_tui.cli import edge; edge.leave(lambda: 1 // 0)"
+    run = subprocess.run(
+        [sys.executable, "-c", breaking], capture_output=True, text=True, env=environment, cwd=tmp_path
+    )
+    assert refused(run, 1, "unexpected error: ZeroDivisionError")
+    log = home / "cache" / "logs" / "lechat.log"
+    assert f"details are in {log}" in run.stderr
+    assert "Traceback" in log.read_text() and "integer division" in log.read_text()
+
+
+@pytest.mark.parametrize("command", [("show", "who/what"), ("pull", "who/what"), ("pull", "ministral-3-8b")])
+def test_offline_before_a_command_forbids_the_network(lechat, monkeypatch, command):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")  # restored after the test, which sets it
+    asked = []
+    monkeypatch.setattr("socket.getaddrinfo", lambda *address, **more: asked.append(address))
+    run = lechat("--offline", *command)
+    assert refused(run, 1, "needs the network, and lechat is offline") and not asked
+
+
+def test_offline_before_a_command_changes_nothing_else(lechat, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    assert "chaton" in lechat("--offline", "ls").stdout
+    assert "config" in lechat("--offline", "paths").stdout
+    assert lechat("-q", "--offline", "What is 7 + 5?").stdout == "7 + 5 = 12.\n"
 
 
 def test_thinking_is_told_from_the_answer(lechat):
@@ -264,11 +339,7 @@ def test_a_home_that_cannot_be_written_is_one_clear_line_and_no_save_still_answe
 
 
 def test_an_interrupt_keeps_what_was_said(environment, home, tmp_path):
-    process = subprocess.Popen(
-        [*COMMAND, "-q", "Count from 1 to 200"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=tmp_path,
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell starts what is behind deaf to it
-    )  # fmt: skip
+    process = start(environment, tmp_path, "-q", "Count from 1 to 200")
     assert process.stdout and process.stderr
     started = process.stdout.read(3)
     process.send_signal(signal.SIGINT)

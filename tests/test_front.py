@@ -149,7 +149,7 @@ def test_an_interrupt_before_the_screen_is_there_gives_the_terminal_back(home: P
         terminal.see(PROMISE)
         terminal.process.send_signal(2)
         assert terminal.end() == 130
-        assert terminal.written.rstrip().endswith("what was said is kept")
+        assert terminal.written.rstrip().endswith("what arrived is kept")
         assert termios.tcgetattr(terminal.slave) == terminal.before
 
 

@@ -1,42 +1,126 @@
-"""The edge of the program: whatever goes wrong inside leaves as one line on stderr and an exit code."""
+"""The edge of the program: every failure inside becomes one line on stderr and an exit code."""
 
+import json
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
 from lechat_tui.errors import LechatError
 
 FAILED, USAGE, OVERFLOW, INTERRUPTED = 1, 2, 3, 130
+"""Exit codes: an error, a wrong command line, an input larger than the context window, Ctrl+C."""
+
+
+class Interrupted(LechatError):
+    """Ctrl+C while an answer arrives."""
+
+    def __init__(self) -> None:
+        super().__init__("interrupted; what arrived is kept")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What the user and a script read of an exception."""
+
+    message: str
+    code: int
 
 
 def leave(run: Callable[[], object]) -> NoReturn:
-    """Run this and end the process with the code it gives, or that of what went wrong."""
+    """Run this and exit with the code it returns, or with that of the exception it raises."""
     try:
         code = run()
     except KeyboardInterrupt:
-        code = complain("interrupted; what was said is kept", INTERRUPTED)
+        code = complain(failure(Interrupted()))
     except LechatError as error:
-        code = complain(str(error), _exit_code(error))
+        code = complain(failure(error))
     except Exception as error:  # noqa: BLE001  # the edge of the program, which logs it
-        code = complain(told(error), FAILED)
+        log(error)
+        code = complain(failure(error))
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def told(error: Exception) -> str:
-    """A sentence for the person on what should not have happened; the trace is in the log then."""
+def failure(error: Exception) -> Failure:
+    """The sentence and the exit code for an exception."""
+    match error:
+        case LechatError():
+            return Failure(str(error), _exit_code(error))
+        case _:
+            return Failure(_unexpected(error), FAILED)
+
+
+@contextmanager
+def answering(*, as_lines: bool) -> Iterator[None]:
+    """Around a one-shot answer: Ctrl+C is an error like others, and with `as_lines` a failure is a line on stdout, too.
+
+    The line is the last one, for scripts that read `stream-json`: `{"type": "error", "message": ..., "code": ...}`.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if as_lines:
+            _print_line(failure(Interrupted()))
+        raise Interrupted from None
+    except Exception as error:
+        if as_lines:
+            _print_line(failure(error))
+        raise
+
+
+def _print_line(failed: Failure) -> None:
+    line = {"type": "error", "message": " ".join(failed.message.split()), "code": failed.code}
+    try:
+        print(json.dumps(line), flush=True)
+    except BrokenPipeError:  # nobody reads on; the last flush goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def report(error: Exception) -> str:
+    """Log an unexpected exception with its traceback; the sentence for the user."""
+    log(error)
+    return _unexpected(error)
+
+
+def log(error: Exception) -> None:
+    """Write an exception with its traceback to `lechat.log`."""
     import logging
 
-    _open_log()
-    logging.error("the program failed", exc_info=error)
-    return f"something went wrong that should not: {error!r}; lechat paths shows where the log is"
+    open_log()
+    logging.error("unexpected error", exc_info=error)
 
 
-def complain(sentence: str, code: int) -> int:
-    """Say this on stderr; the code as it was given."""
+def open_log() -> None:
+    """Send warnings and errors of this process to `lechat.log`; to nowhere when that file cannot be written."""
+    import logging
+
+    file = _log_file()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        logging.basicConfig(filename=file, format="%(asctime)s %(message)s")
+    except OSError:
+        logging.disable()
+
+
+def complain(failed: Failure) -> int:
+    """Print the sentence on stderr; the exit code."""
     from lechat_tui.plaintext import safe
 
-    print(f"lechat: {safe(' '.join(sentence.split()))}", file=sys.stderr)
-    return code
+    print(f"lechat: {safe(' '.join(failed.message.split()))}", file=sys.stderr)
+    return failed.code
+
+
+def _unexpected(error: Exception) -> str:
+    return f"unexpected error: {error!r}; details are in {_log_file()}"
+
+
+def _log_file() -> Path:
+    from lechat_tui import paths
+
+    return paths.logs() / "lechat.log"
 
 
 def _exit_code(error: LechatError) -> int:
@@ -47,19 +131,9 @@ def _exit_code(error: LechatError) -> int:
     match error:
         case ContextOverflow():
             return OVERFLOW
+        case Interrupted():
+            return INTERRUPTED
         case NoPrompt() | ConfigError():
             return USAGE
         case _:
             return FAILED
-
-
-def _open_log() -> None:
-    import logging
-
-    from lechat_tui import paths
-
-    try:
-        paths.logs().mkdir(parents=True, exist_ok=True)
-        logging.basicConfig(filename=paths.logs() / "lechat.log", format="%(asctime)s %(message)s")
-    except OSError:
-        logging.disable()

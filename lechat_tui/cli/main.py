@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from lechat_tui import __version__
+from lechat_tui import __version__, network
 from lechat_tui.cli import edge
 
 
@@ -54,6 +54,15 @@ chats = typer.Typer(
 )
 commands.add_typer(chats, name="chats")
 
+OFFLINE = typer.Option("--offline", help="Never use the network.")
+
+
+@commands.callback()
+def before_command(offline: Annotated[bool, OFFLINE] = False) -> None:
+    """Apply the options that may stand before a command."""
+    if offline:
+        network.forbid()
+
 
 @asking.command(epilog=EPILOG)
 def ask(
@@ -95,7 +104,7 @@ def ask(
             "their middle, or map: ask about each piece, then about the answers."
         ),
     ] = Overflow.refuse,
-    offline: Annotated[bool, typer.Option("--offline", help="Forbid every use of the network.")] = False,
+    offline: Annotated[bool, OFFLINE] = False,
     inline: Annotated[
         bool, typer.Option("--inline", help="Talk in the terminal's own screen, whose scrollback keeps it all.")
     ] = False,
@@ -109,48 +118,49 @@ def ask(
         print(f"lechat {__version__}")
         return
     if offline:
-        os.environ["HF_HUB_OFFLINE"] = "1"
+        network.forbid()
     from lechat_tui import plaintext, terminal
     from lechat_tui.cli import compose, piped
 
-    given = piped.read(prompt, file or [], pictures=attach or [])
-    wishes = compose.Wishes(
-        model=model,
-        system=plaintext.whole(system) if system else None,
-        resume=resume or ("last" if resume_last else ""),
-        pictures=bool(given and given.pictures),
-        private=no_save,
-        temperature=temperature,
-        seed=seed,
-        max_tokens=max_tokens,
-        context=ctx_size,
-        gpu_layers=n_gpu_layers,
-        threads=threads,
-        lora=tuple(lora) if lora else None,
-        reduced=reduced,
-    )
-    conversation = compose.conversation(wishes)
-    with conversation.store:
-        if given is None and (inline or terminal.cannot_be_drawn_on(os.environ)):
-            from lechat_tui.inline.host import run as run_inline
+    with edge.answering(as_lines=output is Output.stream_json and not json):
+        given = piped.read(prompt, file or [], pictures=attach or [])
+        wishes = compose.Wishes(
+            model=model,
+            system=plaintext.whole(system) if system else None,
+            resume=resume or ("last" if resume_last else ""),
+            pictures=bool(given and given.pictures),
+            private=no_save,
+            temperature=temperature,
+            seed=seed,
+            max_tokens=max_tokens,
+            context=ctx_size,
+            gpu_layers=n_gpu_layers,
+            threads=threads,
+            lora=tuple(lora) if lora else None,
+            reduced=reduced,
+        )
+        conversation = compose.conversation(wishes)
+        with conversation.store:
+            if given is None and (inline or terminal.cannot_be_drawn_on(os.environ)):
+                from lechat_tui.inline.host import run as run_inline
 
-            run_inline(conversation)
-        elif given is None:
-            from lechat_tui.cli.screen import run as run_screen
+                run_inline(conversation)
+            elif given is None:
+                from lechat_tui.cli.screen import run as run_screen
 
-            run_screen(conversation)
-        else:
-            from lechat_tui.cli.oneshot import run as run_once
+                run_screen(conversation)
+            else:
+                from lechat_tui.cli.oneshot import run as run_once
 
-            run_once(
-                conversation,
-                given,
-                output="json" if json else output.value,
-                overflow=overflow.value,
-                quiet=quiet,
-                stats=stats,
-                kept=not no_save,
-            )
+                run_once(
+                    conversation,
+                    given,
+                    output="json" if json else output.value,
+                    overflow=overflow.value,
+                    quiet=quiet,
+                    stats=stats,
+                    kept=not no_save,
+                )
 
 
 @commands.command("pull", help="Download a model: a name that lechat ls lists. What was interrupted goes on.")
@@ -161,10 +171,10 @@ def pull(
     accept_licence: Annotated[
         bool, typer.Option("--accept-licence", help="Accept a licence that forbids commercial use.")
     ] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Forbid every use of the network.")] = False,
+    offline: Annotated[bool, OFFLINE] = False,
 ) -> None:
     if offline:
-        os.environ["HF_HUB_OFFLINE"] = "1"
+        network.forbid()
     from lechat_tui.cli import pull
 
     pull.run(name, as_json=json, quiet=quiet, accept_licence=accept_licence)
@@ -340,7 +350,7 @@ def _run() -> object:
     try:
         return _chosen(sys.argv[1:])
     except typer.TyperException as error:
-        return edge.complain(f"{error.format_message()}; lechat --help shows how it is used", edge.USAGE)
+        return edge.complain(edge.Failure(f"{error.format_message()}; lechat --help shows the usage", edge.USAGE))
     except typer.Exit as done:
         return done.exit_code
     except typer.Abort:
@@ -348,9 +358,10 @@ def _run() -> object:
 
 
 def _chosen(arguments: list[str]) -> object:
-    """Run the command that the first word names; every other line is a prompt."""
+    """Run the command that the first word names, if need be after `--offline`; every other line is a prompt."""
     names = {*(row.name for row in commands.registered_commands), *(row.name for row in commands.registered_groups)}
-    if arguments and arguments[0] in names:
+    first = next((word for word in arguments if word != "--offline"), "")
+    if first in names:
         return commands(arguments, prog_name="lechat", standalone_mode=False)
     return asking(_with_last_chat(arguments), prog_name="lechat", standalone_mode=False)
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 import typer
 
+from lechat_tui import network
 from lechat_tui.cli import compose
 from lechat_tui.models import consent
 from lechat_tui.models.adapters import parts
@@ -35,6 +36,7 @@ def run(name: str, *, as_json: bool, quiet: bool, accept_licence: bool) -> None:
     if all(models.files(part) for part in parts(model)):
         _say(f"{model.id} is on this machine already", unless=quiet)
     else:
+        network.check(f"downloading {model.id}")
         _agree(model, accept_licence)
         _fetch(model, _show(model, as_json=as_json, quiet=quiet))
         _say(f"{model.id} is ready; lechat -m {model.id} talks with it", unless=quiet)

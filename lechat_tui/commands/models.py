@@ -2,6 +2,7 @@
 
 import asyncio
 
+from lechat_tui import network
 from lechat_tui.commands.base import Choice, Host, command
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
 from lechat_tui.units import size_text
@@ -71,6 +72,7 @@ async def _take(host: Host, model: Model) -> None:
     _refuse_closed(model)
     if not model.repo:
         raise ModelError(host.models.absent(model))
+    network.check(f"downloading {model.id}")
     size = f" ({size_text(model.bytes)})" if model.bytes else ""
     if await host.confirm(f"{model.id} is not downloaded. Fetch it{size} and switch to it when it is here?"):
         await host.download(model, switch=True)

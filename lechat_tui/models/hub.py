@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from lechat_tui import __version__
+from lechat_tui import __version__, network
 from lechat_tui.models import hub_cache
 from lechat_tui.models.catalog import ModelError
 from lechat_tui.models.download import Source
@@ -94,12 +94,6 @@ def read_range(remote: Remote, start: int, length: int, *, policy: RetryPolicy =
         return b""
     source = _Source(remote if remote.url else locate(remote, policy=policy))
     return retry(lambda: _read(source, start, end), policy)
-
-
-def offline() -> bool:
-    """Whether the environment forbids the network."""
-    words = (os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or "").upper()
-    return words in ("1", "ON", "YES", "TRUE")
 
 
 def head(repo: str, revision: str, file: str, policy: RetryPolicy = DEFAULT_POLICY) -> Remote:
@@ -225,8 +219,8 @@ def _answer(response: "httpx2.Response", remote: Remote, start: int) -> _Answer:
 def _told(repo: str, revision: str, file: str) -> Iterator[None]:
     """Make sentences of what the client raises. `TransientError` for what may pass, `ModelError` for the rest."""
     what = f"{file} of {repo}" if file else repo
-    if offline():
-        raise ModelError(f"{what} is not on this machine, and offline mode forbids fetching it")
+    if network.is_forbidden():
+        raise ModelError(network.refusal(what))
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"  # read when huggingface_hub is imported
     os.environ["HF_XET_TELEMETRY_ENABLED"] = "0"
     import httpx2
@@ -240,7 +234,7 @@ def _told(repo: str, revision: str, file: str) -> Iterator[None]:
     try:
         yield
     except errors.OfflineModeIsEnabled as error:
-        raise ModelError(f"{what} is not on this machine, and offline mode forbids fetching it") from error
+        raise ModelError(network.refusal(what)) from error
     except errors.GatedRepoError as error:
         raise ModelError(
             f"{repo} asks for consent: accept its licence on huggingface.co, then set HF_TOKEN and pull again"

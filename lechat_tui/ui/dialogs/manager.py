@@ -24,6 +24,7 @@ from textual.timer import Timer
 from textual.widgets import Input
 from textual.worker import Worker
 
+from lechat_tui import network
 from lechat_tui.errors import LechatError
 from lechat_tui.models import consent, fit, removal
 from lechat_tui.models.available import Models
@@ -375,6 +376,7 @@ class Manager(ModalScreen[Model | None]):
 
     async def _wanted(self, offer: Offer) -> bool:
         """Whether it is to be fetched although it does not fit."""
+        network.check(f"downloading {offer.model.id}")
         if offer.fit is None or offer.fit.fits:
             return True
         return await self._agreed(f"{offer.model.id}: {safe(offer.fit.reason)}. Download it all the same?")

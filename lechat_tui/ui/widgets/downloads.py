@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 from textual.timer import Timer
 
+from lechat_tui import network
 from lechat_tui.models import consent
 from lechat_tui.models.catalog import Model
 from lechat_tui.plaintext import safe
@@ -86,7 +87,8 @@ class Downloads(Lines):
         return next((job for job in reversed(self._jobs.all) if job.model.id == model.id), None)
 
     async def fetch(self, model: Model, *, switch: bool) -> bool:
-        """Fetch the model behind, once its licence is accepted; whether it is. Raises `ModelError`."""
+        """Fetch the model behind, once its licence is accepted; whether it is. Raises `LechatError`."""
+        network.check(f"downloading {model.id}")
         if not await self.accepted(model):
             return False
         self.start(model, switch=switch)
