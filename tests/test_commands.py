@@ -13,6 +13,7 @@ from lechat_tui.commands.base import COMMANDS, completions, is_command, nearest,
 from lechat_tui.commands.context import ledger
 from lechat_tui.engine.base import Delta, Done
 from lechat_tui.engine.echo import EchoEngine
+from lechat_tui.errors import LechatError
 from lechat_tui.message import Message, Receipt, Sampling
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, Weights
@@ -284,6 +285,17 @@ async def test_a_model_that_is_not_here_is_downloaded_and_then_switched_to_after
     for line in ("/model secret", "/pull secret"):
         with pytest.raises(ModelError, match="use loin instead"):
             await host.do(line)
+
+
+@pytest.mark.parametrize("line", ["/model loin", "/pull loin", "/model who/what"])
+async def test_offline_mode_rejects_downloads_with_one_sentence(
+    store: Store, models: Models, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    host = host_of(store, models)
+    with pytest.raises(LechatError, match="needs the network, and lechat is offline"):
+        await host.do(line)
+    assert not host.downloads
 
 
 async def test_a_task_chooses_the_model_and_may_bring_its_question(host: FakeHost) -> None:

@@ -34,6 +34,7 @@ async def pull(host: Host, rest: str) -> None:
         host.say(f"{model.id} is on this machine already; /model {model.id} switches to it")
         return
     _refuse_closed(model)
+    network.check(f"downloading {model.id}")
     await host.download(model, switch=False)
 
 

@@ -128,6 +128,18 @@ async def test_a_download_from_the_manager_is_seen_beside_the_talk_and_told_when
         assert not pilot.app.screen.query_one(Downloads).running
 
 
+@pytest.mark.parametrize("key", ["d", "enter"])
+async def test_the_manager_downloads_nothing_in_offline_mode(
+    talk: Talk, hub: Hub, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    async with talk().run_test(size=(110, 30)) as pilot:
+        await manage(pilot, "loin")
+        await pilot.press(key)
+        await shows(pilot, "downloading loin needs the network, and lechat is offline")
+        assert not pilot.app.screen_stack[0].query_one(Downloads).running
+
+
 async def test_what_enter_downloads_answers_when_it_is_here_unless_another_was_chosen(talk: Talk, hub: Hub) -> None:
     async with talk().run_test(size=(110, 30)) as pilot:
         await manage(pilot, "loin")
