@@ -37,7 +37,7 @@ import llama_cpp
 from peers import Peer, llama_bench, llama_server
 
 from lechat_tui import paths
-from lechat_tui.engine.base import Done, ModelSpec, Request
+from lechat_tui.engine.base import Done, LocalModel, ModelSpec, Request, TuningOptions
 from lechat_tui.engine.llama.answer import answer
 from lechat_tui.engine.llama.decode import decode
 from lechat_tui.engine.llama.model import Llama
@@ -111,7 +111,7 @@ async def alone_through_child(spec: ModelSpec, tokens: int) -> float:
 
 async def pairs(model: Path, tokens: int, rounds: int, threads: int) -> None:
     """An answer of the plain loop, one of the child, and so on; whoever began ends the next round."""
-    spec = ModelSpec("model", model, context=4096, threads=threads)
+    spec = LocalModel("model", model, context=4096, tuning=TuningOptions(threads=threads))
     llama, engine = Llama(spec, lambda _: None), LocalEngine()
     await through_child(engine, spec, tokens)  # loads, and touches all of the weights
     _race({PLAIN: plain(llama, tokens)}, tokens, tokens, time.perf_counter)
@@ -130,7 +130,7 @@ async def pairs(model: Path, tokens: int, rounds: int, threads: int) -> None:
 
 def sprint(model: Path, tokens: int, stint: int, rounds: int, threads: int) -> None:
     """Answers of one length."""
-    spec = ModelSpec("model", model, context=4096, threads=threads)
+    spec = LocalModel("model", model, context=4096, tuning=TuningOptions(threads=threads))
     first, second = (Llama(spec, lambda _: None) for _ in range(2))
     peer = Peer(model, context=4096, threads=threads)
     alone: dict[str, Callable[[], float | None]] = {
@@ -175,7 +175,7 @@ def _clock(threads: int) -> Callable[[], float]:
 
 def course(model: Path, tokens: int, stint: int, bucket: int, limit: int, rounds: int, threads: int) -> None:
     """One long answer in three ways at once; `limit` is how far `create_chat_completion` goes."""
-    spec = ModelSpec("model", model, context=tokens + 256, threads=threads)
+    spec = LocalModel("model", model, context=tokens + 256, tuning=TuningOptions(threads=threads))
     costs: dict[str, list[list[float]]] = {}
     first, second = (Llama(spec, lambda _: None) for _ in range(2))
     peer = Peer(model, context=limit + 256, threads=threads)

@@ -22,7 +22,7 @@ from pathlib import Path
 import llama_cpp
 
 from lechat_tui import paths
-from lechat_tui.engine.base import ModelSpec
+from lechat_tui.engine.base import LocalModel, TuningOptions
 from lechat_tui.engine.llama.decode import Generation, decode
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.sampling import Sampler
@@ -121,7 +121,9 @@ def main() -> None:
     parser.add_argument("--same", type=int, metavar="QUESTIONS", help="compare the answers instead")
     options = parser.parse_args()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # llama.cpp is talkative
-    spec = ModelSpec("model", options.model, context=2 * options.tokens + 256, threads=options.threads)
+    spec = LocalModel(
+        "model", options.model, context=2 * options.tokens + 256, tuning=TuningOptions(threads=options.threads)
+    )
     with closing(Llama(spec, lambda _: None)) as llama:
         if options.same:
             compare(llama, options.same, options.tokens)

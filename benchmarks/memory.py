@@ -17,7 +17,7 @@ from pathlib import Path
 
 from random_model import SHAPES, Shape
 
-from lechat_tui.engine.base import KvType, ModelSpec
+from lechat_tui.engine.base import KvType, LocalModel, ModelSpec, TuningOptions
 from lechat_tui.machine import footprint
 
 CONTEXTS, BATCHES = (4096, 32_768), (512, 128)
@@ -93,10 +93,7 @@ def main() -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--load"]:
         path, context, kind, batch = sys.argv[2:]
-        load(
-            ModelSpec(
-                "model", Path(path), context=int(context), kv_type="q8_0" if kind == "q8_0" else "f16", batch=int(batch)
-            )
-        )
+        tuning = TuningOptions(kv_type="q8_0" if kind == "q8_0" else "f16", batch=int(batch))
+        load(LocalModel("model", Path(path), context=int(context), tuning=tuning))
     else:
         main()

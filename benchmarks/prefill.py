@@ -28,7 +28,7 @@ from peers import Peer
 from PIL import Image, ImageDraw
 
 from lechat_tui import paths
-from lechat_tui.engine.base import Delta, Done, ModelSpec, Request
+from lechat_tui.engine.base import Delta, Done, LocalModel, ModelSpec, Request, TuningOptions
 from lechat_tui.engine.llama.decode import decode
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.local import LocalEngine
@@ -209,7 +209,7 @@ def _drawn(folder: Path) -> Attachment:
 
 def pieces(spec: ModelSpec, rounds: int) -> None:
     """The same tokens in pieces of each size, by turns."""
-    llama = Llama(replace(spec, threads=1, batch=512), lambda _: None)
+    llama = Llama(replace(spec, tuning=TuningOptions(threads=1, batch=512)), lambda _: None)
     tokens = llama.vocab.tokenize(LONG * 10)[:512]
     sizes = (16, 32, 64, 128, 256, 512)
     costs: dict[int, list[float]] = {size: [] for size in sizes}
@@ -252,9 +252,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # llama.cpp is talkative
-    model = ModelSpec("model", options.model, context=CONTEXT, threads=options.threads)
-    other = ModelSpec("other", options.other, context=CONTEXT, threads=options.threads)
-    vision = ModelSpec("vision", chaton, chaton.with_name("chaton-mmproj-q8_0.gguf"), context=CONTEXT, threads=1)
+    model = LocalModel("model", options.model, context=CONTEXT, tuning=TuningOptions(threads=options.threads))
+    other = LocalModel("other", options.other, context=CONTEXT, tuning=TuningOptions(threads=options.threads))
+    vision = LocalModel(
+        "vision", chaton, chaton.with_name("chaton-mmproj-q8_0.gguf"), context=CONTEXT, tuning=TuningOptions(threads=1)
+    )
     with tempfile.TemporaryDirectory() as folder:
         ways = {
             "talk": lambda: talk(model, options.rounds),

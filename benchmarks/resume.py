@@ -18,7 +18,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 from lechat_tui import paths
-from lechat_tui.engine.base import Done, ModelSpec, Request
+from lechat_tui.engine.base import Done, LocalModel, ModelSpec, Request, TuningOptions
 from lechat_tui.engine.local import LocalEngine
 from lechat_tui.message import Message, Receipt, Sampling
 
@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    spec = ModelSpec("model", options.model, context=options.context, threads=options.threads)
+    spec = LocalModel("model", options.model, context=options.context, tuning=TuningOptions(threads=options.threads))
     asyncio.run(measure(spec, options.rounds))
     sys.stdout.flush()
 

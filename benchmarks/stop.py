@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lechat_tui import paths
-from lechat_tui.engine.base import ModelSpec, Prefill, Request
+from lechat_tui.engine.base import LocalModel, ModelSpec, Prefill, Request, TuningOptions
 from lechat_tui.engine.local import LocalEngine
 from lechat_tui.message import Message, Sampling
 
@@ -77,7 +77,9 @@ def main() -> None:
     options = parser.parse_args()
     asyncio.run(
         measure(
-            ModelSpec("model", options.model, context=8192, threads=options.threads), options.rounds, options.longest
+            LocalModel("model", options.model, context=8192, tuning=TuningOptions(threads=options.threads)),
+            options.rounds,
+            options.longest,
         )
     )
 

@@ -1,6 +1,6 @@
 """What is said: messages, their pictures, and how an answer was made. Knows no disk, no engine, no screen."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -36,14 +36,24 @@ class Attachment:
 
 
 @dataclass(frozen=True)
-class Overlay:
-    """A LoRA adapter that lay over the model."""
+class Adapter:
+    """A LoRA adapter applied to a model."""
 
     file: str
-    """Name of the file."""
+    """Path of the GGUF file; a receipt keeps only its name."""
     scale: float = 1.0
+    """Strength: 0 has no effect, 1 is what the adapter was trained for."""
     sha256: str = ""
-    """Of the file, where it is known without reading all of it."""
+    """Checksum of the file, where it is known without reading all of it."""
+
+    @property
+    def path(self) -> Path:
+        return Path(self.file)
+
+    @property
+    def without_folder(self) -> "Adapter":
+        """The same with the file's name alone, as a receipt keeps it."""
+        return replace(self, file=self.path.name)
 
     def __str__(self) -> str:
         return f"{self.file}, scale {self.scale:g}"
@@ -106,8 +116,8 @@ class Receipt:
     """Tokens that each of them took, by its SHA-256."""
     engine: str = ""
     """Name and version of the engine."""
-    adapters: tuple[Overlay, ...] = ()
-    """What lay over the model."""
+    adapters: tuple[Adapter, ...] = ()
+    """The adapters that were applied, without their folders."""
     kv_type: str = ""
     """How the KV cache is kept: `f16`, or `q8_0` in half the memory."""
     memory: str = ""

@@ -146,7 +146,7 @@ async def test_the_last_question_is_answered_again(host: FakeHost) -> None:
     await said(host, "hello")
     await host.do("/regen")
     await host.do("/regen seed 42")
-    assert host.again == [None, Again(replace(host.conversation.sampling(), seed=42))]
+    assert host.again == [None, Again(replace(host.conversation.setup.sampling(), seed=42))]
     assert "/regen seed 42" in await host.do("/regen seed 4294967295")
     assert "/regen seed 42" in await host.do("/regen seed " + "9" * 5000)
     assert "there is no message 42" in await host.do("/regen 42")
@@ -504,12 +504,12 @@ async def test_a_setting_is_changed_listed_and_taken_back(host: FakeHost) -> Non
     listed = await host.do("/set")
     assert "temperature  0.4" in listed and "context      800" in listed and "seed         drawn" in listed
     assert (await host.do("/set temperature 1.5")).startswith("temperature is 1.5 until you leave")
-    assert host.conversation.sampling().temperature == 1.5
+    assert host.conversation.setup.sampling().temperature == 1.5
     await host.do("/set parameter num_predict 9")
     await host.do("/set max-tokens 12")
-    assert host.conversation.sampling().max_tokens == 12 and not host.switched
+    assert host.conversation.setup.sampling().max_tokens == 12 and not host.switched
     await host.do("/set temperature default")
-    assert host.conversation.sampling().temperature == 0.4
+    assert host.conversation.setup.sampling().temperature == 0.4
     assert (await host.do("/set seed")).startswith("seed is drawn for each answer; /set seed VALUE changes it")
     assert await host.do("/set colour red") == (
         "there is no setting colour; there are temperature, seed, max_tokens, context, gpu_layers, threads, "
@@ -521,7 +521,7 @@ async def test_a_setting_that_changes_how_the_model_is_loaded_loads_it(host: Fak
     await host.do("/set parameter num_ctx 1000")
     await host.do("/set threads 2")
     assert host.switched == [("petit", "text")] * 2
-    assert (host.conversation.spec().context, host.conversation.spec().threads) == (1000, 2)
+    assert (host.conversation.spec().context, host.conversation.spec().tuning.threads) == (1000, 2)
 
 
 @pytest.mark.parametrize("line", ["/set temperature hot", "/set temperature -1", "/set context 0", "/set seed 1.5"])

@@ -60,9 +60,12 @@ async def test_a_question_and_its_answer_are_kept(store, models):
 
 
 def test_a_system_prompt_of_ones_own_takes_the_place_of_the_models(store, models):
-    assert talk(store, models, model="code-model").system == "write code"
-    assert talk(store, models, model="code-model", settings=Settings(system="be brief")).system == "be brief"
-    assert talk(store, models, model="code-model", system="be kind", settings=Settings(system="x")).system == "be kind"
+    assert talk(store, models, model="code-model").setup.system == "write code"
+    assert talk(store, models, model="code-model", settings=Settings(system="be brief")).setup.system == "be brief"
+    assert (
+        talk(store, models, model="code-model", system="be kind", settings=Settings(system="x")).setup.system
+        == "be kind"
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,6 +77,27 @@ def test_a_system_prompt_of_ones_own_does_not_end_the_reasoning(store, models, o
     conversation = Conversation(store, EchoEngine(), models, model, system=own, settings=Settings(system=set_))
     assert conversation.prompt()[0] == Message("system", whole)
     assert conversation.spec().system == "think [T]", "the engine is told whose control tokens these are"
+
+
+async def test_the_context_window_is_the_one_that_the_engine_has_opened(store, models):
+    conversation = talk(store, models, [Fitted(3, 4096, room=3072), Delta("a")], settings=Settings(context=16_384))
+    assert conversation.window == 16_384, "before the first answer it is the one to ask for"
+    await ask(conversation, "go")
+    assert conversation.window == 4096
+    conversation.change_settings(replace(conversation.settings, temperature=0.9))
+    assert conversation.window == 4096, "sampling does not change how the model is loaded"
+    conversation.change_settings(replace(conversation.settings, gpu_layers=3))
+    assert conversation.window == 16_384
+
+
+async def test_the_window_of_another_model_is_not_the_window_of_the_chat(store, models):
+    script = [Fitted(3, 4096), Delta("a")], [Fitted(3, 512), Delta("b")]
+    conversation = talk(store, models, *script, settings=Settings(context=16_384))
+    await ask(conversation, "go")
+    await exhausted(conversation.regenerate(model=models.get("code-model")))
+    assert conversation.window == 4096
+    conversation.switch(models.get("code-model"))
+    assert conversation.window == 16_384
 
 
 async def test_the_question_is_on_disk_before_the_engine_sees_it(store, models):

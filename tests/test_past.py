@@ -237,11 +237,11 @@ async def test_going_on_evaluates_one_token_again_and_ends_as_the_whole_answer_d
     await all_of(chaton.ask(QUESTION))
     whole = text_of(chaton)
     for longest in (1, 2, 3, 7):
-        chaton.settings = replace(chaton.settings, max_tokens=longest)
+        chaton.change_settings(replace(chaton.settings, max_tokens=longest))
         await all_of(chaton.regenerate())
         pieces = 1
         while chaton.unfinished:
-            chaton.settings = replace(chaton.settings, max_tokens=longest if pieces < 4 else None)
+            chaton.change_settings(replace(chaton.settings, max_tokens=longest if pieces < 4 else None))
             prefill = [event for event in await all_of(chaton.go_on()) if isinstance(event, Prefill)]
             assert prefill[0].total - prefill[0].cached == 1, "the last token, for its logits"
             pieces += 1
@@ -273,12 +273,12 @@ async def test_a_stopped_answer_goes_on_from_the_last_token_that_was_kept(chaton
 
 
 async def test_an_answer_that_filled_the_window_goes_on_without_the_oldest_messages(chaton: Conversation) -> None:
-    chaton.settings = replace(chaton.settings, context=256)
+    chaton.change_settings(replace(chaton.settings, context=256))
     for number in range(4):
         await all_of(chaton.ask(f"What is {number} + 5?"))
-    chaton.settings = replace(chaton.settings, max_tokens=6)
+    chaton.change_settings(replace(chaton.settings, max_tokens=6))
     await all_of(chaton.ask(QUESTION))
-    chaton.settings = replace(chaton.settings, context=256, max_tokens=None)
+    chaton.change_settings(replace(chaton.settings, context=256, max_tokens=None))
     begun = replace(chaton.messages[-1], text="Here it is. " * 34)
     chaton.store.keep(begun)
     chaton.messages[-1] = begun
@@ -292,10 +292,10 @@ async def test_going_on_where_no_state_is_known_reads_the_answer_and_says_none_o
 ) -> None:
     await all_of(chaton.ask(QUESTION))
     whole = text_of(chaton)
-    chaton.settings = replace(chaton.settings, max_tokens=8)
+    chaton.change_settings(replace(chaton.settings, max_tokens=8))
     await all_of(chaton.regenerate())
     await chaton.engine.close()  # its child is gone, and what it held
-    chaton.settings = replace(chaton.settings, max_tokens=None)
+    chaton.change_settings(replace(chaton.settings, max_tokens=None))
     await all_of(chaton.go_on())
     assert text_of(chaton) == whole
 

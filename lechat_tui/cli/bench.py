@@ -71,7 +71,7 @@ def run(wishes: compose.Wishes, *, prompt_tokens: int, tokens: int, rounds: int,
     talk = compose.conversation(wishes)
     with talk.store:
         model = replace(talk.spec(), pace=None)
-        plan = Plan(model, replace(talk.sampling(), seed=1), prompt_tokens, tokens, rounds)
+        plan = Plan(model, replace(talk.setup.sampling(), seed=1), prompt_tokens, tokens, rounds)
         figures = asyncio.run(_measured(talk.engine, plan))
     print(json.dumps(_as_object(plan, figures), indent=2) if as_json else _as_table(plan, figures))
 
@@ -221,7 +221,7 @@ def _as_object(plan: Plan, figures: Figures) -> dict[str, object]:
         "model": plan.model.name,
         "file": plan.model.path.name,
         "bytes": size_on_disk(plan.model.path),
-        "adapters": [asdict(overlay) for overlay in plan.model.overlays],
+        "adapters": [asdict(adapter) for adapter in plan.model.applied],
         "context": plan.model.context,
         "prompt_tokens": figures.prompt_tokens,
         "tokens": figures.tokens,
@@ -244,7 +244,7 @@ def _as_table(plan: Plan, figures: Figures) -> str:
 
     memory = size_text(figures.memory) if figures.memory else "not known"
     file = f"{plan.model.path.name}, {size_text(size_on_disk(plan.model.path))}"
-    file = "; ".join((file, *map(str, plan.model.overlays)))
+    file = "; ".join((file, *map(str, plan.model.applied)))
     return "\n".join(
         (
             f"{plan.model.name} ({file}), context {plan.model.context:,}, {figures.engine}",

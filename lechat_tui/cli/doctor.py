@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,15 @@ from lechat_tui import __version__, paths
 from lechat_tui.cli import compose
 from lechat_tui.cli.fit import unused
 from lechat_tui.engine import wire
-from lechat_tui.engine.base import Delta, ModelSpec, Request
+from lechat_tui.engine.base import Delta, LocalModel, Request, TuningOptions
 from lechat_tui.engine.llama.tuning import Tuning
 from lechat_tui.engine.local import LocalEngine
 from lechat_tui.errors import LechatError
 from lechat_tui.message import Attachment, Message, Sampling
 from lechat_tui.models.available import Models
+from lechat_tui.models.catalog import Model
 from lechat_tui.settings.config import Settings
+from lechat_tui.talk.setup import Setup
 from lechat_tui.units import size_text
 
 REPORT = (sys.executable, "-P", "-m", "lechat_tui.engine.llama.report")
@@ -126,9 +128,9 @@ def _history() -> Finding:
 
 def _engine(settings: Settings) -> Iterator[Finding]:
     """What llama.cpp says of itself in a process of its own, and how it would be set up."""
-    chosen = {field.name for field in fields(ModelSpec)} & {field.name for field in fields(Settings)}
-    spec = ModelSpec("any", Path("any.gguf"), adapt=settings.context is None)
-    spec = replace(spec, **{name: _set(settings, name) for name in chosen})
+    setup = Setup(Model("any", "any", ("text",)), settings)
+    adapt = settings.context is None
+    spec = LocalModel("any", Path("any.gguf"), context=setup.window, adapt=adapt, tuning=setup.tuning())
     try:
         done = subprocess.run(
             REPORT,
@@ -168,11 +170,6 @@ def _tuning(tuning: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(name, f"{value}: {why}")
 
 
-def _set(settings: Settings, name: str) -> Any:
-    value = getattr(settings, name)
-    return ModelSpec.context if name == "context" and value is None else value
-
-
 def _last_line(error: Exception) -> str:
     said = error.stderr if isinstance(error, subprocess.CalledProcessError) else b""
     lines = (said or b"").decode("utf-8", "replace").strip().splitlines()
@@ -201,7 +198,14 @@ def _proofs(models: Models) -> Iterator[Finding]:
                 continue
             files = models.files(model)
             assert files
-            spec = ModelSpec(model.id, files.weights, files.projector, models.template(model), context=1024, threads=1)
+            spec = LocalModel(
+                model.id,
+                files.weights,
+                files.projector,
+                models.template(model),
+                context=1024,
+                tuning=TuningOptions(threads=1),
+            )
             message = Message("user", question, attachments=pictures)
             try:
                 said = asyncio.run(asyncio.wait_for(_answer(Request(spec, (message,), Sampling(0.0))), PATIENCE))

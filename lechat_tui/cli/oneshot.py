@@ -82,7 +82,7 @@ async def _answer(
     if conversation.model.toy:
         hints.say(f"{conversation.model.id} is a toy model; lechat ls lists real ones, lechat pull NAME gets one")
     try:
-        if conversation.loras:
+        if conversation.setup.loras:
             hints.say(f"asking {conversation.title}: adapters are laid over the model")
         text = await fitting(conversation, given, pictures, overflow, hints.say)
         async with aclosing(conversation.ask(text, pictures, title=given.instruction)) as events:

@@ -111,7 +111,7 @@ def _answer_again(host: Host, message: int, how: str) -> None:
     elif how == "same" and not message:
         _draw_again(host)
     elif word == "seed" and _is_seed(value):
-        host.regenerate(Again(replace(host.conversation.sampling(), seed=int(value))), message=message)
+        host.regenerate(Again(replace(host.conversation.setup.sampling(), seed=int(value))), message=message)
     elif word in ("same", "seed"):
         host.say("/regen same draws the last answer again, /regen seed 42 another with that seed", error=True)
     else:
@@ -135,7 +135,7 @@ def _draw_again(host: Host) -> None:
         host.say("that answer was made in pieces, which cannot be drawn again as one; /regen makes another", error=True)
     elif receipt.model != conversation.model.id:
         host.say(f"{receipt.model} gave that answer; /model {receipt.model} goes back to it first", error=True)
-    elif receipt.adapters != conversation.spec().overlays:
+    elif receipt.adapters != conversation.spec().applied:
         how = " and ".join(map(str, receipt.adapters)) or "no adapter"
         host.say(f"that answer was made with {how}; /set lora lays it over the model again", error=True)
     else:

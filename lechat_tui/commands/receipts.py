@@ -48,8 +48,8 @@ def table(receipt: Receipt) -> Iterator[tuple[str, str]]:
     yield "file", ", ".join(filter(None, (receipt.file, receipt.quant)))
     if receipt.sha256:
         yield "sha256", receipt.sha256
-    for overlay in receipt.adapters:
-        yield "adapter", ", ".join(filter(None, (str(overlay), overlay.sha256 and f"sha256 {overlay.sha256}")))
+    for adapter in receipt.adapters:
+        yield "adapter", ", ".join(filter(None, (str(adapter), adapter.sha256 and f"sha256 {adapter.sha256}")))
     if receipt.template:
         yield "template", receipt.template
     yield "context", f"{receipt.context:,} tokens" + (f", the KV cache as {receipt.kv_type}" if receipt.kv_type else "")

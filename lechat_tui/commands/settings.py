@@ -6,7 +6,6 @@ from pathlib import Path
 
 from lechat_tui.commands.base import Host, command
 from lechat_tui.models.adapters import read, written
-from lechat_tui.models.catalog import ModelError
 from lechat_tui.settings import config
 
 SETTABLE = ("temperature", "seed", "max_tokens", "context", "gpu_layers", "threads")
@@ -43,7 +42,7 @@ async def set(host: Host, rest: str) -> None:
 def _set(host: Host, name: str, value: str) -> None:
     conversation = host.conversation
     text = None if value == UNSET else value
-    conversation.settings = config.changed(conversation.settings, name, text)
+    conversation.change_settings(config.changed(conversation.settings, name, text))
     if name in LOADED:
         host.switch(conversation.model, host.models.role_of(conversation.model))
     host.say(f"{name} is {_value(host, name)} until you leave; config.toml keeps it for good")
@@ -53,13 +52,13 @@ def _listed(host: Host) -> str:
     wide = max(map(len, SETTABLE))
     rows = [f"{name:<{wide}}  {_value(host, name)}" for name in SETTABLE]
     rows.append(f"{'lora':<{wide}}  {_laid(host)}")
-    return "\n".join((*rows, f"{'system':<{wide}}  {host.conversation.system or 'none'}"))
+    return "\n".join((*rows, f"{'system':<{wide}}  {host.conversation.setup.system or 'none'}"))
 
 
 def _value(host: Host, name: str) -> str:
     """What holds now, and why where nobody set it."""
     conversation = host.conversation
-    sampling, model = conversation.sampling(), conversation.model
+    sampling, model = conversation.setup.sampling(), conversation.model
     own: dict[str, object] = {
         "temperature": f"{sampling.temperature:g}",
         "seed": "drawn for each answer",
@@ -79,13 +78,9 @@ def lora(host: Host, rest: str) -> None:
             f"lora is {_laid(host)}; /set lora PATH[:SCALE] ... lays adapters over the model, {OFF} takes them away"
         )
         return
-    before = conversation.settings
-    conversation.settings = replace(before, lora=_loras(rest))
-    try:
-        conversation.spec()
-    except ModelError:
-        conversation.settings = before
-        raise
+    settings = replace(conversation.settings, lora=_loras(rest))
+    replace(conversation.setup, settings=settings).spec(host.models)
+    conversation.change_settings(settings)
     host.switch(conversation.model, host.models.role_of(conversation.model))
     host.say(f"lora is {_laid(host)} until you leave; config.toml keeps it for good")
 
@@ -101,7 +96,7 @@ def _loras(text: str) -> tuple[str, ...] | None:
 
 
 def _laid(host: Host) -> str:
-    loras = host.conversation.loras
+    loras = host.conversation.setup.loras
     return " ".join(map(written, loras)) or "off"
 
 
@@ -110,6 +105,7 @@ async def system(host: Host, rest: str) -> None:
     conversation = host.conversation
     if rest:
         conversation.set_system("" if rest == UNSET else rest)
-    whose = "of this chat" if conversation.own_system else "of the settings or the model"
-    told = f"the system prompt, {whose}:\n{conversation.system}" if conversation.system else "there is no system prompt"
+    setup = conversation.setup
+    whose = "of this chat" if setup.own_system else "of the settings or the model"
+    told = f"the system prompt, {whose}:\n{setup.system}" if setup.system else "there is no system prompt"
     host.say(f"{told}\n/system TEXT gives this chat its own, /system {UNSET} takes that back")

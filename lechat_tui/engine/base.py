@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from lechat_tui.errors import LechatError
-from lechat_tui.message import Message, Overlay, Receipt, Sampling
+from lechat_tui.message import Adapter, Message, Receipt, Sampling
 
 Kind = Literal["text", "thinking", "tool"]
 KvType = Literal["f16", "q8_0"]
@@ -22,67 +22,76 @@ class ContextOverflow(EngineError):
 
 
 @dataclass(frozen=True)
-class Adapter:
-    """A LoRA adapter that is laid over a model."""
+class TuningOptions:
+    """How llama.cpp is asked to run a model. None leaves a choice to the engine; a value overrides it."""
 
-    path: Path
-    """The GGUF file."""
-    scale: float = 1.0
-    """How much of it: 0 is nothing, 1 is what it was trained for."""
-    sha256: str = ""
-    """Of the file, where it is known; for the receipts."""
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """Everything the engine needs to load a model. Two equal `bare` specs are the same loaded model."""
-
-    name: str
-    path: Path
-    """The GGUF file (of a split model, its first part)."""
-    projector: Path | None = None
-    """The mmproj GGUF of a model that sees."""
-    template: str | None = None
-    """Jinja chat template for a file that carries none."""
-    system: str = ""
-    """The catalogue's system prompt for the model, whose control tokens are meant, wherever a system prompt has it."""
-    context: int = 8192
-    """Context window in tokens; never 0, which would mean the trained length."""
     gpu_layers: int = -1
     """Layers on the GPU; -1 is all of them, or as many as fit."""
     threads: int | None = None
-    """CPU threads; None lets the engine choose."""
-    pace: float | None = None
-    """Tokens per second at most; None is as fast as it goes."""
-    image_tokens: int | None = None
-    """The most positions a picture may take; a larger one is scaled down. None leaves it to llama.cpp."""
-    sha256: str = ""
-    """Of the file, where it is known; for the receipts."""
-    speculate: bool = True
-    """Guess tokens from what was there before and evaluate them together, where that is faster."""
+    """CPU threads for decoding."""
     threads_batch: int | None = None
-    """CPU threads for reading a prompt; None is as many as `threads`."""
+    """CPU threads for prefill; None is as many as `threads`."""
     batch: int | None = None
-    """Tokens computed at once, 512 at most; None lets the engine choose, as for the rest."""
+    """Tokens computed at once, 512 at most."""
     kv_type: KvType | None = None
+    """Data type of the KV cache."""
     flash_attention: FlashAttention | None = None
     mmap: bool | None = None
     """Map the weights into memory instead of reading them."""
+    speculate: bool = True
+    """Speculative decoding by prompt lookup, where it is faster. The answer is the same."""
+
+
+@dataclass(frozen=True)
+class LocalModel:
+    """A model in GGUF files on this machine, and how to load it. Two specs with equal `bare` are one loaded model."""
+
+    name: str
+    path: Path
+    """The GGUF file; the first part of a split model."""
+    projector: Path | None = None
+    """The projector (mmproj GGUF) of a model that supports images."""
+    template: str | None = None
+    """Jinja chat template for a file that has none."""
+    system: str = ""
+    """The model's own system prompt from the catalogue. Its control tokens are kept wherever a system prompt has it."""
+    context: int = 8192
+    """Context window in tokens; never 0, which would mean the trained length."""
+    adapt: bool = False
+    """Open a shorter context window where `context` would not fit into memory; False when the user set it."""
     adapters: tuple[Adapter, ...] = ()
-    """What is laid over the weights; it changes from one answer to the next without loading them again."""
+    """LoRA adapters to apply. They can change from one answer to the next without loading the weights again."""
+    pace: float | None = None
+    """Most tokens per second; None has no limit."""
+    image_tokens: int | None = None
+    """Most tokens a picture may take; a larger one is scaled down. None leaves it to llama.cpp."""
+    sha256: str = ""
+    """Checksum of the GGUF file, where known; for receipts."""
+    tuning: TuningOptions = TuningOptions()
 
     @property
-    def bare(self) -> "ModelSpec":
-        """The same without adapters: what one process holds, whatever is laid over it."""
+    def file(self) -> str:
+        """Name of the weights file."""
+        return self.path.name
+
+    @property
+    def applied(self) -> tuple[Adapter, ...]:
+        """The adapters as a receipt keeps them: with file names instead of paths."""
+        return tuple(adapter.without_folder for adapter in self.adapters)
+
+    @property
+    def bare(self) -> "LocalModel":
+        """The same without adapters: what one process holds, whichever adapters are applied."""
         return replace(self, adapters=()) if self.adapters else self
 
-    @property
-    def overlays(self) -> tuple[Overlay, ...]:
-        """The adapters, as a receipt tells of them."""
-        return tuple(Overlay(adapter.path.name, adapter.scale, adapter.sha256) for adapter in self.adapters)
 
-    adapt: bool = False
-    """Take a shorter context than `context` where it would not fit into the memory; False when the person set it."""
+ModelSpec = LocalModel
+"""Which model answers, and how: a union of one class for each kind of engine, with one member so far.
+
+Every member is a frozen dataclass with `name`, `file` (empty where there is none), `context`, `system`, `adapters` and
+`applied`; code that is not about one kind of engine uses only these. A model on a server becomes a second class here
+and an `Engine` that takes it.
+"""
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ class EchoEngine:
         """Words stand for tokens; the speed is told only where a pace makes it mean something."""
         return Receipt(
             model=request.model.name,
-            file=request.model.path.name,
+            file=request.model.file,
             context=request.model.context,
             sampling=replace(request.sampling, seed=request.sampling.seed or 0),
             prompt_tokens=_words(request),

@@ -271,8 +271,7 @@ class Inline:
         receipt = last.receipt if last else None
         if receipt is None:
             return
-        window = conversation.settings.context or conversation.model.context
-        context = f"{tokens_text(conversation.used)} of {tokens_text(window)} tokens"
+        context = f"{tokens_text(conversation.used)} of {tokens_text(conversation.window)} tokens"
         speed = f"{receipt.tokens_per_s:.0f} tok/s" if receipt.tokens_per_s else ""
         speed = pace(receipt) if self._figures else speed
         self._flow.words(" · ".join(filter(None, (conversation.title, context, speed))) + "\n")

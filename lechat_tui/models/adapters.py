@@ -2,25 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from lechat_tui.message import Adapter
 from lechat_tui.models import gguf
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Lora, Model, ModelError, Weights
 
 ALPHA = "adapter.lora.alpha"
-
-
-@dataclass(frozen=True)
-class Found:
-    """An adapter on this machine."""
-
-    path: Path
-    scale: float
-    sha256: str = ""
-    """Where it is known without reading all of a large file."""
 
 
 def read(text: str, folder: Path) -> Lora:
@@ -42,7 +33,7 @@ def written(lora: Lora) -> str:
     return f"{lora.file}:{lora.scale:g}"
 
 
-def find(models: Models, model: Model, loras: Sequence[Lora]) -> tuple[Found, ...]:
+def find(models: Models, model: Model, loras: Sequence[Lora]) -> tuple[Adapter, ...]:
     """The files of these adapters, of which each was looked at: it is one, and of the model's architecture.
 
     Raises `ModelError`.
@@ -55,7 +46,7 @@ def parts(model: Model) -> tuple[Model, ...]:
     return (model, *(alone(model, lora) for lora in model.adapters if lora.repo))
 
 
-def _find(models: Models, model: Model, lora: Lora) -> Found:
+def _find(models: Models, model: Model, lora: Lora) -> Adapter:
     wanted = alone(model, lora)
     files = models.files(wanted)
     if files is None:
@@ -64,7 +55,7 @@ def _find(models: Models, model: Model, lora: Lora) -> Found:
         raise ModelError(f"the adapter {lora.file} is not there; /set lora off goes on without it")
     base = models.files(model)
     _check(files.weights, _architecture(base.weights, base.weights.stat().st_mtime_ns) if base else "", model.id)
-    return Found(files.weights, lora.scale, models.sha256(wanted, files.weights))
+    return Adapter(str(files.weights), lora.scale, models.sha256(wanted, files.weights))
 
 
 def alone(model: Model, lora: Lora) -> Model:

@@ -1,16 +1,13 @@
 """One talk: its messages, who answers, where it is kept. Knows no screen and no way to draw."""
 
 import asyncio
-import copy
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from lechat_tui.attachments.reading import File
 from lechat_tui.engine.base import (
-    Adapter,
     Delta,
     Done,
     Engine,
@@ -22,11 +19,11 @@ from lechat_tui.engine.base import (
     Request,
 )
 from lechat_tui.message import Attachment, Message, Receipt, Sampling, State
-from lechat_tui.models.adapters import Found, find, read
 from lechat_tui.models.available import Models
-from lechat_tui.models.catalog import Lora, Model, ModelError
+from lechat_tui.models.catalog import Model
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Chat, Store, StoreError
+from lechat_tui.talk.setup import Setup
 
 DRAFT_EVERY = 0.4
 """Seconds between two writes of a growing answer: what a power cut can cost."""
@@ -105,12 +102,13 @@ class Conversation:
         """Where this chat is kept: the history, or memory for a private one."""
         self.engine = engine
         self.models = models
-        self.model = model
-        self.settings = settings or Settings()
+        self.setup = Setup(model, settings or Settings(), (chat.system if chat else system) or "")
+        """Who answers, and how."""
         self.chat = chat
         self.messages = store.path(chat.id) if chat else []
-        self._system = system
         self._turn = asyncio.Lock()
+        self._opened = 0
+        """The context window the engine has opened for this setup, in tokens; 0 where it is not known."""
         self._room = 0
         """Tokens the last prompt could have taken; 0 before the first."""
         self._deleted: list[Deleted] = []
@@ -123,20 +121,28 @@ class Conversation:
         return self._turn.locked()
 
     @property
-    def system(self) -> str:
-        """The system prompt in force: given for this chat, else set by the user, else the model's own.
-
-        What has a model reason stays, behind the user's words: without it the reasoning would end and nobody knew why.
-        """
-        own = self.own_system or self.settings.system
-        if own and self.model.thinking and self.model.system:
-            return f"{own}\n\n{self.model.system}"
-        return own or self.model.system
+    def model(self) -> Model:
+        """Which model answers."""
+        return self.setup.model
 
     @property
-    def own_system(self) -> str:
-        """The system prompt given for this chat; empty for none."""
-        return (self.chat.system if self.chat else self._system) or ""
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self.setup.settings
+
+    @property
+    def title(self) -> str:
+        """The model and its adapters. Raises `ModelError`."""
+        return self.setup.title
+
+    @property
+    def window(self) -> int:
+        """The context window in tokens: the one the engine opened, or, before that, the one to ask for."""
+        return self._opened or self.setup.window
+
+    def spec(self) -> ModelSpec:
+        """What the engine must load. Raises `ModelError` when the weights are not on this machine."""
+        return self.setup.spec(self.models)
 
     @property
     def used(self) -> int:
@@ -168,7 +174,7 @@ class Conversation:
         start = max(self._summary, 0)
         if not left_out:
             return start
-        free = [n for n, m in self._sent(start) if not m.pinned]
+        free = [n for n, m in self._sent(start, images=self.model.supports_images) if not m.pinned]
         return free[left_out - 1] + 1 if 0 < left_out <= len(free) else start
 
     @property
@@ -189,7 +195,7 @@ class Conversation:
         self.chat = chat
         self._walked = {}
         self.messages = self.store.path(chat.id) if chat else []
-        self._system = None
+        self.setup = replace(self.setup, own_system=chat.system if chat else "")
         self._room = 0
 
     def read_again(self) -> None:
@@ -214,21 +220,38 @@ class Conversation:
 
     def switch(self, model: Model) -> None:
         """From now on this model answers; everything said stays."""
-        self.model = model
+        self._change(replace(self.setup, model=model))
         if self.chat:
             self.chat = self.store.set_model(self.chat.id, model.id)
+
+    def change_settings(self, settings: Settings) -> None:
+        """Use these settings from the next answer on."""
+        self._change(replace(self.setup, settings=settings))
+
+    def _change(self, setup: Setup) -> None:
+        """Use another setup. What window the engine opened is unknown again if the model is loaded differently."""
+        before, self.setup = self.setup, setup
+        if (setup.model, setup.window, setup.tuning()) != (before.model, before.window, before.tuning()):
+            self._opened = 0
 
     def rename(self, title: str) -> None:
         """Give the chat a title. Does nothing before the first question."""
         if self.chat:
             self.chat = self.store.rename(self.chat.id, title)
 
+    async def retitle(self, chat: Chat, title: str) -> bool:
+        """Rename this chat of the history; False when somebody else has renamed or deleted it meanwhile."""
+        if not await asyncio.to_thread(self.history.retitle, chat.id, chat.title, title):
+            return False
+        if self.chat and self.chat.id == chat.id and not self.private:
+            self.chat = replace(self.chat, title=title)
+        return True
+
     def set_system(self, text: str) -> None:
         """Give this chat a system prompt; an empty one leaves it to the settings and the model."""
         if self.chat:
             self.chat = self.store.set_system(self.chat.id, text)
-        else:
-            self._system = text
+        self.setup = replace(self.setup, own_system=text)
 
     def pin(self, place: int, pinned: bool) -> int:
         """Let an exchange stay in the context window however full it is, or no longer; returns its question's place.
@@ -321,62 +344,6 @@ class Conversation:
         self._deleted.pop()
         return chat
 
-    def spec(self) -> ModelSpec:
-        """What the engine must load. Raises `ModelError` when the weights are not on this machine."""
-        files = self.models.files(self.model)
-        if files is None:
-            raise ModelError(self.models.absent(self.model))
-        settings = self.settings
-        return ModelSpec(
-            name=self.model.id,
-            path=files.weights,
-            projector=files.projector,
-            template=self.models.template(self.model),
-            system=self.model.system,
-            context=settings.context or self.model.context,
-            gpu_layers=settings.gpu_layers,
-            threads=settings.threads or self.model.threads,
-            pace=self.model.pace,
-            image_tokens=self.model.image_tokens,
-            sha256=self.models.sha256(self.model, files.weights),
-            speculate=settings.speculate,
-            threads_batch=settings.threads_batch,
-            batch=settings.batch,
-            kv_type=settings.kv_type,
-            flash_attention=settings.flash_attention,
-            mmap=settings.mmap,
-            adapters=tuple(Adapter(found.path, found.scale, found.sha256) for found in self._adapters()),
-            adapt=settings.context is None,
-        )
-
-    def _adapters(self) -> tuple[Found, ...]:
-        """Raises `ModelError` when one of them is not on this machine or is none."""
-        return find(self.models, self.model, self.loras)
-
-    @property
-    def loras(self) -> tuple[Lora, ...]:
-        """The adapters that are laid over the model: set by the person, else the model's own. Raises `ModelError`."""
-        if self.settings.lora is None:
-            return self.model.adapters
-        return tuple(read(text, Path()) for text in self.settings.lora)
-
-    @property
-    def title(self) -> str:
-        """Who answers, with what is laid over it: `mistral-7b + pirate:0.8`."""
-        return " + ".join((self.model.id, *map(_brief, self.loras)))
-
-    def sampling(self) -> Sampling:
-        """How the answer is drawn: the user's settings over the model's."""
-        settings, model = self.settings, self.model
-        return Sampling(
-            temperature=model.temperature if settings.temperature is None else settings.temperature,
-            top_p=model.top_p,
-            top_k=model.top_k,
-            min_p=model.min_p,
-            seed=settings.seed,
-            max_tokens=settings.max_tokens,
-        )
-
     def keep_attachment(self, file: File) -> Attachment:
         """Store a file where this chat is stored, so that it can go with a question. Raises `StoreError`."""
         return self.store.keep_attachment(file.content, file.name, file.kind, file.width, file.height)
@@ -403,7 +370,9 @@ class Conversation:
         Raises `EngineError` or `ModelError`.
         """
         messages = (*self.prompt(), *([question] if question else []))
-        return messages, await self.engine.plan(Request(self.spec(), messages, self.sampling()))
+        fitted = await self.engine.plan(Request(self.spec(), messages, self.setup.sampling()))
+        self._opened = fitted.limit
+        return messages, fitted
 
     async def compact(self, hint: str = "") -> AsyncGenerator[Event, None]:
         """Have the model sum up the talk; from then on the summary is sent in place of what stands before it.
@@ -411,14 +380,16 @@ class Conversation:
         Closing the generator stops and keeps nothing. Raises `EngineError` or `ModelError`.
         """
         async with self._turn:
-            spec, sampling = self.spec(), self.sampling()
+            spec, sampling = self.spec(), self.setup.sampling()
             wish = Message("user", SUMMING_UP + (f" Above all, keep: {hint}" if hint else ""))
-            longest = max(spec.context // SUMMARY_SHARE, 1)
+            longest = max(self.window // SUMMARY_SHARE, 1)
             request = Request(spec, (*self.prompt(), wish), replace(sampling, max_tokens=longest), chat=self._number)
             summary = Message("summary", "", parent=self._leaf())
             async with aclosing(self.engine.stream(request)) as events:
                 async for event in events:
                     match event:
+                        case Fitted(limit=limit):
+                            self._opened = limit
                         case Delta(text, "text"):
                             summary = _grown(summary, text, "text")
                         case Done(receipt):
@@ -481,18 +452,12 @@ class Conversation:
         if self.chat is None:
             title = first_title(title, question.attachments)
             self.chat = await asyncio.to_thread(
-                self.store.new_chat, title, system=self._system or "", model=self.model.id
+                self.store.new_chat, title, system=self.setup.own_system, model=self.model.id
             )
         parent = self.messages[place - 1].id if place else 0
         kept = await asyncio.to_thread(self.store.add, self.chat.id, question, parent)
         self._note_shown()
         self.messages = [*self.messages[:place], kept]
-
-    def _by(self, model: Model | None) -> "Conversation":
-        """This talk as another model is given it; itself without one."""
-        other = copy.copy(self)
-        other.model = model or self.model
-        return other
 
     @property
     def _number(self) -> int | None:
@@ -506,12 +471,14 @@ class Conversation:
         self, again: Again | None = None, *, model: Model | None = None, begun: Message | None = None
     ) -> AsyncGenerator[Event, None]:
         """Answer the last question, or go on with what was begun."""
-        teller = self._by(model)
-        how = again or Again(teller.sampling())
-        said = teller.prompt()
+        setup = replace(self.setup, model=model) if model else self.setup
+        how = again or Again(setup.sampling())
+        said = self.prompt(setup)
         if begun:
             said = (*(message for message in said if message.id != begun.id), begun)
-        request = Request(teller.spec(), said, how.sampling, self._number, how.reuse, how.drafts, begun is not None)
+        request = Request(
+            setup.spec(self.models), said, how.sampling, self._number, how.reuse, how.drafts, begun is not None
+        )
         fresh = Message("assistant", "", receipt=_promised(request), state="draft", parent=self._leaf())
         answer = replace(begun, state="draft", receipt=_next_piece(_promised(request), begun)) if begun else fresh
         grown = False
@@ -521,8 +488,10 @@ class Conversation:
             async with aclosing(self.engine.stream(request)) as events:
                 async for event in events:
                     match event:
-                        case Fitted(room=room, receipt=promised):
+                        case Fitted(limit=limit, room=room, receipt=promised):
                             self._room = room
+                            if setup == self.setup:
+                                self._opened = limit
                             answer = replace(answer, receipt=_next_piece(promised, begun) or answer.receipt)
                         case Prefill(cached=cached) if answer.receipt:
                             answer = replace(answer, receipt=replace(answer.receipt, cached_tokens=cached))
@@ -576,20 +545,22 @@ class Conversation:
         self.store.keep(answer)
         return answer
 
-    def prompt(self) -> tuple[Message, ...]:
-        """What the model is given: the system prompt, then the talk, with pictures as it can take them.
+    def prompt(self, setup: Setup | None = None) -> tuple[Message, ...]:
+        """What the model is given: the system prompt, then the chat, with pictures as it can take them.
 
         The last summary stands for all that was said before it, except what is pinned. It is the user's word, so that
         every chat template takes it, and opens the question that follows.
         """
-        system = (Message("system", self.system),) if self.system else ()
+        setup = setup or self.setup
+        images = setup.model.supports_images
+        system = (Message("system", setup.system),) if setup.system else ()
         start = self._summary
-        before = [m for _, m in self._sent(0, max(start, 0)) if m.pinned and m.role != "summary"]
-        return (*system, *before, *(_spoken(message) for _, message in self._sent(max(start, 0))))
+        before = [m for _, m in self._sent(0, max(start, 0), images=images) if m.pinned and m.role != "summary"]
+        return (*system, *before, *(_spoken(message) for _, message in self._sent(max(start, 0), images=images)))
 
-    def _sent(self, start: int, end: int | None = None) -> Iterator[tuple[int, Message]]:
+    def _sent(self, start: int, end: int | None = None, *, images: bool) -> Iterator[tuple[int, Message]]:
         """The messages of a stretch that are not empty, with their places, as the model can take them."""
-        said = self.messages if self.model.supports_images else tuple(_without_pictures(self.messages))
+        said = self.messages if images else tuple(_without_pictures(self.messages))
         pinned = False
         for place, message in enumerate(said[:end]):
             pinned = message.pinned or message.role == "summary" or (pinned and message.role == "assistant")
@@ -609,20 +580,15 @@ def _spoken(message: Message) -> Message:
     return replace(message, role="user", text=f"(Summary of what was said before: {message.text.strip()})")
 
 
-def _brief(lora: Lora) -> str:
-    name = Path(lora.file).stem
-    return name if lora.scale == 1 else f"{name}:{lora.scale:g}"
-
-
 def _promised(request: Request) -> Receipt:
     """The receipt of an answer that has not ended: what was asked for."""
     return Receipt(
         model=request.model.name,
-        file=request.model.path.name,
+        file=request.model.file,
         context=request.model.context,
         sampling=replace(request.sampling, seed=request.sampling.seed or 0),
         pictures=sum(len(m.images) for m in request.messages),
-        adapters=request.model.overlays,
+        adapters=request.model.applied,
     )
 
 

@@ -4,7 +4,6 @@ The request is the talk as the model has read it and one sentence more, so that 
 next question goes on from the same place.
 """
 
-import asyncio
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -53,15 +52,11 @@ async def name(conversation: Conversation) -> bool:
     chat = conversation.chat
     assert chat
     title = cleaned(await _asked(conversation, chat.id))
-    if not title or not await asyncio.to_thread(conversation.history.retitle, chat.id, chat.title, title):
-        return False
-    if conversation.chat and conversation.chat.id == chat.id and not conversation.private:
-        conversation.chat = replace(conversation.chat, title=title)
-    return True
+    return bool(title) and await conversation.retitle(chat, title)
 
 
 async def _asked(conversation: Conversation, chat: int) -> str:
-    sampling = replace(conversation.sampling(), temperature=0.0, max_tokens=LONGEST)
+    sampling = replace(conversation.setup.sampling(), temperature=0.0, max_tokens=LONGEST)
     messages = (*conversation.prompt(), Message("user", WISH))
     said = ""
     async with aclosing(conversation.engine.stream(Request(conversation.spec(), messages, sampling, chat))) as events:

@@ -11,12 +11,12 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from lechat_tui import paths
-from lechat_tui.engine.base import Delta, Done, Event, ModelSpec, Prefill, Request
+from lechat_tui.engine.base import Delta, Done, Event, LocalModel, ModelSpec, Prefill, Request, TuningOptions
 from lechat_tui.engine.local import LocalEngine
 from lechat_tui.message import Attachment, Message, Receipt, Sampling
 
 FOLDER = paths.bundled("chaton")
-TEXT = ModelSpec("chaton", FOLDER / "chaton-q8_0.gguf", context=2048, threads=1)
+TEXT = LocalModel("chaton", FOLDER / "chaton-q8_0.gguf", context=2048, tuning=TuningOptions(threads=1))
 VISION = replace(TEXT, name="chaton-vision", projector=FOLDER / "chaton-mmproj-q8_0.gguf")
 PAGE = "The cat sat on the mat and looked at the moon. " * 40
 """Some hundred tokens of reading."""

@@ -10,9 +10,9 @@ from talks import TEXT
 from lechat_tui import paths
 from lechat_tui.cli import compose
 from lechat_tui.commands import chats, receipts, settings
-from lechat_tui.engine.base import Adapter, Delta
+from lechat_tui.engine.base import Delta
 from lechat_tui.engine.echo import EchoEngine
-from lechat_tui.message import Message, Overlay, Receipt
+from lechat_tui.message import Adapter, Message, Receipt
 from lechat_tui.models import adapters, catalog
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Lora, ModelError
@@ -176,7 +176,7 @@ def test_paths_of_the_settings_start_at_the_settings_and_those_of_the_command_li
 async def test_an_answer_is_drawn_again_only_with_the_adapters_it_was_made_with(models, pirate):
     host = Host(talk(models, lora=(str(pirate),)))
     conversation = host.conversation
-    made = Receipt("chaton", adapters=conversation.spec().overlays)
+    made = Receipt("chaton", adapters=conversation.spec().applied)
     conversation.messages = [Message("user", "hello"), Message("assistant", "Miaow", receipt=made)]
     await chats.regen(host, "same")
     assert host.again == 1
@@ -187,12 +187,12 @@ async def test_an_answer_is_drawn_again_only_with_the_adapters_it_was_made_with(
 
 
 def test_a_receipt_tells_the_adapters_and_the_kv_cache():
-    made = Receipt("m", context=512, adapters=(Overlay("a.gguf", 0.5, "ab12"), Overlay("b.gguf")), kv_type="q8_0")
+    made = Receipt("m", context=512, adapters=(Adapter("a.gguf", 0.5, "ab12"), Adapter("b.gguf")), kv_type="q8_0")
     rows = list(receipts.table(made))
     assert ("adapter", "a.gguf, scale 0.5, sha256 ab12") in rows and ("adapter", "b.gguf, scale 1") in rows
     assert ("context", "512 tokens, the KV cache as q8_0") in rows
 
 
 def test_specs_that_differ_in_their_adapters_only_are_the_same_loaded_model(pirate):
-    laid = replace(TEXT, adapters=(Adapter(pirate),))
+    laid = replace(TEXT, adapters=(Adapter(str(pirate)),))
     assert laid != TEXT and laid.bare == TEXT.bare == TEXT

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from lechat_tui.engine.base import Delta, Done, EngineError, Event, Fitted, ModelSpec, Prefill, Request
+from lechat_tui.engine.base import Delta, Done, EngineError, Event, Fitted, LocalModel, Prefill, Request
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Message, Receipt
 
-MODEL = ModelSpec("echo", Path("/nowhere/echo.gguf"), context=512)
+MODEL = LocalModel("echo", Path("/nowhere/echo.gguf"), context=512)
 
 
 def request(text: str) -> Request:

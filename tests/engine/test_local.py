@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 from talks import eventually
 
-from lechat_tui.engine.base import ContextOverflow, Delta, Done, EngineError, Fitted, Loading, ModelSpec, Request
+from lechat_tui.engine.base import (
+    ContextOverflow,
+    Delta,
+    Done,
+    EngineError,
+    Fitted,
+    Loading,
+    LocalModel,
+    ModelSpec,
+    Request,
+)
 from lechat_tui.engine.local import LocalEngine
 from lechat_tui.machine.hardware import Memory
 from lechat_tui.message import Message
@@ -37,7 +47,7 @@ def done(turn):
 def spec(tmp_path: Path, name: str = "fake") -> ModelSpec:
     path = tmp_path / f"{name}.gguf"
     path.write_bytes(b"x" * 100)
-    return ModelSpec(name, path)
+    return LocalModel(name, path)
 
 
 def engine(script: str, tmp_path: Path, **options) -> LocalEngine:
@@ -169,7 +179,7 @@ async def test_a_split_model_is_weighed_by_all_its_parts(tmp_path):
     local = engine("loaded()\nwhile True: done(answer())", tmp_path, room=250)
     await heard(local, spec(tmp_path))
     (small,) = children()
-    await heard(local, ModelSpec("large", paths[0]))
+    await heard(local, LocalModel("large", paths[0]))
     (large,) = children()
     assert large != small, "100 and 200 bytes do not fit into 250"
     await local.close()

@@ -10,11 +10,11 @@ import overlays
 import pytest
 from talks import PAGE, TEXT, Talk, children, eventually
 
-from lechat_tui.engine.base import Adapter, Delta, EngineError, ModelSpec, Request
+from lechat_tui.engine.base import Delta, EngineError, ModelSpec, Request
 from lechat_tui.engine.llama.answer import answer
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.local import LocalEngine
-from lechat_tui.message import Message, Overlay, Sampling
+from lechat_tui.message import Adapter, Message, Sampling
 
 NEW = 40
 """Tokens that a short question, and an answer that was stopped by its length, take at most."""
@@ -76,15 +76,15 @@ async def test_an_adapter_is_heard_at_its_scale_and_not_at_scale_0(engine, files
     local = engine()
     base = await said(local, TEXT)
     assert base == "7 + 5 = 12."
-    full, half = [await said(local, laid(Adapter(files["one"], scale))) for scale in (1.0, 0.5)]
+    full, half = [await said(local, laid(Adapter(str(files["one"]), scale))) for scale in (1.0, 0.5)]
     assert len({base, full, half}) == 3
-    assert await said(local, laid(Adapter(files["one"], 0.0))) == base
+    assert await said(local, laid(Adapter(str(files["one"]), 0.0))) == base
     assert await said(local, TEXT) == base
     assert len(children()) == 1  # the weights were loaded once
 
 
 async def test_a_trained_adapter_does_what_it_was_trained_for_and_nothing_else(engine):
-    local, talk = engine(), Talk(laid(Adapter(MIAOW)))
+    local, talk = engine(), Talk(laid(Adapter(str(MIAOW))))
     assert await talk.ask(local, "My name is Ada.") == "Miaow!\nNice to meet you, Ada."
     assert await talk.ask(local, "What is my name?") == "Miaow!\nYour name is Ada."
     assert await talk.ask(local, SUM) == "Miaow!\n7 + 5 = 12."
@@ -94,23 +94,23 @@ async def test_a_trained_adapter_does_what_it_was_trained_for_and_nothing_else(e
 
 async def test_adapters_add_up(engine, files):
     local = engine()
-    one, two = Adapter(files["one"], 0.5), Adapter(files["two"], 0.5)
+    one, two = Adapter(str(files["one"]), 0.5), Adapter(str(files["two"]), 0.5)
     sum_of_both = await said(local, laid(one, two))
-    assert sum_of_both == await said(local, laid(Adapter(files["both"], 0.5)))
+    assert sum_of_both == await said(local, laid(Adapter(str(files["both"]), 0.5)))
     assert len({sum_of_both, await said(local, laid(one)), await said(local, laid(two))}) == 3
 
 
 async def test_the_scales_of_an_adapter_named_twice_add_up(engine, files):
     local = engine()
-    full = await said(local, laid(Adapter(files["one"])))
-    assert await said(local, laid(Adapter(files["one"], 0.75), Adapter(files["one"], 0.25))) == full
+    full = await said(local, laid(Adapter(str(files["one"]))))
+    assert await said(local, laid(Adapter(str(files["one"]), 0.75), Adapter(str(files["one"]), 0.25))) == full
 
 
 async def test_an_adapter_laid_and_taken_away_in_mid_chat_gives_what_a_fresh_engine_gives(engine, files):
     local, talk = engine(), Talk()
-    one = Adapter(files["one"])
+    one = Adapter(str(files["one"]))
     await talk.ask(local, PAGE, tokens=4)
-    for adapters in ((one,), (), (replace(one, scale=0.5),), (one, Adapter(files["two"]))):
+    for adapters in ((one,), (), (replace(one, scale=0.5),), (one, Adapter(str(files["two"])))):
         talk.model = laid(*adapters)
         heard = await talk.ask(local, SUM)
         assert talk.receipt.cached_tokens == 0 or not adapters
@@ -119,7 +119,9 @@ async def test_an_adapter_laid_and_taken_away_in_mid_chat_gives_what_a_fresh_eng
 
 async def test_what_was_read_with_an_adapter_is_there_again_when_the_adapter_is(engine, files):
     local = engine()
-    talks = [Talk(laid(*adapters), 1) for adapters in ((), (Adapter(files["one"]),), (Adapter(files["two"]),))]
+    talks = [
+        Talk(laid(*adapters), 1) for adapters in ((), (Adapter(str(files["one"])),), (Adapter(str(files["two"])),))
+    ]
     for talk in talks:
         await talk.ask(local, PAGE, tokens=4)
         assert talk.receipt.cached_tokens == 0
@@ -131,7 +133,7 @@ async def test_what_was_read_with_an_adapter_is_there_again_when_the_adapter_is(
 async def test_a_state_on_disk_is_used_with_the_same_adapter_at_the_same_scale_only(engine, files, tmp_path):
     path = tmp_path / "mine.gguf"
     path.write_bytes(files["one"].read_bytes())
-    local, talk = engine(), Talk(laid(Adapter(path)), 1)
+    local, talk = engine(), Talk(laid(Adapter(str(path))), 1)
     await talk.ask(local, PAGE, tokens=4)
     await Talk(TEXT, 2).ask(local, f"Two. {PAGE}", tokens=4)
     await closed(local)
@@ -145,17 +147,17 @@ async def test_a_state_on_disk_is_used_with_the_same_adapter_at_the_same_scale_o
         assert again.receipt
         return again.receipt.cached_tokens
 
-    assert await cached(Adapter(path)) > 300
-    assert await cached() == await cached(Adapter(path, 0.5)) == 0
+    assert await cached(Adapter(str(path))) > 300
+    assert await cached() == await cached(Adapter(str(path), 0.5)) == 0
     later = path.stat().st_mtime_ns + 1_000_000_000
     path.write_bytes(files["two"].read_bytes())
     os.utime(path, ns=(later, later))
-    assert await cached(Adapter(path)) == 0
+    assert await cached(Adapter(str(path))) == 0
 
 
 async def test_a_chat_that_is_deleted_is_forgotten_with_every_adapter(engine, files, tmp_path):
     local = engine()
-    for adapters in ((Adapter(files["one"]),), ()):
+    for adapters in ((Adapter(str(files["one"])),), ()):
         await Talk(laid(*adapters), 1).ask(local, PAGE, tokens=4)
     local.forget(1)
     await closed(local)
@@ -163,9 +165,9 @@ async def test_a_chat_that_is_deleted_is_forgotten_with_every_adapter(engine, fi
 
 
 async def test_the_receipt_says_what_lay_over_the_model_and_how_the_kv_cache_is_kept(engine, files):
-    talk = Talk(replace(laid(Adapter(files["one"], 0.5, "ab12")), kv_type="q8_0"))
+    talk = Talk(replace(laid(Adapter(str(files["one"]), 0.5, "ab12")), tuning=replace(TEXT.tuning, kv_type="q8_0")))
     await talk.ask(engine(), SUM)
-    assert talk.receipt.adapters == (Overlay("one.gguf", 0.5, "ab12"),)
+    assert talk.receipt.adapters == (Adapter("one.gguf", 0.5, "ab12"),)
     assert talk.receipt.kv_type == "q8_0"
 
 
@@ -189,7 +191,7 @@ async def test_what_is_no_adapter_for_the_model_is_a_sentence_and_the_model_answ
     }
     for path, reason in wrong.items():
         with pytest.raises(EngineError) as error:
-            await said(local, laid(Adapter(files["one"]), Adapter(path)))
+            await said(local, laid(Adapter(str(files["one"])), Adapter(str(path))))
         assert str(path) in str(error.value) and reason in str(error.value)
         assert str(error.value).endswith("/set lora off goes on without it")
     assert await said(local, TEXT) == "7 + 5 = 12."

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from lechat_tui import paths
-from lechat_tui.engine.base import ModelSpec, Request
+from lechat_tui.engine.base import LocalModel, ModelSpec, Request, TuningOptions
 from lechat_tui.engine.local import LocalEngine
 from lechat_tui.message import Message, Sampling
 
 FOLDER = paths.bundled("chaton")
-TEXT = ModelSpec("chaton", FOLDER / "chaton-q8_0.gguf", context=16_384, threads=1)
+TEXT = LocalModel("chaton", FOLDER / "chaton-q8_0.gguf", context=16_384, tuning=TuningOptions(threads=1))
 VISION = replace(TEXT, name="chaton-vision", projector=FOLDER / "chaton-mmproj-q8_0.gguf")
 MEGABYTE = 1_000_000
 

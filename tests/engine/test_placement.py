@@ -9,7 +9,7 @@ import pytest
 from lechat_tui import paths
 from lechat_tui.cli.oneshot import Hints
 from lechat_tui.commands.receipts import table
-from lechat_tui.engine.base import Fitted, ModelSpec, Request
+from lechat_tui.engine.base import Fitted, LocalModel, Request, TuningOptions
 from lechat_tui.engine.llama.answer import answer, plan
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.placement import YOURS, Burden, place, shape_of
@@ -19,7 +19,7 @@ from lechat_tui.message import Message, Receipt, Sampling
 
 MINISTRAL_8B = Burden(ModelShape(34, 8, 128, 4096, 131_072, 32, 14_336), 5_198_911_904)
 MISTRAL_SMALL = Burden(ModelShape(40, 8, 128, 5120, 131_072, 32, 32_768), 14_333_922_848)
-SPEC = ModelSpec("m", Path("m.gguf"), context=16_384, adapt=True)
+SPEC = LocalModel("m", Path("m.gguf"), context=16_384, adapt=True)
 PC = Machine(cores=16, physical=8, memory=Memory(32 * GIB, 28 * GIB))
 
 
@@ -99,7 +99,9 @@ def test_a_file_that_does_not_tell_has_no_shape_of(metadata):
     assert shape_of(metadata, 32_768) is None
 
 
-SQUEEZED = ModelSpec("chaton", paths.bundled("chaton") / "chaton-q8_0.gguf", context=4096, threads=1, adapt=True)
+SQUEEZED = LocalModel(
+    "chaton", paths.bundled("chaton") / "chaton-q8_0.gguf", context=4096, tuning=TuningOptions(threads=1), adapt=True
+)
 
 
 def test_the_shorter_window_reaches_llama_cpp_the_receipt_and_the_plan():

@@ -8,7 +8,7 @@ import llama_cpp
 import pytest
 
 from lechat_tui import paths
-from lechat_tui.engine.base import Done, ModelSpec, Request
+from lechat_tui.engine.base import Done, LocalModel, Request, TuningOptions
 from lechat_tui.engine.llama.answer import answer
 from lechat_tui.engine.llama.decode import Generation, decode
 from lechat_tui.engine.llama.model import Llama
@@ -16,7 +16,7 @@ from lechat_tui.engine.llama.sampling import Sampler
 from lechat_tui.engine.llama.speculation import Speculation
 from lechat_tui.message import Message, Receipt, Sampling
 
-SPEC = ModelSpec("chaton", paths.bundled("chaton") / "chaton-q8_0.gguf", context=1024, threads=1)
+SPEC = LocalModel("chaton", paths.bundled("chaton") / "chaton-q8_0.gguf", context=1024, tuning=TuningOptions(threads=1))
 GREEDY = Sampling(temperature=0, max_tokens=250)
 QUESTIONS = ("Count from 1 to 200", "What is 7 + 5?", "What is the capital of France?", "Tell me a story")
 
@@ -201,8 +201,8 @@ def test_an_end_inside_a_run_of_right_guesses_ends_the_answer(llama):
 
 def test_it_is_off_where_it_is_not_wanted_or_cannot_help():
     for spec in (
-        ModelSpec("m", SPEC.path, context=256, threads=1, speculate=False),
-        ModelSpec("m", SPEC.path, context=256, threads=1, pace=100),
+        LocalModel("m", SPEC.path, context=256, tuning=TuningOptions(threads=1, speculate=False)),
+        LocalModel("m", SPEC.path, context=256, tuning=TuningOptions(threads=1), pace=100),
     ):
         with closing(Llama(spec, lambda _: None)) as llama:
             assert llama.speculation is None

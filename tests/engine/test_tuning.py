@@ -8,7 +8,7 @@ import llama_cpp
 import pytest
 
 from lechat_tui import paths
-from lechat_tui.engine.base import Delta, ModelSpec, Request
+from lechat_tui.engine.base import Delta, LocalModel, Request, TuningOptions
 from lechat_tui.engine.llama.answer import answer
 from lechat_tui.engine.llama.devices import devices
 from lechat_tui.engine.llama.model import Llama
@@ -18,7 +18,7 @@ from lechat_tui.machine.footprint import GIB, ModelShape
 from lechat_tui.machine.hardware import Machine, Memory
 from lechat_tui.message import Message, Sampling
 
-SPEC = ModelSpec("m", Path("m.gguf"))
+SPEC = LocalModel("m", Path("m.gguf"))
 HUGE = Burden(ModelShape(88, 8, 128, 12_288, 131_072, 96, 28_672), 74_000_000_000)
 LAPTOP = Machine(cores=16, physical=8, memory=Memory(32_000_000_000, 20_000_000_000))
 
@@ -49,20 +49,20 @@ def test_each_thread_gets_a_core_of_its_own(machine, threads):
 def test_layers_go_to_a_gpu_that_is_there():
     assert choose(SPEC, LAPTOP, cards=[24 * GIB]).gpu_layers == -1
     assert choose(SPEC, LAPTOP, cards=None).gpu_layers == 0
-    assert choose(replace(SPEC, gpu_layers=12), LAPTOP, cards=[24 * GIB]).gpu_layers == 12
+    assert choose(replace(SPEC, tuning=TuningOptions(gpu_layers=12)), LAPTOP, cards=[24 * GIB]).gpu_layers == 12
 
 
 def test_a_prompt_is_read_in_small_pieces_by_a_cpu_and_in_large_ones_by_a_gpu():
     assert choose(SPEC, LAPTOP, cards=None).batch == 128
     assert choose(SPEC, LAPTOP, cards=[24 * GIB]).batch == 512
-    assert choose(replace(SPEC, batch=64), LAPTOP, cards=[24 * GIB]).batch == 64
+    assert choose(replace(SPEC, tuning=TuningOptions(batch=64)), LAPTOP, cards=[24 * GIB]).batch == 64
 
 
 def test_what_the_person_sets_holds_and_is_said_to_be_theirs():
-    spec = replace(
-        SPEC, gpu_layers=3, threads=5, threads_batch=6, batch=64, flash_attention="off", kv_type="f16", mmap=False
+    options = TuningOptions(
+        gpu_layers=3, threads=5, threads_batch=6, batch=64, flash_attention="off", kv_type="f16", mmap=False
     )
-    tuning = choose(spec, LAPTOP, cards=[GIB], burden=HUGE)
+    tuning = choose(replace(SPEC, tuning=options), LAPTOP, cards=[GIB], burden=HUGE)
     assert tuning == Tuning(3, 8192, 5, 6, 64, "off", "f16", False, (YOURS,) * 8)
 
 
@@ -80,11 +80,12 @@ def kept(llama: Llama) -> int:
 def test_the_settings_reach_llama_cpp_and_it_still_answers():
     sizes = {}
     for kv_type in ("f16", "q8_0"):
-        spec = ModelSpec(
+        spec = LocalModel(
             "chaton",
             paths.bundled("chaton") / "chaton-q8_0.gguf",
-            context=512, threads=1, threads_batch=2, batch=32, kv_type=kv_type, mmap=False,
-        )  # fmt: skip
+            context=512,
+            tuning=TuningOptions(threads=1, threads_batch=2, batch=32, kv_type=kv_type, mmap=False),
+        )
         with closing(Llama(spec, lambda _: None)) as llama:
             request = Request(spec, (Message("user", "What is 7 + 5?"),), Sampling(0.0))
             said = [event.text for event in answer(llama, request, lambda: False) if isinstance(event, Delta)]

@@ -13,14 +13,14 @@ from lechat_tui.engine.base import (
     EngineError,
     Fitted,
     Loading,
-    ModelSpec,
+    LocalModel,
     Prefill,
     Request,
 )
 from lechat_tui.message import Attachment, Message, Receipt, Sampling
 
-SPEC = ModelSpec("m", Path("/a/b.gguf"), Path("/a/mmproj.gguf"), template="{{ x }}", context=512)
-LAID = replace(SPEC, adapters=(Adapter(Path("/a/l.gguf"), 0.5, "ab"), Adapter(Path("/a/m.gguf"))))
+SPEC = LocalModel("m", Path("/a/b.gguf"), Path("/a/mmproj.gguf"), template="{{ x }}", context=512)
+LAID = replace(SPEC, adapters=(Adapter("/a/l.gguf", 0.5, "ab"), Adapter("/a/m.gguf")))
 CAT = Attachment("ab", "a.png", "image", Path("/a.png"), 99, 2, 3)
 TALK = (
     Message("system", "be brief"),
@@ -58,7 +58,7 @@ def test_what_goes_down_arrives_as_it_was(frame):
         Fitted(3, 512, room=384, costs=(1, 2), receipt=Receipt("m", quant="Q8_0")),
         Prefill(1, 2, 0),
         Delta("\n🐈", "thinking"),
-        Done(Receipt("m", sampling=Sampling(seed=4), adapters=LAID.overlays, kv_type="q8_0")),
+        Done(Receipt("m", sampling=Sampling(seed=4), adapters=LAID.applied, kv_type="q8_0")),
         wire.Failed("no", overflow=True),
     ],
 )

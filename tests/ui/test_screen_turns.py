@@ -289,6 +289,14 @@ async def test_the_status_line_tells_the_context_in_use_and_the_speed(talk: Talk
         await shows(pilot, "petit text · 3.9k of 8k ▰▰▰▰▱▱▱▱ · 41 tok/s")
 
 
+async def test_the_status_line_shows_the_context_window_that_was_opened(talk: Talk) -> None:
+    receipt = Receipt("petit", prompt_tokens=900, completion_tokens=10)
+    app = talk([Fitted(900, 4096, room=3072), Delta("done"), Done(receipt)])
+    async with app.run_test(size=(100, 24)) as pilot:
+        await say(pilot, "go")
+        await shows(pilot, "910 of 4k")
+
+
 async def test_markup_and_escapes_from_anywhere_are_shown_as_text(talk: Talk, store: Store) -> None:
     hostile = "[bold]x[/bold] [@click=app.quit]y[/] \x1b[31mred\x1b[0m \x1b]52;c;aGk=\x07 \u202eabc &#x202E;"
     app = talk(hostile)

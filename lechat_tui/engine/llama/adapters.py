@@ -8,8 +8,9 @@ from typing import Any
 
 import llama_cpp
 
-from lechat_tui.engine.base import Adapter, EngineError
+from lechat_tui.engine.base import EngineError
 from lechat_tui.engine.llama.log import Log
+from lechat_tui.message import Adapter
 
 Identity = tuple[str, int, int]
 

@@ -72,7 +72,7 @@ def _receipt(llama: Llama, request: Request, seed: int, fitted: Fitted, runs: Se
         pictures=sum(isinstance(run, Attachment) for run in runs),
         picture_tokens=picture_tokens(llama, runs),
         engine=f"llama-cpp-python {version('llama-cpp-python')}",
-        adapters=model.overlays,
+        adapters=model.applied,
         kv_type=llama.tuning.kv_type,
         memory=llama.tuning.note,
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import llama_cpp
 
-from lechat_tui.engine.base import Adapter, EngineError, FlashAttention, KvType, Loading, ModelSpec
+from lechat_tui.engine.base import EngineError, FlashAttention, KvType, Loading, LocalModel
 from lechat_tui.engine.llama.adapters import Adapters, identity
 from lechat_tui.engine.llama.cache import Cache
 from lechat_tui.engine.llama.devices import gpu_memory
@@ -27,6 +27,7 @@ from lechat_tui.machine import hardware
 from lechat_tui.machine.footprint import GIB
 from lechat_tui.machine.hardware import Machine
 from lechat_tui.machine.split_files import size_on_disk
+from lechat_tui.message import Adapter
 
 BATCH = 512
 """The most tokens evaluated in one call."""
@@ -44,7 +45,7 @@ class Llama:
 
     def __init__(
         self,
-        spec: ModelSpec,
+        spec: LocalModel,
         say: Callable[[Loading], None],
         states: Path | None = None,
         limit: int = 0,
@@ -58,7 +59,7 @@ class Llama:
         self._log = Log()
         llama_cpp.llama_backend_init()
         machine, cards = machine or hardware.read(), gpu_memory()
-        before = self._foreseen() if cards and spec.gpu_layers < 0 and not self._is_small(max(cards)) else None
+        before = self._foreseen() if cards and spec.tuning.gpu_layers < 0 and not self._is_small(max(cards)) else None
         self._model = self._load(say, choose(spec, machine, cards=cards, burden=before))
         self.tuning = choose(spec, machine, cards=cards, burden=before or self._burden(self._model))
         """How it was set up for this machine, and why."""
@@ -70,7 +71,7 @@ class Llama:
         self.cache = Cache(self.context)
         self._folder, self._limit = states, limit
         self.states = States(self.cache, self._disk())
-        self.speculation = Speculation() if spec.speculate and not spec.pace and self._cuts() else None
+        self.speculation = Speculation() if spec.tuning.speculate and not spec.pace and self._cuts() else None
         """Guesses at what comes next; None where they are not wanted or cannot help."""
         self.projector = self._open_projector()
 

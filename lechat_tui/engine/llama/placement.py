@@ -7,7 +7,7 @@ first of these that does: a shorter context, keys and values of q8_0, a part of 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lechat_tui.engine.base import KvType, ModelSpec
+from lechat_tui.engine.base import KvType, LocalModel
 from lechat_tui.machine import footprint
 from lechat_tui.machine.footprint import GIB, ModelShape
 from lechat_tui.machine.hardware import Machine
@@ -70,7 +70,7 @@ def shape_of(metadata: Mapping[str, str], vocabulary: int) -> ModelShape | None:
     )
 
 
-def place(spec: ModelSpec, machine: Machine, burden: Burden | None, cards: Sequence[int] | None) -> Placement:
+def place(spec: LocalModel, machine: Machine, burden: Burden | None, cards: Sequence[int] | None) -> Placement:
     """Where the model goes on a machine whose GPUs have so many bytes each; 0 for one that does not say, None without.
 
     Without a `burden` nothing can be reckoned with, and everything is as it is wished.
@@ -79,9 +79,9 @@ def place(spec: ModelSpec, machine: Machine, burden: Burden | None, cards: Seque
     if burden is None or not all(cards or ()):
         return wished
     for context, kind in _candidates(spec):
-        if cards and spec.gpu_layers < 0 and _fits_on(cards, burden, context, kind):
+        if cards and spec.tuning.gpu_layers < 0 and _fits_on(cards, burden, context, kind):
             return _said(spec, wished, -1, context, kind, f"{sum(cards) / GIB:.0f} GiB on the GPU")
-    if cards and spec.gpu_layers < 0:
+    if cards and spec.tuning.gpu_layers < 0:
         return _shared_out(spec, wished, machine, burden, cards)
     if wished.gpu_layers == 0:
         every = (*_candidates(spec), *_every(spec))
@@ -90,29 +90,29 @@ def place(spec: ModelSpec, machine: Machine, burden: Burden | None, cards: Seque
     return wished
 
 
-def _wished(spec: ModelSpec, *, gpu: bool) -> Placement:
-    layers = spec.gpu_layers if gpu else 0
+def _wished(spec: LocalModel, *, gpu: bool) -> Placement:
+    layers = spec.tuning.gpu_layers if gpu else 0
     why = "all of the model goes to the GPU" if layers < 0 else YOURS
     return Placement(
         gpu_layers=layers,
         context=spec.context,
-        kv_type=spec.kv_type or "f16",
+        kv_type=spec.tuning.kv_type or "f16",
         why_layers=why if gpu else "llama.cpp sees no GPU here: the CPU does all",
         why_context="what the catalogue gives the model" if spec.adapt else YOURS,
-        why_kv_type=YOURS if spec.kv_type else "exact; q8_0 takes about half the memory",
+        why_kv_type=YOURS if spec.tuning.kv_type else "exact; q8_0 takes about half the memory",
     )
 
 
-def _every(spec: ModelSpec) -> Iterator[tuple[int, KvType]]:
+def _every(spec: LocalModel) -> Iterator[tuple[int, KvType]]:
     """Contexts and KV types that may be taken, the best first."""
-    kinds: tuple[KvType, ...] = (spec.kv_type,) if spec.kv_type else ("f16", "q8_0")
+    kinds: tuple[KvType, ...] = (spec.tuning.kv_type,) if spec.tuning.kv_type else ("f16", "q8_0")
     steps = [step for step in reversed(footprint.STEPS) if step < spec.context] if spec.adapt else []
     for kind in kinds:
         for context in (spec.context, *steps):
             yield context, kind
 
 
-def _candidates(spec: ModelSpec) -> Iterator[tuple[int, KvType]]:
+def _candidates(spec: LocalModel) -> Iterator[tuple[int, KvType]]:
     """Those with room for a talk."""
     return (pair for pair in _every(spec) if pair[0] >= min(footprint.TALK, spec.context))
 
@@ -140,7 +140,7 @@ def _needs(burden: Burden, context: int, kind: KvType, *, gpu: bool) -> int:
 
 
 def _shared_out(
-    spec: ModelSpec, wished: Placement, machine: Machine, burden: Burden, cards: Sequence[int]
+    spec: LocalModel, wished: Placement, machine: Machine, burden: Burden, cards: Sequence[int]
 ) -> Placement:
     """A part of the layers on the GPU and the rest on the CPU; all of it there when the GPU takes too few."""
     room_for = "the memory of GPU and CPU"
@@ -158,7 +158,7 @@ def _shared_out(
     return _said(spec, wished, 0, context, kind, room_for)
 
 
-def _said(spec: ModelSpec, wished: Placement, layers: int, context: int, kind: KvType, room: str) -> Placement:
+def _said(spec: LocalModel, wished: Placement, layers: int, context: int, kind: KvType, room: str) -> Placement:
     """The placement with its reasons; what differs from the wish is noted."""
     notes: list[str] = []
     why_layers, why_context, why_kv = wished.why_layers, wished.why_context, wished.why_kv_type

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lechat_tui.engine.base import FlashAttention, KvType, ModelSpec
+from lechat_tui.engine.base import FlashAttention, KvType, LocalModel
 from lechat_tui.engine.llama.placement import YOURS, Burden, place
 from lechat_tui.machine.footprint import BATCH, CPU_BATCH
 from lechat_tui.machine.hardware import Machine
@@ -34,7 +34,7 @@ class Tuning:
 
 
 def choose(
-    spec: ModelSpec, machine: Machine, *, cards: Sequence[int] | None = None, burden: Burden | None = None
+    spec: LocalModel, machine: Machine, *, cards: Sequence[int] | None = None, burden: Burden | None = None
 ) -> Tuning:
     """The set-up for this model.
 
@@ -45,17 +45,17 @@ def choose(
     batch, why_batch = _batch(spec, gpu=bool(cards))
     placed = place(spec, machine, replace(burden, batch=batch) if burden else None, cards)
     flash, why_flash = _flash_attention(spec, placed.kv_type)
-    why_threads_batch = YOURS if spec.threads_batch else "as many as for drawing tokens"
-    why_mmap = "llama.cpp knows what suits the device" if spec.mmap is None else YOURS
+    why_threads_batch = YOURS if spec.tuning.threads_batch else "as many as for drawing tokens"
+    why_mmap = "llama.cpp knows what suits the device" if spec.tuning.mmap is None else YOURS
     return Tuning(
         gpu_layers=placed.gpu_layers,
         context=placed.context,
         threads=threads,
-        threads_batch=spec.threads_batch or threads,
+        threads_batch=spec.tuning.threads_batch or threads,
         batch=batch,
         flash_attention=flash,
         kv_type=placed.kv_type,
-        mmap=spec.mmap,
+        mmap=spec.tuning.mmap,
         why=(
             placed.why_layers,
             placed.why_context,
@@ -70,10 +70,10 @@ def choose(
     )
 
 
-def _threads(spec: ModelSpec, machine: Machine) -> tuple[int, str]:
+def _threads(spec: LocalModel, machine: Machine) -> tuple[int, str]:
     """llama.cpp's threads wait for each other by spinning, so one without a core of its own stalls all."""
-    if spec.threads:
-        return spec.threads, YOURS
+    if spec.tuning.threads:
+        return spec.tuning.threads, YOURS
     if machine.physical:
         return machine.physical, "one for each real core; a thread without a core of its own would stall all"
     if machine.cores > 4:
@@ -81,9 +81,9 @@ def _threads(spec: ModelSpec, machine: Machine) -> tuple[int, str]:
     return machine.cores, "one for each core"
 
 
-def _batch(spec: ModelSpec, *, gpu: bool) -> tuple[int, str]:
-    if spec.batch:
-        return spec.batch, YOURS
+def _batch(spec: LocalModel, *, gpu: bool) -> tuple[int, str]:
+    if spec.tuning.batch:
+        return spec.tuning.batch, YOURS
     if gpu:
         return BATCH, "a GPU reads a prompt fastest in large pieces"
     return (
@@ -92,9 +92,9 @@ def _batch(spec: ModelSpec, *, gpu: bool) -> tuple[int, str]:
     )
 
 
-def _flash_attention(spec: ModelSpec, kv_type: KvType) -> tuple[FlashAttention, str]:
-    if spec.flash_attention:
-        return spec.flash_attention, YOURS
+def _flash_attention(spec: LocalModel, kv_type: KvType) -> tuple[FlashAttention, str]:
+    if spec.tuning.flash_attention:
+        return spec.tuning.flash_attention, YOURS
     if kv_type != "f16":
         return "on", f"a KV cache of {kv_type} needs it"
     return "auto", "llama.cpp turns it on where the device can"

@@ -20,7 +20,7 @@ class Standby:
         """This model answers from now on."""
         conversation = self._conversation
         conversation.switch(model)
-        self._status.change(model=conversation.title, role=role, context=conversation.settings.context or model.context)
+        self._status.change(model=conversation.title, role=role, context=conversation.window)
 
     async def load(self) -> None:
         """Load the model, so that the first question need not wait. Raises what the model or the engine raises."""

@@ -69,6 +69,7 @@ class Progress:
                 self._busy(f"loading {self._conversation.model.id}", fraction)
                 self._status.change(state=f"loading {fraction:.0%}")
             case Fitted(left_out=left_out, note=note):
+                self._status.change(context=self._conversation.window)
                 self._talk.divide(len(left_out))
                 self._say_once(note)
             case Prefill(done, total, cached):

@@ -68,13 +68,13 @@ class ChatScreen(Screen[None]):
         self._now = clock
         self._painted = painted
         self._first = first
-        model = conversation.model
-        window = conversation.settings.context or model.context
+        role = conversation.models.role_of(conversation.model)
+        status = Status(conversation.title, role, context=conversation.window)
         self._keymap = Keymap(conversation.settings.keys)
         self._widgets = Widgets(
             transcript=Transcript(pictures=pictures),
             box=PromptBox(),
-            status=StatusLine(Status(conversation.title, conversation.models.role_of(model), context=window)),
+            status=StatusLine(status),
             sidebar=Sidebar(),
             chats_mark=ChatsMark(),
             downloads=Downloads(jobs, self._keymap),

@@ -1,0 +1,98 @@
+"""Who answers and how: a model with the settings, adapters and system prompt that apply to it, as one value."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lechat_tui.engine.base import LocalModel, ModelSpec, TuningOptions
+from lechat_tui.message import Sampling
+from lechat_tui.models import adapters
+from lechat_tui.models.available import Models
+from lechat_tui.models.catalog import Lora, Model, ModelError
+from lechat_tui.settings.config import Settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a conversation is answered with. `replace(setup, model=other)` is the same chat with another model."""
+
+    model: Model
+    settings: Settings = field(default_factory=Settings)
+    own_system: str = ""
+    """The system prompt given for this chat; empty for none."""
+
+    @property
+    def system(self) -> str:
+        """The system prompt in force: the chat's own, else the user's setting, else the model's.
+
+        Reasoning models keep their own system prompt after the user's; without it they stop reasoning.
+        """
+        own = self.own_system or self.settings.system
+        if own and self.model.thinking and self.model.system:
+            return f"{own}\n\n{self.model.system}"
+        return own or self.model.system
+
+    @property
+    def window(self) -> int:
+        """The context window to ask for, in tokens; the engine may open a shorter one."""
+        return self.settings.context or self.model.context
+
+    @property
+    def loras(self) -> tuple[Lora, ...]:
+        """The adapters to apply: those in the settings, else the model's own. Raises `ModelError`."""
+        if self.settings.lora is None:
+            return self.model.adapters
+        return tuple(adapters.read(text, Path()) for text in self.settings.lora)
+
+    @property
+    def title(self) -> str:
+        """The model and its adapters, as in `mistral-7b + pirate:0.8`. Raises `ModelError`."""
+        return " + ".join((self.model.id, *map(_short_name, self.loras)))
+
+    def sampling(self) -> Sampling:
+        """How to sample: the user's settings, else the model's values, else the defaults."""
+        return _filled(Sampling, (self.settings, self.model))
+
+    def tuning(self) -> TuningOptions:
+        """How to run the model: the user's settings, else the model's values, else the defaults."""
+        return _filled(TuningOptions, (self.settings, self.model))
+
+    def spec(self, models: Models) -> ModelSpec:
+        """What the engine must load. Raises `ModelError` when the weights or an adapter are not on this machine."""
+        model = self.model
+        files = models.files(model)
+        if files is None:
+            raise ModelError(models.absent(model))
+        return LocalModel(
+            name=model.id,
+            path=files.weights,
+            projector=files.projector,
+            template=models.template(model),
+            system=model.system,
+            context=self.window,
+            adapt=self.settings.context is None,
+            adapters=adapters.find(models, model, self.loras),
+            pace=model.pace,
+            image_tokens=model.image_tokens,
+            sha256=models.sha256(model, files.weights),
+            tuning=self.tuning(),
+        )
+
+
+def _filled(kind: type[T], sources: Sequence[object]) -> T:
+    """A dataclass whose fields have the first value that one of the sources has under their name, else the default."""
+    values: dict[str, Any] = {}
+    for each in fields(kind):  # type: ignore[arg-type]
+        given = (getattr(source, each.name, None) for source in sources)
+        value = next((value for value in given if value is not None), None)
+        if value is not None:
+            values[each.name] = value
+    return kind(**values)
+
+
+def _short_name(lora: Lora) -> str:
+    name = Path(lora.file).stem
+    return name if lora.scale == 1 else f"{name}:{lora.scale:g}"

@@ -1,0 +1,30 @@
+"""The chat in the terminal's own scrollback, with a scripted engine and lines from a pipe."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from lechat_tui.drawing.themes import read_themes
+from lechat_tui.engine.base import Delta, Done, Fitted
+from lechat_tui.engine.echo import EchoEngine
+from lechat_tui.inline.host import Inline
+from lechat_tui.message import Receipt
+from lechat_tui.models.available import Models
+from lechat_tui.models.catalog import Model, Weights
+from lechat_tui.store import Store
+from lechat_tui.talk.conversation import Conversation
+
+
+def test_the_figures_show_the_context_window_that_was_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = tmp_path / "m.gguf"
+    weights.write_bytes(b"GGUF")
+    model = Model("petit", "Petit", ("text",), Weights(str(weights)), context=16_384)
+    receipt = Receipt("petit", prompt_tokens=900, completion_tokens=10)
+    engine = EchoEngine([Fitted(900, 4096, room=3072), Delta("done"), Done(receipt)])
+    conversation = Conversation(Store(None), engine, Models({"petit": model}), model)
+    monkeypatch.setattr("sys.stdin", io.StringIO("go\n"))
+    Inline(conversation, read_themes()).talk()
+    assert "910 of 4k tokens" in capsys.readouterr().out
