@@ -10,9 +10,10 @@ import pytest
 
 from lechat_tui import paths
 from lechat_tui.machine.footprint import ModelShape
-from lechat_tui.models.available import Files, Models
-from lechat_tui.models.catalog import Model, ModelError, Weights, read
+from lechat_tui.models.available import Models
+from lechat_tui.models.catalog import Model, ModelError, Weights, chat_template, read
 from lechat_tui.models.fit import Resources
+from lechat_tui.models.locate import Files, known_sha256
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -93,7 +94,7 @@ def test_a_projector_is_not_a_model(tmp_path: Path) -> None:
 
 
 def test_a_repository_that_is_not_here_is_said_and_not_asked_for() -> None:
-    with pytest.raises(ModelError, match="someone/zzz is not on this machine; lechat pull someone/zzz fetches it"):
+    with pytest.raises(ModelError, match="someone/zzz is not on this machine; lechat pull someone/zzz downloads it"):
         models_of().get("someone/zzz")
 
 
@@ -177,7 +178,7 @@ def test_without_a_model_of_a_role_the_best_that_fits_is_named() -> None:
         for id, size in (("small", 4 * 10**9), ("large", 40 * 10**9))
     )
     here = Models({"large": large, "small": small}, machine=lambda: Resources(ram=16 * 2**30))
-    with pytest.raises(ModelError, match=r"no text model is on this machine; lechat pull small fetches .* \(4.0 GB\)"):
+    with pytest.raises(ModelError, match=r"no text model is on .*; lechat pull small downloads .* \(4.0 GB\)"):
         here.for_role("text")
     with pytest.raises(ModelError, match="no vision model is on this machine, and none in the catalogue fits"):
         here.for_role("vision")
@@ -197,27 +198,27 @@ def test_of_the_installed_models_the_first_that_fits_answers(tmp_path: Path) -> 
 
 
 def test_a_model_is_shown_under_its_first_role() -> None:
-    assert models_of().role_of(model("small", "code", "text")) == "code"
+    assert model("small", "code", "text").role == "code"
 
 
 def test_what_is_not_here_is_said_with_what_to_do() -> None:
     row = model("small", repo="someone/small")
-    assert models_of().absent(row) == "small is not downloaded; lechat pull small fetches it (1.5 GB)"
-    assert models_of().absent(replace(row, weights=Weights("x.gguf"))).endswith("fetches it")
-    assert models_of().absent(model("mine")) == "/nowhere/mine.gguf is not on this machine"
+    assert row.missing == "small is not downloaded; lechat pull small downloads it (1.5 GB)"
+    assert replace(row, weights=Weights("x.gguf")).missing.endswith("downloads it")
+    assert model("mine").missing == "/nowhere/mine.gguf is not on this machine"
 
 
 def test_every_template_the_catalogue_names_is_there() -> None:
     models = read(paths.bundled("models.toml")).values()
-    templates = [models_of().template(row) for row in models if row.template]
+    templates = [chat_template(row) for row in models if row.template]
     assert templates
     assert all(template and "{" in template for template in templates)
 
 
 def test_a_template_is_optional_and_a_wrong_one_is_said() -> None:
-    assert models_of().template(model("small")) is None
+    assert chat_template(model("small")) is None
     with pytest.raises(ModelError, match="small: there is no template nonsense; there are"):
-        models_of().template(model("small", template="nonsense"))
+        chat_template(model("small", template="nonsense"))
 
 
 def test_the_checksum_of_weights_is_known_without_reading_them(hub: Path, tmp_path: Path) -> None:
@@ -228,14 +229,14 @@ def test_the_checksum_of_weights_is_known_without_reading_them(hub: Path, tmp_pa
     linked.parent.mkdir(parents=True)
     linked.symlink_to(blob)
     row = model("small", weights=Weights("s.gguf", 7, "cd" * 32), repo="me/small")
-    assert models_of().sha256(row, linked) == "ab" * 32, "the name of the blob"
+    assert known_sha256(row.weights, linked) == "ab" * 32, "the name of the blob"
     copied = tmp_path / "s.gguf"
     with copied.open("wb") as sparse:
         sparse.truncate(2**30)
     known = replace(row, weights=Weights("s.gguf", 2**30, "cd" * 32))
-    assert models_of().sha256(known, copied) == "cd" * 32, "the catalogue's, of a file of that size"
-    assert models_of().sha256(row, copied) == "", "a file of another size is another file"
+    assert known_sha256(known.weights, copied) == "cd" * 32, "the catalogue's, of a file of that size"
+    assert known_sha256(row.weights, copied) == "", "a file of another size is another file"
     for content in (b"weights", b"other weights"):
         small = tmp_path / f"{content.decode()}.gguf"
         small.write_bytes(content)
-        assert models_of().sha256(row, small) == hashlib.sha256(content).hexdigest(), "a small file is read"
+        assert known_sha256(row.weights, small) == hashlib.sha256(content).hexdigest(), "a small file is read"

@@ -247,7 +247,7 @@ def test_the_same_seed_draws_the_same_answer(lechat):
     [
         (("-m", "nope", "hello"), 1, "there is no model nope"),
         (("-m", "chatton", "hello"), 1, "did you mean chaton?"),
-        (("-m", "ministral-3-8b", "hello"), 1, "lechat pull ministral-3-8b fetches it (6.1 GB)"),
+        (("-m", "ministral-3-8b", "hello"), 1, "lechat pull ministral-3-8b downloads it (6.1 GB)"),
         (("-m", "missing.gguf", "hello"), 1, "there is no file missing.gguf"),
         (("-m", "./", "hello"), 1, "is a folder"),
         (("-m", "text.gguf", "hello"), 1, "not a GGUF"),

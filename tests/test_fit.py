@@ -92,7 +92,7 @@ def test_a_quantized_kv_cache_holds_nearly_twice_as_much() -> None:
 
 
 def test_a_large_model_is_shared_between_card_and_ram() -> None:
-    mixtral = fit.fits(CATALOG["mixtral-8x7b"].quantized("Q4_K_M"), cards(24, ram=32))
+    mixtral = fit.best_quantization(CATALOG["mixtral-8x7b"].quantized("Q4_K_M"), cards(24, ram=32))
     assert mixtral.fits and 20 <= mixtral.gpu_layers <= 28 and "the rest into RAM" in mixtral.reason
     assert not fit.measure(CATALOG["mixtral-8x7b"], computer("Mac 32")).fits
 
@@ -186,15 +186,15 @@ def test_a_choice_leaves_out_toys_the_outdated_and_what_the_disk_cannot_hold() -
 
 
 def test_nothing_installed_is_told_with_what_to_do() -> None:
-    told = fit.sentence("text", fit.best_by_role(CATALOG, computer("12"))["text"])
-    assert told.endswith("lechat pull ministral-3-14b fetches the best one for it (9.1 GB)")
-    assert "none in the catalogue fits" in fit.sentence("vision", None)
+    told = fit.recommendation("text", fit.best_by_role(CATALOG, computer("12"))["text"])
+    assert told.endswith("lechat pull ministral-3-14b downloads the best one for it (9.1 GB)")
+    assert "none in the catalogue fits" in fit.recommendation("vision", None)
 
 
 def test_a_model_whose_shape_nobody_knows_is_not_guessed_at() -> None:
     strange = Model("strange", "Strange", ("text",), Weights("/x.gguf", 10**9))
     with pytest.raises(ModelError, match="the shape of strange is not known"):
-        fit.fits(strange, computer("24"))
+        fit.best_quantization(strange, computer("24"))
     assert fit.best((strange,), computer("24"), "text") is None
     empty = replace(strange, shape=ModelShape(0, 8, 128, 4096, 131_072))
     with pytest.raises(ModelError, match="the shape of strange is not known"):
@@ -204,7 +204,7 @@ def test_a_model_whose_shape_nobody_knows_is_not_guessed_at() -> None:
 def test_a_machine_that_tells_nothing_is_asked_for_its_memory(home, capsys) -> None:
     assert fit.best_by_role(CATALOG, Resources()) == {}
     with pytest.raises(ModelError, match="does not tell how much memory it has"):
-        fit.fits(CATALOG["ministral-3-8b"], Resources())
+        fit.best_quantization(CATALOG["ministral-3-8b"], Resources())
 
 
 SHAPE_24B = ModelShape(40, 8, 128, 5120, 131_072, heads=32, feed_forward=32_768)

@@ -177,4 +177,4 @@ def test_the_readme_lists_it_as_it_is(model: Model) -> None:
 def test_a_model_that_is_not_published_is_never_chosen(model: Model) -> None:
     models = Models(MODELS)
     assert models.files(model) is None and model not in models.installed()
-    assert models.absent(model) == model.unavailable
+    assert model.missing == model.unavailable

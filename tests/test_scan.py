@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from disk import gguf, hub_file, ollama, put
 
-from lechat_tui.models.available import Files, Models
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, Weights
 from lechat_tui.models.headers import Headers
+from lechat_tui.models.locate import Files, known_sha256
 from lechat_tui.models.scan import FOLDER, HUB, OLLAMA, OWN, ModelFolder, find_files, model_folders
 
 
@@ -26,7 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def models(*rows: Model, folders: tuple[str, ...] = ()) -> Models:
-    return Models({row.id: row for row in rows}, places=model_folders(folders))
+    return Models({row.id: row for row in rows}, folders=model_folders(folders))
 
 
 def ids(models: Models) -> list[str]:
@@ -106,7 +107,7 @@ def test_a_file_of_the_catalogue_is_known_by_its_checksum(home: Path, tmp_path: 
     known = row("known", Weights("Known-Q4_0.gguf", 99, blob.name.removeprefix("sha256-")))
     assert ids(models(known)) == ["known"]
     assert models(known).files(known) == Files(blob)
-    assert models(known).sha256(known, blob) == blob.name.removeprefix("sha256-")
+    assert known_sha256(known.weights, blob) == blob.name.removeprefix("sha256-")
 
 
 def test_another_quantization_of_a_row_is_that_row_in_this_quantization(tmp_path: Path) -> None:
@@ -214,7 +215,7 @@ def test_ids_are_unique_stable_and_can_be_typed(home: Path) -> None:
 def test_a_split_model_is_one_and_only_whole(home: Path) -> None:
     first = put(home / "mine/m-Q4_0-00001-of-00002.gguf", gguf(pad=1))
     assert ids(models(folders=(str(home / "mine"),))) == []
-    with pytest.raises(ModelError, match=r"is split, and m-Q4_0-00002-of-00002.gguf is not beside it"):
+    with pytest.raises(ModelError, match=r"is split and m-Q4_0-00002-of-00002.gguf is missing"):
         models().get(str(first))
     put(home / "mine/m-Q4_0-00002-of-00002.gguf", gguf("", split__no=1, split__count=2))
     here = models(folders=(str(home / "mine"),))

@@ -75,7 +75,7 @@ def models(chosen: Settings) -> Models:
     """The models there are. Raises `ModelError`."""
     rows = catalog.read(paths.bundled("models.toml"), imported.registry(), paths.config() / "models.toml")
     wanted: dict[ModelRole, str] = {"text": chosen.text, "code": chosen.code, "vision": chosen.vision}
-    return Models(rows, wanted, places=places(chosen), machine=this_machine)
+    return Models(rows, wanted, folders=places(chosen), machine=this_machine)
 
 
 def this_machine() -> "Resources":
@@ -140,7 +140,7 @@ def _model(models: Models, wishes: Wishes, chat: Chat | None) -> Model:
     if wishes.model:
         named = models.get(wishes.model)
         if models.files(named) is None:
-            raise ModelError(models.absent(named))
+            raise ModelError(named.missing)
         if wishes.pictures and not named.supports_images:
             raise ModelError(f"{named.id} cannot see pictures; -m {models.for_role('vision').id} can")
         return named

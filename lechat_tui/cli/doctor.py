@@ -24,7 +24,7 @@ from lechat_tui.engine.local import LocalEngine
 from lechat_tui.errors import LechatError
 from lechat_tui.message import Attachment, Message, Sampling
 from lechat_tui.models.available import Models
-from lechat_tui.models.catalog import Model
+from lechat_tui.models.catalog import Model, chat_template
 from lechat_tui.settings.config import Settings
 from lechat_tui.talk.setup import Setup
 from lechat_tui.units import size_text
@@ -202,7 +202,7 @@ def _proofs(models: Models) -> Iterator[Finding]:
                 model.id,
                 files.weights,
                 files.projector,
-                models.template(model),
+                chat_template(model),
                 context=1024,
                 tuning=TuningOptions(threads=1),
             )

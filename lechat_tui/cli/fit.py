@@ -50,7 +50,7 @@ def run(name: str, wanted: Wanted, *, context: int | None, as_json: bool) -> Non
     if name:
         model = _named(models, name)
         asked = name.lower().endswith(f":{model.weights.quant.lower()}")
-        one = (fit.measure if asked else fit.fits)(model, looked_at, context=context)
+        one = (fit.measure if asked else fit.best_quantization)(model, looked_at, context=context)
         _print(json.dumps(_object(one), indent=2)) if as_json else _print(*_arithmetic(one, looked_at))
         return
     if not (looked_at.cards or looked_at.ram):
@@ -113,7 +113,7 @@ def _named(models: Models, name: str) -> Model:
 def _found(model: Model, looked_at: Resources, context: int | None) -> Fit | None:
     """How it fits; None where that cannot be said."""
     try:
-        return fit.fits(model, looked_at, context=context)
+        return fit.best_quantization(model, looked_at, context=context)
     except ModelError:
         return None
 

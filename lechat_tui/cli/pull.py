@@ -12,7 +12,7 @@ import typer
 
 from lechat_tui import network
 from lechat_tui.cli import compose
-from lechat_tui.models import consent
+from lechat_tui.models import consent, repository
 from lechat_tui.models.adapters import parts
 from lechat_tui.models.catalog import Model, ModelError
 from lechat_tui.models.download import Progress
@@ -32,7 +32,7 @@ _SELDOM = 5.0
 def run(name: str, *, as_json: bool, quiet: bool, accept_licence: bool) -> None:
     """Fetch a model. Raises `ModelError`, and `typer.Exit` when it was interrupted."""
     models = compose.models(compose.settings())
-    model = models.fetchable(name)
+    model = repository.find(name, models)
     if all(models.files(part) for part in parts(model)):
         _say(f"{model.id} is on this machine already", unless=quiet)
     else:

@@ -8,7 +8,7 @@ from typing import Any
 
 from lechat_tui import paths
 from lechat_tui.cli import compose
-from lechat_tui.models import consent, imported, removal, scan
+from lechat_tui.models import consent, imported, removal, repository, scan
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, Weights
 from lechat_tui.models.fit import Fit, Resources, measure
@@ -45,7 +45,7 @@ def list_json(*, everything: bool = True) -> None:
 def show(name: str, *, as_json: bool) -> None:
     """Print all that is known of a model; the header of one on the hub is read there. Raises `ModelError`."""
     models, places, machine = _put_together()
-    model = models.fetchable(name)
+    model = repository.find(name, models)
     row = {**_row(model, models, places, machine), **_details(model, models)}
     if as_json:
         print(json.dumps(row, indent=2))

@@ -117,7 +117,7 @@ def _answer_again(host: Host, message: int, how: str) -> None:
     else:
         model = host.models.get(how)
         if host.models.files(model) is None:
-            host.say(host.models.absent(model), error=True)
+            host.say(model.missing, error=True)
         else:
             host.regenerate(message=message, model=model)
 

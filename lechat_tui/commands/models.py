@@ -62,7 +62,9 @@ def _take_role(host: Host, role: ModelRole, question: str) -> None:
 
 async def _named(host: Host, name: str) -> Model:
     """The model a person means; a repository that nobody here knows is looked up on the hub."""
-    return await asyncio.to_thread(host.models.fetchable, name)
+    from lechat_tui.models import repository
+
+    return await asyncio.to_thread(repository.find, name, host.models)
 
 
 async def _take(host: Host, model: Model) -> None:
@@ -72,7 +74,7 @@ async def _take(host: Host, model: Model) -> None:
         return
     _refuse_closed(model)
     if not model.repo:
-        raise ModelError(host.models.absent(model))
+        raise ModelError(model.missing)
     network.check(f"downloading {model.id}")
     size = f" ({size_text(model.bytes)})" if model.bytes else ""
     if await host.confirm(f"{model.id} is not downloaded. Fetch it{size} and switch to it when it is here?"):
@@ -85,7 +87,7 @@ def _refuse_closed(model: Model) -> None:
 
 
 def _switch(host: Host, model: Model) -> None:
-    host.switch(model, host.models.role_of(model))
+    host.switch(model, model.role)
     _say_switched(host)
 
 

@@ -95,7 +95,7 @@ async def compare(host: Host, rest: str) -> None:
 
 def _compare(host: Host, model: Model, question: str) -> None:
     if host.models.files(model) is None:
-        host.say(host.models.absent(model), error=True)
+        host.say(model.missing, error=True)
     else:
         host.compare(model, question)
 

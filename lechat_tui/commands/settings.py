@@ -44,7 +44,7 @@ def _set(host: Host, name: str, value: str) -> None:
     text = None if value == UNSET else value
     conversation.change_settings(config.changed(conversation.settings, name, text))
     if name in LOADED:
-        host.switch(conversation.model, host.models.role_of(conversation.model))
+        host.switch(conversation.model, conversation.model.role)
     host.say(f"{name} is {_value(host, name)} until you leave; config.toml keeps it for good")
 
 
@@ -81,7 +81,7 @@ def lora(host: Host, rest: str) -> None:
     settings = replace(conversation.settings, lora=_loras(rest))
     replace(conversation.setup, settings=settings).spec(host.models)
     conversation.change_settings(settings)
-    host.switch(conversation.model, host.models.role_of(conversation.model))
+    host.switch(conversation.model, conversation.model.role)
     host.say(f"lora is {_laid(host)} until you leave; config.toml keeps it for good")
 
 

@@ -414,7 +414,7 @@ class Inline:
         """Fetch the model, with a bar, while nothing else is done; Ctrl+C breaks off and keeps what came."""
         self._flow.clear()
         if await self._work.on_main(partial(_pulled, model)) and switch:
-            self.switch(model, self.models.role_of(model))
+            self.switch(model, model.role)
             self.say(f"{model.id} answers from now on")
 
     async def choose(self, title: str, choices: Sequence[Choice]) -> str | None:

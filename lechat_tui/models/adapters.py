@@ -10,6 +10,7 @@ from lechat_tui.message import Adapter
 from lechat_tui.models import gguf
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Lora, Model, ModelError, Weights
+from lechat_tui.models.locate import known_sha256
 
 ALPHA = "adapter.lora.alpha"
 
@@ -51,11 +52,11 @@ def _find(models: Models, model: Model, lora: Lora) -> Adapter:
     files = models.files(wanted)
     if files is None:
         if lora.repo:
-            raise ModelError(f"the adapter {lora.file} is not downloaded; lechat pull {model.id} fetches it")
+            raise ModelError(f"the adapter {lora.file} is not downloaded; lechat pull {model.id} downloads it")
         raise ModelError(f"the adapter {lora.file} is not there; /set lora off goes on without it")
     base = models.files(model)
     _check(files.weights, _architecture(base.weights, base.weights.stat().st_mtime_ns) if base else "", model.id)
-    return Adapter(str(files.weights), lora.scale, models.sha256(wanted, files.weights))
+    return Adapter(str(files.weights), lora.scale, known_sha256(wanted.weights, files.weights))
 
 
 def alone(model: Model, lora: Lora) -> Model:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from lechat_tui import paths
 from lechat_tui.errors import LechatError
 from lechat_tui.machine import split_files
 from lechat_tui.machine.footprint import ModelShape
 from lechat_tui.settings.tables import TableError, build
+from lechat_tui.units import size_text
 
 ModelRole = Literal["text", "code", "vision"]
 ROLES: tuple[ModelRole, ...] = get_args(ModelRole)
@@ -149,6 +151,21 @@ class Model:
         return (weights.repo, weights.revision) if weights.repo else (self.repo, self.revision)
 
     @property
+    def role(self) -> ModelRole:
+        """The role it is listed under."""
+        return self.roles[0]
+
+    @property
+    def missing(self) -> str:
+        """The message for a model whose files are not on this machine."""
+        if self.unavailable:
+            return self.unavailable
+        if not self.repo:
+            return f"{self.weights.file} is not on this machine"
+        size = f" ({size_text(self.bytes)})" if self.bytes else ""
+        return f"{self.id} is not downloaded; lechat pull {self.id} downloads it{size}"
+
+    @property
     def unavailable(self) -> str:
         """The sentence for a model of which nothing is published; empty for all others."""
         if self.status != "closed":
@@ -188,6 +205,18 @@ def read(*files: Path) -> dict[str, Model]:
             tables[id] = table if "weights" in table else {**tables.get(id, {}), **table}
             rows[id] = _row(where, id, tables[id])
     return rows
+
+
+def chat_template(model: Model) -> str | None:
+    """The Jinja source that the catalog gives for a model whose file carries none. Raises `ModelError`."""
+    if not model.template:
+        return None
+    file = paths.bundled("templates") / f"{model.template}.jinja"
+    try:
+        return file.read_text("utf-8")
+    except OSError as error:
+        known = ", ".join(sorted(f.stem for f in file.parent.glob("*.jinja")))
+        raise ModelError(f"{model.id}: there is no template {model.template}; there are {known}") from error
 
 
 def _tables(file: Path) -> dict[str, Any]:

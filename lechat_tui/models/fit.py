@@ -146,7 +146,7 @@ def measure(
     return replace(chosen, reason=_reason(chosen, machine))
 
 
-def fits(
+def best_quantization(
     model: Model,
     machine: Resources,
     *,
@@ -195,12 +195,12 @@ def best_by_role(
     return {role: fit for role, fit in found.items() if fit}
 
 
-def sentence(role: ModelRole, choice: Fit | None) -> str:
+def recommendation(role: ModelRole, choice: Fit | None) -> str:
     """What to do when no real model of a role is on this machine."""
     if choice is None:
         return f"no {role} model is on this machine, and none in the catalogue fits it (lechat fit says why)"
     size = f" ({choice.model.bytes / 1e9:.1f} GB)" if choice.model.bytes else ""
-    return f"no {role} model is on this machine; lechat pull {choice.model.id} fetches the best one for it{size}"
+    return f"no {role} model is on this machine; lechat pull {choice.model.id} downloads the best one for it{size}"
 
 
 class _Case:

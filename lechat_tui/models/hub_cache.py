@@ -3,6 +3,7 @@
 The layout: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 """
 
+import glob
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from lechat_tui import paths
 from lechat_tui.models import journal
 from lechat_tui.models.catalog import ModelError
+from lechat_tui.models.scan import is_file, is_folder
 
 _REPO = re.compile(r"(?!.*(--|\.\.))[0-9A-Za-z_][0-9A-Za-z_.-]{0,95}(/[0-9A-Za-z_][0-9A-Za-z_.-]{0,95})?")
 _ETAG = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}")
@@ -116,6 +118,18 @@ def unfinished(repo: str) -> Iterator[tuple[Path, journal.Card, journal.Ranges]]
             yield file, *known
 
 
+def find(repo: str, revision: str, file: str) -> Path | None:
+    """The path of a downloaded file; of another revision if the wanted one is not there."""
+    folder = paths.hub_cache() / _folder(repo)
+    if not is_folder(folder):
+        return None
+    pinned = folder / "snapshots" / _commit(folder, revision) / file
+    if is_file(pinned):
+        return pinned
+    others = sorted(folder.glob(f"snapshots/*/{glob.escape(file)}"))
+    return next(filter(is_file, others), None)
+
+
 def free() -> tuple[Path, int]:
     """The folder of the cache, or the nearest above it that exists, and the bytes its disk has left for us."""
     for folder in (paths.hub_cache(), *paths.hub_cache().parents):
@@ -126,3 +140,11 @@ def free() -> tuple[Path, int]:
 
 def _folder(repo: str) -> str:
     return f"models--{repo.replace('/', '--')}"
+
+
+def _commit(folder: Path, revision: str) -> str:
+    """The commit that a branch or tag pointed at when it was downloaded; the folders of snapshots are commits."""
+    try:
+        return (folder / "refs" / revision).read_text("utf-8").strip()
+    except (OSError, ValueError):
+        return revision

@@ -11,7 +11,7 @@ ACCEPTED = (
     "its address on the hub, or a path to a .gguf file"
 )
 
-_HUB = "https://huggingface.co"
+HUB = "https://huggingface.co"
 _HOSTS = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
 
 _LONGEST = 4096
@@ -56,7 +56,7 @@ class Local:
 Name = Id | Hub | Local
 
 
-def parse(text: str, *, endpoint: str = _HUB) -> Name:
+def parse(text: str, *, endpoint: str = HUB) -> Name:
     """Understand what a person typed; `endpoint` is the address of the hub or of its mirror.
 
     Raises `ModelError` that says what is accepted.

@@ -86,7 +86,7 @@ def _files(model: Model, models: Models) -> list[Path]:
     """Every file of it that is here, all parts of a split one."""
     found = []
     for weights in filter(None, (model.weights, model.projector)):
-        if first := models.where(model, weights):
+        if first := models.path(model, weights):
             names = Weights(str(first)).files
             found += [path for path in map(Path, names) if path.exists() or path.is_symlink()]
     return found

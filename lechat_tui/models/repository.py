@@ -5,14 +5,27 @@ from dataclasses import replace
 from functools import partial
 
 from lechat_tui.models import derive, gguf, hub
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, Weights
 from lechat_tui.models.gguf import Header
 from lechat_tui.models.listing import Listing, listed
-from lechat_tui.models.local_files import fits
+from lechat_tui.models.local_files import projector_fits
 from lechat_tui.models.names import Hub
+from lechat_tui.models.resolve import NotHere
 
 Choose = Callable[[Model], Model]
 """Chooses among a model's quantizations; raises `ModelError` when it cannot tell."""
+
+
+def find(name: str, models: Models) -> Model:
+    """The model of this name; a repository that is neither in the catalog nor here is looked up on the hub.
+
+    Raises `ModelError`.
+    """
+    try:
+        return models.get(name)
+    except NotHere as missing:
+        return model(missing.repository, models.catalog, models.best_quantization)
 
 
 def model(wanted: Hub, catalog: Mapping[str, Model], choose: Choose | None = None) -> Model:
@@ -45,7 +58,7 @@ def _row(wanted: Hub, weights: Weights, found: Listing, read: "_Headers", catalo
     if header.problem:
         raise ModelError(f"{weights.file} of {wanted.repo} {header.problem}; nothing was fetched")
     projector = found.projector(weights)
-    if projector and not fits(read(projector.file).projection, header):
+    if projector and not projector_fits(read(projector.file).projection, header):
         projector = None
     alike = [w for w in found.models if w.quant == weights.quant]
     name = weights.quant if weights.quant and len(alike) == 1 else ""

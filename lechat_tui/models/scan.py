@@ -82,7 +82,7 @@ def model_folders(folders: Iterable[str] = ()) -> tuple[ModelFolder, ...]:
         ("GPT4All", support / "nomic.ai/GPT4All"),
         ("Jan", support / "Jan/data/llamacpp/models"),
         ("Jan", home / "jan/models"),
-        *((FOLDER, _expanded(folder)) for folder in folders),
+        *((FOLDER, expanded(folder)) for folder in folders),
     ]
     return tuple(ModelFolder(owner, folder) for owner, folder in rows)
 
@@ -208,21 +208,21 @@ def _below(folder: str, suffix: str, deep: int, links: bool, seen: set[tuple[int
     if not status or (status.st_dev, status.st_ino) in seen or len(seen) > _MOST_FOLDERS:
         return  # a link that leads back up, or to the same again
     seen.add((status.st_dev, status.st_ino))
-    for entry in _entries(folder, lambda entry: entry.name.endswith(suffix) or _is_folder(entry, links)):
-        if entry.name.endswith(suffix) and _is_file(entry):
+    for entry in _entries(folder, lambda entry: entry.name.endswith(suffix) or _entry_is_folder(entry, links)):
+        if entry.name.endswith(suffix) and _entry_is_file(entry):
             yield entry
-        elif deep and not entry.name.startswith(".") and _is_folder(entry, links):
+        elif deep and not entry.name.startswith(".") and _entry_is_folder(entry, links):
             yield from _below(entry.path, suffix, deep - 1, links, seen)
 
 
-def _is_file(entry: os.DirEntry[str]) -> bool:
+def _entry_is_file(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_file()
     except OSError:
         return False
 
 
-def _is_folder(entry: os.DirEntry[str], links: bool) -> bool:
+def _entry_is_folder(entry: os.DirEntry[str], links: bool) -> bool:
     try:
         return entry.is_dir(follow_symlinks=links)
     except OSError:
@@ -245,15 +245,32 @@ def _status(path: str | Path) -> os.stat_result | None:
         return None
 
 
+def is_file(path: Path) -> bool:
+    """False also for a path that is too long or that may not be read."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """False also for a path that is too long or that may not be read."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def expanded(text: str) -> Path:
+    """The path with a leading `~` replaced by the home folder; unchanged if there is no such user."""
+    try:
+        return Path(text).expanduser()
+    except (RuntimeError, ValueError):
+        return Path(text)
+
+
 def _home() -> Path:
     try:
         return Path.home()
     except RuntimeError:  # nobody's home
         return Path("/nonexistent")
-
-
-def _expanded(folder: str) -> Path:
-    try:
-        return Path(folder).expanduser()
-    except (RuntimeError, ValueError):
-        return Path(folder)

@@ -9,7 +9,8 @@ from lechat_tui.engine.base import LocalModel, ModelSpec, TuningOptions
 from lechat_tui.message import Sampling
 from lechat_tui.models import adapters
 from lechat_tui.models.available import Models
-from lechat_tui.models.catalog import Lora, Model, ModelError
+from lechat_tui.models.catalog import Lora, Model, ModelError, chat_template
+from lechat_tui.models.locate import known_sha256
 from lechat_tui.settings.config import Settings
 
 T = TypeVar("T")
@@ -65,19 +66,19 @@ class Setup:
         model = self.model
         files = models.files(model)
         if files is None:
-            raise ModelError(models.absent(model))
+            raise ModelError(model.missing)
         return LocalModel(
             name=model.id,
             path=files.weights,
             projector=files.projector,
-            template=models.template(model),
+            template=chat_template(model),
             system=model.system,
             context=self.window,
             adapt=self.settings.context is None,
             adapters=adapters.find(models, model, self.loras),
             pace=model.pace,
             image_tokens=model.image_tokens,
-            sha256=models.sha256(model, files.weights),
+            sha256=known_sha256(model.weights, files.weights),
             tuning=self.tuning(),
         )
 

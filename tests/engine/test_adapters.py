@@ -108,7 +108,7 @@ def test_a_row_of_the_catalogue_lays_its_own_adapters_unless_the_person_says_oth
 
 def test_an_adapter_of_the_hub_lies_in_the_hubs_cache(models, pirate, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    with pytest.raises(ModelError, match=r"pirate\.gguf is not downloaded; lechat pull chaton-hub fetches it"):
+    with pytest.raises(ModelError, match=r"pirate\.gguf is not downloaded; lechat pull chaton-hub downloads it"):
         talk(models, "chaton-hub").spec()
     row = models.get("chaton-hub")
     (adapter,) = [part for part in adapters.parts(row) if not models.files(part)]

@@ -12,6 +12,7 @@ import pytest
 from lechat_tui import paths
 from lechat_tui.cli import weights
 from lechat_tui.machine.hardware import Gpu
+from lechat_tui.models import repository
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, Weights
 from lechat_tui.models.fit import Resources
@@ -41,7 +42,8 @@ def serve(hub: Hub, **files: bytes) -> None:
 
 
 def fetched(name: str, *rows: Model, machine: Resources | None = None) -> Model:
-    return Models({row.id: row for row in rows}, machine=(lambda: machine) if machine else None).fetchable(name)
+    models = Models({row.id: row for row in rows}, machine=(lambda: machine) if machine else None)
+    return repository.find(name, models)
 
 
 @pytest.mark.parametrize("typed", [REPO, f"{REPO}:Q8_0", f"hf.co/{REPO}:q8", f"{REPO}/tiny-Q8_0.gguf"])

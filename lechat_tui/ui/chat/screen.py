@@ -68,7 +68,7 @@ class ChatScreen(Screen[None]):
         self._now = clock
         self._painted = painted
         self._first = first
-        role = conversation.models.role_of(conversation.model)
+        role = conversation.model.role
         status = Status(conversation.title, role, context=conversation.window)
         self._keymap = Keymap(conversation.settings.keys)
         self._widgets = Widgets(
@@ -209,7 +209,7 @@ class ChatScreen(Screen[None]):
         if state == "failed":
             host.leaving.stay()
         elif state == "done" and event.switch:
-            host.switch(model, host.models.role_of(model))
+            host.switch(model, model.role)
         elif state == "done":
             host.arrivals.offer_none()
         host.say(event.told, error=state == "failed")

@@ -247,7 +247,7 @@ class Manager(ModalScreen[Model | None]):
                 with suppress(ModelError):  # nobody knows its shape
                     known[one.id] = fit.measure(one, machine)
             if not offer.place and offer.model.id in known:
-                chosen = fit.fits(offer.model, machine)
+                chosen = fit.best_quantization(offer.model, machine)
                 best[offer.family] = chosen.model if chosen.fits else offer.model
         return known, best
 
