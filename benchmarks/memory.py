@@ -59,8 +59,8 @@ def predicted(shape: Shape, model: Path, context: int, kind: KvType, batch: int)
         {
             "model": model.stat().st_size,
             "repack": matrices * 18 // 32,
-            "KV": footprint.kv(known, context, kind),
-            "compute": footprint.compute(known, context, kind, batch=batch),
+            "KV": footprint.kv_bytes(known, context, kind),
+            "compute": footprint.compute_bytes(known, context, kind, batch=batch),
             "output": 4 * shape.vocabulary,
         }
     )

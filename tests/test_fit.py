@@ -216,7 +216,7 @@ SHAPE_24B = ModelShape(40, 8, 128, 5120, 131_072, heads=32, feed_forward=32_768)
 )
 def test_the_compute_buffer_is_what_llama_cpp_reserves(context, batch, flash, mebibytes) -> None:
     """The numbers are llama.cpp's own, of a model of this shape."""
-    foretold = footprint.compute(SHAPE_24B, context, batch=batch, flash_attention=flash)
+    foretold = footprint.compute_bytes(SHAPE_24B, context, batch=batch, flash_attention=flash)
     assert foretold / 2**20 == pytest.approx(mebibytes, rel=0.01)
 
 

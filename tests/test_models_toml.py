@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from lechat_tui import paths
-from lechat_tui.machine.footprint import PAD, kv
+from lechat_tui.machine.footprint import CONTEXT_MULTIPLE, kv_bytes
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import ROLES, Model, read
 from lechat_tui.units import size_text
@@ -16,7 +16,7 @@ MODELS = read(paths.bundled("models.toml"))
 REAL = [model for model in MODELS.values() if model.repo]
 CLOSED = [model for model in MODELS.values() if model.status == "closed"]
 
-KV_BYTES = {  # a token, at f16: layers x heads of keys and values x size of a head x 2 x 2 bytes, from the cards
+KV_BYTES = {  # a token, at f16: layers x heads of keys and values x size of a head x 2 x 2 bytes, from the gpus
     "ministral-3-3b": 106_496,
     "ministral-3-8b": 139_264,
     "ministral-3-14b": 163_840,
@@ -123,7 +123,8 @@ def test_a_file_is_as_large_as_its_weights_and_their_bits(model: Model) -> None:
 def test_the_memory_a_token_takes_follows_from_the_shape(model: Model) -> None:
     assert model.shape
     known = {**KV_BYTES, **{f"{id}-reasoning": size for id, size in KV_BYTES.items()}, "pixtral-12b": 160 * 1024}
-    assert kv(model.shape, PAD) // PAD == known.get(model.id, 160 * 1024 if model.parameters == 23.57 else None)
+    token_bytes = kv_bytes(model.shape, CONTEXT_MULTIPLE) // CONTEXT_MULTIPLE
+    assert token_bytes == known.get(model.id, 160 * 1024 if model.parameters == 23.57 else None)
     assert model.shape.vocabulary in (32_000, 32_768, 131_072)
     assert bool(model.active) == bool(model.shape.experts)
 

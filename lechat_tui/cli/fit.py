@@ -14,7 +14,7 @@ import typer
 from lechat_tui import paths
 from lechat_tui.cli import compose
 from lechat_tui.machine import footprint, hardware
-from lechat_tui.machine.footprint import BATCH, GIB
+from lechat_tui.machine.footprint import CONTEXT_MULTIPLE, CPU_BATCH, GIB, GPU_BATCH
 from lechat_tui.machine.hardware import Gpu
 from lechat_tui.machine.split_files import size_on_disk
 from lechat_tui.models import fit, gguf, resources
@@ -192,14 +192,15 @@ def _arithmetic(found: Fit, looked_at: Resources) -> Iterator[str]:
     """The sum, line by line."""
     model, shape = found.model, found.model.shape
     assert shape
-    context = found.context or found.kv // footprint.kv(shape, footprint.PAD, found.kv_type) * footprint.PAD
+    context = found.context or found.kv // footprint.kv_bytes(shape, CONTEXT_MULTIPLE, found.kv_type) * CONTEXT_MULTIPLE
+    batch = GPU_BATCH if looked_at.cards else CPU_BATCH
     kind = "2 bytes (f16)" if found.kv_type == "f16" else "34/32 bytes (q8_0)"
     each = f"{context:,} tokens x {shape.layers} layers x {shape.kv_heads} KV heads x {shape.head_size} x 2 x {kind}"
     lines = [
         ("weights", found.weights, model.weights.file.rpartition("/")[2]),
         ("projector", found.projector, model.projector.file.rpartition("/")[2] if model.projector else ""),
         ("KV cache", found.kv, each),
-        ("compute", found.compute, f"the largest tensors of {BATCH} tokens, with {shape.vocabulary:,} logits each"),
+        ("compute", found.compute, f"the largest tensors of {batch} tokens, with {shape.vocabulary:,} logits each"),
         ("reserve", found.reserve, "for the driver, the process and the looking at pictures"),
         ("together", found.total, f"of {_gib(found.budget)} that may be taken of {_memory(looked_at)}"),
     ]

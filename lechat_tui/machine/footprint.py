@@ -1,11 +1,12 @@
-"""What a model takes of a machine's memory, and what of that memory may be taken. Arithmetic alone; reads nothing.
+"""How much memory a model needs, and how much of a machine's memory a model may use. Arithmetic alone.
 
-Keys and values: context x layers x KV heads x head size x 2 numbers, of 2 bytes (f16) or 34/32 (q8_0: a scale a block).
+Keys and values: context x layers x KV heads x head size x 2 numbers, of 2 bytes (f16) or 34/32 bytes (q8_0: blocks of
+32 with a scale).
 
-The compute buffer holds the largest set of tensors that a graph of `batch` tokens needs at the same time; the rest is
-given the same place (`ggml-alloc.c`). Of a decoder like llama.cpp's `llama` and `mistral3` it is one of three, in bytes
-a token of the batch; E is the width of the hidden state, Q heads x head size, K KV heads x head size, F the inner
-width, V the vocabulary and C the context:
+The compute buffer holds the largest set of tensors that a graph of `batch` tokens needs at the same time; all others
+reuse its memory (`ggml-alloc.c`). For a decoder like llama.cpp's `llama` and `mistral3` it is the largest of three, in
+bytes per token of the batch. E is the width of the hidden state, Q heads x head size, K KV heads x head size, F the
+inner width of the feed-forward network, V the vocabulary and C the context:
 
 - the logits: 4 x V, and 4 x 2E of hidden states before them;
 - the feed-forward network: 4 x (3F + 3E + Q), beside the mask, which stays for the next layer: 2 x C in f16;
@@ -23,38 +24,41 @@ KvType = Literal["f16", "q8_0"]
 
 GIB = 1 << 30
 
-BATCH = 512
-"""Tokens in one graph on a GPU, which reads a prompt fastest in large pieces."""
+GPU_BATCH = 512
+"""Tokens in one graph on a GPU, which reads a prompt fastest in large batches."""
 
 CPU_BATCH = 128
 """The same on a CPU, which reads no faster in larger ones."""
 
-STEPS = tuple(1024 * n for n in (2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256))
+CONTEXT_STEPS = tuple(1024 * n for n in (2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256))
 """Context windows worth choosing between, in tokens."""
 
-TALK = 8192
-"""Tokens of context that a talk should have room for."""
+MIN_CHAT_CONTEXT = 8192
+"""Tokens of context that a conversation should have."""
 
-WORTH = 4
-"""A GPU is used for a part of a model from one layer in so many on."""
+IMAGE_TOKENS = 2048
+"""Tokens of two images, which a conversation with a model that supports images should have beside them."""
 
-PAD = 256
+MIN_OFFLOAD_SHARE = 1 / 4
+"""The share of a model's layers that a GPU must hold for it to be used at all."""
+
+CONTEXT_MULTIPLE = 256
 """llama.cpp rounds a context up to a multiple of it."""
 
-DESKTOP = GIB // 2
-"""Bytes of a graphics card that the desktop and the driver hold."""
+DESKTOP_BYTES = GIB // 2
+"""GPU memory that the desktop and the driver use."""
 
-DRIVER = 3 * GIB // 4
-"""Bytes a GPU backend takes for its own context, kernels and scratch; an assumption, made on the safe side."""
+GPU_BACKEND_BYTES = 3 * GIB // 4
+"""GPU memory for the backend's own context, kernels and scratch; an estimate on the safe side."""
 
-PROCESS = 3 * GIB // 8
-"""The same for the CPU backend: the child itself, the vocabulary, the outputs."""
+CPU_BACKEND_BYTES = 3 * GIB // 8
+"""The same for the CPU backend: the child process itself, the vocabulary, the outputs."""
 
-EYES = 3 * GIB // 10
-"""Bytes the projector needs to look at a picture, beside its weights."""
+IMAGE_ENCODING_BYTES = 3 * GIB // 10
+"""What the projector needs to encode an image, beside its weights."""
 
 UNIFIED_SHARE = 2 / 3
-"""Of a Mac's memory, what Metal may take together unless `iogpu.wired_limit_mb` says otherwise; of large ones more."""
+"""The share of a Mac's memory that Metal may use unless `iogpu.wired_limit_mb` says otherwise (more on large ones)."""
 
 
 @dataclass(frozen=True)
@@ -77,25 +81,25 @@ class ModelShape:
 
 
 @dataclass(frozen=True)
-class Split:
-    """How much of a model a graphics card takes."""
+class Offload:
+    """The part of a model that the GPUs hold while the CPU has the rest."""
 
     layers: int
-    """As llama.cpp counts them: the output is one, and is the first to go there."""
+    """As llama.cpp counts them: the output counts as one, and is the first to be offloaded."""
     bytes: int
-    """What these take there, keys and values included."""
+    """GPU memory they use, keys and values included."""
 
 
-def kv(shape: ModelShape, context: int, kv_type: KvType = "f16") -> int:
+def kv_bytes(shape: ModelShape, context: int, kv_type: KvType = "f16") -> int:
     """Bytes of keys and values."""
-    numbers = 2 * shape.layers * shape.kv_heads * shape.head_size * -(-context // PAD) * PAD
+    numbers = 2 * shape.layers * shape.kv_heads * shape.head_size * -(-context // CONTEXT_MULTIPLE) * CONTEXT_MULTIPLE
     return numbers * 2 if kv_type == "f16" else numbers * 34 // 32
 
 
-def compute(
-    shape: ModelShape, context: int, kv_type: KvType = "f16", *, batch: int = BATCH, flash_attention: bool = True
+def compute_bytes(
+    shape: ModelShape, context: int, kv_type: KvType = "f16", *, batch: int = GPU_BATCH, flash_attention: bool = True
 ) -> int:
-    """Bytes of the compute buffer, as the module's docstring derives them."""
+    """Bytes of the compute buffer, by the formula in the module's docstring."""
     width = shape.embedding
     heads = shape.heads or max(1, width // max(1, shape.head_size))
     queries, keys = heads * shape.head_size, shape.kv_heads * shape.head_size
@@ -108,52 +112,59 @@ def compute(
     return batch * (max(logits, forward, scores) + rotated)
 
 
-def card(total: int) -> int:
-    """Bytes of a graphics card that a model may take."""
-    return max(0, total - DESKTOP)
+def reserve_bytes(*, gpu: bool, images: bool) -> int:
+    """Bytes used beside weights, keys and values and the compute buffer."""
+    return (GPU_BACKEND_BYTES if gpu else CPU_BACKEND_BYTES) + (IMAGE_ENCODING_BYTES if images else 0)
 
 
-def pooled(cards: Sequence[int], weights: int, layers: int) -> int:
-    """Bytes that a model may take of several cards together, so many of each: every further one needs a reserve of its
-    own and may lose the room of a layer, since layers go whole."""
-    largest, *others = sorted(cards, reverse=True)
-    return largest + sum(max(0, other - DRIVER - weights // layers) for other in others)
+def gpu_budget(total: int) -> int:
+    """Bytes of a GPU's memory that a model may use."""
+    return max(0, total - DESKTOP_BYTES)
 
 
-def unified(memory: int) -> int:
-    """Bytes that a Mac's GPU may take of the memory it shares."""
+def pooled_budget(gpus: Sequence[int], weights: int, layers: int) -> int:
+    """Bytes that a model may use of several GPUs together, given the budget of each.
+
+    Every further GPU needs a reserve of its own and may leave the room of one layer unused, since a layer is not split.
+    """
+    first, *others = sorted(gpus, reverse=True)
+    return first + sum(max(0, other - GPU_BACKEND_BYTES - weights // layers) for other in others)
+
+
+def unified_budget(memory: int) -> int:
+    """Bytes that a Mac's GPU may use of the memory it shares with the CPU."""
     return int(memory * UNIFIED_SHARE)
 
 
-def ram(memory: int) -> int:
-    """Bytes of RAM that a model may take: all but 4 GiB, or three quarters of less than 16 GiB."""
+def ram_budget(memory: int) -> int:
+    """Bytes of RAM that a model may use: all but 4 GiB, or three quarters where there is less than 16 GiB."""
     return max(memory - 4 * GIB, min(memory * 3 // 4, 12 * GIB))
 
 
-def reserve(*, gpu: bool, images: bool) -> int:
-    """Bytes taken beside weights, keys and values and the compute buffer."""
-    return (DRIVER if gpu else PROCESS) + (EYES if images else 0)
+def comfortable_context(most: int, *, images: bool) -> int:
+    """Tokens of context that leave room for a conversation, with a model whose largest window is `most`."""
+    return min(MIN_CHAT_CONTEXT + (IMAGE_TOKENS if images else 0), most)
 
 
-def split(shape: ModelShape, weights: int, context: int, kv_type: KvType, room: int) -> Split:
-    """How many layers fit into so many bytes of a card, the compute buffer and the reserve already taken off.
+def offload(shape: ModelShape, weights: int, context: int, kv_type: KvType, room: int) -> Offload:
+    """The layers that fit into `room` bytes of GPU memory, which has no compute buffer or reserve to hold any more.
 
-    The output matrix counts with 6.5625 bits a weight (Q6_K, which quantizations below 8 bits give it), and the
-    embedding, which stays in RAM, is spread over the layers, so that rather too few go than too many.
+    The output matrix counts with 6.5625 bits a weight (Q6_K, which quantizations below 8 bits give it). The embedding,
+    which stays in RAM, is spread over the layers, so that too few layers are offloaded rather than too many.
     """
     output = min(shape.vocabulary * shape.embedding * 6.5625 / 8, weights / 2)
-    layer = (weights - output) / shape.layers + kv(shape, context, kv_type) / shape.layers
+    layer = (weights - output) / shape.layers + kv_bytes(shape, context, kv_type) / shape.layers
     count = 1 + int((room - output) // layer) if room >= output else 0
     count = min(count, shape.layers + 1)
-    return Split(count, int(output + (count - 1) * layer) if count else 0)
+    return Offload(count, int(output + (count - 1) * layer) if count else 0)
 
 
-def largest(shape: ModelShape, room: int, most: int, kv_type: KvType = "f16") -> int:
-    """The largest context, of `most` at most, whose keys and values and compute buffer fit into so many bytes."""
+def largest_context(shape: ModelShape, room: int, most: int, kv_type: KvType = "f16", *, batch: int = GPU_BATCH) -> int:
+    """The largest context, up to `most`, whose keys and values and compute buffer fit into `room` bytes."""
     low, high = 0, most
     while low < high:
         middle = (low + high + 1) // 2
-        if kv(shape, middle, kv_type) + compute(shape, middle, kv_type) <= room:
+        if kv_bytes(shape, middle, kv_type) + compute_bytes(shape, middle, kv_type, batch=batch) <= room:
             low = middle
         else:
             high = middle - 1

@@ -11,15 +11,13 @@ from dataclasses import dataclass, replace
 
 from lechat_tui.machine import footprint
 from lechat_tui.machine.bandwidth import bandwidth
-from lechat_tui.machine.footprint import GIB, STEPS, TALK, KvType, ModelShape
+from lechat_tui.machine.footprint import CONTEXT_STEPS, GIB, MIN_CHAT_CONTEXT, KvType, comfortable_context
 from lechat_tui.machine.hardware import Gpu
+from lechat_tui.machine.placement import KV_TYPES, NO_OFFLOAD, Budget, MemoryNeed, Place, search
 from lechat_tui.models.catalog import ROLES, Model, ModelError, ModelRole, Weights
 
 LEAST = 4096
 """Tokens of context below which a model is said not to fit."""
-
-PICTURES = 2048
-"""Tokens of two pictures, which a talk with a model that sees should have room for as well."""
 
 ROOMY: Mapping[ModelRole, int] = {"text": 32_768, "code": 32_768, "vision": 24_576}
 """Tokens of context that must stay before memory goes into more than about five bits a weight."""
@@ -75,8 +73,8 @@ class Resources:
     def cards(self) -> tuple[int, ...]:
         """Bytes that a model may take of each graphics card, or of the memory that a GPU shares."""
         if self.unified:
-            return (next((gpu.total for gpu in self.gpus if gpu.total), footprint.unified(self.unified)),)
-        return tuple(footprint.card(gpu.total) for gpu in self.gpus if gpu.total)
+            return (next((gpu.total for gpu in self.gpus if gpu.total), footprint.unified_budget(self.unified)),)
+        return tuple(footprint.gpu_budget(gpu.total) for gpu in self.gpus if gpu.total)
 
     @property
     def speed(self) -> float | None:
@@ -136,14 +134,8 @@ def measure(
 
     Raises `ModelError` when the model's shape or size is not known, or the machine's memory.
     """
-    case = _Case(model, machine, context, model.supports_images if vision is None else vision and model.supports_images)
-    types: tuple[KvType, ...] = (kv_type,) if kv_type else ("f16", "q8_0")
-    found = [case.on_gpu(kind) for kind in types if machine.cards]
-    found += [case.in_ram(kind) for kind in types if machine.ram and not machine.unified]
-    if not found:
-        raise ModelError(UNTOLD)
-    chosen = next(filter(case.comfortable, found), None) or max(found, key=lambda fit: (fit.fits, fit.most))
-    return replace(chosen, reason=_reason(chosen, machine))
+    images = model.supports_images and vision is not False
+    return _Case(model, machine, context, images=images).fit((kv_type,) if kv_type else KV_TYPES)
 
 
 def best_quantization(
@@ -206,104 +198,82 @@ def recommendation(role: ModelRole, choice: Fit | None) -> str:
 class _Case:
     """One model on one machine."""
 
-    def __init__(self, model: Model, machine: Resources, context: int | None, images: bool) -> None:
+    def __init__(self, model: Model, machine: Resources, context: int | None, *, images: bool) -> None:
         if not _is_measurable(model) or model.shape is None:
             raise ModelError(f"the shape of {model.id} is not known, so what it needs cannot be said beforehand")
         self._model = model
-        self._shape: ModelShape = model.shape
         self._machine = machine
         self._asked = context
-        self._images = images
-        self._weights = model.weights.size
-        self._projector = model.projector.size if images and model.projector else 0
         self._trained = model.trained or MOST
+        projector = model.projector.size if images and model.projector else 0
+        batch = footprint.GPU_BATCH if machine.cards else footprint.CPU_BATCH
+        self._need = MemoryNeed(model.shape, model.weights.size, projector, batch)
+        self._budget = Budget(machine.cards, 0 if machine.unified else footprint.ram_budget(machine.ram))
 
-    def comfortable(self, fit: Fit) -> bool:
-        """Whether it leaves room for a talk, or for what was asked."""
-        return fit.fits and fit.most >= (self._asked or min(_room(images=self._images), self._trained))
-
-    def on_gpu(self, kind: KvType) -> Fit:
-        """All of it in the memory of the graphics cards. Each takes whole layers and has a reserve of its own."""
-        budget = footprint.pooled(self._machine.cards, self._weights, self._shape.layers)
-        reserve = footprint.reserve(gpu=True, images=self._images)
-        grade = 0 if kind == "f16" else 1
-        most = self._most(budget - reserve, kind)
-        return self._fit(self._chosen(most), most, kind, budget, reserve, grade=grade)
-
-    def in_ram(self, kind: KvType) -> Fit:
-        """All of it in RAM, or but for those layers that a graphics card takes, when these are enough to matter."""
-        ram, reserve = footprint.ram(self._machine.ram), footprint.reserve(gpu=False, images=self._images)
-        alone = self._most(ram - reserve, kind)
-        grade = 2 if kind == "f16" else 3
-        for context in self._contexts():
-            room = self._room_on_cards(context, kind)
-            part = footprint.split(self._shape, self._weights, context, kind, room)
-            if part.layers * footprint.WORTH < self._shape.layers:
-                break
-            most = self._most(ram + part.bytes + self._projector - reserve, kind)
-            if most >= context:
-                beside = sum(min(card, self._beside(context, kind)) for card in self._machine.cards)
-                budget = ram + sum(self._machine.cards)
-                return self._fit(context, most, kind, budget, reserve + beside, grade=grade, layers=part.layers)
-        return self._fit(self._chosen(min(alone, CPU_CONTEXT)), alone, kind, ram, reserve, grade=grade, layers=0)
+    def fit(self, kv_types: Sequence[KvType]) -> Fit:
+        """The best way for it to fit; where there is none, the one that comes nearest. Raises `ModelError`."""
+        if not (self._machine.cards or self._machine.ram):
+            raise ModelError(UNTOLD)
+        place = search(
+            self._need,
+            self._budget,
+            self._contexts(),
+            kv_types=kv_types,
+            comfortable=self._asked or comfortable_context(self._trained, images=self._need.images),
+            cpu_limit=None if self._asked else CPU_CONTEXT,
+        )
+        if place:
+            return self._placed(place)
+        places = [Place(0, kind, None) for kind in kv_types if self._budget.gpus]
+        places += [Place(0, kind, NO_OFFLOAD) for kind in kv_types if self._budget.ram]
+        return max(map(self._placed, places), key=lambda fit: fit.most)
 
     def _contexts(self) -> list[int]:
         """What to try, the largest first."""
-        if self._asked:
-            return [self._asked]
-        return [step for step in reversed(STEPS) if LEAST <= step <= min(CPU_CONTEXT, self._trained)]
+        steps = [step for step in reversed(CONTEXT_STEPS) if LEAST <= step <= self._trained]
+        return [self._asked] if self._asked else steps or [self._trained]
 
-    def _room_on_cards(self, context: int, kind: KvType) -> int:
-        """Bytes that layers may take of the graphics cards."""
-        room = sum(max(0, card - self._beside(context, kind)) for card in self._machine.cards)
-        return room - self._projector - (footprint.EYES if self._images else 0)
-
-    def _beside(self, context: int, kind: KvType) -> int:
-        """Bytes that each card holds beside its layers."""
-        return footprint.DRIVER + footprint.compute(self._shape, context, kind)
-
-    def _most(self, room: int, kind: KvType) -> int:
-        return footprint.largest(self._shape, room - self._weights - self._projector, self._trained, kind)
-
-    def _chosen(self, most: int) -> int:
-        """The context to use where so much would fit."""
-        return self._asked or max((step for step in STEPS if step <= most), default=most)
-
-    def _fit(
-        self, context: int, most: int, kind: KvType, budget: int, reserve: int, *, grade: int, layers: int = -1
-    ) -> Fit:
-        holds = min(LEAST, self._trained) if self._asked is None else self._asked
-        held = context if most >= holds else self._asked or min(TALK, self._trained)
-        batch = footprint.BATCH if layers and self._machine.cards else footprint.CPU_BATCH
-        return Fit(
+    def _placed(self, place: Place) -> Fit:
+        """How it lies in this place; one without a context does not fit."""
+        need, kind = self._need, place.kv_type
+        held = place.context or self._asked or min(MIN_CHAT_CONTEXT, self._trained)
+        if place.offload is None:
+            budget, reserve = self._budget.pooled(need), need.reserve(gpu=True)
+            most = need.largest_context(budget, self._trained, kind, gpu=True)
+        else:
+            budget, reserve = self._budget.ram or 0, need.reserve(gpu=False)
+            elsewhere = place.offload.bytes + (need.projector if place.offload.layers else 0)
+            most = need.largest_context(budget + elsewhere, self._trained, kind, gpu=False)
+            if place.offload.layers:
+                beside = footprint.GPU_BACKEND_BYTES + need.compute(held, kind)
+                budget += sum(self._machine.cards)
+                reserve += sum(min(card, beside) for card in self._machine.cards)
+        fit = Fit(
             model=self._model,
-            context=context if most >= holds else 0,
+            context=place.context,
             most=most,
             kv_type=kind,
-            gpu_layers=layers,
-            weights=self._weights,
-            projector=self._projector,
-            kv=footprint.kv(self._shape, held, kind),
-            compute=footprint.compute(self._shape, held, kind, batch=batch),
+            gpu_layers=place.gpu_layers,
+            weights=need.weights,
+            projector=need.projector,
+            kv=footprint.kv_bytes(need.shape, held, kind),
+            compute=need.compute(held, kind),
             reserve=reserve,
             budget=budget,
-            fits=most >= holds,
-            speed=self._speed(layers),
-            grade=grade,
+            fits=place.context > 0,
+            speed=self._speed(place.gpu_layers),
+            grade=(0 if place.offload is None else 2) + (kind != "f16"),
         )
+        return replace(fit, reason=_reason(fit, self._machine))
 
     def _speed(self, layers: int) -> float | None:
         """Every weight that is used is read once for a token, by the CPU and the GPU in turn."""
         model, fast = self._model, self._machine.speed
-        read = self._weights * (model.active / model.parameters if model.active and model.parameters else 1.0)
-        share = 1.0 if layers < 0 else layers / (self._shape.layers + 1)
+        read = self._need.weights * (model.active / model.parameters if model.active and model.parameters else 1.0)
+        share = 1.0 if layers < 0 else layers / (self._need.shape.layers + 1)
         if share == 1 and not fast:
             return None
         return 1 / (read * (1 - share) / CPU_BANDWIDTH + (read * share / fast if fast else 0.0))
-
-
-def _room(*, images: bool) -> int:
-    return TALK + (PICTURES if images else 0)
 
 
 def _is_measurable(model: Model) -> bool:
@@ -335,7 +305,7 @@ def _rank(fit: Fit, role: ModelRole) -> tuple[float, ...]:
 
 
 def _talks(fit: Fit) -> bool:
-    return fit.most >= min(_room(images=fit.projector > 0), fit.model.trained or MOST)
+    return fit.most >= comfortable_context(fit.model.trained or MOST, images=fit.projector > 0)
 
 
 def _pass(fit: Fit, role: ModelRole) -> tuple[int, float]:

@@ -12,13 +12,14 @@ from lechat_tui.commands.receipts import table
 from lechat_tui.engine.base import Fitted, LocalModel, Request, TuningOptions
 from lechat_tui.engine.llama.answer import answer, plan
 from lechat_tui.engine.llama.model import Llama
-from lechat_tui.engine.llama.placement import YOURS, Burden, place, shape_of
+from lechat_tui.engine.llama.placement import SET_BY_USER, place, shape_of
 from lechat_tui.machine.footprint import GIB, ModelShape
 from lechat_tui.machine.hardware import Machine, Memory
+from lechat_tui.machine.placement import MemoryNeed
 from lechat_tui.message import Message, Receipt, Sampling
 
-MINISTRAL_8B = Burden(ModelShape(34, 8, 128, 4096, 131_072, 32, 14_336), 5_198_911_904)
-MISTRAL_SMALL = Burden(ModelShape(40, 8, 128, 5120, 131_072, 32, 32_768), 14_333_922_848)
+MINISTRAL_8B = MemoryNeed(ModelShape(34, 8, 128, 4096, 131_072, 32, 14_336), 5_198_911_904)
+MISTRAL_SMALL = MemoryNeed(ModelShape(40, 8, 128, 5120, 131_072, 32, 32_768), 14_333_922_848)
 SPEC = LocalModel("m", Path("m.gguf"), context=16_384, adapt=True)
 PC = Machine(cores=16, physical=8, memory=Memory(32 * GIB, 28 * GIB))
 
@@ -48,7 +49,7 @@ def test_a_card_that_is_too_small_takes_a_part_of_the_layers():
 
 def test_a_card_that_would_take_next_to_nothing_is_left_alone():
     placed = place(SPEC, PC, MISTRAL_SMALL, [3 * GIB])
-    assert placed.gpu_layers == 0 and "the CPU does all" in placed.note
+    assert placed.gpu_layers == 0 and "the CPU does everything" in placed.note
 
 
 def test_two_cards_hold_what_one_does_not():
@@ -58,7 +59,7 @@ def test_two_cards_hold_what_one_does_not():
 def test_a_context_that_the_person_set_is_not_touched():
     mine = replace(SPEC, adapt=False)
     placed = place(mine, PC, MINISTRAL_8B, [8 * GIB])
-    assert placed.context == 16_384 and placed.why_context == YOURS
+    assert placed.context == 16_384 and placed.why_context == SET_BY_USER
     assert placed.kv_type == "q8_0"
 
 
@@ -76,10 +77,10 @@ def test_what_cannot_be_reckoned_is_left_as_it_is_wished():
 
 def test_more_memory_never_gives_less():
     grades = {"f16": 1, "q8_0": 0}
-    for burden in (MINISTRAL_8B, MISTRAL_SMALL):
+    for need in (MINISTRAL_8B, MISTRAL_SMALL):
         before = (False, 0, 0)
         for gib in range(1, 40):
-            placed = place(SPEC, PC, burden, [gib * GIB])
+            placed = place(SPEC, PC, need, [gib * GIB])
             now = (placed.gpu_layers < 0, grades[placed.kv_type] if placed.gpu_layers < 0 else 0, placed.gpu_layers)
             assert now[:2] >= before[:2]
             assert now[2] < 0 or now[2] >= before[2]

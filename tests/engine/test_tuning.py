@@ -12,14 +12,15 @@ from lechat_tui.engine.base import Delta, LocalModel, Request, TuningOptions
 from lechat_tui.engine.llama.answer import answer
 from lechat_tui.engine.llama.devices import devices
 from lechat_tui.engine.llama.model import Llama
-from lechat_tui.engine.llama.placement import YOURS, Burden
+from lechat_tui.engine.llama.placement import SET_BY_USER
 from lechat_tui.engine.llama.tuning import Tuning, choose
 from lechat_tui.machine.footprint import GIB, ModelShape
 from lechat_tui.machine.hardware import Machine, Memory
+from lechat_tui.machine.placement import MemoryNeed
 from lechat_tui.message import Message, Sampling
 
 SPEC = LocalModel("m", Path("m.gguf"))
-HUGE = Burden(ModelShape(88, 8, 128, 12_288, 131_072, 96, 28_672), 74_000_000_000)
+HUGE = MemoryNeed(ModelShape(88, 8, 128, 12_288, 131_072, 96, 28_672), 74_000_000_000)
 LAPTOP = Machine(cores=16, physical=8, memory=Memory(32_000_000_000, 20_000_000_000))
 
 
@@ -28,7 +29,7 @@ def why(tuning: Tuning, name: str) -> str:
 
 
 def test_every_setting_has_its_reason():
-    tuning = choose(SPEC, LAPTOP, cards=None)
+    tuning = choose(SPEC, LAPTOP, gpus=None)
     assert len(tuning.why) == len(fields(Tuning)) - 2 and all(tuning.why)
 
 
@@ -42,28 +43,28 @@ def test_every_setting_has_its_reason():
     ],
 )
 def test_each_thread_gets_a_core_of_its_own(machine, threads):
-    tuning = choose(SPEC, machine, cards=None)
+    tuning = choose(SPEC, machine, gpus=None)
     assert (tuning.threads, tuning.threads_batch) == (threads, threads)
 
 
 def test_layers_go_to_a_gpu_that_is_there():
-    assert choose(SPEC, LAPTOP, cards=[24 * GIB]).gpu_layers == -1
-    assert choose(SPEC, LAPTOP, cards=None).gpu_layers == 0
-    assert choose(replace(SPEC, tuning=TuningOptions(gpu_layers=12)), LAPTOP, cards=[24 * GIB]).gpu_layers == 12
+    assert choose(SPEC, LAPTOP, gpus=[24 * GIB]).gpu_layers == -1
+    assert choose(SPEC, LAPTOP, gpus=None).gpu_layers == 0
+    assert choose(replace(SPEC, tuning=TuningOptions(gpu_layers=12)), LAPTOP, gpus=[24 * GIB]).gpu_layers == 12
 
 
 def test_a_prompt_is_read_in_small_pieces_by_a_cpu_and_in_large_ones_by_a_gpu():
-    assert choose(SPEC, LAPTOP, cards=None).batch == 128
-    assert choose(SPEC, LAPTOP, cards=[24 * GIB]).batch == 512
-    assert choose(replace(SPEC, tuning=TuningOptions(batch=64)), LAPTOP, cards=[24 * GIB]).batch == 64
+    assert choose(SPEC, LAPTOP, gpus=None).batch == 128
+    assert choose(SPEC, LAPTOP, gpus=[24 * GIB]).batch == 512
+    assert choose(replace(SPEC, tuning=TuningOptions(batch=64)), LAPTOP, gpus=[24 * GIB]).batch == 64
 
 
 def test_what_the_person_sets_holds_and_is_said_to_be_theirs():
     options = TuningOptions(
         gpu_layers=3, threads=5, threads_batch=6, batch=64, flash_attention="off", kv_type="f16", mmap=False
     )
-    tuning = choose(replace(SPEC, tuning=options), LAPTOP, cards=[GIB], burden=HUGE)
-    assert tuning == Tuning(3, 8192, 5, 6, 64, "off", "f16", False, (YOURS,) * 8)
+    tuning = choose(replace(SPEC, tuning=options), LAPTOP, gpus=[GIB], need=HUGE)
+    assert tuning == Tuning(3, 8192, 5, 6, 64, "off", "f16", False, (SET_BY_USER,) * 8)
 
 
 def test_the_devices_of_this_machine_are_listed():

@@ -16,7 +16,7 @@ from lechat_tui.engine.llama.adapters import Adapters, identity
 from lechat_tui.engine.llama.cache import Cache
 from lechat_tui.engine.llama.devices import gpu_memory
 from lechat_tui.engine.llama.log import Log
-from lechat_tui.engine.llama.placement import Burden, shape_of
+from lechat_tui.engine.llama.placement import shape_of
 from lechat_tui.engine.llama.prompt import ChatTemplate
 from lechat_tui.engine.llama.speculation import Speculation
 from lechat_tui.engine.llama.states import Disk, States
@@ -26,6 +26,7 @@ from lechat_tui.engine.llama.vocab import Vocab
 from lechat_tui.machine import hardware
 from lechat_tui.machine.footprint import GIB
 from lechat_tui.machine.hardware import Machine
+from lechat_tui.machine.placement import MemoryNeed
 from lechat_tui.machine.split_files import size_on_disk
 from lechat_tui.message import Adapter
 
@@ -58,10 +59,10 @@ class Llama:
         self.spec = spec
         self._log = Log()
         llama_cpp.llama_backend_init()
-        machine, cards = machine or hardware.read(), gpu_memory()
-        before = self._foreseen() if cards and spec.tuning.gpu_layers < 0 and not self._is_small(max(cards)) else None
-        self._model = self._load(say, choose(spec, machine, cards=cards, burden=before))
-        self.tuning = choose(spec, machine, cards=cards, burden=before or self._burden(self._model))
+        machine, gpus = machine or hardware.read(), gpu_memory()
+        before = self._foreseen() if gpus and spec.tuning.gpu_layers < 0 and not self._is_small(max(gpus)) else None
+        self._model = self._load(say, choose(spec, machine, gpus=gpus, need=before))
+        self.tuning = choose(spec, machine, gpus=gpus, need=before or self._memory_need(self._model))
         """How it was set up for this machine, and why."""
         self.vocab = Vocab(llama_cpp.llama_model_get_vocab(self._model), metadata(self._model))
         self.template = ChatTemplate(self._template(), self.vocab, spec.system)
@@ -118,7 +119,7 @@ class Llama:
         projector = size_on_disk(self.spec.projector) if self.spec.projector else 0
         return self.spec.context <= 32_768 and 2 * (size_on_disk(self.spec.path) + projector) + 4 * GIB <= card
 
-    def _foreseen(self) -> Burden | None:
+    def _foreseen(self) -> MemoryNeed | None:
         """What the model will take, told by its file's header; None where it does not tell."""
         params = llama_cpp.llama_model_default_params()
         params.vocab_only = True
@@ -127,16 +128,16 @@ class Llama:
         )
         if not header:
             return None  # loading it will say why
-        burden = self._burden(header)
+        need = self._memory_need(header)
         llama_cpp.llama_model_free(header)
-        return burden
+        return need
 
-    def _burden(self, model: llama_cpp.llama_model_p) -> Burden | None:
+    def _memory_need(self, model: llama_cpp.llama_model_p) -> MemoryNeed | None:
         """What the model takes; None where its file does not tell."""
         vocabulary = int(llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(model)))
         shape = shape_of(metadata(model), vocabulary)
         projector = size_on_disk(self.spec.projector) if self.spec.projector else 0
-        return Burden(shape, size_on_disk(self.spec.path), projector) if shape else None
+        return MemoryNeed(shape, size_on_disk(self.spec.path), projector) if shape else None
 
     def _cuts(self) -> bool:
         """Whether the memory can forget its last tokens: a recurrent one cannot."""

@@ -1,36 +1,31 @@
-"""Where a model goes: how many layers onto the GPU, how long a context, how exact a KV cache. Pure: reads nothing.
+"""Decides where a model goes: how many layers onto the GPU, how long a context, which KV type. Pure: reads nothing.
 
-What the person set stays. Otherwise what the catalogue asks for is taken where it fits, and where it does not, the
-first of these that does: a shorter context, keys and values of q8_0, a part of the layers on the CPU.
+What the user set stays. Otherwise the catalogue's context and an exact KV cache are used where they fit, and where they
+do not, what `machine.placement` finds: a shorter context, a KV cache of q8_0, a part of the layers on the CPU.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lechat_tui.engine.base import KvType, LocalModel
-from lechat_tui.machine import footprint
-from lechat_tui.machine.footprint import GIB, ModelShape
+from lechat_tui.engine.base import LocalModel
+from lechat_tui.machine.footprint import (
+    CONTEXT_STEPS,
+    GIB,
+    KvType,
+    ModelShape,
+    comfortable_context,
+    gpu_budget,
+    ram_budget,
+)
 from lechat_tui.machine.hardware import Machine
+from lechat_tui.machine.placement import KV_TYPES, NO_OFFLOAD, Budget, MemoryNeed, Place, search
 
-YOURS = "you set it"
-
-
-@dataclass(frozen=True)
-class Burden:
-    """What is to be placed."""
-
-    shape: ModelShape
-    weights: int
-    """Bytes."""
-    projector: int = 0
-    """Bytes; 0 for a model that does not see."""
-    batch: int = footprint.BATCH
-    """Tokens computed at once."""
+SET_BY_USER = "you set it"
 
 
 @dataclass(frozen=True)
 class Placement:
-    """The place, and why; `note` is a sentence for the person when something had to give, else empty."""
+    """Where the model goes, with the reason for each choice."""
 
     gpu_layers: int
     context: int
@@ -39,12 +34,14 @@ class Placement:
     why_context: str
     why_kv_type: str
     note: str = ""
+    """What was reduced to make the model fit, as a sentence; empty for nothing."""
 
 
 def shape_of(metadata: Mapping[str, str], vocabulary: int) -> ModelShape | None:
-    """The numbers in a file's metadata; None for what they do not suffice for.
+    """The shape that a GGUF file's metadata describe; None where the memory does not follow from it.
 
-    That is where not every token has keys and values alike: a recurrent memory, a sliding window, a compressed one.
+    That is where not every token has keys and values of the same size: recurrent memory, a sliding window, or
+    compressed keys and values.
     """
     kind = metadata.get("general.architecture", "")
     rows = {key.removeprefix(f"{kind}."): value for key, value in metadata.items() if key.startswith(f"{kind}.")}
@@ -70,106 +67,57 @@ def shape_of(metadata: Mapping[str, str], vocabulary: int) -> ModelShape | None:
     )
 
 
-def place(spec: LocalModel, machine: Machine, burden: Burden | None, cards: Sequence[int] | None) -> Placement:
-    """Where the model goes on a machine whose GPUs have so many bytes each; 0 for one that does not say, None without.
+def place(spec: LocalModel, machine: Machine, need: MemoryNeed | None, gpus: Sequence[int] | None) -> Placement:
+    """Where the model goes on a machine with so many bytes on each GPU: 0 for an unknown size, None without any GPU.
 
-    Without a `burden` nothing can be reckoned with, and everything is as it is wished.
+    Without a `need`, or with a GPU of unknown size, nothing can be calculated and everything is as requested.
     """
-    wished = _wished(spec, gpu=cards is not None)
-    if burden is None or not all(cards or ()):
-        return wished
-    for context, kind in _candidates(spec):
-        if cards and spec.tuning.gpu_layers < 0 and _fits_on(cards, burden, context, kind):
-            return _said(spec, wished, -1, context, kind, f"{sum(cards) / GIB:.0f} GiB on the GPU")
-    if cards and spec.tuning.gpu_layers < 0:
-        return _shared_out(spec, wished, machine, burden, cards)
-    if wished.gpu_layers == 0:
-        every = (*_candidates(spec), *_every(spec))
-        fitting = (pair for pair in every if _fits_in_ram(machine, burden, *pair))
-        return _said(spec, wished, 0, *next(fitting, every[-1]), "the memory")
-    return wished
+    requested = _requested(spec, gpu=gpus is not None)
+    automatic = bool(gpus) and spec.tuning.gpu_layers < 0
+    if need is None or not all(gpus or ()) or not (automatic or requested.gpu_layers == 0):
+        return requested
+    total, available = machine.memory.total, machine.memory.available
+    ram = None if total is None else ram_budget(total)
+    budget = Budget(tuple(map(gpu_budget, gpus or ())) if automatic else (), ram, available)
+    contexts = [spec.context, *(step for step in reversed(CONTEXT_STEPS) if spec.adapt and step < spec.context)]
+    kv_types: Sequence[KvType] = (spec.tuning.kv_type,) if spec.tuning.kv_type else KV_TYPES
+    comfortable = comfortable_context(spec.context, images=need.images)
+    found = search(need, budget, contexts, kv_types=kv_types, comfortable=comfortable if spec.adapt else spec.context)
+    found = found or Place(contexts[-1], kv_types[-1], NO_OFFLOAD)
+    if not automatic:
+        return _explained(spec, requested, found, "the memory")
+    on_gpu = found.gpu_layers < 0
+    return _explained(
+        spec, requested, found, f"{sum(gpus or ()) / GIB:.0f} GiB on the GPU" if on_gpu else "the memory of GPU and CPU"
+    )
 
 
-def _wished(spec: LocalModel, *, gpu: bool) -> Placement:
+def _requested(spec: LocalModel, *, gpu: bool) -> Placement:
     layers = spec.tuning.gpu_layers if gpu else 0
-    why = "all of the model goes to the GPU" if layers < 0 else YOURS
+    why = "all of the model goes to the GPU" if layers < 0 else SET_BY_USER
     return Placement(
         gpu_layers=layers,
         context=spec.context,
         kv_type=spec.tuning.kv_type or "f16",
-        why_layers=why if gpu else "llama.cpp sees no GPU here: the CPU does all",
-        why_context="what the catalogue gives the model" if spec.adapt else YOURS,
-        why_kv_type=YOURS if spec.tuning.kv_type else "exact; q8_0 takes about half the memory",
+        why_layers=why if gpu else "llama.cpp sees no GPU here, so the CPU does everything",
+        why_context="the catalogue's context for the model" if spec.adapt else SET_BY_USER,
+        why_kv_type=SET_BY_USER if spec.tuning.kv_type else "exact; q8_0 needs about half the memory",
     )
 
 
-def _every(spec: LocalModel) -> Iterator[tuple[int, KvType]]:
-    """Contexts and KV types that may be taken, the best first."""
-    kinds: tuple[KvType, ...] = (spec.tuning.kv_type,) if spec.tuning.kv_type else ("f16", "q8_0")
-    steps = [step for step in reversed(footprint.STEPS) if step < spec.context] if spec.adapt else []
-    for kind in kinds:
-        for context in (spec.context, *steps):
-            yield context, kind
-
-
-def _candidates(spec: LocalModel) -> Iterator[tuple[int, KvType]]:
-    """Those with room for a talk."""
-    return (pair for pair in _every(spec) if pair[0] >= min(footprint.TALK, spec.context))
-
-
-def _fits_on(cards: Sequence[int], burden: Burden, context: int, kind: KvType) -> bool:
-    """Whether all of it fits onto the GPUs; each takes whole layers and needs a reserve."""
-    room = footprint.pooled([footprint.card(card) for card in cards], burden.weights, burden.shape.layers)
-    return _needs(burden, context, kind, gpu=True) <= room
-
-
-def _fits_in_ram(machine: Machine, burden: Burden, context: int, kind: KvType, *, elsewhere: int = 0) -> bool:
-    """Whether it fits into RAM, but for so many bytes that a GPU takes."""
-    total, available = machine.memory.total, machine.memory.available
-    if total is None:
-        return True
-    growing = footprint.kv(burden.shape, context, kind)
-    free = available is None or growing <= available + elsewhere
-    return free and _needs(burden, context, kind, gpu=False) - elsewhere <= footprint.ram(total)
-
-
-def _needs(burden: Burden, context: int, kind: KvType, *, gpu: bool) -> int:
-    reserve = footprint.reserve(gpu=gpu, images=burden.projector > 0)
-    compute = footprint.compute(burden.shape, context, kind, batch=burden.batch)
-    return burden.weights + burden.projector + footprint.kv(burden.shape, context, kind) + compute + reserve
-
-
-def _shared_out(
-    spec: LocalModel, wished: Placement, machine: Machine, burden: Burden, cards: Sequence[int]
-) -> Placement:
-    """A part of the layers on the GPU and the rest on the CPU; all of it there when the GPU takes too few."""
-    room_for = "the memory of GPU and CPU"
-    for context, kind in _every(spec):
-        beside = footprint.DRIVER + footprint.compute(burden.shape, context, kind, batch=burden.batch)
-        room = sum(max(0, footprint.card(card) - beside) for card in cards)
-        room -= burden.projector + (footprint.EYES if burden.projector else 0)
-        part = footprint.split(burden.shape, burden.weights, context, kind, room)
-        if part.layers * footprint.WORTH < burden.shape.layers:
-            part = footprint.Split(0, 0)
-        if _fits_in_ram(
-            machine, burden, context, kind, elsewhere=part.bytes + (burden.projector if part.layers else 0)
-        ):
-            return _said(spec, wished, part.layers, context, kind, room_for)
-    return _said(spec, wished, 0, context, kind, room_for)
-
-
-def _said(spec: LocalModel, wished: Placement, layers: int, context: int, kind: KvType, room: str) -> Placement:
-    """The placement with its reasons; what differs from the wish is noted."""
+def _explained(spec: LocalModel, requested: Placement, found: Place, memory: str) -> Placement:
+    """The placement with its reasons; what differs from the request is noted."""
     notes: list[str] = []
-    why_layers, why_context, why_kv = wished.why_layers, wished.why_context, wished.why_kv_type
-    if layers != wished.gpu_layers:
-        on = f"{layers} of its layers are on the GPU, the CPU has the rest" if layers else "the CPU does all"
+    layers, context = found.gpu_layers, found.context
+    why_layers, why_context, why_kv = requested.why_layers, requested.why_context, requested.why_kv_type
+    if layers != requested.gpu_layers:
+        where = f"{layers} of its layers are on the GPU, the rest on the CPU" if layers else "the CPU does everything"
         why_layers = "more would not fit onto the GPU" if layers else "the GPU has room for too few layers to matter"
-        notes.append(f"{on}: {why_layers}")
+        notes.append(f"{where}: {why_layers}")
     if context < spec.context:
-        why_context = f"{spec.context:,} would not fit into {room}"
+        why_context = f"{spec.context:,} would not fit into {memory}"
         notes.append(f"the context window has {context:,} tokens: {why_context}")
-    if kind != wished.kv_type:
-        why_kv = f"as f16 the KV cache of {context:,} tokens would not fit into {room}"
+    if found.kv_type != requested.kv_type:
+        why_kv = f"as f16 the KV cache of {context:,} tokens would not fit into {memory}"
         notes.append(f"the KV cache is kept as q8_0, which is not quite exact: {why_kv}")
-    return Placement(layers, context, kind, why_layers, why_context, why_kv, "; ".join(notes))
+    return Placement(layers, context, found.kv_type, why_layers, why_context, why_kv, "; ".join(notes))

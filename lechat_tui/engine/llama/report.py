@@ -33,7 +33,7 @@ def main() -> None:
         "mmap": bool(llama_cpp.llama_supports_mmap()),
         "devices": [asdict(device) for device in found],
         "machine": asdict(machine),
-        "tuning": asdict(choose(frame.model, machine, cards=gpu_memory())),
+        "tuning": asdict(choose(frame.model, machine, gpus=gpu_memory())),
     }
     out.write(msgspec.json.encode(report))
     out.flush()

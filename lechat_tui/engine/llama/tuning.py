@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lechat_tui.engine.base import FlashAttention, KvType, LocalModel
-from lechat_tui.engine.llama.placement import YOURS, Burden, place
-from lechat_tui.machine.footprint import BATCH, CPU_BATCH
+from lechat_tui.engine.llama.placement import SET_BY_USER, place
+from lechat_tui.machine.footprint import CPU_BATCH, GPU_BATCH
 from lechat_tui.machine.hardware import Machine
+from lechat_tui.machine.placement import MemoryNeed
 
 
 @dataclass(frozen=True)
@@ -34,19 +35,19 @@ class Tuning:
 
 
 def choose(
-    spec: LocalModel, machine: Machine, *, cards: Sequence[int] | None = None, burden: Burden | None = None
+    spec: LocalModel, machine: Machine, *, gpus: Sequence[int] | None = None, need: MemoryNeed | None = None
 ) -> Tuning:
     """The set-up for this model.
 
-    `cards` has the bytes of each GPU that llama.cpp was built for and sees, 0 for one that does not say; None without
-    any. `burden` is what the model takes, where that is known.
+    `gpus` has the bytes of each GPU that llama.cpp was built for and sees, 0 for one that does not say; None without
+    any. `need` is what the model takes, where that is known.
     """
     threads, why_threads = _threads(spec, machine)
-    batch, why_batch = _batch(spec, gpu=bool(cards))
-    placed = place(spec, machine, replace(burden, batch=batch) if burden else None, cards)
+    batch, why_batch = _batch(spec, gpu=bool(gpus))
+    placed = place(spec, machine, replace(need, batch=batch) if need else None, gpus)
     flash, why_flash = _flash_attention(spec, placed.kv_type)
-    why_threads_batch = YOURS if spec.tuning.threads_batch else "as many as for drawing tokens"
-    why_mmap = "llama.cpp knows what suits the device" if spec.tuning.mmap is None else YOURS
+    why_threads_batch = SET_BY_USER if spec.tuning.threads_batch else "as many as for drawing tokens"
+    why_mmap = "llama.cpp knows what suits the device" if spec.tuning.mmap is None else SET_BY_USER
     return Tuning(
         gpu_layers=placed.gpu_layers,
         context=placed.context,
@@ -73,7 +74,7 @@ def choose(
 def _threads(spec: LocalModel, machine: Machine) -> tuple[int, str]:
     """llama.cpp's threads wait for each other by spinning, so one without a core of its own stalls all."""
     if spec.tuning.threads:
-        return spec.tuning.threads, YOURS
+        return spec.tuning.threads, SET_BY_USER
     if machine.physical:
         return machine.physical, "one for each real core; a thread without a core of its own would stall all"
     if machine.cores > 4:
@@ -83,9 +84,9 @@ def _threads(spec: LocalModel, machine: Machine) -> tuple[int, str]:
 
 def _batch(spec: LocalModel, *, gpu: bool) -> tuple[int, str]:
     if spec.tuning.batch:
-        return spec.tuning.batch, YOURS
+        return spec.tuning.batch, SET_BY_USER
     if gpu:
-        return BATCH, "a GPU reads a prompt fastest in large pieces"
+        return GPU_BATCH, "a GPU reads a prompt fastest in large pieces"
     return (
         CPU_BATCH,
         "a CPU reads no faster in larger pieces, and these tell sooner how far it is and need less memory",
@@ -94,7 +95,7 @@ def _batch(spec: LocalModel, *, gpu: bool) -> tuple[int, str]:
 
 def _flash_attention(spec: LocalModel, kv_type: KvType) -> tuple[FlashAttention, str]:
     if spec.tuning.flash_attention:
-        return spec.tuning.flash_attention, YOURS
+        return spec.tuning.flash_attention, SET_BY_USER
     if kv_type != "f16":
         return "on", f"a KV cache of {kv_type} needs it"
     return "auto", "llama.cpp turns it on where the device can"
