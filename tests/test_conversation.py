@@ -110,6 +110,26 @@ async def test_the_question_is_on_disk_before_the_engine_sees_it(store, models):
     await ask(conversation, "first")
 
 
+async def test_the_text_of_a_tool_call_is_not_text_of_the_answer(store, models):
+    call = [Delta("Hi "), Delta("[TOOL_CALLS]", "tool"), Delta('foo[ARGS]{"x": 1}', "tool")]
+    conversation = talk(store, models, call, "fine")
+    await ask(conversation, "go")
+    assert kept(store)[-1] == ("assistant", "Hi ", "complete")
+    await ask(conversation, "and now?")
+    sent = conversation.engine.requests[-1].messages
+    assert [m.text for m in sent] == ["go", "Hi ", "and now?"], "nor is it sent back as text"
+
+
+async def test_an_answer_that_is_only_a_tool_call_has_no_text_and_is_not_sent_back(store, models):
+    conversation = talk(store, models, [Delta("[TOOL_CALLS]foo", "tool")], "fine")
+    await ask(conversation, "go")
+    await ask(conversation, "and now?")
+    assert kept(store)[:3] == [
+        ("user", "go", "complete"), ("assistant", "", "complete"), ("user", "and now?", "complete"),
+    ]  # fmt: skip
+    assert [m.text for m in conversation.engine.requests[-1].messages] == ["go", "and now?"]
+
+
 async def test_nothing_is_created_before_the_first_question(store, models):
     talk(store, models)
     assert store.chats() == []

@@ -7,7 +7,7 @@ import pytest
 
 from lechat_tui.drawing.themes import read_themes
 from lechat_tui.engine.base import Delta, Done, Fitted
-from lechat_tui.engine.echo import EchoEngine
+from lechat_tui.engine.echo import EchoEngine, Step
 from lechat_tui.inline.host import Inline
 from lechat_tui.message import Receipt
 from lechat_tui.models.available import Models
@@ -16,15 +16,27 @@ from lechat_tui.store import Store
 from lechat_tui.talk.conversation import Conversation
 
 
-def test_the_figures_show_the_context_window_that_was_opened(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *script: str | list[Step]) -> None:
+    """Ask one question, which the engine answers with this script."""
     weights = tmp_path / "m.gguf"
     weights.write_bytes(b"GGUF")
     model = Model("petit", "Petit", ("text",), Weights(str(weights)), context=16_384)
-    receipt = Receipt("petit", prompt_tokens=900, completion_tokens=10)
-    engine = EchoEngine([Fitted(900, 4096, room=3072), Delta("done"), Done(receipt)])
-    conversation = Conversation(Store(None), engine, Models({"petit": model}), model)
+    conversation = Conversation(Store(None), EchoEngine(*script), Models({"petit": model}), model)
     monkeypatch.setattr("sys.stdin", io.StringIO("go\n"))
     Inline(conversation, read_themes()).talk()
+
+
+def test_the_figures_show_the_context_window_that_was_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receipt = Receipt("petit", prompt_tokens=900, completion_tokens=10)
+    run(tmp_path, monkeypatch, [Fitted(900, 4096, room=3072), Delta("done"), Done(receipt)])
     assert "910 of 4k tokens" in capsys.readouterr().out
+
+
+def test_the_text_of_a_tool_call_is_not_shown_as_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(tmp_path, monkeypatch, [Delta("Let me see."), Delta('[TOOL_CALLS]foo[ARGS]{"x": 1}', "tool")])
+    shown = capsys.readouterr().out
+    assert "Let me see." in shown and "foo" not in shown

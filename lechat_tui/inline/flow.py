@@ -98,6 +98,7 @@ class Flow:
         """Take in a piece of the answer."""
         if kind == "text":
             self._take(text, self._begin_answer())
+        if kind != "thinking":
             return
         self._thoughts.grow(text)
         if self.thinking and isinstance(self._part, _Lines):

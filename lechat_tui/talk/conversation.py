@@ -390,8 +390,8 @@ class Conversation:
                     match event:
                         case Fitted(limit=limit):
                             self._opened = limit
-                        case Delta(text, "text"):
-                            summary = _grown(summary, text, "text")
+                        case Delta(_, "text"):
+                            summary = _grown(summary, event)
                         case Done(receipt):
                             state: State = "cut" if receipt.stop_reason == "length" else "complete"
                             await self._keep_summary(replace(summary, receipt=receipt, state=state))
@@ -495,9 +495,9 @@ class Conversation:
                             answer = replace(answer, receipt=_next_piece(promised, begun) or answer.receipt)
                         case Prefill(cached=cached) if answer.receipt:
                             answer = replace(answer, receipt=replace(answer.receipt, cached_tokens=cached))
-                        case Delta(text, kind):
+                        case Delta():
                             first, grown = not grown, True
-                            answer = self._show(_grown(answer, text, kind))
+                            answer = self._show(_grown(answer, event))
                             if begun and first:
                                 await asyncio.to_thread(self.store.reopen, begun.id)
                             if time.monotonic() >= due:
@@ -621,10 +621,13 @@ def _ended(answer: Message, state: State) -> Message:
     return replace(answer, state=state, receipt=receipt)
 
 
-def _grown(answer: Message, text: str, kind: str) -> Message:
-    if kind == "thinking":
-        return replace(answer, thinking=answer.thinking + text)
-    return replace(answer, text=answer.text + text)
+def _grown(answer: Message, delta: Delta) -> Message:
+    match delta:
+        case Delta(text, "thinking"):
+            return replace(answer, thinking=answer.thinking + text)
+        case Delta(text, "text"):
+            return replace(answer, text=answer.text + text)
+    return answer
 
 
 def first_title(text: str, attachments: Sequence[Attachment]) -> str:

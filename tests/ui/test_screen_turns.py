@@ -297,6 +297,14 @@ async def test_the_status_line_shows_the_context_window_that_was_opened(talk: Ta
         await shows(pilot, "910 of 4k")
 
 
+async def test_the_text_of_a_tool_call_is_not_shown_as_text(talk: Talk) -> None:
+    app = talk([Delta("Let me see."), Delta('[TOOL_CALLS]foo[ARGS]{"x": 1}', "tool")])
+    async with app.run_test(size=(100, 24)) as pilot:
+        await say(pilot, "go")
+        await rests(pilot)
+        assert "Let me see." in seen(app) and "foo" not in seen(app)
+
+
 async def test_markup_and_escapes_from_anywhere_are_shown_as_text(talk: Talk, store: Store) -> None:
     hostile = "[bold]x[/bold] [@click=app.quit]y[/] \x1b[31mred\x1b[0m \x1b]52;c;aGk=\x07 \u202eabc &#x202E;"
     app = talk(hostile)

@@ -127,7 +127,7 @@ class Transcript(ScrollView, can_focus=False):
             self._add(self._growing)
         if kind == "thinking":
             self._growing.think(text)
-        else:
+        elif kind == "text":
             self._growing.grow(text)
         if self._timer is None:
             self._timer = self.set_timer(max(self._next_drawing - time.monotonic(), 0.001), self._draw_growth)
