@@ -1,6 +1,7 @@
 """The command line. Imports little: what a command needs, it imports when it runs."""
 
 import os
+import stat
 import sys
 from enum import StrEnum
 from itertools import zip_longest
@@ -10,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from lechat_tui import __version__, network
-from lechat_tui.cli import edge
+from lechat_tui.cli import edge, foreign
 
 
 class Overflow(StrEnum):
@@ -350,7 +351,10 @@ def _run() -> object:
     try:
         return _chosen(sys.argv[1:])
     except typer.TyperException as error:
-        return edge.complain(edge.Failure(f"{error.format_message()}; lechat --help shows the usage", edge.USAGE))
+        message = error.format_message().rstrip(".")
+        return edge.complain(edge.Failure(f"{message}; lechat --help shows the usage", edge.USAGE))
+    except foreign.Unsupported as error:
+        return edge.complain(edge.Failure(str(error), edge.USAGE))
     except typer.Exit as done:
         return done.exit_code
     except typer.Abort:
@@ -360,10 +364,20 @@ def _run() -> object:
 def _chosen(arguments: list[str]) -> object:
     """Run the command that the first word names, if need be after `--offline`; every other line is a prompt."""
     names = {*(row.name for row in commands.registered_commands), *(row.name for row in commands.registered_groups)}
+    arguments = foreign.translate(arguments, sorted(filter(None, names)), piped=_piped())
     first = next((word for word in arguments if word != "--offline"), "")
     if first in names:
         return commands(arguments, prog_name="lechat", standalone_mode=False)
     return asking(_with_last_chat(arguments), prog_name="lechat", standalone_mode=False)
+
+
+def _piped() -> bool:
+    """Whether stdin is a pipe or a file, and so part of the question."""
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
 
 
 def _with_last_chat(arguments: list[str]) -> list[str]:
