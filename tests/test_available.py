@@ -180,7 +180,7 @@ def test_without_a_model_of_a_role_the_best_that_fits_is_named() -> None:
     here = Models({"large": large, "small": small}, machine=lambda: Resources(ram=16 * 2**30))
     with pytest.raises(ModelError, match=r"no text model is on .*; lechat pull small downloads .* \(4.0 GB\)"):
         here.for_role("text")
-    with pytest.raises(ModelError, match="no vision model is on this machine, and none in the catalogue fits"):
+    with pytest.raises(ModelError, match="no vision model is on this machine, and none in the catalog fits"):
         here.for_role("vision")
 
 
@@ -208,7 +208,7 @@ def test_what_is_not_here_is_said_with_what_to_do() -> None:
     assert model("mine").missing == "/nowhere/mine.gguf is not on this machine"
 
 
-def test_every_template_the_catalogue_names_is_there() -> None:
+def test_every_template_the_catalog_names_is_there() -> None:
     models = read(paths.bundled("models.toml")).values()
     templates = [chat_template(row) for row in models if row.template]
     assert templates
@@ -234,7 +234,7 @@ def test_the_checksum_of_weights_is_known_without_reading_them(hub: Path, tmp_pa
     with copied.open("wb") as sparse:
         sparse.truncate(2**30)
     known = replace(row, weights=Weights("s.gguf", 2**30, "cd" * 32))
-    assert known_sha256(known.weights, copied) == "cd" * 32, "the catalogue's, of a file of that size"
+    assert known_sha256(known.weights, copied) == "cd" * 32, "the catalog's, of a file of that size"
     assert known_sha256(row.weights, copied) == "", "a file of another size is another file"
     for content in (b"weights", b"other weights"):
         small = tmp_path / f"{content.decode()}.gguf"

@@ -1,4 +1,4 @@
-"""The catalogue: what a row may say, and what a mistake in it is answered with."""
+"""The catalog: what a row may say, and what a mistake in it is answered with."""
 
 from pathlib import Path
 
@@ -20,6 +20,13 @@ def written(folder: Path, text: str, name: str = "models.toml") -> Path:
     file = folder / name
     file.write_text(text, "utf-8")
     return file
+
+
+def test_the_old_spelling_of_a_key_is_still_read(tmp_path: Path) -> None:
+    row = '[m]\nroles = ["text"]\nweights = { file = "/m.gguf" }\nlicence = "MNPL-0.1"\nlicence_url = "https://x"\n'
+    (tmp_path / "models.toml").write_text(row)
+    model = read(tmp_path / "models.toml")["m"]
+    assert (model.license, model.license_url) == ("MNPL-0.1", "https://x")
 
 
 def test_a_row_becomes_a_model(tmp_path: Path) -> None:
@@ -66,7 +73,7 @@ def test_a_quantization_there_is_not_is_answered_with_those_there_are(tmp_path: 
     models = read(written(tmp_path, QUANTS + '[n]\nroles = ["text"]\nweights = { file = "/n.gguf" }'))
     with pytest.raises(ModelError, match="m has no quantization Q5_K_M; there are Q4_K_M, IQ4_XS, Q8_0"):
         models["m"].quantized("Q5_K_M")
-    with pytest.raises(ModelError, match="n has no quantization Q8_0; the catalogue names none"):
+    with pytest.raises(ModelError, match="n has no quantization Q8_0; the catalog names none"):
         models["n"].quantized("Q8_0")
 
 
@@ -148,10 +155,10 @@ def test_a_mistake_names_its_file_and_its_row(tmp_path: Path, row: str, said: st
         ('[a]\nroles = ["text"]\nrepo = "a/b"\nweights = { file = "/etc/x.gguf" }', "[a]: /etc/x.gguf is not a name"),
         ('[a]\nroles = ["text"]\nrepo = "a/b"\nweights = { file = "../x.gguf" }', "[a]: ../x.gguf is not a name"),
         ("[a\n", "line 1"),
-        ("[" * 100_000, "is not a readable catalogue"),
+        ("[" * 100_000, "is not a readable catalog"),
     ],
 )
-def test_a_catalogue_that_cannot_be_used_is_said(tmp_path: Path, text: str, said: str) -> None:
+def test_a_catalog_that_cannot_be_used_is_said(tmp_path: Path, text: str, said: str) -> None:
     file = written(tmp_path, text)
     with pytest.raises(ModelError) as raised:
         read(file)
@@ -159,7 +166,7 @@ def test_a_catalogue_that_cannot_be_used_is_said(tmp_path: Path, text: str, said
     assert said in str(raised.value)
 
 
-def test_a_catalogue_that_is_no_text_is_said(tmp_path: Path) -> None:
+def test_a_catalog_that_is_no_text_is_said(tmp_path: Path) -> None:
     (tmp_path / "models.toml").write_bytes(b"\xff\xfe\0\0")
-    with pytest.raises(ModelError, match="is not a readable catalogue"):
+    with pytest.raises(ModelError, match="is not a readable catalog"):
         read(tmp_path / "models.toml")

@@ -1,4 +1,4 @@
-"""Consent to a licence: asked once, kept, and asked again when what was kept cannot be understood."""
+"""Consent to a license: asked once, kept, and asked again when what was kept cannot be understood."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +9,7 @@ from lechat_tui import paths
 from lechat_tui.models import consent
 from lechat_tui.models.catalog import Model, ModelError, Weights
 
-MODEL = Model("m", "M", ("text",), Weights("m.gguf"), licence="MNPL-0.1", licence_url="https://a/b", consent=True)
+MODEL = Model("m", "M", ("text",), Weights("m.gguf"), license="MNPL-0.1", license_url="https://a/b", consent=True)
 
 
 @pytest.fixture(autouse=True)
@@ -18,23 +18,23 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_consent_is_kept_for_the_licence_and_for_no_other() -> None:
+def test_consent_is_kept_for_the_license_and_for_no_other() -> None:
     assert not consent.given(MODEL)
     consent.give(MODEL)
-    consent.give(replace(MODEL, id="other", licence="MRL-0.1"))
+    consent.give(replace(MODEL, id="other", license="MRL-0.1"))
     assert consent.given(MODEL)
-    assert consent.given(replace(MODEL, id="same licence"))
-    assert consent.given(replace(MODEL, licence="MRL-0.1"))
-    assert not consent.given(replace(MODEL, licence_url="https://a/another-text"))
+    assert consent.given(replace(MODEL, id="same license"))
+    assert consent.given(replace(MODEL, license="MRL-0.1"))
+    assert not consent.given(replace(MODEL, license_url="https://a/another-text"))
     assert [file.name for file in paths.data().iterdir()] == ["consent.json"]
 
 
-def test_a_model_whose_licence_asks_for_nothing_needs_none() -> None:
+def test_a_model_whose_license_asks_for_nothing_needs_none() -> None:
     assert consent.given(replace(MODEL, consent=False))
 
 
-def test_licences_nobody_named_are_each_models_own() -> None:
-    unnamed = replace(MODEL, licence="", licence_url="")
+def test_licenses_nobody_named_are_each_models_own() -> None:
+    unnamed = replace(MODEL, license="", license_url="")
     consent.give(unnamed)
     assert consent.given(unnamed)
     assert not consent.given(replace(unnamed, id="other"))

@@ -188,7 +188,7 @@ def test_a_choice_leaves_out_toys_the_outdated_and_what_the_disk_cannot_hold() -
 def test_nothing_installed_is_told_with_what_to_do() -> None:
     told = fit.recommendation("text", fit.best_by_role(CATALOG, computer("12"))["text"])
     assert told.endswith("lechat pull ministral-3-14b downloads the best one for it (9.1 GB)")
-    assert "none in the catalogue fits" in fit.recommendation("vision", None)
+    assert "none in the catalog fits" in fit.recommendation("vision", None)
 
 
 def test_a_model_whose_shape_nobody_knows_is_not_guessed_at() -> None:

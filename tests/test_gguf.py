@@ -272,9 +272,9 @@ def test_the_quantization_is_what_the_file_says_else_that_of_most_weights(tmp_pa
     assert of(tmp_path).quantization == ""
 
 
-def test_a_sliding_window_and_a_licence_are_read(tmp_path: Path) -> None:
+def test_a_sliding_window_and_a_license_are_read(tmp_path: Path) -> None:
     found = of(tmp_path, number("llama.attention.sliding_window", 4096), text("general.license", "apache-2.0"))
-    assert (found.window, found.licence) == (4096, "apache-2.0")
+    assert (found.window, found.license) == (4096, "apache-2.0")
 
 
 def test_tensors_beyond_the_end_of_the_file_are_a_download_cut_short(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The rows of the catalogue that ships, each as a person and the hub would look at it."""
+"""The rows of the catalog that ships, each as a person and the hub would look at it."""
 
 import re
 import tomllib
@@ -138,10 +138,10 @@ def test_a_row_says_how_it_is_asked(model: Model) -> None:
 
 
 @every(REAL)
-def test_a_licence_against_commercial_use_is_asked_about(model: Model) -> None:
-    assert model.licence_url.startswith("https://")
-    assert model.consent == (model.licence in ("MNPL-0.1", "MRL-0.1"))
-    assert model.consent or model.licence in ("Apache-2.0", "Modified MIT")
+def test_a_license_against_commercial_use_is_asked_about(model: Model) -> None:
+    assert model.license_url.startswith("https://")
+    assert model.consent == (model.license in ("MNPL-0.1", "MRL-0.1"))
+    assert model.consent or model.license in ("Apache-2.0", "Modified MIT")
 
 
 @every(CLOSED)
@@ -170,7 +170,7 @@ def test_the_readme_lists_it_as_it_is(model: Model) -> None:
     assert cells[1].removesuffix(", reasons") == model.name
     assert cells[1].endswith(", reasons") == bool(model.thinking)
     assert cells[2:4] == [", ".join(model.roles), size_text(model.bytes)]
-    assert cells[4] == model.licence + (" (asks first)" if model.consent else "")
+    assert cells[4] == model.license + (" (asks first)" if model.consent else "")
     assert cells[5] == model.status
 
 

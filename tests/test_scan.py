@@ -91,7 +91,7 @@ def test_what_is_found_can_be_typed_and_lies_where_it_lay(home: Path) -> None:
         models().get("othr")
 
 
-def test_a_file_of_the_catalogue_makes_its_row_ready_wherever_it_lies(home: Path, tmp_path: Path) -> None:
+def test_a_file_of_the_catalog_makes_its_row_ready_wherever_it_lies(home: Path, tmp_path: Path) -> None:
     content = gguf(pad=50)
     known = row("known", Weights("Known-Q4_0.gguf", len(content)))
     assert ids(models(known)) == []
@@ -102,7 +102,7 @@ def test_a_file_of_the_catalogue_makes_its_row_ready_wherever_it_lies(home: Path
     assert ids(models(known)) == ["any/where:Q4_0"], "of another size it is another file"
 
 
-def test_a_file_of_the_catalogue_is_known_by_its_checksum(home: Path, tmp_path: Path) -> None:
+def test_a_file_of_the_catalog_is_known_by_its_checksum(home: Path, tmp_path: Path) -> None:
     blob = ollama(home / ".ollama/models", "x:1", gguf(pad=60))
     known = row("known", Weights("Known-Q4_0.gguf", 99, blob.name.removeprefix("sha256-")))
     assert ids(models(known)) == ["known"]

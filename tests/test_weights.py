@@ -88,7 +88,7 @@ def test_everything_known_of_a_model_is_shown(home: Path, capsys: pytest.Capture
     assert "the weights of mistral-ocr are not published; use " in capsys.readouterr().out
     weights.show("codestral-22b", as_json=False)
     shown = capsys.readouterr().out
-    assert "needed" in shown and "MNPL" in shown, "a licence that asks for consent"
+    assert "needed" in shown and "MNPL" in shown, "a license that asks for consent"
 
 
 def test_what_the_hub_keeps_goes_with_its_blob_and_what_had_come_of_it(

@@ -1,4 +1,4 @@
-"""Puts the house together: configuration, catalogue, history, engine, conversation."""
+"""Puts the house together: configuration, catalog, history, engine, conversation."""
 
 import os
 from collections.abc import Sequence

@@ -99,7 +99,7 @@ def _described(wanted: Wanted) -> Resources | None:
 
 
 def _named(models: Models, name: str) -> Model:
-    """The model of this name, with shape and size of its file where the catalogue has none. Raises `ModelError`."""
+    """The model of this name, with shape and size of its file where the catalog has none. Raises `ModelError`."""
     model = models.get(name)
     if model.unavailable:
         raise ModelError(model.unavailable)
@@ -127,7 +127,7 @@ def _table(
     for role in ("text", "code", "vision"):
         choice = picks.get(role)
         if choice is None:
-            yield f"{role:<7} no model of the catalogue fits"
+            yield f"{role:<7} no model of the catalog fits"
             continue
         yield f"{role:<7} {choice.model.id}, {_quant(choice)}, context {choice.context:,}{_speed(choice)}"
         yield f"        {choice.reason}"
@@ -143,7 +143,7 @@ def _notes(others: Sequence[Fit], unknown: Sequence[str]) -> Iterator[str]:
     """What must be known to read the table."""
     yield ""
     yield "Memory is that of the context beside it, with the projector of a model that sees."
-    yield "A model opens with the catalogue's context, or what of it fits; /set context N takes more."
+    yield "A model opens with the catalog's context, or what of it fits; /set context N takes more."
     if any(found.speed for found in others):
         yield "Speeds are upper bounds: memory bandwidth by the weights read for each token."
     if unknown:

@@ -169,16 +169,17 @@ def pull(
     name: str,
     json: Annotated[bool, typer.Option("--json", help="Progress for programs: an object a line.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress on stderr.")] = False,
-    accept_licence: Annotated[
-        bool, typer.Option("--accept-licence", help="Accept a licence that forbids commercial use.")
+    accept_license: Annotated[
+        bool, typer.Option("--accept-license", help="Accept a license that forbids commercial use.")
     ] = False,
+    accept_licence: Annotated[bool, typer.Option("--accept-licence", hidden=True)] = False,
     offline: Annotated[bool, OFFLINE] = False,
 ) -> None:
     if offline:
         network.forbid()
     from lechat_tui.cli import pull
 
-    pull.run(name, as_json=json, quiet=quiet, accept_licence=accept_licence)
+    pull.run(name, as_json=json, quiet=quiet, accept_license=accept_license or accept_licence)
 
 
 commands.command("get", hidden=True)(pull)

@@ -1,4 +1,4 @@
-"""`lechat pull`: asks for consent where a licence wants it, fetches, and shows how far it is."""
+"""`lechat pull`: asks for consent where a license wants it, fetches, and shows how far it is."""
 
 import json
 import os
@@ -29,7 +29,7 @@ _SELDOM = 5.0
 """Seconds between two lines where there is none."""
 
 
-def run(name: str, *, as_json: bool, quiet: bool, accept_licence: bool) -> None:
+def run(name: str, *, as_json: bool, quiet: bool, accept_license: bool) -> None:
     """Fetch a model. Raises `ModelError`, and `typer.Exit` when it was interrupted."""
     models = compose.models(compose.settings())
     model = repository.find(name, models)
@@ -37,7 +37,7 @@ def run(name: str, *, as_json: bool, quiet: bool, accept_licence: bool) -> None:
         _say(f"{model.id} is on this machine already", unless=quiet)
     else:
         network.check(f"downloading {model.id}")
-        _agree(model, accept_licence)
+        _agree(model, accept_license)
         _fetch(model, _show(model, as_json=as_json, quiet=quiet))
         _say(f"{model.id} is ready; lechat -m {model.id} talks with it", unless=quiet)
     if as_json:
@@ -68,19 +68,19 @@ def _fetch(model: Model, show: "Show") -> None:
 
 
 def _agree(model: Model, accept: bool) -> None:
-    """Have the licence accepted once, where it wants that. Raises `ModelError` when it was not."""
+    """Have the license accepted once, where it wants that. Raises `ModelError` when it was not."""
     if consent.given(model):
         return
-    licence = safe(f"{model.licence} ({model.licence_url})" if model.licence_url else model.licence)
+    license = safe(f"{model.license} ({model.license_url})" if model.license_url else model.license)
     if not accept:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise ModelError(
-                f"{model.id} has a licence that forbids commercial use: read {licence}, then pull with --accept-licence"
+                f"{model.id} has a license that forbids commercial use: read {license}, then pull with --accept-license"
             )
-        print(f"{model.id} has a licence that forbids commercial use: {licence}", file=sys.stderr)
+        print(f"{model.id} has a license that forbids commercial use: {license}", file=sys.stderr)
         print("Do you accept it? [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            raise ModelError(f"{model.id} was not fetched: its licence was not accepted")
+            raise ModelError(f"{model.id} was not fetched: its license was not accepted")
     consent.give(model)
 
 

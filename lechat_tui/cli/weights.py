@@ -180,7 +180,7 @@ def _row(model: Model, models: Models, places: Sequence[scan.ModelFolder], machi
         "where": _where(files.weights, places) if files else None,
         "path": str(files.weights) if files else None,
         "repo": model.weights.repo or model.repo or None,
-        "licence": model.licence or None,
+        "license": model.license or None,
         "status": model.status or None,
         "instead": model.instead or None,
     }
@@ -201,7 +201,7 @@ def _details(model: Model, models: Models) -> dict[str, Any]:
         "shape": {key: value for key, value in vars(shape).items() if value} if shape else None,
         "template": _template(model, models),
         "sampling": {key: getattr(model, key) for key in ("temperature", "top_p", "top_k", "min_p")},
-        "licence_url": model.licence_url or None,
+        "license_url": model.license_url or None,
         "consent": None if not model.consent else "given" if consent.given(model) else "needed",
         "gated": model.gated or None,
         "notes": model.notes or None,

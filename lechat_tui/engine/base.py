@@ -57,7 +57,7 @@ class LocalModel:
     template: str | None = None
     """Jinja chat template for a file that has none."""
     system: str = ""
-    """The model's own system prompt from the catalogue. Its control tokens are kept wherever a system prompt has it."""
+    """The model's own system prompt from the catalog. Its control tokens are kept wherever a system prompt has it."""
     context: int = 8192
     """Context window in tokens; never 0, which would mean the trained length."""
     adapt: bool = False

@@ -560,7 +560,7 @@ def _pulled(model: Model) -> bool:
 
     try:
         with seen():
-            pull.run(model.id, as_json=False, quiet=False, accept_licence=False)
+            pull.run(model.id, as_json=False, quiet=False, accept_license=False)
     except typer.Exit:  # broken off: it has said so
         return False
     return True

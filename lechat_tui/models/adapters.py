@@ -1,4 +1,4 @@
-"""LoRA adapters: what a person or the catalogue writes of one, and its file on this machine. Loads nothing."""
+"""LoRA adapters: what a person or the catalog writes of one, and its file on this machine. Loads nothing."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The catalogue: `models.toml`, one table a model. Knows what a model is, not whether it is here."""
+"""The catalog: `models.toml`, one table a model. Knows what a model is, not whether it is here."""
 
 import tomllib
 from collections.abc import Mapping
@@ -18,6 +18,10 @@ ROLES: tuple[ModelRole, ...] = get_args(ModelRole)
 
 Status = Literal["", "recommended", "legacy", "large", "closed"]
 """`legacy` has better successors, `large` wants a workstation, of `closed` nothing can be downloaded."""
+
+
+OLD_KEYS = {"licence": "license", "licence_url": "license_url"}
+"""Keys that catalogs written for 0.1.0 may have, with their names of today."""
 
 
 class ModelError(LechatError):
@@ -78,7 +82,7 @@ class Lora:
 
 @dataclass(frozen=True)
 class Model:
-    """One row of the catalogue."""
+    """One row of the catalog."""
 
     id: str
     """What a person types."""
@@ -118,10 +122,10 @@ class Model:
     """Tokens per second at most, for a model so small that nobody could stop it in time."""
     image_tokens: int | None = None
     """The most tokens a picture may take: more show smaller things. Unset is llama.cpp's choice, 1024."""
-    licence: str = ""
-    licence_url: str = ""
+    license: str = ""
+    license_url: str = ""
     consent: bool = False
-    """The licence forbids commercial use: whoever fetches the model says once that they have read it."""
+    """The license forbids commercial use: whoever fetches the model says once that they have read it."""
     gated: bool = False
     """The hub gives it only to those who accepted its terms there."""
     status: Status = ""
@@ -180,7 +184,7 @@ class Model:
         offered = {weights.quant: weights for weights in (self.weights, *self.quants) if weights.quant}
         weights = next((offered[name] for name in offered if name.lower() == quant.lower()), None)
         if weights is None:
-            there = f"there are {', '.join(offered)}" if offered else "the catalogue names none"
+            there = f"there are {', '.join(offered)}" if offered else "the catalog names none"
             raise ModelError(f"{self.id} has no quantization {quant}; {there}")
         if weights == self.weights:
             return self
@@ -190,7 +194,7 @@ class Model:
 
 
 def read(*files: Path) -> dict[str, Model]:
-    """Read catalogues, the later laid over the earlier; one that is not there is empty.
+    """Read catalogs, the later laid over the earlier; one that is not there is empty.
 
     A row that names its own weights takes the place of the earlier one; otherwise its keys are laid over that one's.
     Raises `ModelError` that names the file and the row.
@@ -225,10 +229,11 @@ def _tables(file: Path) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{file} is not a readable catalogue: {error}") from error
+        raise ModelError(f"{file} is not a readable catalog: {error}") from error
 
 
 def _row(where: str, id: str, table: Mapping[str, Any]) -> Model:
+    table = {OLD_KEYS.get(key, key): value for key, value in table.items()}
     try:
         model = build(Model, {"name": id, **table, "id": id})
     except TableError as error:

@@ -1,4 +1,4 @@
-"""Which licences this person has said yes to. Knows no model but its licence, and asks nobody."""
+"""Which licenses this person has said yes to. Knows no model but its license, and asks nobody."""
 
 import json
 import os
@@ -8,12 +8,12 @@ from lechat_tui.models.catalog import Model, ModelError
 
 
 def given(model: Model) -> bool:
-    """Whether the model may be fetched: nothing was to be asked, or its licence was accepted before."""
+    """Whether the model may be fetched: nothing was to be asked, or its license was accepted before."""
     return not model.consent or _key(model) in _accepted()
 
 
 def give(model: Model) -> None:
-    """Keep that the model's licence was accepted. Raises `ModelError` when that cannot be kept."""
+    """Keep that the model's license was accepted. Raises `ModelError` when that cannot be kept."""
     accepted = sorted({*_accepted(), _key(model)})
     file = paths.data() / "consent.json"
     try:
@@ -22,12 +22,12 @@ def give(model: Model) -> None:
         growing.write_text(json.dumps(accepted, indent=2) + "\n", "utf-8")
         growing.replace(file)
     except OSError as error:
-        raise ModelError(f"that {model.licence} was accepted cannot be kept: {error.strerror or error}") from error
+        raise ModelError(f"that {model.license} was accepted cannot be kept: {error.strerror or error}") from error
 
 
 def _key(model: Model) -> str:
-    """The licence as it was shown: another text at another address is another licence."""
-    return f"{model.licence} {model.licence_url}".strip() or model.id
+    """The license as it was shown: another text at another address is another license."""
+    return f"{model.license} {model.license_url}".strip() or model.id
 
 
 def _accepted() -> list[str]:

@@ -1,4 +1,4 @@
-"""A model made of a file that no row of the catalogue names: what its header and its name say, and what a row of the
+"""A model made of a file that no row of the catalog names: what its header and its name say, and what a row of the
 same model knows besides."""
 
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ def model(
         parameters=_billions(said.parameters + parts) or row.parameters,
         active=_billions(said.active + parts) if resting else row.active,
         shape=said.shape or row.shape,
-        licence=row.licence or said.licence[:60],
+        license=row.license or said.license[:60],
         status="",
         instead="",
         verified=True,

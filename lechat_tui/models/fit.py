@@ -2,7 +2,7 @@
 
 What fits is settled in passes, the best first: all of it on the graphics card (or in a Mac's unified memory) with exact
 keys and values; the same with keys and values of q8_0; then in RAM, with as many layers on a card as it takes. Within
-a pass the catalogue's order decides between models, and the bits a weight between quantizations: more than about five
+a pass the catalog's order decides between models, and the bits a weight between quantizations: more than about five
 are taken when a roomy context stays, fewer than four never of its own accord.
 """
 
@@ -166,7 +166,7 @@ def quantizations(model: Model) -> list[Model]:
 def best(models: Sequence[Model], machine: Resources, role: ModelRole, *, here: Collection[str] = ()) -> Fit | None:
     """The best model of these for a role, and how it fits; None when none does.
 
-    `models` are in the order of the catalogue. A toy, what is not published, what has better successors, what a licence
+    `models` are in the order of the catalog. A toy, what is not published, what has better successors, what a license
     keeps from being used freely and what the disk has no room for are left out; the latter two not when their ids are
     among those that are `here`.
     """
@@ -190,7 +190,7 @@ def best_by_role(
 def recommendation(role: ModelRole, choice: Fit | None) -> str:
     """What to do when no real model of a role is on this machine."""
     if choice is None:
-        return f"no {role} model is on this machine, and none in the catalogue fits it (lechat fit says why)"
+        return f"no {role} model is on this machine, and none in the catalog fits it (lechat fit says why)"
     size = f" ({choice.model.bytes / 1e9:.1f} GB)" if choice.model.bytes else ""
     return f"no {role} model is on this machine; lechat pull {choice.model.id} downloads the best one for it{size}"
 
@@ -309,7 +309,7 @@ def _talks(fit: Fit) -> bool:
 
 
 def _pass(fit: Fit, role: ModelRole) -> tuple[int, float]:
-    """What makes one model better than one that stands before it in the catalogue; the lower, the better."""
+    """What makes one model better than one that stands before it in the catalog; the lower, the better."""
     slow = fit.grade >= 2 and (fit.speed or 0.0) < (LOOKING if role == "vision" else READING)
     if slow or not _talks(fit) or 0 < bits(fit.model.weights) < POOR:
         return 4, -(fit.speed or 0.0)

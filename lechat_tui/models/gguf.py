@@ -59,7 +59,7 @@ class Header:
     shape: ModelShape | None = None
     window: int = 0
     """Sliding window of the attention in tokens."""
-    licence: str = ""
+    license: str = ""
     projection: int = 0
     """Width of what a projector hands to its model: that one's `shape.embedding`."""
     part: int = 1
@@ -156,7 +156,7 @@ def _understood(found: Contents) -> Header:
         active=active,
         shape=_shape(found, keys),
         window=keys.own("attention.sliding_window"),
-        licence=keys.text("general.license"),
+        license=keys.text("general.license"),
         projection=keys.number("clip.vision.projection_dim"),
         part=keys.number("split.no") + 1,
         parts=max(keys.number("split.count"), 1),

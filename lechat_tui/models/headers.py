@@ -12,7 +12,7 @@ from lechat_tui.models import gguf
 from lechat_tui.models.catalog import ModelError
 from lechat_tui.models.gguf import Header
 
-_VERSION = 1
+_VERSION = 2
 """Of the reader: what an older one wrote is read again."""
 _MOST = 4000
 """Headers that are kept; more files than that are read again."""

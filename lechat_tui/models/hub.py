@@ -237,7 +237,7 @@ def _told(repo: str, revision: str, file: str) -> Iterator[None]:
         raise ModelError(network.refusal(what)) from error
     except errors.GatedRepoError as error:
         raise ModelError(
-            f"{repo} asks for consent: accept its licence on huggingface.co, then set HF_TOKEN and pull again"
+            f"{repo} asks for consent: accept its license on huggingface.co, then set HF_TOKEN and pull again"
         ) from error
     except errors.RepositoryNotFoundError as error:
         raise ModelError(
@@ -269,7 +269,7 @@ def _refusal(what: str, status: int, after: str | None) -> ModelError | Transien
         return TransientError(f"the hub is busy (status {status})", after=_seconds(after))
     if status in (401, 403):
         return ModelError(
-            f"the hub refused {what} with status {status}; accept the model's licence on huggingface.co and set "
+            f"the hub refused {what} with status {status}; accept the model's license on huggingface.co and set "
             "HF_TOKEN to a token that may read it"
         )
     return ModelError(f"the hub refused {what} with status {status}; try again later")

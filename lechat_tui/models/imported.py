@@ -1,6 +1,6 @@
 """Files that a person brought in: registered where they lie, or copied into our own folder.
 
-Each becomes a row in a catalogue of our own, laid between the one that ships and the person's.
+Each becomes a row in a catalog of our own, laid between the one that ships and the person's.
 """
 
 import fcntl

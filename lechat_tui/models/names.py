@@ -1,4 +1,4 @@
-"""What a person may type to name a model. Looks at the words alone: neither at the disk nor at the catalogue."""
+"""What a person may type to name a model. Looks at the words alone: neither at the disk nor at the catalog."""
 
 import re
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _FILE_PART = re.compile(r"[^\x00-\x1f\x7f/\\:*?\"<>|.-][^\x00-\x1f\x7f/\\:*?\"<>
 
 @dataclass(frozen=True)
 class Id:
-    """A row of the catalogue, or of what was found."""
+    """A row of the catalog, or of what was found."""
 
     id: str
     quant: str = ""

@@ -20,7 +20,7 @@ _SPARE = 500_000_000
 
 @dataclass(frozen=True)
 class _Wanted:
-    """One file that the catalogue names, and what it says of it."""
+    """One file that the catalog names, and what it says of it."""
 
     repo: str
     revision: str
@@ -108,7 +108,7 @@ class _Pull:
             self._forget(wanted, remote)
         if remote.size != (wanted.size or remote.size) or remote.sha256 != (wanted.sha256 or remote.sha256):
             raise ModelError(
-                f"{wanted.file} on the hub is not the file of the catalogue; nothing was fetched: a newer lechat may "
+                f"{wanted.file} on the hub is not the file of the catalog; nothing was fetched: a newer lechat may "
                 "know it, or a row of your own in models.toml"
             )
         return remote
@@ -168,7 +168,7 @@ class _Pull:
 
 
 def _wanted(model: Model) -> Iterator[_Wanted]:
-    """All files of a model. What the catalogue says of them is binding only where it was seen published."""
+    """All files of a model. What the catalog says of them is binding only where it was seen published."""
     for weights in filter(None, (model.weights, model.projector)):
         sums = weights.sha256s or (weights.sha256,)
         alone = len(weights.files) == 1

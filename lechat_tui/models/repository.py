@@ -1,4 +1,4 @@
-"""A repository on the hub that no row of the catalogue names, made into a model before anything large is fetched."""
+"""A repository on the hub that no row of the catalog names, made into a model before anything large is fetched."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

@@ -46,7 +46,7 @@ class Settings:
     max_tokens: Count | None = None
     """The longest answer, in tokens."""
     context: Count | None = None
-    """The context window, in tokens; unset is the catalogue's choice for the model, or what of it fits."""
+    """The context window, in tokens; unset is the catalog's choice for the model, or what of it fits."""
     gpu_layers: Annotated[int, Meta(ge=-1)] = -1
     """Layers on the GPU; -1 is all of them, or as many as fit, 0 none."""
     threads: Count | None = None
@@ -67,7 +67,7 @@ class Settings:
     mmap: bool | None = None
     """Map the weights into memory instead of reading them; unset leaves it to llama.cpp."""
     lora: tuple[str, ...] | None = None
-    """LoRA adapters laid over every model, as `PATH` or `PATH:SCALE`; unset are the model's own of the catalogue, an
+    """LoRA adapters laid over every model, as `PATH` or `PATH:SCALE`; unset are the model's own of the catalog, an
     empty list is none."""
     folders: tuple[str, ...] = ()
     """Folders where GGUF files of yours lie; what is in them can be used where it is."""

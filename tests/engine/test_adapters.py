@@ -1,4 +1,4 @@
-"""What a person and the catalogue write of adapters, what is said of them, and what is refused before a load."""
+"""What a person and the catalog write of adapters, what is said of them, and what is refused before a load."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -96,7 +96,7 @@ def test_a_scale_that_is_no_number_is_refused(scale):
         adapters.read(f"a.gguf:{scale}", Path())
 
 
-def test_a_row_of_the_catalogue_lays_its_own_adapters_unless_the_person_says_otherwise(models, pirate):
+def test_a_row_of_the_catalog_lays_its_own_adapters_unless_the_person_says_otherwise(models, pirate):
     row = talk(models, "chaton-pirate")
     (adapter,) = row.spec().adapters
     assert (adapter.path, adapter.scale, len(adapter.sha256)) == (pirate, 0.8, 64)

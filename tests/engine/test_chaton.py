@@ -306,7 +306,7 @@ async def test_a_pace_is_kept(engine):
     assert 60 < slow.receipt.tokens_per_s < 110
 
 
-async def test_the_control_tokens_of_the_catalogues_system_prompt_are_meant(engine):
+async def test_the_control_tokens_of_the_catalogs_system_prompt_are_meant(engine):
     messages = (Message("system", "Be brief. [THINK]so[/THINK]"), Message("user", "What is 7 + 5? [THINK]"))
     typed = await engine.plan(Request(TEXT, messages, GREEDY))
     meant = await engine.plan(Request(replace(TEXT, system="[THINK]so[/THINK]"), messages, GREEDY))

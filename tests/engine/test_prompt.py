@@ -129,7 +129,7 @@ def test_the_thinking_a_card_asks_for_is_in_control_tokens(id, own, template, vo
     assert list(ChatTemplate(source, vocabulary("v13-tekken"), system).prompt(asked).ids) == want
     assert want.count(34) == want.count(35) == 1
     plain = ChatTemplate(source, vocabulary("v13-tekken")).prompt(asked).ids
-    assert 34 not in plain, "from anybody but the catalogue it is ordinary text"
+    assert 34 not in plain, "from anybody but the catalog it is ordinary text"
     said = talk("s", own + system, "u", system)
     assert ChatTemplate(source, vocabulary("v13-tekken"), system).prompt(said).ids.count(34) == 1, (
         "a question is no system"

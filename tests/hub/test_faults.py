@@ -189,7 +189,7 @@ def test_a_small_file_of_git_is_checked_by_the_checksum_git_has(hub, cache, tiny
 @pytest.mark.parametrize("told", [len(CONTENT) - 1000, len(CONTENT) + 1000])
 def test_a_hub_that_lies_about_the_size_is_told_of(hub, tiny, told):
     hub.sizes[FILE] = told
-    with pytest.raises(ModelError, match="is not the file of the catalogue"):
+    with pytest.raises(ModelError, match="is not the file of the catalog"):
         fetch(tiny)
     with pytest.raises(ModelError, match=f"has {told} bytes, and that it has {len(CONTENT)}"):
         fetch(replace(tiny, weights=Weights(FILE)))
@@ -289,11 +289,11 @@ def test_offline_means_that_nobody_is_asked(hub, tiny, monkeypatch):
         (
             403,
             {"X-Error-Code": "GatedRepo"},
-            "asks for consent: accept its licence on huggingface.co, then set HF_TOKEN",
+            "asks for consent: accept its license on huggingface.co, then set HF_TOKEN",
         ),
         (401, {"X-Error-Code": "GatedRepo"}, "asks for consent"),
         (401, {"X-Error-Code": "RepoNotFound"}, "the hub shows no repository us/tiny; check the name, or set HF_TOKEN"),
-        (403, {}, "status 403; accept the model's licence on huggingface.co and set HF_TOKEN"),
+        (403, {}, "status 403; accept the model's license on huggingface.co and set HF_TOKEN"),
         (404, {"X-Error-Code": "EntryNotFound"}, "the hub has no tiny.gguf in us/tiny at main"),
         (404, {"X-Error-Code": "RevisionNotFound"}, "the hub has no tiny.gguf in us/tiny at main"),
         (429, {"Retry-After": "600"}, r"the hub is busy \(status 429\) and asks to wait 600 s; pull again then"),

@@ -50,8 +50,8 @@ def row(hub, home):
     return write
 
 
-def run(*, as_json: bool = False, quiet: bool = False, accept_licence: bool = False) -> None:
-    pull.run("tiny", as_json=as_json, quiet=quiet, accept_licence=accept_licence)
+def run(*, as_json: bool = False, quiet: bool = False, accept_license: bool = False) -> None:
+    pull.run("tiny", as_json=as_json, quiet=quiet, accept_license=accept_license)
 
 
 def test_a_pulled_model_is_checked_and_answers(hub, row):
@@ -76,13 +76,13 @@ def test_what_goes_wrong_is_one_sentence(hub, row, monkeypatch, capsys):
         main()
     assert ended.value.code == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("lechat: the hub refused tiny.gguf of us/tiny with status 403; accept the model's licence")
+    assert line.startswith("lechat: the hub refused tiny.gguf of us/tiny with status 403; accept the model's license")
 
 
 @pytest.mark.parametrize("wrong", [{"sha256": "0" * 64}, {"bytes": 7}])
-def test_a_file_that_is_not_what_the_catalogue_says_is_not_fetched(hub, row, wrong):
+def test_a_file_that_is_not_what_the_catalog_says_is_not_fetched(hub, row, wrong):
     row(**wrong)
-    with pytest.raises(ModelError, match="on the hub is not the file of the catalogue"):
+    with pytest.raises(ModelError, match="on the hub is not the file of the catalog"):
         run()
     assert hub.served == 0
 
@@ -159,17 +159,17 @@ def test_progress_that_nobody_reads_any_more_ends_the_download(hub, row):
     assert child.returncode == 1
 
 
-class TestALicenceThatForbidsCommercialUse:
+class TestALicenseThatForbidsCommercialUse:
     """It is accepted once, on a terminal or by an option."""
 
     @pytest.fixture(autouse=True)
     def licensed(self, row):
-        row(more='consent = true\nlicence = "MNPL"\nlicence_url = "https://example.org/mnpl"\n')
+        row(more='consent = true\nlicense = "MNPL"\nlicense_url = "https://example.org/mnpl"\n')
 
     def test_without_a_terminal_it_is_not_fetched(self, hub, monkeypatch):
         monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
         with pytest.raises(
-            ModelError, match=r"read MNPL \(https://example.org/mnpl\), then pull with --accept-licence"
+            ModelError, match=r"read MNPL \(https://example.org/mnpl\), then pull with --accept-license"
         ):
             run()
         assert hub.requests == []
@@ -177,7 +177,7 @@ class TestALicenceThatForbidsCommercialUse:
     @pytest.mark.parametrize("answer", ["", "\n", "n\n", "never\n"])
     def test_who_does_not_say_yes_does_not_get_it(self, hub, monkeypatch, answer):
         self.sit_at_a_terminal(monkeypatch, answer)
-        with pytest.raises(ModelError, match="was not fetched: its licence was not accepted"):
+        with pytest.raises(ModelError, match="was not fetched: its license was not accepted"):
             run()
         assert hub.requests == []
 
@@ -191,7 +191,7 @@ class TestALicenceThatForbidsCommercialUse:
         run()
 
     def test_an_option_accepts_it(self, hub):
-        run(accept_licence=True, quiet=True)
+        run(accept_license=True, quiet=True)
         assert hub.served == len(CONTENT)
 
     def sit_at_a_terminal(self, monkeypatch, typed: str) -> Terminal:
@@ -202,5 +202,5 @@ class TestALicenceThatForbidsCommercialUse:
 
 
 def test_the_model_of_the_program_is_always_there(home, capsys):
-    pull.run("chaton", as_json=False, quiet=False, accept_licence=False)
+    pull.run("chaton", as_json=False, quiet=False, accept_license=False)
     assert "chaton is on this machine already" in capsys.readouterr().err

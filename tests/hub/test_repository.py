@@ -1,4 +1,4 @@
-"""Repositories that no row of the catalogue names, asked on a hub on this machine."""
+"""Repositories that no row of the catalog names, asked on a hub on this machine."""
 
 import json
 import os
@@ -124,7 +124,7 @@ def test_a_repository_without_what_was_asked_for_says_what_it_has(hub: Hub) -> N
         fetched(REPO)
 
 
-def test_what_the_catalogue_knows_is_taken_from_there_unasked(hub: Hub) -> None:
+def test_what_the_catalog_knows_is_taken_from_there_unasked(hub: Hub) -> None:
     row = Model("known", "Known", ("text",), Weights("tiny-Q8_0.gguf", quant="Q8_0"), repo=REPO)
     assert fetched(f"{REPO}:Q8_0", row) == row
     assert fetched(f"{REPO}/tiny-Q8_0.gguf", row) == row

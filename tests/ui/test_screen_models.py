@@ -43,8 +43,8 @@ def models(models: Models) -> Models:
     """Those of the machine, and some that are elsewhere."""
     closed: Status = "closed"
     rows = (
-        far("loin", "text", licence="Apache-2.0", parameters=7.2, status="recommended"),
-        far("cher", "code", licence="MNPL-0.1", licence_url="https://example.org/mnpl", consent=True),
+        far("loin", "text", license="Apache-2.0", parameters=7.2, status="recommended"),
+        far("cher", "code", license="MNPL-0.1", license_url="https://example.org/mnpl", consent=True),
         far("vaste", "text", weights=Weights("vaste.gguf", 70_000_000_000, quant="Q4_K_M"), status="large"),
         Model("secret", "Secret", ("text",), status=closed, instead="loin"),
         Model("chaton", "chaton", ("text",), models.get("petit").weights, toy=True),

@@ -107,17 +107,17 @@ def shop(models: Models) -> Models:
         weights = Weights(f"{id}-Q4_K_M.gguf", size, quant="Q4_K_M")
         shape = SHAPES["petite" if billions < 5 else "moyenne" if billions < 10 else "grande"]
         facts = {"parameters": billions, "shape": shape, "trained": 131072, "repo": f"who/{id}", "revision": "c" * 40}
-        licence = {"licence": "Apache-2.0", "licence_url": "https://www.apache.org/licenses/LICENSE-2.0"}
-        return Model(id, id.title(), tuple(roles), weights, status=status, **{**facts, **licence, **more})
+        license = {"license": "Apache-2.0", "license_url": "https://www.apache.org/licenses/LICENSE-2.0"}
+        return Model(id, id.title(), tuple(roles), weights, status=status, **{**facts, **license, **more})
 
     better = (Weights("mistral-moyenne-Q8_0.gguf", 9_000_000_000, quant="Q8_0"),)
     rows = (
         row("mistral-grande", 23.6, ("text", "vision"), "recommended"),
         row("mistral-moyenne", 8.5, ("text", "code", "vision"), "recommended", quants=better, context=16384),
         row("mistral-petite", 3.4, ("text", "code", "vision"), "recommended"),
-        row("mistral-immense", 123.0, ("text",), "large", consent=True, licence="MRL-0.1"),
+        row("mistral-immense", 123.0, ("text",), "large", consent=True, license="MRL-0.1"),
         row("mistral-ancienne", 7.2, ("text",), "legacy"),
-        row("codeur-ancien", 22.2, ("code",), "legacy", consent=True, licence="MNPL-0.1"),
+        row("codeur-ancien", 22.2, ("code",), "legacy", consent=True, license="MNPL-0.1"),
         Model("mistral-nuage", "Mistral Nuage", ("text",), status="closed", instead="mistral-moyenne"),
     )
     return Models(models.catalog | {model.id: model for model in rows})

@@ -1,6 +1,6 @@
 """Decides where a model goes: how many layers onto the GPU, how long a context, which KV type. Pure: reads nothing.
 
-What the user set stays. Otherwise the catalogue's context and an exact KV cache are used where they fit, and where they
+What the user set stays. Otherwise the catalog's context and an exact KV cache are used where they fit, and where they
 do not, what `machine.placement` finds: a shorter context, a KV cache of q8_0, a part of the layers on the CPU.
 """
 
@@ -100,7 +100,7 @@ def _requested(spec: LocalModel, *, gpu: bool) -> Placement:
         context=spec.context,
         kv_type=spec.tuning.kv_type or "f16",
         why_layers=why if gpu else "llama.cpp sees no GPU here, so the CPU does everything",
-        why_context="the catalogue's context for the model" if spec.adapt else SET_BY_USER,
+        why_context="the catalog's context for the model" if spec.adapt else SET_BY_USER,
         why_kv_type=SET_BY_USER if spec.tuning.kv_type else "exact; q8_0 needs about half the memory",
     )
 

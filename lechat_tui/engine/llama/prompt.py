@@ -1,6 +1,6 @@
 """Messages to the token ids of a prompt, through the model's chat template. Knows no context window and no cache.
 
-Only the template and the catalogue's system prompt write control tokens: whatever a person, a file or a model wrote
+Only the template and the catalog's system prompt write control tokens: whatever a person, a file or a model wrote
 stays ordinary text. The rendered text is split at the control tokens that they wrote, and what stands between two of
 them is tokenized as one run, as mistral-common does.
 """
@@ -57,7 +57,7 @@ class ChatTemplate:
     def __init__(self, source: str, vocab: Vocab, system: str = "") -> None:
         """Compile the Jinja source. Raises `EngineError` when it is not a template.
 
-        `system` is the catalogue's system prompt for the model; its control tokens count, in a system message.
+        `system` is the catalog's system prompt for the model; its control tokens count, in a system message.
         """
         self.id = hashlib.sha256(source.encode("utf-8", "replace")).hexdigest()[:12]
         """Tells this template from others, in the receipts."""

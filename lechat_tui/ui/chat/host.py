@@ -224,9 +224,9 @@ class ScreenHost:
         return await self._screen.app.push_screen_wait(manager)
 
     async def download(self, model: Model, *, switch: bool) -> None:
-        """Fetch the model behind, once its licence is accepted; it answers when it is here, if that is wanted."""
+        """Fetch the model behind, once its license is accepted; it answers when it is here, if that is wanted."""
         if not await self._widgets.downloads.fetch(model, switch=switch):
-            self.say(f"{model.id} is not downloaded: its licence was not accepted")
+            self.say(f"{model.id} is not downloaded: its license was not accepted")
         self.arrivals.show()
 
     async def choose(self, title: str, choices: Sequence[Choice]) -> str | None:

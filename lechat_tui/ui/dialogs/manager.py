@@ -154,7 +154,7 @@ class Manager(ModalScreen[Model | None]):
         Binding("d", "download", "Download"),
         Binding("c", "cancel", "Cancel"),
         Binding("x,delete", "delete", "Delete"),
-        Binding("l", "licence", "Licence"),
+        Binding("l", "license", "License"),
         Binding("slash", "find", "Find"),
         Binding("tab", "role(1)", "Next role", priority=True),
         Binding("shift+tab", "role(-1)", "Role before", priority=True),
@@ -181,14 +181,14 @@ class Manager(ModalScreen[Model | None]):
         self._offers: list[Offer] = []
         self._fits: Mapping[str, Fit] = {}
         self._variants: dict[str, Model] = {}
-        """The quantization the person has turned to, by the id in the catalogue."""
+        """The quantization the person has turned to, by the id in the catalog."""
         self._role: ModelRole | None = None
         self._disk = ""
         self._said: Span = LOOKING
         self._clock: Timer | None = None
         self._rows = Rows(downloads)
         self._page = Lines(id="page")
-        self._input = Field(placeholder="/ finds by name, role, quantization, licence", compact=True)
+        self._input = Field(placeholder="/ finds by name, role, quantization, license", compact=True)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="sheet"):
@@ -410,18 +410,18 @@ class Manager(ModalScreen[Model | None]):
             self._say(f"{model.id} is deleted, which freed {size_text(plan.freed)}")
             self._reload()
 
-    def action_licence(self) -> None:
-        """Say its licence; ask for consent where that is needed and was not given."""
+    def action_license(self) -> None:
+        """Say its license; ask for consent where that is needed and was not given."""
         offer = self._rows.chosen
         if offer:
-            self._work(self._licence, offer.model)
+            self._work(self._license, offer.model)
 
-    async def _licence(self, model: Model) -> None:
+    async def _license(self, model: Model) -> None:
         if consent.given(model):
             yes = "; you accepted it" if model.consent else ""
-            self._say(f"{model.id}: {model.licence or 'its licence is not known'} {model.licence_url}".rstrip() + yes)
+            self._say(f"{model.id}: {model.license or 'its license is not known'} {model.license_url}".rstrip() + yes)
         elif await self._downloads.accepted(model):
-            self._say(f"{model.id}: you accepted {model.licence}")
+            self._say(f"{model.id}: you accepted {model.license}")
 
     def action_back(self) -> None:
         """Out of the box that finds, then out of the manager."""
@@ -485,8 +485,8 @@ def _deeds(offer: Offer, running: bool) -> list[tuple[str, str]]:
     if running:
         return [("c", "cancel"), ("Enter", "switch when it is here")]
     if offer.current:
-        return [("Enter", "go on"), ("l", "licence")]
+        return [("Enter", "go on"), ("l", "license")]
     if offer.place:
-        return [("Enter", "switch"), ("x", "delete"), ("l", "licence")]
+        return [("Enter", "switch"), ("x", "delete"), ("l", "license")]
     turn = [("← →", "quantization")] if offer.model.quants else []
-    return [("Enter", "download and switch"), ("d", "download"), ("l", "licence"), *turn]
+    return [("Enter", "download and switch"), ("d", "download"), ("l", "license"), *turn]

@@ -23,7 +23,7 @@ GROUPS = {
     "legacy": "Older",
     "closed": "Not published",
 }
-"""Headings of what is not here, by the catalogue's status, in the order of the list."""
+"""Headings of what is not here, by the catalog's status, in the order of the list."""
 
 QUANTIZED = 84
 """Cells from which the quantization has a column of its own."""
@@ -48,7 +48,7 @@ class Offer:
 
     @property
     def family(self) -> str:
-        """Its id in the catalogue, whatever the quantization."""
+        """Its id in the catalog, whatever the quantization."""
         return self.model.id.removesuffix(f":{self.model.weights.quant}")
 
     @property
@@ -58,7 +58,7 @@ class Offer:
 
 
 def sort(offers: Iterable[Offer]) -> list[Offer]:
-    """What is on this machine first, a toy last of it; the rest by status; else in the order of the catalogue."""
+    """What is on this machine first, a toy last of it; the rest by status; else in the order of the catalog."""
     order = [HERE, *GROUPS.values()]
     return sorted(offers, key=lambda offer: (order.index(offer.group), offer.model.toy))
 
@@ -75,7 +75,7 @@ def matching(offers: Iterable[Offer], words: str, role: ModelRole | None) -> lis
 
 def _text(model: Model) -> str:
     quants = " ".join(weights.quant for weights in (model.weights, *model.quants))
-    words = f"{model.id} {model.name} {' '.join(model.roles)} {quants} {model.licence} {model.instead} {model.status}"
+    words = f"{model.id} {model.name} {' '.join(model.roles)} {quants} {model.license} {model.instead} {model.status}"
     return words.casefold()
 
 
@@ -173,7 +173,7 @@ def page(offer: Offer, job: "Job | None", width: int) -> list[Line]:
     lines.append([])
     for name, words in _facts(offer):
         lines += _fact(name, words, width)
-    for words in (model.licence_url, str(offer.place or "")):
+    for words in (model.license_url, str(offer.place or "")):
         lines += _said(words, width, "soft")
     return lines
 
@@ -209,10 +209,10 @@ def _facts(offer: Offer) -> list[tuple[str, str]]:
     quants = ", ".join(
         f"{weights.quant} ({size_text(weights.size)})" if weights.size else weights.quant for weights in model.quants
     )
-    licence = f"{model.licence} (no commercial use)" if model.consent else model.licence
+    license = f"{model.license} (no commercial use)" if model.consent else model.license
     rows = {
         "Context": "" if offer.closed else context,
-        "Licence": licence,
+        "License": license,
         "Quantization": model.weights.quant,
         "also as": quants,
         "From": model.weights.repo or model.repo,

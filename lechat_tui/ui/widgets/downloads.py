@@ -87,7 +87,7 @@ class Downloads(Lines):
         return next((job for job in reversed(self._jobs.all) if job.model.id == model.id), None)
 
     async def fetch(self, model: Model, *, switch: bool) -> bool:
-        """Fetch the model behind, once its licence is accepted; whether it is. Raises `LechatError`."""
+        """Fetch the model behind, once its license is accepted; whether it is. Raises `LechatError`."""
         network.check(f"downloading {model.id}")
         if not await self.accepted(model):
             return False
@@ -95,10 +95,10 @@ class Downloads(Lines):
         return True
 
     async def accepted(self, model: Model) -> bool:
-        """Whether the person accepts the licence of the model; asked once, and only where it restricts the use."""
+        """Whether the person accepts the license of the model; asked once, and only where it restricts the use."""
         if await asyncio.to_thread(consent.given, model):
             return True
-        terms = f"{model.id}: the {model.licence} licence forbids commercial use\n{model.licence_url}".rstrip()
+        terms = f"{model.id}: the {model.license} license forbids commercial use\n{model.license_url}".rstrip()
         if await self.app.push_screen_wait(YesNo(f"{terms}\n\nDo you accept it?", default=False)) != "yes":
             return False
         await asyncio.to_thread(consent.give, model)

@@ -1,4 +1,4 @@
-"""`tools/check_catalogue` against a hub on this machine."""
+"""`tools/check_catalog` against a hub on this machine."""
 
 import threading
 from collections.abc import Iterator
@@ -54,9 +54,9 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def tool() -> ModuleType:
-    path = Path(__file__).parents[2] / "tools" / "check_catalogue"
-    loader = SourceFileLoader("check_catalogue", str(path))
-    spec = spec_from_loader("check_catalogue", loader)
+    path = Path(__file__).parents[2] / "tools" / "check_catalog"
+    loader = SourceFileLoader("check_catalog", str(path))
+    spec = spec_from_loader("check_catalog", loader)
     assert spec
     module = module_from_spec(spec)
     loader.exec_module(module)
@@ -106,7 +106,7 @@ def test_a_row_is_compared_with_the_hub(
     for line, want in zip(said, lines, strict=True):
         start, _, words = want.partition("*")
         assert line.startswith(start) and words in line
-    assert err == ("1 wrong\n" if code else "the hub has what the catalogue says\n")
+    assert err == ("1 wrong\n" if code else "the hub has what the catalog says\n")
 
 
 def test_only_the_rows_that_are_named_are_asked_about(
