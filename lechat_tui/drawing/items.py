@@ -86,6 +86,11 @@ class Item:
             return len(self._drawn[2])
         return self._guess(max(width, 1)) + 1
 
+    @property
+    def rendered(self) -> bool:
+        """Whether its rows are known, for some width."""
+        return self._drawn is not None
+
     def line_of(self, row: int) -> int:
         """The line a row belongs to, among lines as they were before they were wrapped."""
         rows = self._drawn[2] if self._drawn else []

@@ -219,7 +219,7 @@ async def test_a_chat_of_five_thousand_messages_draws_only_what_is_seen(talk: Ta
 
 
 def drawn(shown: Transcript) -> int:
-    return sum(item._drawn is not None for item in shown._items)
+    return sum(item.rendered for item in shown.viewport.items)
 
 
 @pytest.mark.parametrize(

@@ -308,6 +308,6 @@ async def test_walking_keeps_a_message_far_above_in_view(store: Store, models: M
         assert isinstance(screen, ChatScreen)
         screen.host.show_talk(0)
         await shows(pilot, "▌ one")
-        assert transcript(app).in_view()[0] == 0
+        assert transcript(app).messages_in_view()[0] == 0
         await pilot.press("alt+right")
         await shows(pilot, "short", "‹ 2/2 ›", "▌ one")

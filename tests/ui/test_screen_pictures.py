@@ -131,7 +131,7 @@ async def test_of_a_long_chat_only_the_pictures_in_view_are_decoded_and_the_rows
         await shows(pilot, "flag99.png", "▀▀▀")
         await rests(pilot)
         shown = transcript(app)
-        drawn = [item for item in shown._items if isinstance(item, Question) and item._drawn]
+        drawn = [item for item in shown.viewport.items if isinstance(item, Question) and item.rendered]
         assert len(drawn) < 8
         before = shown.virtual_size.height
         shown.scroll_to(y=0, animate=False)

@@ -204,9 +204,9 @@ async def test_a_walk_through_every_state(
         app.theme = "mistral-dark"
         await pilot.press("ctrl+t")
         transcript(app).queue([("and who owes the docs?", ())])
-        transcript(app).busy("reading 204 new tokens, 2,676 kept", 0.4, "about 2 s left · Esc stops")
+        transcript(app).show_activity("reading 204 new tokens, 2,676 kept", 0.4, "about 2 s left · Esc stops")
         await take("talk-thinking-shown-reading-queued")
-        transcript(app).rest()
+        transcript(app).hide_activity()
         transcript(app).queue([])
         await pilot.resize_terminal(60, 20)
         await take("talk-narrow")

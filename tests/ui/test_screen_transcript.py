@@ -60,7 +60,7 @@ async def test_what_is_read_stays_in_view_on_another_width(talk: Talk) -> None:
         for word in ("two", "three", "four"):
             await say(pilot, word)
             await rests(pilot)
-        transcript(app).scroll_to(y=transcript(app)._tops[2], animate=False)
+        transcript(app).scroll_to(y=transcript(app).viewport.top(2), animate=False)
         await shows(pilot, "▌ two")
         await pilot.resize_terminal(70, 30)
         await shows(pilot, "▌ two")

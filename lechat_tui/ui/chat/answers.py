@@ -93,7 +93,7 @@ class Answers:
 
     async def _go_on(self, turn: Turn) -> None:
         if self._conversation.unfinished:
-            self._transcript.go_on()
+            self._transcript.resume_answer()
             await self._follow(self._conversation.go_on())
 
     async def _compare(self, turn: Turn) -> None:
@@ -114,7 +114,7 @@ class Answers:
         try:
             await self._follow(conversation.compact(turn.text))
         finally:
-            self._transcript.drop_growth()
+            self._transcript.drop_answer()
             self._progress.show_used()
             if len(conversation.messages) > before:
                 self._show_summary()

@@ -282,7 +282,7 @@ class ScreenHost:
 
     def show_figures(self, shown: bool) -> None:
         """Say beside every answer how fast it was, or no longer."""
-        self._widgets.transcript.show_figures(shown)
+        self._widgets.transcript.show_speed(shown)
 
     def show_thinking(self, shown: bool) -> None:
         """Unfold the thinking of every answer from now on, or fold it."""

@@ -51,13 +51,13 @@ class Talk:
         """A question was sent; in place of the message there, if there is one."""
         if place is not None:
             self._show(self._conversation.messages[:place])
-        self._transcript.ask(text, attachments)
+        self._transcript.add_question(text, attachments)
         self._changed()
 
     def answer_again(self, place: int | None) -> None:
         """The last answer, or the one of this place, goes: another one comes."""
         if place is None:
-            self._transcript.cut()
+            self._transcript.remove_after_question()
             return
         messages = self._conversation.messages
         asked = next((at for at in range(place, -1, -1) if messages[at].role == "user"), place)
@@ -65,14 +65,14 @@ class Talk:
 
     def sum_up(self, summary: Message) -> None:
         """A summary was kept; the model sees nothing above it any more."""
-        self._transcript.sum_up(summary)
+        self._transcript.add_summary(summary)
         self.divide(0)
 
     def settle(self) -> None:
         """What is on the screen of the last answer becomes what was kept."""
         messages = self._conversation.messages
         if messages and messages[-1].role == "assistant":
-            self._transcript.settle(messages[-1])
+            self._transcript.end_answer(messages[-1])
         self.mark_branches()
 
     def divide(self, left_out: int) -> None:
@@ -88,7 +88,9 @@ class Talk:
         conversation = self._conversation
         with suppress(StoreError):  # a history that cannot be read will say so where it matters
             pairs = zip(conversation.branches(), conversation.messages, strict=False)
-            self._transcript.branch([branch_mark(branch, message, conversation.model.id) for branch, message in pairs])
+            self._transcript.mark_branches(
+                [branch_mark(branch, message, conversation.model.id) for branch, message in pairs]
+            )
 
     def walk(self, place: int | None, by: int) -> int | None:
         """Go on to another branch, at the place that is given or the nearest; where that was, or None for nowhere."""
@@ -103,7 +105,7 @@ class Talk:
     def _nearest(self, branches: Sequence[Branch]) -> int | None:
         """The last message in view that has branches, or else the last of all."""
         places = [place for place, branch in enumerate(branches) if branch.count > 1]
-        first, last = self._transcript.in_view()
+        first, last = self._transcript.messages_in_view()
         seen = [place for place in places if first <= place <= last]
         return next(iter(reversed(seen or places)), None)
 

@@ -41,7 +41,7 @@ class Going:
             self._host.show_talk()
             place = conversation.place(hit.message)
         if place is not None:
-            self._transcript.point_out(place, words)
+            self._transcript.show_match(place, words)
 
     async def delete(self, number: int) -> bool:
         """Delete the chat of this number, if the person means it; whether it is gone."""

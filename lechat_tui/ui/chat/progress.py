@@ -78,7 +78,7 @@ class Progress:
                 self._status.change(state="reading", used=done)
             case Delta(text, kind):
                 self._rest()
-                self._transcript.grow(text, kind)
+                self._transcript.grow_answer(text, kind)
                 self._status.change(state="thinking" if kind == "thinking" else "writing")
             case Done(receipt):
                 self._status.change(used=receipt.prompt_tokens + receipt.completion_tokens, speed=receipt.tokens_per_s)
@@ -99,13 +99,13 @@ class Progress:
         """Say what goes on, and for how long it has or will."""
         now = time.monotonic()
         told = waiting(now - self._began, now - self._phase_began, self._activity[1], self._keymap.key("stop"))
-        self._transcript.busy(*self._activity, told)
+        self._transcript.show_activity(*self._activity, told)
 
     def _rest(self) -> None:
         if self._clock:
             self._clock.stop()
             self._clock = None
-            self._transcript.rest()
+            self._transcript.hide_activity()
 
 
 def waiting(seconds: float, phase: float, fraction: float | None, stop: str) -> str:

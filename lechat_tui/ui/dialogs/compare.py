@@ -45,23 +45,25 @@ class Side(Vertical):
 
     async def follow(self, events: AsyncGenerator[Event, None], model: str) -> None:
         """Draw the answer as it comes."""
-        self.talk.busy("waiting for the model")
+        self.talk.show_activity("waiting for the model")
         try:
             async with aclosing(events):
                 async for event in events:
                     self._show(event, model)
         finally:
-            self.talk.rest()
+            self.talk.hide_activity()
 
     def _show(self, event: Event, model: str) -> None:
         match event:
             case Loading(fraction):
-                self.talk.busy(f"loading {safe(model)}", fraction)
+                self.talk.show_activity(f"loading {safe(model)}", fraction)
             case Prefill(done, total, cached):
-                self.talk.busy(f"reading {total - cached:,} new tokens", (done - cached) / max(total - cached, 1))
+                self.talk.show_activity(
+                    f"reading {total - cached:,} new tokens", (done - cached) / max(total - cached, 1)
+                )
             case Delta(text, kind):
-                self.talk.rest()
-                self.talk.grow(text, kind)
+                self.talk.hide_activity()
+                self.talk.grow_answer(text, kind)
             case Done(receipt):
                 self._tell(receipt)
             case _:

@@ -1,0 +1,210 @@
+"""The items of one chat: its messages, and the notes, the activity and the queued questions beside them."""
+
+from collections.abc import Sequence
+
+from lechat_tui.drawing.items import ABOVE, ABOVE_UNPINNED, Activity, Answer, Item, Question, Summary, pace
+from lechat_tui.drawing.thumbnails import Thumbnails
+from lechat_tui.drawing.viewport import Viewport
+from lechat_tui.engine.base import Kind
+from lechat_tui.message import Attachment, Message, Receipt
+
+
+class Feed:
+    """Adds, changes and removes the items of a viewport."""
+
+    def __init__(self, viewport: Viewport[Item], thumbnails: Thumbnails) -> None:
+        self._viewport = viewport
+        self._thumbnails = thumbnails
+        self._floating = 0
+        """How many items at the end stay below whatever is added."""
+        self._activity = Activity()
+        self._growing: Answer | None = None
+        self._thinking_shown = False
+        self._speed_shown = False
+
+    @property
+    def growing(self) -> Answer | None:
+        """The answer that is being written."""
+        return self._growing
+
+    @property
+    def messages(self) -> list[Question | Answer | Summary]:
+        """The messages, without notes and queued questions."""
+        found = (item for item in self._viewport.items if isinstance(item, Question | Answer | Summary))
+        return [item for item in found if not (isinstance(item, Question) and item.queued)]
+
+    def messages_above(self, index: int) -> int:
+        """The number of messages before the item of this index."""
+        return sum(isinstance(item, Question | Answer | Summary) for item in self._viewport.items[:index])
+
+    # Messages
+
+    def load(self, messages: Sequence[Message]) -> None:
+        """Have these messages and nothing else."""
+        self._growing = None
+        self._floating = 0
+        for message in messages:
+            self._learn_costs(message)
+        self._viewport.replace([self._item(message) for message in messages])
+
+    def add(self, item: Item) -> None:
+        """Add an item above those that float at the end."""
+        self._viewport.insert(len(self._viewport.items) - self._floating, item)
+
+    def add_question(self, text: str, attachments: Sequence[Attachment]) -> None:
+        """Add a question that was sent."""
+        self.add(Question(text, attachments, thumbnails=self._thumbnails))
+
+    def begin_answer(self) -> Answer:
+        """Add an answer that grows."""
+        self._growing = Answer()
+        self._growing.unfolded = self._thinking_shown
+        self.add(self._growing)
+        return self._growing
+
+    def grow_answer(self, text: str, kind: Kind) -> None:
+        """Append a piece to the answer, which has begun, or to its thinking."""
+        assert self._growing
+        if kind == "thinking":
+            self._growing.think(text)
+        elif kind == "text":
+            self._growing.grow(text)
+
+    def end_answer(self, message: Message) -> None:
+        """Show the answer as it was stored, and what the pictures of the questions took."""
+        answer, self._growing = self._growing, None
+        if answer:
+            answer.settle(message)
+            answer.aside = self._speed(message.receipt)
+            self._measure(answer)
+        if new := self._learn_costs(message):
+            for item in self._viewport.items:
+                if isinstance(item, Question) and any(attachment.sha256 in new for attachment in item.attachments):
+                    item.changed()
+
+    def drop_answer(self) -> None:
+        """Remove the answer that grows, if there is one."""
+        answer, self._growing = self._growing, None
+        if answer:
+            self._remove([answer])
+
+    def resume_answer(self) -> None:
+        """Let the last answer grow again."""
+        answers = [item for item in self._viewport.items if isinstance(item, Answer)]
+        if answers:
+            self._growing = answers[-1]
+            self._growing.reopen()
+            self._measure(self._growing)
+
+    def remove_after_question(self) -> None:
+        """Remove what follows the last question that was sent."""
+        items = self._viewport.items
+        sent = [index for index, item in enumerate(items) if isinstance(item, Question) and not item.queued]
+        self._remove(items[sent[-1] + 1 : len(items) - self._floating])
+
+    # What floats at the end
+
+    def show_activity(self, text: str, fraction: float | None, hint: str) -> None:
+        """Show what is going on below all messages, with a progress bar for a fraction of 1."""
+        activity = self._activity
+        activity.text, activity.fraction, activity.hint = text, fraction, hint
+        activity.changed()
+        if activity in self._viewport.items:
+            self._measure(activity)
+        else:
+            at = len(self._viewport.items) - self._floating
+            self._floating += 1
+            self._viewport.insert(at, activity)
+
+    def hide_activity(self) -> bool:
+        """Remove the activity; False when none was shown."""
+        if self._activity not in self._viewport.items:
+            return False
+        self._remove([self._activity])
+        return True
+
+    def queue(self, questions: Sequence[tuple[str, Sequence[Attachment]]]) -> None:
+        """Show these questions as queued, and no others."""
+        self._remove([item for item in self._viewport.items if isinstance(item, Question) and item.queued])
+        for text, attachments in questions:
+            self._floating += 1
+            self._viewport.insert(len(self._viewport.items), Question(text, attachments, queued=True))
+
+    # Marks on messages
+
+    def divide(self, message: int, *, pinned: bool) -> None:
+        """Mark the message from which on the model gets the chat, counted from 0; no message for -1.
+
+        `pinned` says that the model also gets pinned messages from above.
+        """
+        for number, item in enumerate(self.messages):
+            text = (ABOVE_UNPINNED if pinned else ABOVE) if number == message else ""
+            if item.divided != text:
+                item.divided = text
+                self._change(item)
+
+    def mark_branches(self, marks: Sequence[str]) -> None:
+        """Show below each message its mark, as in `2/3`; nothing for an empty one."""
+        for item, mark in zip(self.messages, marks, strict=False):
+            if item.branch != mark:
+                item.branch = mark
+                self._change(item)
+
+    def fold_newest_thinking(self) -> bool:
+        """Fold or unfold the thinking of the newest answer that has any; False when none has."""
+        for item in reversed(self._viewport.items):
+            if isinstance(item, Answer) and item.thoughts:
+                item.fold()
+                self._measure(item)
+                return True
+        return False
+
+    def show_thinking(self, shown: bool) -> None:
+        """Unfold the thinking of every answer, and of those to come, or fold it."""
+        self._thinking_shown = shown
+        for item in self._viewport.items:
+            if isinstance(item, Answer) and item.thoughts and item.unfolded != shown:
+                item.fold()
+                self._measure(item)
+
+    def show_speed(self, shown: bool) -> None:
+        """Show beside each answer, and those to come, how fast it was, or no longer."""
+        self._speed_shown = shown
+        for item in self._viewport.items:
+            if isinstance(item, Answer):
+                item.aside = self._speed(item.receipt)
+                item.changed()
+
+    def _speed(self, receipt: Receipt | None) -> str:
+        return pace(receipt) if self._speed_shown and receipt else ""
+
+    def _item(self, message: Message) -> Item:
+        match message.role:
+            case "user":
+                return Question(message.text, message.attachments, thumbnails=self._thumbnails)
+            case "summary":
+                return Summary(message)
+            case _:
+                answer = Answer(message)
+                answer.unfolded = self._thinking_shown
+                answer.aside = self._speed(message.receipt)
+                return answer
+
+    def _learn_costs(self, message: Message) -> set[str]:
+        """Keep how many tokens pictures took; returns the SHA-256 of those of which that is new."""
+        costs = message.receipt.picture_tokens if message.receipt else {}
+        new = {sha256 for sha256, _ in costs.items() - self._thumbnails.costs.items()}
+        self._thumbnails.costs.update(costs)
+        return new
+
+    def _change(self, item: Item) -> None:
+        item.changed()
+        self._measure(item)
+
+    def _measure(self, item: Item) -> None:
+        self._viewport.measure(self._viewport.index(item))
+
+    def _remove(self, items: Sequence[Item]) -> None:
+        floats = self._viewport.items[len(self._viewport.items) - self._floating :]
+        self._floating -= sum(item in items for item in floats)
+        self._viewport.remove(items)
