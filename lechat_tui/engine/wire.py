@@ -72,14 +72,14 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Said:
+class Reply:
     """An event of the answer to a turn; turn 0 is the load."""
 
     turn: int
     event: Any
 
 
-Frame = Load | Answer | Plan | Stop | Forget | Said
+Frame = Load | Answer | Plan | Stop | Forget | Reply
 
 _DOWN: Mapping[str, type] = {kind.__name__: kind for kind in (Load, Answer, Plan, Stop, Forget)}
 _UP: Mapping[str, type] = {kind.__name__: kind for kind in (Loading, Loaded, Fitted, Prefill, Delta, Done, Failed)}
@@ -87,7 +87,7 @@ _UP: Mapping[str, type] = {kind.__name__: kind for kind in (Loading, Loaded, Fit
 
 def encode(frame: Frame) -> bytes:
     """A frame as one line, the newline included."""
-    if isinstance(frame, Said):
+    if isinstance(frame, Reply):
         row = [type(frame.event).__name__, frame.turn, frame.event]
     else:
         row = [type(frame).__name__, frame]
@@ -102,11 +102,11 @@ def decode_down(line: bytes) -> Load | Answer | Plan | Stop | Forget:
     raise EngineError("the engine was sent a frame it does not know")
 
 
-def decode_up(line: bytes) -> Said:
+def decode_up(line: bytes) -> Reply:
     """A line that the child wrote. Raises `EngineError` when it is none."""
     match _row(line):
         case [str(kind), int(turn), body] if kind in _UP:
-            return Said(turn, _build(_UP[kind], body))
+            return Reply(turn, _build(_UP[kind], body))
     raise EngineError("the engine said something that is no frame")
 
 

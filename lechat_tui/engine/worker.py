@@ -86,7 +86,7 @@ class Channel:
     def say(self, turn: int, event: Event | wire.Loaded | wire.Failed) -> None:
         """Write a frame; a parent that is gone hears nothing any more."""
         try:
-            self._sink.write(wire.encode(wire.Said(turn, event)))
+            self._sink.write(wire.encode(wire.Reply(turn, event)))
             self._sink.flush()
         except OSError:
             self._close()

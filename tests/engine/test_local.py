@@ -21,6 +21,7 @@ from lechat_tui.engine.base import (
     ModelSpec,
     Request,
 )
+from lechat_tui.engine.child import Timeouts
 from lechat_tui.engine.local import LocalEngine
 from lechat_tui.machine.hardware import Memory
 from lechat_tui.message import Message
@@ -185,11 +186,10 @@ async def test_a_split_model_is_weighed_by_all_its_parts(tmp_path):
     await local.close()
 
 
-async def test_a_child_ends_when_its_pipe_is_closed_and_a_deaf_one_is_killed(tmp_path, monkeypatch):
-    monkeypatch.setattr("lechat_tui.engine.local.GRACE", 0.2)
+async def test_a_child_ends_when_its_pipe_is_closed_and_a_deaf_one_is_killed(tmp_path):
     deaf = "import time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN); loaded()\nwhile True: time.sleep(9)"
     pid = tmp_path / "pid"
-    local = engine(f"open({str(pid)!r}, 'w').write(str(os.getpid()))\n{deaf}", tmp_path)
+    local = engine(f"open({str(pid)!r}, 'w').write(str(os.getpid()))\n{deaf}", tmp_path, timeouts=Timeouts(eof=0.2))
     await local.load(spec(tmp_path))
     await local.close()
     with pytest.raises(ProcessLookupError):

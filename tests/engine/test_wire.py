@@ -63,9 +63,9 @@ def test_what_goes_down_arrives_as_it_was(frame):
     ],
 )
 def test_what_comes_up_arrives_as_it_was(event):
-    line = wire.encode(wire.Said(9, event))
+    line = wire.encode(wire.Reply(9, event))
     assert line.count(b"\n") == 1
-    assert wire.decode_up(line) == wire.Said(9, event)
+    assert wire.decode_up(line) == wire.Reply(9, event)
 
 
 @pytest.mark.parametrize(

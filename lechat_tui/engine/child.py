@@ -1,0 +1,288 @@
+"""One child process of the engine, seen from the parent: its frames, its end, and the tail of its stderr.
+
+Does not import llama_cpp; `worker.py` is the other end.
+"""
+
+import asyncio
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from lechat_tui import paths
+from lechat_tui.engine import wire
+from lechat_tui.engine.base import ContextOverflow, Done, EngineError, Event, Fitted, Loading, ModelSpec, Request
+from lechat_tui.machine.split_files import size_on_disk
+
+MAX_LOG_BYTES = 2_000_000
+"""A larger log file is started again."""
+
+MAX_FRAME_BYTES = 2**24
+
+SIGKILL_CODE = -9
+"""The exit code of a process that was killed from outside: the last line of its stderr does not say why."""
+
+Pipe = tuple[asyncio.StreamReader, asyncio.ReadTransport]
+"""The child's stdout."""
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """How long to wait for a child that should end, in seconds."""
+
+    eof: float = 3.0
+    """From closing its stdin to the end of its stdout; after that it is killed."""
+    last_write: float = 60.0
+    """From there to its end when its memory is needed: it may be saving its KV cache."""
+    exit_grace: float = 0.5
+    """The same when the program ends; the child then ends by itself later."""
+
+
+class Child:
+    """One child process and the model in it."""
+
+    def __init__(
+        self,
+        model: ModelSpec,
+        process: "subprocess.Popen[bytes]",
+        stdout: Pipe,
+        stdin: asyncio.WriteTransport,
+        log: "Log",
+        timeouts: Timeouts,
+    ) -> None:
+        self._model = model
+        self._process = process
+        self._stdout, self._stdout_transport = stdout
+        self._stdin = stdin
+        self._log = log
+        self._timeouts = timeouts
+        self._turn = 0
+        self._answering = asyncio.Lock()
+        self._frames: asyncio.Queue[object] = asyncio.Queue()
+        """What the child has sent for the current turn."""
+        self._fraction = 0.0
+        self._failure: EngineError | None = None
+        self._changed = asyncio.Event()
+        self._reader = asyncio.create_task(self._read())
+        self._closing = False
+        self.loaded = False
+        self.memory = 0
+        """Bytes of memory it used to load the model."""
+        self.adapter_bytes = 0
+        """Size of the adapters applied to the model."""
+        self.users = 0
+        """How many callers are using it now."""
+        self.last_used = time.monotonic()
+
+    @classmethod
+    async def start(
+        cls,
+        model: ModelSpec,
+        worker: Sequence[str],
+        *,
+        logs: Path | None,
+        states: Path | None,
+        limit: int,
+        timeouts: Timeouts,
+    ) -> "Child":
+        """Start the process, which begins to load the model at once.
+
+        Not through asyncio's own subprocesses: they kill a child that still runs when the program ends, and it may be
+        saving its KV cache then.
+        """
+        log = Log(logs)
+        process = _spawn(worker, log)
+        loop = asyncio.get_running_loop()
+        stdout = asyncio.StreamReader(limit=MAX_FRAME_BYTES)
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdout), process.stdout)
+        stdin, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, process.stdin)
+        child = cls(model, process, (stdout, transport), stdin, log, timeouts)
+        child._send(wire.Load(model, states, limit))
+        return child
+
+    @property
+    def ended(self) -> bool:
+        """True when the process is gone or could not load the model."""
+        return self._failure is not None or self._process.poll() is not None
+
+    async def loading(self) -> AsyncGenerator[Loading, None]:
+        """Yield progress until the model is loaded. Raises `EngineError`."""
+        while not self.loaded:
+            if self._failure:
+                raise self._failure
+            changed = self._changed
+            yield Loading(self._fraction)
+            await changed.wait()
+
+    async def answer(self, request: Request) -> AsyncGenerator[Event, None]:
+        """Yield the events of one answer. Raises `EngineError`."""
+        async with self._answering:
+            self._begin(wire.Answer(self._turn + 1, request))
+            self.adapter_bytes = sum(size_on_disk(adapter.path) for adapter in request.model.adapters)
+            over = False
+            try:
+                while not over:
+                    frame = await self._frames.get()
+                    over = isinstance(frame, wire.Failed | Done)
+                    yield _event(frame)
+            finally:
+                if not over:
+                    self._send(wire.Stop(self._turn))
+
+    async def plan(self, request: Request) -> Fitted:
+        """What would fit of this request. Raises `EngineError`."""
+        async with self._answering:
+            self._begin(wire.Plan(self._turn + 1, request))
+            fitted = _event(await self._frames.get())
+            assert isinstance(fitted, Fitted)
+            return fitted
+
+    def forget(self, chat: int) -> None:
+        """Tell the child that a chat was deleted."""
+        self._send(wire.Forget(chat))
+
+    async def close(self) -> None:
+        """Close the child's stdin, which ends it, and wait until the process is gone and its memory free."""
+        if await self._wait_for_eof() and await self._wait_for_exit(self._timeouts.last_write):
+            return
+        self._process.kill()
+        await self._wait_for_exit(self._timeouts.last_write)
+
+    async def release(self) -> None:
+        """Close the child's stdin and wait until it has ended or will end by itself."""
+        if not await self._wait_for_eof():
+            self._process.kill()
+        if not await self._wait_for_exit(self._timeouts.exit_grace):
+            self._process.returncode = 0  # nobody waits for it any more, so that Popen does not warn
+            self._log.close()
+
+    async def _wait_for_eof(self) -> bool:
+        """Close the child's stdin; True once it has closed its stdout, False when it does not react."""
+        self._closing = True
+        self._stdin.close()
+        done, _ = await asyncio.wait((self._reader,), timeout=self._timeouts.eof)
+        return bool(done)
+
+    async def _wait_for_exit(self, seconds: float) -> bool:
+        """Wait for the process to end; False when it has not after so many seconds."""
+        try:
+            await asyncio.to_thread(self._process.wait, seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        await self._reader
+        self._stdout_transport.close()
+        self._log.close()
+        return True
+
+    def _begin(self, frame: wire.Answer | wire.Plan) -> None:
+        """Begin a turn. Raises `EngineError` when the child is gone."""
+        self._turn = frame.turn
+        self._frames = asyncio.Queue()
+        if self._failure:
+            raise self._failure
+        self._send(frame)
+
+    def _send(self, frame: wire.Frame) -> None:
+        """Write a frame to the pipe; when the child is gone, the reader notices and reports it."""
+        if not self._stdin.is_closing():
+            self._stdin.write(wire.encode(frame))
+
+    async def _read(self) -> None:
+        """Take in what the child sends, until its stdout ends."""
+        try:
+            while line := await self._stdout.readline():
+                self._receive(wire.decode_up(line))
+        except (EngineError, ValueError) as error:
+            self._process.kill()
+            self._end(f"{error}; it was ended, ask again to start it again")
+            return
+        if not self._closing:
+            with suppress(subprocess.TimeoutExpired):
+                await asyncio.to_thread(self._process.wait, self._timeouts.eof)
+            self._process.kill()  # does nothing to a process that has ended
+        self._end(self._exit_message())
+
+    def _receive(self, reply: wire.Reply) -> None:
+        match reply:
+            case wire.Reply(0, Loading(fraction)):
+                self._fraction = fraction
+            case wire.Reply(0, wire.Loaded(size)):
+                self.loaded, self.memory = True, size
+            case wire.Reply(0, wire.Failed(reason)):
+                self._end(reason)
+            case wire.Reply(turn, event) if turn == self._turn:
+                self._frames.put_nowait(event)
+            case _:
+                return  # the rest of an answer that was stopped
+        self._announce()
+
+    def _end(self, reason: str) -> None:
+        self._failure = self._failure or EngineError(reason)
+        self._frames.put_nowait(wire.Failed(reason))
+        self._announce()
+
+    def _announce(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _exit_message(self) -> str:
+        code = self._process.returncode or 0
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+        why = "a system short of memory does that" if code == SIGKILL_CODE else self._log.last_line()
+        return f"the engine of {self._model.name} {how}" + (f" ({why})" if why else "") + "; ask again to restart it"
+
+
+def _spawn(command: Sequence[str], log: "Log") -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log.file,
+        bufsize=0,
+        env=paths.environment(),
+        start_new_session=True,  # the terminal's Ctrl+C is for the parent, which then sends a stop
+    )
+
+
+class Log:
+    """The file that takes a child's stderr."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.file = _open_log(folder)
+        self._start = self.file.seek(0, os.SEEK_END)
+
+    def last_line(self) -> str:
+        """The last line this child wrote, at most 200 characters of it; empty when it wrote nothing."""
+        try:
+            self.file.seek(max(self._start, self.file.seek(0, os.SEEK_END) - 4096))
+            lines = self.file.read().decode("utf-8", "replace").splitlines()
+        except OSError:
+            return ""
+        return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def _event(frame: object) -> Event:
+    """The event in a frame of a turn. Raises `EngineError` for a `Failed` frame."""
+    if isinstance(frame, wire.Failed):
+        raise ContextOverflow(frame.reason) if frame.overflow else EngineError(frame.reason)
+    assert isinstance(frame, Event)
+    return frame
+
+
+def _open_log(folder: Path | None) -> BinaryIO:
+    if folder:
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            file = folder / "engine.log"
+            if file.exists() and file.stat().st_size > MAX_LOG_BYTES:
+                file.unlink()
+            return file.open("a+b")
+    return tempfile.TemporaryFile()
