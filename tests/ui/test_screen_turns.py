@@ -471,7 +471,7 @@ async def test_the_finished_blocks_of_a_growing_answer_are_not_drawn_again(talk:
 
 def test_the_time_that_is_left_is_said_once_it_can_be_known():
     assert waiting(0.2, 0.2, 0.5, "Esc") == "· Esc stops"
-    assert waiting(12.0, 12.0, None) == "12 s · Esc stops"
+    assert waiting(12.0, 12.0, None, "Esc") == "12 s · Esc stops"
     assert waiting(20.0, 10.0, 0.25, "Esc") == "about 30 s left · Esc stops"
     assert waiting(400.0, 400.0, 0.5, "Esc") == "about 7 min left · Esc stops"
 

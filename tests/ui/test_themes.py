@@ -11,6 +11,7 @@ from seeing import Talk, rests, say, shows, transcript, until
 from textual.color import Color
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
+from textual.filter import ANSIToTruecolor
 from textual.theme import Theme as TextualTheme
 
 from lechat_tui import paths, ui
@@ -271,3 +272,12 @@ async def test_a_wanted_theme_that_is_not_here_is_said(talk: Talk) -> None:
     async with app.run_test() as pilot:
         await shows(pilot, "there is no theme nosuch")
         assert app.theme == DEFAULT
+
+
+async def test_a_theme_of_the_terminals_own_colors_keeps_them_when_chosen_later(talk: Talk) -> None:
+    app = talk()
+    async with app.run_test(size=(80, 24)) as pilot:
+        assert any(isinstance(one, ANSIToTruecolor) for one in app.get_line_filters())
+        app.theme = "terminal16"
+        await pilot.pause()
+        assert not any(isinstance(one, ANSIToTruecolor) for one in app.get_line_filters())

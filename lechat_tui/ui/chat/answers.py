@@ -5,9 +5,10 @@ from typing import Protocol
 
 from lechat_tui.engine.base import Event
 from lechat_tui.errors import LechatError
-from lechat_tui.message import Attachment
+from lechat_tui.message import Attachment, Message
 from lechat_tui.store import Draft
 from lechat_tui.talk.conversation import Conversation
+from lechat_tui.ui.chat.comparison import Comparison
 from lechat_tui.ui.chat.messages import Talk
 from lechat_tui.ui.chat.progress import Progress
 from lechat_tui.ui.chat.queue import Turn
@@ -38,8 +39,8 @@ class Stage(Protocol):
         """A question with these pictures comes next."""
         ...
 
-    async def lay_over(self, screen: Compare) -> None:
-        """Show this over the talk until the person leaves it."""
+    async def compare_on(self, screen: Compare) -> Message | None:
+        """Show the comparison until the user leaves it; the answer to continue with."""
         ...
 
 
@@ -99,11 +100,11 @@ class Answers:
     async def _compare(self, turn: Turn) -> None:
         assert turn.model
         question = Draft(turn.text, turn.attachments) if turn.text or turn.attachments else None
-        both = Compare(self._conversation, turn.model, question)
+        both = Comparison(self._conversation, turn.model, question)
         try:
-            await self._stage.lay_over(both)
+            both.keep(await self._stage.compare_on(both.screen))
         finally:
-            await both.stop()
+            await both.screen.stop()
             self._stage.show_talk()
             self._stage.warm()
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from textual.screen import Screen
 
+from lechat_tui import network
 from lechat_tui.commands.base import Bound, Choice
-from lechat_tui.message import Attachment
+from lechat_tui.message import Attachment, Message
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.plaintext import safe
@@ -38,6 +39,7 @@ from lechat_tui.ui.chat.tasks import Behind
 from lechat_tui.ui.chat.titler import Titler
 from lechat_tui.ui.chat.unsent import Unsaid
 from lechat_tui.ui.dialogs.compare import Compare
+from lechat_tui.ui.dialogs.license import license_accepted
 from lechat_tui.ui.dialogs.picker import Picker, YesNo
 from lechat_tui.ui.dialogs.search import Finder
 from lechat_tui.ui.dialogs.theme_picker import ThemePicker
@@ -218,15 +220,18 @@ class ScreenHost:
             self.models,
             self._widgets.downloads,
             machine=self._machine,
-            places=scan.model_folders(self._conversation.settings.folders),
+            folders=scan.model_folders(self._conversation.settings.folders),
             current=self._conversation.model,
         )
         return await self._screen.app.push_screen_wait(manager)
 
     async def download(self, model: Model, *, switch: bool) -> None:
-        """Fetch the model behind, once its license is accepted; it answers when it is here, if that is wanted."""
-        if not await self._widgets.downloads.fetch(model, switch=switch):
-            self.say(f"{model.id} is not downloaded: its license was not accepted")
+        """Download the model in the background once its license is accepted; with `switch`, switch to it then."""
+        network.check(f"downloading {model.id}")
+        if await license_accepted(self._screen.app, model):
+            self._widgets.downloads.start(model, switch=switch)
+        else:
+            self.say(f"{model.id} was not downloaded: its license was not accepted")
         self.arrivals.show()
 
     async def choose(self, title: str, choices: Sequence[Choice]) -> str | None:
@@ -314,9 +319,9 @@ class ScreenHost:
         else:
             self.say(f"{model.id} cannot see the picture; it is told the picture's name only")
 
-    async def lay_over(self, screen: Compare) -> None:
-        """Show this over the talk until the person leaves it."""
-        await self._screen.app.push_screen_wait(screen)
+    async def compare_on(self, screen: Compare) -> Message | None:
+        """Show the comparison until the user leaves it; the answer to continue with."""
+        return await self._screen.app.push_screen_wait(screen)
 
     def list_chats(self) -> None:
         """The chats are others, or in another order."""

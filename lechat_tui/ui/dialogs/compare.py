@@ -1,6 +1,6 @@
-"""Two models answer the same question, side by side. Knows how to have them asked, not how they are drawn."""
+"""Shows the answers of two models to the same question side by side. Asks nobody: it is given what fills the sides."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from typing import ClassVar
 
@@ -15,14 +15,11 @@ from textual.worker import Worker, WorkerCancelled, WorkerFailed
 from lechat_tui.engine.base import Delta, Done, Event, Loading, Prefill
 from lechat_tui.errors import LechatError
 from lechat_tui.message import Message, Receipt
-from lechat_tui.models.catalog import Model
 from lechat_tui.plaintext import safe
-from lechat_tui.store import Draft
-from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.widgets.transcript import Transcript
 
 WIDE = 100
-"""Columns from which the answers stand side by side; below, one stands under the other."""
+"""Columns from which the answers stand side by side; on a narrower screen, the second stands below the first."""
 
 CHOOSE = "1 ← keeps the first, 2 → the second; the other stays a branch"
 
@@ -32,79 +29,83 @@ class Side(Vertical):
 
     def __init__(self, number: int, model: str) -> None:
         super().__init__()
-        self._title = f"{number}  {safe(model)}"
-        self.talk = Transcript()
+        self._number = number
+        self._title = Static("", classes="title", markup=False)
+        self.transcript = Transcript()
         self._figures = Static("", classes="figures", markup=False)
         self.message: Message | None = None
-        """The answer, once it is kept."""
+        """The answer, once it is stored."""
+        self.name_model(model)
+
+    def name_model(self, model: str) -> None:
+        """Show whose answer this is."""
+        self._model = safe(model)
+        self._title.update(f"{self._number}  {self._model}")
 
     def compose(self) -> ComposeResult:
-        yield Static(self._title, classes="title", markup=False)
-        yield self.talk
+        yield self._title
+        yield self.transcript
         yield self._figures
 
-    async def follow(self, events: AsyncGenerator[Event, None], model: str) -> None:
-        """Draw the answer as it comes."""
-        self.talk.show_activity("waiting for the model")
+    async def follow(self, events: AsyncGenerator[Event, None]) -> None:
+        """Show the answer while it is written."""
+        self.transcript.show_activity("waiting for the model")
         try:
             async with aclosing(events):
                 async for event in events:
-                    self._show(event, model)
+                    self._show(event)
         finally:
-            self.talk.hide_activity()
+            self.transcript.hide_activity()
 
-    def _show(self, event: Event, model: str) -> None:
+    def _show(self, event: Event) -> None:
         match event:
             case Loading(fraction):
-                self.talk.show_activity(f"loading {safe(model)}", fraction)
+                self.transcript.show_activity(f"loading {self._model}", fraction)
             case Prefill(done, total, cached):
-                self.talk.show_activity(
+                self.transcript.show_activity(
                     f"reading {total - cached:,} new tokens", (done - cached) / max(total - cached, 1)
                 )
             case Delta(text, kind):
-                self.talk.hide_activity()
-                self.talk.grow_answer(text, kind)
+                self.transcript.hide_activity()
+                self.transcript.grow_answer(text, kind)
             case Done(receipt):
-                self._tell(receipt)
+                self._show_figures(receipt)
             case _:
                 pass
 
     def settle(self, message: Message) -> None:
-        """The answer as it is kept."""
+        """Show the answer as it is stored."""
         self.message = message
-        self.talk.show([message])
+        self.transcript.show([message])
         if message.receipt:
-            self._tell(message.receipt)
+            self._show_figures(message.receipt)
 
-    def _tell(self, receipt: Receipt) -> None:
+    def _show_figures(self, receipt: Receipt) -> None:
         speed = f", {receipt.tokens_per_s:.1f} tokens/s" if receipt.tokens_per_s else ""
         self._figures.update(f"{receipt.completion_tokens:,} tokens{speed}")
 
 
-class Compare(ModalScreen[None]):
-    """The chat's model answers at the left, another one at the right; one of the answers is kept in view.
-
-    Both are kept in the chat, as siblings. Leaving without a choice keeps the first.
-    """
+class Compare(ModalScreen[Message | None]):
+    """Its result is the answer to continue with: the chosen one, or the first if the user leaves without a choice."""
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,ctrl+c", "leave", "Stop, leave", priority=True),
+        Binding("escape,ctrl+c", "leave", "Stop, close", priority=True),
         Binding("1,left", "keep(0)", "Keep the first", priority=True),
         Binding("2,right", "keep(1)", "Keep the second", priority=True),
         Binding("pageup,up", "page(-1)", "Scroll up", priority=True),
         Binding("pagedown,down", "page(1)", "Scroll down", priority=True),
     ]
 
-    def __init__(self, conversation: Conversation, other: Model, question: Draft | None) -> None:
-        """`question` is asked first; None takes the last one, and its answer when there is one."""
+    def __init__(
+        self, models: tuple[str, str], question: str, answer: Callable[[Sequence[Side]], Awaitable[None]]
+    ) -> None:
+        """`answer` fills the two sides, one after the other; it is cancelled when the user stops it."""
         super().__init__()
-        self._conversation = conversation
-        self._other = other
-        self._asked = question
-        self._sides = (Side(1, conversation.model.id), Side(2, other.id))
-        self._question = Static("", id="question", markup=False)
-        self._hint = Static("", id="hint", markup=False)
+        self._answer = answer
+        self._sides = tuple(Side(number, model) for number, model in enumerate(models, 1))
+        self._question = Static(safe(question), id="question", markup=False)
+        self._hint = Static("Esc stops", id="hint", markup=False)
         self._answering: Worker[None] | None = None
 
     def compose(self) -> ComposeResult:
@@ -115,26 +116,12 @@ class Compare(ModalScreen[None]):
             yield self._hint
 
     def on_mount(self) -> None:
-        """Have the first answer, then the second."""
-        self._hint.update("Esc stops")
-        self._answering = self.run_worker(self._answer_both, group="compare")
+        """Start the answers."""
+        self._answering = self.run_worker(self._fill, group="compare")
 
-    async def _answer_both(self) -> None:
-        conversation = self._conversation
+    async def _fill(self) -> None:
         try:
-            if self._asked:
-                self._question.update(safe(self._asked.text))
-                await self._fill(0, conversation.ask(self._asked.text, self._asked.attachments))
-            else:
-                last = next((m for m in reversed(conversation.messages) if m.role == "user"), None)
-                self._question.update(safe(last.text) if last else "")
-                answer = conversation.messages[-1]
-                if answer.role == "assistant" and answer.text:
-                    self._rename(answer)
-                    self._sides[0].settle(answer)
-                else:
-                    await self._fill(0, conversation.regenerate())
-            await self._fill(1, conversation.regenerate(model=self._other))
+            await self._answer(self._sides)
         except LechatError as error:
             self._hint.update(f"{error} · Esc closes")
         else:
@@ -142,40 +129,24 @@ class Compare(ModalScreen[None]):
         finally:
             self._answering = None
 
-    def _rename(self, answer: Message) -> None:
-        """The answer that is there may be by a model the chat has left."""
-        if answer.receipt and answer.receipt.model:
-            self._sides[0].query_one(".title", Static).update(f"1  {safe(answer.receipt.model)}")
-
-    async def _fill(self, number: int, events: AsyncGenerator[Event, None]) -> None:
-        side, conversation = self._sides[number], self._conversation
-        before = {message.id for message in conversation.messages}
-        model = self._other if number else conversation.model
-        try:
-            await side.follow(events, model.id)
-        finally:
-            last = conversation.messages[-1] if conversation.messages else None
-            if last and last.role == "assistant" and last.id not in before:
-                side.settle(last)
-
     def on_resize(self, event: Resize) -> None:
-        """Side by side where there is room."""
+        """Place the answers side by side where there is room."""
         self.set_class(event.size.width < WIDE, "-narrow")
 
     def action_page(self, direction: int) -> None:
-        """Scroll both."""
+        """Scroll both answers."""
         for side in self._sides:
-            side.talk.page(direction)
+            side.transcript.page(direction)
 
     def action_leave(self) -> None:
-        """Stop what is being written; then leave, with the first answer in view."""
+        """Stop the answer that is being written; if there is none, close with the first answer."""
         if self._answering:
             _: Worker[None] = self.run_worker(self.stop, group="stop")
         else:
             self._keep(0)
 
     async def stop(self) -> None:
-        """End the answer that is being made, if one is; what was said is kept."""
+        """Stop the answer that is being written, if any; what arrived is kept."""
         if self._answering:
             self._answering.cancel()
             with suppress(WorkerCancelled, WorkerFailed):
@@ -183,13 +154,9 @@ class Compare(ModalScreen[None]):
             self._hint.update(f"stopped · {CHOOSE}")
 
     def action_keep(self, number: int) -> None:
-        """Go on with this answer, once both are there."""
+        """Continue with this answer, once both are written."""
         if not self._answering:
             self._keep(number)
 
     def _keep(self, number: int) -> None:
-        kept = self._sides[number].message or self._sides[1 - number].message
-        with suppress(LechatError):  # both are kept; the one that is shown can be walked from
-            if kept:
-                self._conversation.show_branch(kept.id)
-        self.dismiss()
+        self.dismiss(self._sides[number].message or self._sides[1 - number].message)

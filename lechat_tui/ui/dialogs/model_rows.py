@@ -1,15 +1,16 @@
 """The models as a person reads them: rows, columns, a page on one of them. Pure; knows no widget."""
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.plaintext import safe
+from lechat_tui.ui.widgets.download_text import progress_text
 from lechat_tui.ui.widgets.lines import Line, Span, bar, padded
-from lechat_tui.units import amount_text, duration_text, size_text, speed_text
+from lechat_tui.units import size_text
 
 if TYPE_CHECKING:
     from lechat_tui.models.fit import Fit
@@ -194,7 +195,7 @@ def _why_not(offer: Offer) -> str:
 
 def _standing_words(offer: Offer, job: "Job | None") -> str:
     if job and job.state == "running":
-        return on_its_way(job)
+        return progress_text(job)
     if job and job.state == "failed":
         return job.error
     words = [offer.model.id, ", ".join(offer.model.roles)]
@@ -242,29 +243,35 @@ def explained(offer: Offer, fit: "Fit", width: int) -> list[Line]:
     ]
 
 
-# Downloads
+# Keys
 
 
-def on_its_way(job: "Job", *, brief: bool = False) -> str:
-    """A download in words: how much of it is here, how fast it comes unless `brief`, how long it will take."""
-    progress = job.progress
-    match progress.state:
-        case "verifying":
-            return f"checking {size_text(progress.total)}"
-        case "waiting":
-            return safe(progress.note) or "waiting for the network"
-        case "starting":
-            return safe(progress.note) or "asking the hub"
-        case _:
-            speed = "" if brief or not progress.speed else speed_text(progress.speed)
-            left = f"about {duration_text(progress.left)}" if progress.left is not None and progress.speed else ""
-            return " · ".join(filter(None, (amount_text(progress.done, progress.total), speed, left)))
+def keys_line(offer: Offer | None, running: bool, width: int) -> Line:
+    """The keys that do something with the chosen row, as many as fit, and the one that leaves."""
+    line: list[Span] = []
+    back = _key("Esc", "back")
+    room = width - sum(len(text) for text, _ in back)
+    for key, action in _row_keys(offer, running) if offer else ():
+        words = [*_key(key, action), ("   ", "")]
+        room -= sum(len(text) for text, _ in words)
+        if room < 0:
+            break
+        line += words
+    return [*line, *back]
 
 
-def several(jobs: "Sequence[Job]") -> str:
-    """More than one download in words."""
-    done, total = (sum(getattr(job.progress, name) for job in jobs) for name in ("done", "total"))
-    speed = sum(job.progress.speed for job in jobs)
-    left = duration_text((total - done) / speed) if speed and total else ""
-    words = (amount_text(done, total), speed_text(speed) if speed else "", f"about {left}" if left else "")
-    return " · ".join(filter(None, words))
+def _key(key: str, action: str) -> list[Span]:
+    return [(key, "accent"), (f" {action}", "soft")]
+
+
+def _row_keys(offer: Offer, running: bool) -> list[tuple[str, str]]:
+    if offer.closed:
+        return [("Enter", f"show {offer.model.instead}")]
+    if running:
+        return [("c", "cancel"), ("Enter", "switch when downloaded")]
+    if offer.current:
+        return [("Enter", "continue"), ("l", "license")]
+    if offer.place:
+        return [("Enter", "switch"), ("x", "delete"), ("l", "license")]
+    turn = [("← →", "quantization")] if offer.model.quants else []
+    return [("Enter", "download and switch"), ("d", "download"), ("l", "license"), *turn]

@@ -62,7 +62,7 @@ class Finder(ModalScreen[tuple[Hit, str] | None]):
                 self._words, placeholder="words of a question or an answer", compact=True, select_on_focus=False
             )
             yield OptionList(markup=False, compact=True)
-            yield Static("", id="said", markup=False)
+            yield Static("", id="message", markup=False)
             yield Static("Enter goes there · Esc leaves", id="hint", markup=False)
 
     def on_mount(self) -> None:
@@ -92,8 +92,8 @@ class Finder(ModalScreen[tuple[Hit, str] | None]):
         rows = self.query_one(OptionList)
         rows.set_options(Option(_row(hit)) for hit in hits)
         rows.highlighted = 0 if hits else None
-        self.query_one("#said", Static).update(Content(safe(said)))
-        self.query_one("#said").set_class(bool(said), "-shown")
+        self.query_one("#message", Static).update(Content(safe(said)))
+        self.query_one("#message").set_class(bool(said), "-shown")
 
     @on(OptionList.OptionSelected)
     def _picked(self, event: OptionList.OptionSelected) -> None:

@@ -3,20 +3,16 @@
 Its clock runs while something is downloaded and never else; what it draws lays out nothing.
 """
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 from textual.timer import Timer
 
-from lechat_tui import network
-from lechat_tui.models import consent
 from lechat_tui.models.catalog import Model
 from lechat_tui.plaintext import safe
-from lechat_tui.ui.dialogs import model_rows as listing
-from lechat_tui.ui.dialogs.picker import YesNo
 from lechat_tui.ui.keys import Keymap
+from lechat_tui.ui.widgets.download_text import progress_text, total_progress_text
 from lechat_tui.ui.widgets.lines import Line, Lines, bar
 
 if TYPE_CHECKING:
@@ -86,24 +82,6 @@ class Downloads(Lines):
         """The last download of this model, however it stands."""
         return next((job for job in reversed(self._jobs.all) if job.model.id == model.id), None)
 
-    async def fetch(self, model: Model, *, switch: bool) -> bool:
-        """Fetch the model behind, once its license is accepted; whether it is. Raises `LechatError`."""
-        network.check(f"downloading {model.id}")
-        if not await self.accepted(model):
-            return False
-        self.start(model, switch=switch)
-        return True
-
-    async def accepted(self, model: Model) -> bool:
-        """Whether the person accepts the license of the model; asked once, and only where it restricts the use."""
-        if await asyncio.to_thread(consent.given, model):
-            return True
-        terms = f"{model.id}: the {model.license} license forbids commercial use\n{model.license_url}".rstrip()
-        if await self.app.push_screen_wait(YesNo(f"{terms}\n\nDo you accept it?", default=False)) != "yes":
-            return False
-        await asyncio.to_thread(consent.give, model)
-        return True
-
     def start(self, model: Model, *, switch: bool) -> None:
         """Fetch the model behind; nothing new when that is done already."""
         self._offered = None
@@ -156,9 +134,9 @@ def words(jobs: "list[Job]", width: int) -> Line:
     done, total = (sum(getattr(job.progress, name) for job in jobs) for name in ("done", "total"))
     fraction = done / total if total else 0.0
     if len(jobs) == 1:
-        name, figures = safe(jobs[0].model.id), listing.on_its_way(jobs[0], brief=width < BRIEF)
+        name, figures = safe(jobs[0].model.id), progress_text(jobs[0], brief=width < BRIEF)
     else:
-        name, figures = f"{len(jobs)} downloads", listing.several(jobs)
+        name, figures = f"{len(jobs)} downloads", total_progress_text(jobs)
     percent = f" {fraction:4.0%} "
     room = width - len(f"↓ {name}{percent}  {figures}")
     drawn = bar(fraction, min(BAR, room)) if room >= 4 else []

@@ -12,9 +12,9 @@ from textual.message import Message
 from lechat_tui import paths
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.plaintext import safe
-from lechat_tui.ui.dialogs.model_rows import size
 from lechat_tui.ui.keys import Keymap
 from lechat_tui.ui.widgets.lines import Line, Lines, Span, padded
+from lechat_tui.units import size_text
 
 if TYPE_CHECKING:
     from lechat_tui.models.fit import Fit
@@ -73,7 +73,7 @@ class Offers(Lines, can_focus=True):
             ("▌ " if chosen else "  ", "bar" if chosen else ""),
             (padded(safe(fit.model.id), 22 if self.size.width >= 60 else 16), "accent" if chosen else "text"),
             (f"  {roles:<18}", "soft"),
-            (f"  {size(fit.model):>8}", "soft"),
+            (f"  {size_text(fit.model.bytes) if fit.model.bytes else '':>8}", "soft"),
         ]
         if not fit.speed or self.size.width < 64:
             return row
