@@ -24,6 +24,16 @@ class Overflow(StrEnum):
     map = "map"
 
 
+class Shell(StrEnum):
+    """A shell whose command line can be completed."""
+
+    bash = "bash"
+    zsh = "zsh"
+    fish = "fish"
+    words = "words"
+    """No shell: what the scripts of the three ask for."""
+
+
 class Output(StrEnum):
     """How an answer is printed."""
 
@@ -277,6 +287,19 @@ def bench(
         lora=tuple(lora) if lora else None,
     )
     bench.run(wishes, prompt_tokens=prompt_tokens, tokens=tokens, rounds=rounds, as_json=json)
+
+
+@commands.command("completion", help="Print a script that completes lechat's command line in bash, zsh or fish.")
+def completion(
+    shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")],
+    words: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+) -> None:
+    from lechat_tui.cli import completion
+
+    if shell is Shell.words:
+        completion.print_candidates(words or [], asking, commands)
+    else:
+        print(completion.SCRIPTS[shell.value], end="")
 
 
 @commands.command("paths", help="Show where lechat keeps its files.")
