@@ -1,5 +1,6 @@
 """The program starts cold without loading what it does not need."""
 
+import os
 import subprocess
 import sys
 
@@ -38,3 +39,45 @@ def test_the_engine_loads_nothing_of_llama_cpp_python_that_it_does_not_use():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "llama_cpp.llama_cpp" in run.stdout and "numpy" not in run.stdout
     assert "llama_cpp.llama_chat_format" not in run.stdout
+
+
+NO_SCREEN = {"textual", "llama_cpp", "huggingface_hub", "numpy"}
+"""What an answer in lines does without; the engine is a process of its own."""
+
+
+def test_a_one_shot_answer_loads_no_textual(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-c", PROBE, "-q", "What is 7 + 5?"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "LECHAT_HOME": str(tmp_path)},
+    )
+    loaded = set(run.stderr.partition("MODULES")[2].split())
+    assert run.stdout == "7 + 5 = 12.\n" and "lechat_tui" in loaded
+    assert not loaded & NO_SCREEN
+
+
+def test_inline_loads_no_textual_and_nothing_of_the_screen(tmp_path):
+    """What `lechat --inline` runs in a terminal, with its lines from a pipe."""
+    code = """
+import sys
+from lechat_tui.cli import compose, inline
+conversation = compose.conversation(compose.Wishes())
+with conversation.store:
+    inline.run(conversation)
+print("MODULES", *sys.modules, file=sys.stderr)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        input="What is 7 + 5?\n/help\n/models\n\n/why\n",
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "LECHAT_HOME": str(tmp_path)},
+    )
+    modules = run.stderr.partition("MODULES")[2].split()
+    assert "7 + 5 = 12." in run.stdout and "Which model?" in run.stdout
+    assert not {name.partition(".")[0] for name in modules} & NO_SCREEN
+    assert not [name for name in modules if name.startswith("lechat_tui.ui")]

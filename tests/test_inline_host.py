@@ -8,7 +8,7 @@ import pytest
 from lechat_tui.drawing.themes import read_themes
 from lechat_tui.engine.base import Delta, Done, Fitted
 from lechat_tui.engine.echo import EchoEngine, Step
-from lechat_tui.inline.host import Inline
+from lechat_tui.inline.session import Session
 from lechat_tui.message import Receipt
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, Weights
@@ -23,7 +23,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *script: str | list[Ste
     model = Model("petit", "Petit", ("text",), Weights(str(weights)), context=16_384)
     conversation = Conversation(Store(None), EchoEngine(*script), Models({"petit": model}), model)
     monkeypatch.setattr("sys.stdin", io.StringIO("go\n"))
-    Inline(conversation, read_themes()).talk()
+    Session(conversation, read_themes()).run()
 
 
 def test_the_figures_show_the_context_window_that_was_opened(

@@ -153,7 +153,7 @@ def ask(
         conversation = compose.conversation(wishes)
         with conversation.store:
             if given is None and (inline or terminal.cannot_be_drawn_on(os.environ)):
-                from lechat_tui.inline.host import run as run_inline
+                from lechat_tui.cli.inline import run as run_inline
 
                 run_inline(conversation)
             elif given is None:

@@ -1,6 +1,6 @@
-"""Work on an event loop in a thread of its own, waited for by the main thread, which alone reads the keys.
+"""An event loop in a thread of its own, for the main thread, which alone reads keys and receives signals.
 
-The loop goes on while a person types: the engine loads, unloads and is listened to. Ctrl+C cancels what is waited for.
+The loop keeps running while the user types: the engine loads and unloads models. Ctrl+C cancels what is waited for.
 """
 
 import asyncio
@@ -15,83 +15,84 @@ from lechat_tui.errors import LechatError
 T = TypeVar("T")
 
 
-class Turns:
-    """A loop that works while the main thread waits, or reads."""
+class BackgroundLoop:
+    """A running event loop. `run` and `start` are for the main thread, `call_on_main` for coroutines on the loop."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._wishes: queue.Queue[Callable[[], None] | None] = queue.Queue()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="turns", daemon=True)
+        self._calls: queue.Queue[Callable[[], None] | None] = queue.Queue()
+        """What coroutines want called on the main thread; None when the coroutine that `run` waits for has ended."""
+        self._thread = threading.Thread(target=self._loop.run_forever, name="inline loop", daemon=True)
         self._thread.start()
 
-    def wait(self, work: Coroutine[Any, Any, None]) -> bool:
-        """Do this on the loop; False when Ctrl+C broke it off. Raises what the work raises."""
-        made: Future[asyncio.Task[None]] = Future()
-        self._loop.call_soon_threadsafe(lambda: made.set_result(self._start(work)))
-        task = made.result()
+    def run(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Run a coroutine to its end; False when Ctrl+C cancelled it. Raises what it raises."""
+        started: Future[asyncio.Task[None]] = Future()
+        self._loop.call_soon_threadsafe(lambda: started.set_result(self._task(work)))
+        task = started.result()
         try:
             self._serve(task)
         finally:
             if not task.done():
                 self._loop.call_soon_threadsafe(task.cancel)
-                self._drain(task)
+                self._drain()
         if task.cancelled():
             return False
         task.result()
         return True
 
-    def behind(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do this on the loop, and wait for nothing."""
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Start a coroutine and return at once; call from any thread."""
         self._loop.call_soon_threadsafe(lambda: self._keep(self._loop.create_task(work)))
 
     def _keep(self, task: "asyncio.Task[None]") -> None:
-        self._behind = task  # a loop holds its tasks weakly
+        self._background = task  # a loop refers to its tasks weakly
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    def _task(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = self._loop.create_task(work)
-        task.add_done_callback(lambda _: self._wishes.put(None))
+        task.add_done_callback(lambda _: self._calls.put(None))
         return task
 
     def _serve(self, task: "asyncio.Task[None]") -> None:
-        """Wait, do what the work wants done by the main thread, and hand a Ctrl+C on."""
+        """Call what the coroutine wants called until it ends; Ctrl+C cancels it."""
         while True:
             try:
-                wish = self._wishes.get()
-                if wish is None:
+                call = self._calls.get()
+                if call is None:
                     return
-                wish()
+                call()
             except KeyboardInterrupt:
                 self._loop.call_soon_threadsafe(task.cancel)
 
-    def _drain(self, task: "asyncio.Task[None]") -> None:
-        while self._wishes.get() is not None:
+    def _drain(self) -> None:
+        while self._calls.get() is not None:
             pass
 
-    async def on_main(self, do: Callable[[], T]) -> T:
-        """From the work: let the main thread do this, which may read keys. Ctrl+C there raises `EOFError` here."""
+    async def call_on_main(self, function: Callable[[], T]) -> T:
+        """Have the main thread call a function, which may read keys. Raises `EOFError` for Ctrl+C and Ctrl+D there."""
         done: asyncio.Future[T] = self._loop.create_future()
 
-        def wish() -> None:
+        def call() -> None:
             try:
-                result = do()
+                result = function()
             except (KeyboardInterrupt, EOFError):
                 self._loop.call_soon_threadsafe(_fail, done, EOFError())
             except LechatError as error:
                 self._loop.call_soon_threadsafe(_fail, done, error)
             else:
-                self._loop.call_soon_threadsafe(_fulfil, done, result)
+                self._loop.call_soon_threadsafe(_succeed, done, result)
 
-        self._wishes.put(wish)
+        self._calls.put(call)
         return await done
 
     def close(self) -> None:
-        """End the loop."""
+        """Stop the loop and wait for its thread."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
 
-def _fulfil(done: "asyncio.Future[T]", result: T) -> None:
+def _succeed(done: "asyncio.Future[T]", result: T) -> None:
     if not done.done():
         done.set_result(result)
 

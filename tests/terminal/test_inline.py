@@ -64,7 +64,7 @@ def test_an_evening_in_lines(home: Path, red_circle: Path) -> None:
         lines.type("up", "up", "up", "enter")
         lines.until(lambda text: text.count("editing question 1") == 2, "for the history")
         os.kill(lines.process.pid, signal.SIGINT)
-        lines.see("Ctrl+C again, or Ctrl+D, leaves")
+        lines.see("Ctrl+C again, or Ctrl+D, quits")
         lines.type("ctrl+d")
         assert lines.ended() == 0
         assert b"\x1b[?1049h" not in lines.raw and b"\x1b[2J" not in lines.raw
@@ -79,11 +79,11 @@ def test_an_evening_in_lines(home: Path, red_circle: Path) -> None:
         lines.ask("What is my name?")
         lines.see("Your name is Bert.")
         lines.ask("/search Anna")  # on the branch that was left
-        lines.see("Where to?", "1  My name is Anna.")
+        lines.see("Which message?", "1  My name is Anna.")
         lines.type("2", "enter")
         lines.see("▌ My name is Anna.")
         lines.ask("/search never said")
-        lines.see("nothing was said of never said")
+        lines.see("no message contains never said")
         lines.process.send_signal(signal.SIGTERM)
         assert lines.ended() == 128 + signal.SIGTERM
 

@@ -1,0 +1,25 @@
+"""Opens the chat in the terminal's own scrollback."""
+
+import typer
+
+from lechat_tui.cli import compose, edge, pull
+from lechat_tui.inline import session
+from lechat_tui.inline.lines import shown_input
+from lechat_tui.models.catalog import Model
+from lechat_tui.talk.conversation import Conversation
+
+
+def run(conversation: Conversation) -> None:
+    """Chat until the user quits."""
+    edge.open_log()
+    session.run(conversation, choices=compose.choices(), download=_download)
+
+
+def _download(model: Model) -> bool:
+    """Download a model with a progress bar; whether all of it arrived. Raises `LechatError`."""
+    try:
+        with shown_input():
+            pull.run(model.id, as_json=False, quiet=False, accept_license=False)
+    except typer.Exit:  # interrupted, and it has said so
+        return False
+    return True

@@ -1,0 +1,122 @@
+"""Runs the model and writes what it answers, line below line."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from lechat_tui.drawing.items import Note, pace
+from lechat_tui.engine.base import Delta, Done, Event, Fitted, Loading, Prefill
+from lechat_tui.inline.flow import Flow
+from lechat_tui.message import Message
+from lechat_tui.models.catalog import Model, ModelError
+from lechat_tui.talk.conversation import Conversation
+from lechat_tui.units import tokens_text
+
+MIN_READ_TOKENS = 512
+"""New tokens from which on the progress of reading the prompt is shown."""
+
+
+@dataclass(frozen=True)
+class PendingAnswer:
+    """An answer that a command or a question wants."""
+
+    events: Callable[[], AsyncGenerator[Event, None]]
+    title: str = ""
+    """Written above the answer."""
+    has_images: bool = False
+    """Whether its question has images, which not every model supports."""
+    is_summary: bool = False
+    continues: bool = False
+    """Whether it continues the last answer."""
+
+
+class Answers:
+    """Runs one pending answer at a time. `confirm` asks the user, `switch` makes another model answer."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        flow: Flow,
+        *,
+        confirm: Callable[[str], Awaitable[bool]],
+        switch: Callable[[Model], None],
+    ) -> None:
+        self._conversation = conversation
+        self._flow = flow
+        self._confirm = confirm
+        self._switch = switch
+        self._warned = False
+        """Whether the last answer nearly filled the context window."""
+        self._noted: set[str] = set()
+        self.shows_figures = conversation.settings.stats
+        """Whether the time to the first token is written below an answer, too."""
+
+    async def run(self, pending: PendingAnswer) -> None:
+        """Write the answer as it arrives. Raises what the conversation raises; cancelling it stops the engine."""
+        conversation = self._conversation
+        if pending.has_images and not conversation.model.supports_images:
+            await self._offer_model_for_images()
+        before = len(conversation.messages)
+        self._flow.words(pending.title)
+        self._flow.begin(conversation.unfinished if pending.continues else None)
+        try:
+            async with aclosing(pending.events()) as events:
+                async for event in events:
+                    self._show(event)
+        finally:
+            last = conversation.messages[-1] if conversation.messages else None
+            self._flow.end(last if last and last.role == "assistant" else None)
+        if pending.is_summary and len(conversation.messages) > before:
+            self._say("the model reads this summary instead of the earlier messages; /undo removes it")
+        self._write_figures(last)
+
+    def _show(self, event: Event) -> None:
+        match event:
+            case Loading(fraction):
+                self._flow.under_way(f"loading {self._conversation.model.id}", f"{fraction:.0%}")
+            case Prefill(done, total, cached) if total - cached > MIN_READ_TOKENS:
+                kept = f", {cached:,} cached" if cached else ""
+                self._flow.under_way(f"reading {total - cached:,} new tokens{kept}", f"{done:,} of {total:,}")
+            case Fitted(left_out=left_out, note=note):
+                self._say_once(note)
+                if left_out:
+                    self._say(f"the {len(left_out)} oldest messages do not fit into the context and are left out")
+            case Delta(text, kind):
+                self._flow.grow(text, kind)
+            case Prefill() | Done():
+                pass
+
+    def _say(self, text: str) -> None:
+        self._flow.item(Note(text))
+
+    def _say_once(self, note: str) -> None:
+        """What was reduced so that the model fits into memory."""
+        sentence = f"{self._conversation.model.id}: {note}"
+        if note and sentence not in self._noted:
+            self._noted.add(sentence)
+            self._say(sentence)
+
+    def _write_figures(self, last: Message | None) -> None:
+        conversation = self._conversation
+        receipt = last.receipt if last else None
+        if receipt is None:
+            return
+        context = f"{tokens_text(conversation.used)} of {tokens_text(conversation.window)} tokens"
+        speed = f"{receipt.tokens_per_s:.0f} tok/s" if receipt.tokens_per_s else ""
+        speed = pace(receipt) if self.shows_figures else speed
+        self._flow.words(" · ".join(filter(None, (conversation.title, context, speed))) + "\n")
+        warned, self._warned = self._warned, conversation.nearly_full
+        if self._warned and not warned:
+            self._say("the context is nearly full: /compact summarizes the chat, /pin N keeps a message")
+
+    async def _offer_model_for_images(self) -> None:
+        model = self._conversation.model
+        try:
+            other = self._conversation.models.for_role("vision")
+        except ModelError:
+            other = None
+        question = f"{model.id} can't see images; switch to {other.id if other else ''}?"
+        if other and other.supports_images and await self._confirm(question):
+            self._switch(other)
+        else:
+            self._say(f"{model.id} can't see images; only the file name is sent")
