@@ -232,7 +232,7 @@ def test_what_cannot_be_imported_is_said(home: Path, tmp_path: Path) -> None:
         weights.bring(put(home / "e.gguf", gguf("bert")), copy=False, name="")
     raw = Path(os.fsdecode(os.fsencode(home) + b"/\xff.gguf"))
     put(raw)
-    with pytest.raises(ModelError, match="not text in UTF-8"):
+    with pytest.raises(ModelError, match="not valid UTF-8"):
         weights.bring(raw, copy=False, name="raw")
     assert not imported.registry().exists() or read(imported.registry()) == {}
 
@@ -241,9 +241,43 @@ def test_a_copy_needs_room(home: Path) -> None:
     file = put(home / "m.gguf", gguf())
     with file.open("r+b") as opened:
         opened.truncate(2**43)  # a hole that takes no room
-    with pytest.raises(ModelError, match=r"m needs 8796.1 GB, and .* GB are free where copies go .* without --copy"):
+    with pytest.raises(ModelError, match=r"m needs 8796.1 GB, but the disk of .* has .* GB free; without --copy"):
         weights.bring(file, copy=True, name="")
     assert not imported.folder().exists()
+
+
+OLD_REGISTRY = """\
+# Models that lechat import has registered; lechat rm takes them out again.
+
+["mine:Q4_0"]
+name = "Mine \\"quoted\\" \\t é 日本"
+roles = ["text", "vision"]
+weights = { file = "/my models/m-00001-of-00002.gguf", bytes = 12, quant = "Q4_0", sha256s = ["ab", "cd"] }
+projector = { file = "/my models/mmproj.gguf", bytes = 5 }
+trained = 131072
+parameters = 7.2
+shape = { layers = 32, kv_heads = 8, head_size = 128, embedding = 4096, vocabulary = 32768, heads = 0 }
+temperature = 0.7
+licence = "Apache-2.0"
+adapters = [{ file = "/l.gguf", scale = 0.8, repo = "", revision = "main", bytes = 0, sha256 = "" }]
+
+["plain"]
+name = "plain"
+roles = ["text"]
+weights = { file = "/p.gguf", bytes = 1 }
+"""
+"""As version 0.1.0 wrote it."""
+
+
+def test_a_registry_of_version_0_1_0_keeps_its_models_when_one_is_added(home: Path) -> None:
+    put(imported.registry(), OLD_REGISTRY.encode())
+    before = read(imported.registry())
+    weights.bring(put(home / "new.gguf"), copy=False, name="new")
+    after = read(imported.registry())
+    assert {id: after[id] for id in before} == before and set(after) == {*before, "new"}
+    old = after["mine:Q4_0"]
+    assert (old.license, old.weights.files[1]) == ("Apache-2.0", "/my models/m-00002-of-00002.gguf")
+    assert old.adapters[0].scale == 0.8 and old.shape and old.shape.vocabulary == 32768
 
 
 def test_a_damaged_registry_is_said(home: Path, tmp_path: Path) -> None:

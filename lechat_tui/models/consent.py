@@ -1,9 +1,8 @@
 """Which licenses this person has said yes to. Knows no model but its license, and asks nobody."""
 
 import json
-import os
 
-from lechat_tui import paths
+from lechat_tui import paths, writing
 from lechat_tui.models.catalog import Model, ModelError
 
 
@@ -18,9 +17,7 @@ def give(model: Model) -> None:
     file = paths.data() / "consent.json"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        growing = file.with_suffix(f".{os.getpid()}")
-        growing.write_text(json.dumps(accepted, indent=2) + "\n", "utf-8")
-        growing.replace(file)
+        writing.write(file, json.dumps(accepted, indent=2) + "\n")
     except OSError as error:
         raise ModelError(f"that {model.license} was accepted cannot be kept: {error.strerror or error}") from error
 

@@ -1,13 +1,12 @@
 """Headers of GGUF files, read once: kept in a file of the cache folder under path, size and time of change."""
 
-import os
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
+from lechat_tui import writing
 from lechat_tui.models import gguf
 from lechat_tui.models.catalog import ModelError
 from lechat_tui.models.gguf import Header
@@ -73,14 +72,7 @@ class Headers:
         content = msgspec.json.encode(_Memory(_VERSION, entries))
         with suppress(OSError, ValueError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(dir=self._file.parent, prefix=self._file.name)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(content)
-                Path(name).replace(self._file)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            writing.write(self._file, content, mode=0o600, sync=False)
 
     def _remember(self, path: Path, entry: _Entry) -> None:
         kept = self._read()

@@ -295,7 +295,7 @@ def _endpoint() -> str:
 
 def _headers(remote: Remote) -> dict[str, str]:
     """Those of the client; the token goes to the hub only, never to the storage it points to."""
-    from huggingface_hub.utils._headers import build_hf_headers
+    from huggingface_hub.utils import build_hf_headers
 
     trusted = _origin(remote.url) in (_origin(_endpoint()), _origin("https://huggingface.co"))
     return build_hf_headers(token=None if trusted else False, library_name=_NAME, library_version=__version__)
@@ -316,7 +316,7 @@ def lock(
     file: Path, *, cancelled: Callable[[], bool] = never, waiting: Callable[[], None] = lambda: None
 ) -> Iterator[None]:
     """Hold the lock that every program of the hub takes for a file; `waiting` is called while another one has it."""
-    from huggingface_hub.utils._fixes import WeakFileLock
+    from huggingface_hub.utils import WeakFileLock
 
     with ExitStack() as held:
         while True:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from lechat_tui import paths
+from lechat_tui import paths, writing
 from lechat_tui.models import journal
 from lechat_tui.models.catalog import ModelError
 from lechat_tui.models.scan import is_file, is_folder
@@ -86,9 +86,7 @@ class CachedFile:
             return
         ref = self.folder / "refs" / revision
         ref.parent.mkdir(parents=True, exist_ok=True)
-        fresh = ref.with_name(f".{uuid.uuid4().hex}.lechat-ref")
-        fresh.write_text(self.commit, "ascii")
-        fresh.replace(ref)
+        writing.write(ref, self.commit)
 
 
 def checked(repo: str, commit: str, file: str, etag: str) -> CachedFile:
