@@ -11,24 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as some
 from PIL import Image
 
-from lechat_tui.attachments.reading import (
-    FORMATS,
-    MOST_TEXT,
-    AttachmentError,
-    File,
-    Mentions,
-    check_picture,
-    is_picture,
-    mentioned,
-    mentions,
-    pasted_path,
-    pasted_paths,
-    read_picture,
-    read_text,
-)
+from lechat_tui.attachments.files import AttachmentError, File
+from lechat_tui.attachments.images import FORMATS, check_image, is_image
+from lechat_tui.attachments.mentions import Mentions, mentioned, mentions, pasted_path, pasted_paths
+from lechat_tui.attachments.reading import read
+from lechat_tui.attachments.texts import MAX_TEXT_BYTES, decoded, inlined
+from lechat_tui.message import Attachment, Message
 
 
-def picture(format: str = "PNG", size: tuple[int, int] = (40, 30)) -> bytes:
+def image(format: str = "PNG", size: tuple[int, int] = (40, 30)) -> bytes:
     content = BytesIO()
     Image.radial_gradient("L").resize(size).convert("RGB").save(content, format)
     return content.getvalue()
@@ -46,12 +37,12 @@ def png_of(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_formats_people_have_are_known_and_measured(format: str, tmp_path: Path) -> None:
-    content = picture(format)
-    assert is_picture(content)
-    assert check_picture(content, "x") == File("x", content, "image", 40, 30)
+    content = image(format)
+    assert is_image(content)
+    assert check_image(content, "x") == File("x", content, "image", 40, 30)
     file = tmp_path / "no suffix at all"
     file.write_bytes(content)
-    assert read_picture(file) == File("no suffix at all", content, "image", 40, 30)
+    assert read(file) == File("no suffix at all", content, "image", 40, 30)
 
 
 @pytest.mark.parametrize(
@@ -68,25 +59,25 @@ def test_the_formats_people_have_are_known_and_measured(format: str, tmp_path: P
     ],
 )
 def test_what_is_not_a_picture_is_not_taken_for_one(content: bytes) -> None:
-    assert not is_picture(content)
-    with pytest.raises(AttachmentError, match=r"notes.txt is not a picture; PNG, JPEG, GIF, WEBP, BMP, TIFF"):
-        check_picture(content, "notes.txt")
+    assert not is_image(content)
+    with pytest.raises(AttachmentError, match=r"notes.txt is not an image; PNG, JPEG, GIF, WEBP, BMP, TIFF"):
+        check_image(content, "notes.txt")
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_picture_cut_short_is_said(format: str) -> None:
-    content = picture(format, (200, 150))
+    content = image(format, (200, 150))
     with pytest.raises(AttachmentError, match=r"x.img is damaged or cut short"):
-        check_picture(content[: len(content) // 2], "x.img")
+        check_image(content[: len(content) // 2], "x.img")
 
 
 @given(some.sampled_from(FORMATS), some.lists(some.tuples(some.integers(0, 10**6), some.integers(0, 255)), max_size=8))
 def test_a_damaged_picture_is_decoded_or_said_never_worse(format: str, damage: list[tuple[int, int]]) -> None:
-    content = bytearray(picture(format))
+    content = bytearray(image(format))
     for place, value in damage:
         content[place % len(content)] = value
     try:
-        file = check_picture(bytes(content), "x")
+        file = check_image(bytes(content), "x")
         assert file.width > 0 and file.height > 0
     except AttachmentError as error:
         assert str(error).startswith("x ")
@@ -95,74 +86,99 @@ def test_a_damaged_picture_is_decoded_or_said_never_worse(format: str, damage: l
 @pytest.mark.parametrize("size", [(10_001, 10_000), (14_000, 9_000), (50_000, 50_000), (2**31 - 1, 2**31 - 1)])
 def test_a_decompression_bomb_is_refused_before_it_goes_off(size: tuple[int, int]) -> None:
     with pytest.raises(AttachmentError, match=r"bomb.png has too many pixels"):
-        check_picture(png_of(*size), "bomb.png")
+        check_image(png_of(*size), "bomb.png")
 
 
 def test_a_name_from_outside_cannot_write_to_the_terminal(tmp_path: Path) -> None:
-    with pytest.raises(AttachmentError, match=r"^␛.2Jx is not a picture"):
-        check_picture(b"", "\x1b[2Jx")
+    with pytest.raises(AttachmentError, match=r"^␛.2Jx is not an image"):
+        check_image(b"", "\x1b[2Jx")
     with pytest.raises(AttachmentError) as raised:
-        read_text(tmp_path / "\x1b[2Jx")
+        read(tmp_path / "\x1b[2Jx")
     assert "\x1b" not in str(raised.value)
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
-    for read in (read_picture, read_text):
-        with pytest.raises(AttachmentError, match=r"there is no file .*none.png"):
-            read(tmp_path / "none.png")
-        with pytest.raises(AttachmentError, match="is a folder; name a file in it"):
-            read(tmp_path)
-        with pytest.raises(AttachmentError, match=r"cannot be read|there is no file"):
-            read(tmp_path / ("x" * 5000))
+    with pytest.raises(AttachmentError, match=r"there is no file .*none.png"):
+        read(tmp_path / "none.png")
+    with pytest.raises(AttachmentError, match="is a folder; name a file in it"):
+        read(tmp_path)
+    with pytest.raises(AttachmentError, match=r"can't be read|there is no file"):
+        read(tmp_path / ("x" * 5000))
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_pipe_that_would_never_end_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(AttachmentError, match="pipe is not a file that can be read to its end"):
-        read_text(tmp_path / "pipe")
+    with pytest.raises(AttachmentError, match="pipe is a pipe or a device, not a file"):
+        read(tmp_path / "pipe")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
-def test_text_is_read_in_the_encoding_its_mark_says(tmp_path: Path, encoding: str) -> None:
-    file = tmp_path / "notes.txt"
-    file.write_bytes("Été\r\n日本語 🎉\n".encode(encoding))
-    assert read_text(file) == "Été\n日本語 🎉\n"
+def test_text_is_read_in_the_encoding_of_its_byte_order_mark(encoding: str) -> None:
+    assert decoded("Été\r\n日本語 🎉\n".encode(encoding), "notes.txt") == "Été\n日本語 🎉\n"
 
 
-def test_text_in_an_old_encoding_is_said(tmp_path: Path) -> None:
+def test_a_text_file_keeps_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_bytes("Été\r\n".encode("utf-16"))
+    assert read(tmp_path / "notes.txt") == File("notes.txt", "Été\r\n".encode("utf-16"), "text")
+
+
+def test_text_in_an_old_encoding_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "old.txt").write_bytes("Été".encode("latin-1"))
-    with pytest.raises(AttachmentError, match=r"old.txt is not text in UTF-8; convert it"):
-        read_text(tmp_path / "old.txt")
+    with pytest.raises(AttachmentError, match=r"old.txt is text in an old encoding; save it as UTF-8"):
+        read(tmp_path / "old.txt")
 
 
-def test_a_binary_file_is_not_text(tmp_path: Path) -> None:
-    (tmp_path / "program").write_bytes(b"abc\0def")
-    with pytest.raises(AttachmentError, match="program is a binary file"):
-        read_text(tmp_path / "program")
-    (tmp_path / "photo").write_bytes(picture())
-    with pytest.raises(AttachmentError, match="photo is a picture, not text; /image attaches it"):
-        read_text(tmp_path / "photo")
+@pytest.mark.parametrize(
+    ("content", "sentence"), [(b"abc\0def", "thing is a binary file"), (b"\0\1\2\xff", "neither text nor an image")]
+)
+def test_a_binary_file_is_refused(tmp_path: Path, content: bytes, sentence: str) -> None:
+    (tmp_path / "thing").write_bytes(content)
+    with pytest.raises(AttachmentError, match=sentence):
+        read(tmp_path / "thing")
 
 
 def test_text_larger_than_any_context_is_refused_unread(tmp_path: Path) -> None:
     with (tmp_path / "huge.log").open("wb") as file:
-        file.truncate(MOST_TEXT + 1)
-    with pytest.raises(AttachmentError, match=r"huge.log is too large; 20 MB"):
-        read_text(tmp_path / "huge.log")
+        file.truncate(MAX_TEXT_BYTES + 1)
+    with pytest.raises(AttachmentError, match=r"huge.log is too large; up to 20 MB"):
+        read(tmp_path / "huge.log")
 
 
 def test_a_home_folder_is_written_with_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "notes.txt").write_text("hello")
-    assert read_text(Path("~/notes.txt")) == "hello"
+    (tmp_path / "cat.png").write_bytes(image())
+    assert read(Path("~/notes.txt")).content == b"hello"
+    assert read(Path("~/cat.png")).kind == "image"
+
+
+def stored(path: Path, content: bytes) -> Attachment:
+    path.write_bytes(content)
+    return Attachment("f00", path.name, "text", path, len(content))
+
+
+def test_text_files_go_before_the_question_each_in_a_fence(tmp_path: Path) -> None:
+    notes = stored(tmp_path / "notes.md", b"a ```fence``` inside\n\n")
+    code = stored(tmp_path / "x.py", b"print()")
+    cat = Attachment("ca7", "cat.png", "image", tmp_path / "cat.png", 3, 1, 1)
+    sent = inlined(Message("user", "explain", attachments=(notes, cat, code)))
+    assert sent.text == "notes.md:\n````\na ```fence``` inside\n````\n\nx.py:\n```\nprint()\n```\n\nexplain"
+    assert sent.attachments == (cat,)
+    assert inlined(Message("user", "", attachments=(code,))).text == "x.py:\n```\nprint()\n```"
+
+
+def test_a_text_file_that_is_gone_is_reported(tmp_path: Path) -> None:
+    gone = Attachment("f00", "gone.txt", "text", tmp_path / "gone.txt", 3)
+    with pytest.raises(AttachmentError, match=r"gone.txt is not stored any more; /edit the question"):
+        inlined(Message("user", "explain", attachments=(gone,)))
 
 
 @pytest.fixture
 def dropped(tmp_path: Path) -> Path:
     """A picture with a difficult name."""
     file = tmp_path / "it's my cat (1) é.png"
-    file.write_bytes(picture())
+    file.write_bytes(image())
     return file
 
 
@@ -198,7 +214,7 @@ def test_other_text_stays_text(dropped: Path, tmp_path: Path) -> None:
 
 def test_several_files_may_be_dropped_at_once(dropped: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.png"
-    other.write_bytes(picture())
+    other.write_bytes(image())
     escaped = "".join(f"\\{char}" if char in " '()" else char for char in str(dropped))
     for text in (
         f"{dropped}\n{other}",
@@ -232,17 +248,10 @@ def test_what_is_mentioned_is_a_file_that_is_there_whatever_stands_behind_its_na
     (tmp_path / "notes.txt").write_text("seven\n")
     found = mentions(f'See @{tmp_path}/notes.txt, and @"{tmp_path}/red dot.png": me@home, @nobody')
     assert found.text == "See notes.txt, and red dot.png: me@home, @nobody"
-    assert found.files == ("notes.txt:\n```\nseven\n```",)
-    assert found.pictures == (tmp_path / "red dot.png",)
+    assert found.files == (tmp_path / "notes.txt", tmp_path / "red dot.png")
 
 
 def test_what_is_no_file_stays_as_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.txt").write_text("one")
     assert mentions("anna@a.txt and @nobody") == Mentions("anna@a.txt and @nobody")
-
-
-def test_a_mentioned_file_that_is_no_text_is_said(tmp_path: Path) -> None:
-    (tmp_path / "c.txt").write_bytes(b"\x00\xff\x00")
-    with pytest.raises(AttachmentError):
-        mentions(f"@{tmp_path}/c.txt")

@@ -255,7 +255,7 @@ def test_the_same_seed_draws_the_same_answer(lechat):
         (("-f", ".", "hello"), 1, "folder"),
         (("-f", "binary.txt", "hello"), 1, "binary"),
         (("-a", "missing.png", "hello"), 1, "missing.png"),
-        (("-a", "text.gguf", "hello"), 1, "not a picture"),
+        (("-a", "binary.txt", "hello"), 1, "binary"),
         (("-a", "torn.png", "hello"), 1, "torn.png"),
         (("--temperature", "-1", "hello"), 2, "temperature"),
         (("--ctx-size", "none", "hello"), 2, "ctx-size"),
@@ -311,7 +311,7 @@ def test_a_text_that_does_not_fit_can_be_asked_about_piece_by_piece(lechat, home
 
 
 def test_binary_rubbish_through_the_pipe_is_one_clear_line(lechat):
-    assert refused(lechat("what is it", stdin=b"\x7fELF\0\0\0"), 1, "neither text nor a picture")
+    assert refused(lechat("what is it", stdin=b"\x7fELF\0\0\0"), 1, "neither text nor an image")
     assert lechat("-q", stdin=b"What is 7 + 5?\xff").returncode == 0
 
 

@@ -133,9 +133,9 @@ async def test_a_chat_is_deleted_after_a_yes_only(store: Store, models: Models) 
 
 async def test_a_picture_is_attached_and_what_is_none_is_refused(host: FakeHost, tmp_path: Path) -> None:
     Image.new("RGB", (3, 2)).save(tmp_path / "a b.png")
-    await host.do(f"/image {tmp_path / 'a b.png'}")
+    await host.do(f"/attach {tmp_path / 'a b.png'}")
     assert [(p.name, p.width, p.height) for p in host.attachments] == [("a b.png", 3, 2)]
-    assert "needs the path" in await host.do("/image")
+    assert "needs the path" in await host.do("/attach")
 
 
 # Answers again
@@ -310,7 +310,7 @@ async def test_a_switch_away_from_eyes_says_what_becomes_of_the_pictures(host: F
     async with aclosing(host.conversation.ask("see?", [picture])) as events:
         async for _ in events:
             pass
-    assert "it has no eyes" in await host.do("/code")
+    assert "it can't see images" in await host.do("/code")
 
 
 # What is seen, and the program

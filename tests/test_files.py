@@ -2,7 +2,7 @@
 
 import json
 import os
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
@@ -238,6 +238,31 @@ def test_a_picture_that_is_none_is_named_in_its_place(store: Store, tmp_path: Pa
     store.add(chat.id, Message("user", "look", attachments=(picture,)), 0)
     back = exports.keep(store, exports.from_json(exports.text_of(store, chat, "json").encode()))
     assert [(m.text, m.attachments) for m in store.path(back.id)] == [("(picture bad.png, lost)\n\nlook", ())]
+
+
+def test_an_attached_text_file_is_in_every_export_and_comes_back(store: Store) -> None:
+    chat = store.new_chat("notes")
+    notes = store.keep_attachment("Été <b>".encode("utf-16"), "notes.txt", "text")
+    store.add(chat.id, Message("user", "sum up", attachments=(notes,)), 0)
+    assert "notes.txt:\n```\nÉté <b>\n```\n\nsum up" in exports.text_of(store, chat, "md")
+    assert "<summary>notes.txt</summary><pre>Été &lt;b&gt;</pre>" in exports.text_of(store, chat, "html")
+    with Store(None) as other:
+        back = exports.keep(other, exports.from_json(exports.text_of(store, chat, "json").encode()))
+        (copy,) = other.path(back.id)[0].attachments
+        assert (copy.name, copy.kind, copy.size) == ("notes.txt", "text", notes.size)
+        assert copy.path.read_bytes() == notes.path.read_bytes()
+
+
+def test_json_of_the_first_version_is_read_with_its_pictures(store: Store) -> None:
+    out = BytesIO()
+    Image.new("RGB", (3, 2), "red").save(out, "PNG")
+    picture = {"sha256": "", "name": "red.png", "width": 3, "height": 2, "content": b64encode(out.getvalue()).decode()}
+    message = {"id": 1, "parent": 0, "role": "user", "text": "look", "pictures": [picture]}
+    chat = {"title": "t", "leaf": 1, "created": 1, "updated": 1, "system": "", "model": "", "messages": [message]}
+    written = json.dumps({**chat, "format": "lechat-chat", "version": 1}).encode()
+    back = exports.keep(store, exports.from_json(written))
+    (copy,) = store.path(back.id)[0].attachments
+    assert (copy.name, copy.kind, copy.width) == ("red.png", "image", 3)
 
 
 def test_the_command_line_exports_and_imports(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from lechat_tui.attachments.files import File
 from lechat_tui.cli.overflow import CUTS, fitting
 from lechat_tui.cli.piped import Given, NoPrompt
 from lechat_tui.engine.base import ContextOverflow, EngineError
@@ -41,7 +42,24 @@ def talk(tmp_path: Path):
 
 async def fitted(conversation: Conversation, material: str, instruction: str, overflow) -> tuple[str, list[str]]:
     said: list[str] = []
-    return await fitting(conversation, Given(material, instruction, ()), (), overflow, said.append), said
+    text, files = await fitting(conversation, Given(material, instruction, ()), (), overflow, said.append)
+    assert not files
+    return text, said
+
+
+@pytest.mark.parametrize("overflow", ["refuse", "head", "map"])
+async def test_a_file_that_fits_stays_an_attachment(talk, overflow):
+    conversation = talk()
+    file = conversation.keep_attachment(File("notes.txt", b"a text", "text"))
+    asked = await fitting(conversation, Given("", "sum it up", ()), (file,), overflow, print)
+    assert asked == ("sum it up", (file,))
+
+
+async def test_a_file_that_is_cut_goes_into_the_question(talk):
+    conversation = talk()
+    file = conversation.keep_attachment(File("notes.txt", LINES.encode(), "text"))
+    text, files = await fitting(conversation, Given("", "sum it up", ()), (file,), "head", lambda _: None)
+    assert not files and text.startswith(LINES[:20]) and text.endswith("sum it up")
 
 
 @pytest.mark.parametrize("overflow", ["refuse", "head", "tail", "middle", "map"])

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 from rich.style import Style
 
-from lechat_tui.attachments.reading import AttachmentError, Thumbnail, thumbnail
+from lechat_tui.attachments.files import AttachmentError
+from lechat_tui.attachments.images import Thumbnail, thumbnail
 from lechat_tui.drawing.rows import plain
 from lechat_tui.drawing.thumbnails import COLUMNS, ROWS, WAITING, Thumbnails, Wanted, cells, pixel_rows, read
 from lechat_tui.message import Attachment

@@ -89,10 +89,11 @@ def ask(
         str | None, typer.Option("-s", "--system", metavar="TEXT", help="System prompt of a new chat.")
     ] = None,
     file: Annotated[
-        list[Path] | None, typer.Option("-f", "--file", metavar="PATH", help="Text file that goes before the prompt.")
+        list[Path] | None,
+        typer.Option("-f", "--file", metavar="PATH", help="Attach a text file or an image."),
     ] = None,
     attach: Annotated[
-        list[Path] | None, typer.Option("-a", "--attach", "--image", metavar="PATH", help="Picture to look at.")
+        list[Path] | None, typer.Option("-a", "--attach", "--image", metavar="PATH", help="The same as --file.")
     ] = None,
     output: Annotated[Output, typer.Option(help="How the answer is printed.")] = Output.text,
     json: Annotated[bool, typer.Option("--json", help="Short for --output json.")] = False,
@@ -134,12 +135,12 @@ def ask(
     from lechat_tui.cli import compose, piped
 
     with edge.answering(as_lines=output is Output.stream_json and not json):
-        given = piped.read(prompt, file or [], pictures=attach or [])
+        given = piped.read(prompt, [*(file or []), *(attach or [])])
         wishes = compose.Wishes(
             model=model,
             system=plaintext.whole(system) if system else None,
             resume=resume or ("last" if resume_last else ""),
-            pictures=bool(given and given.pictures),
+            pictures=bool(given and given.has_images),
             private=no_save,
             temperature=temperature,
             seed=seed,

@@ -61,10 +61,10 @@ def run(
     kept: bool,
 ) -> None:
     """Ask, and print the answer as it comes. Raises what `Conversation.ask` raises."""
-    pictures = [conversation.keep_attachment(file) for file in given.pictures]
+    files = [conversation.keep_attachment(file) for file in given.files]
     printer, hints = Printer(output, kept), Hints(quiet)
     try:
-        asyncio.run(_answer(conversation, given, pictures, overflow, printer, hints, stats=stats))
+        asyncio.run(_answer(conversation, given, files, overflow, printer, hints, stats=stats))
     except BrokenPipeError:  # nobody reads on: what was said is kept, and the last flush goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
@@ -72,7 +72,7 @@ def run(
 async def _answer(
     conversation: Conversation,
     given: Given,
-    pictures: Sequence[Attachment],
+    files: Sequence[Attachment],
     overflow: Overflow,
     printer: "Printer",
     hints: "Hints",
@@ -84,8 +84,8 @@ async def _answer(
     try:
         if conversation.setup.loras:
             hints.say(f"asking {conversation.title}: adapters are laid over the model")
-        text = await fitting(conversation, given, pictures, overflow, hints.say)
-        async with aclosing(conversation.ask(text, pictures, title=given.instruction)) as events:
+        text, attached = await fitting(conversation, given, files, overflow, hints.say)
+        async with aclosing(conversation.ask(text, attached, title=given.instruction)) as events:
             async for event in events:
                 hints.show(event)
                 printer.show(event, conversation)

@@ -1,6 +1,6 @@
 """What becomes of a question that does not fit into the context window. Knows no tokenizer: it asks the engine to plan.
 
-Only what files and the pipe gave is cut, at the end of a line where there is one near; the words on the line never are.
+Only text files and the pipe are cut, at the end of a line where there is one near; the words on the line never are.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -8,7 +8,7 @@ from contextlib import aclosing
 from itertools import pairwise
 from typing import Literal
 
-from lechat_tui.attachments.reading import joined
+from lechat_tui.attachments.texts import joined, stored_text
 from lechat_tui.cli.piped import Given, NoPrompt
 from lechat_tui.engine.base import ContextOverflow, Fitted
 from lechat_tui.message import Attachment, Message
@@ -34,30 +34,35 @@ AHEAD = 4
 
 
 async def fitting(
-    conversation: Conversation, given: Given, pictures: Sequence[Attachment], overflow: Overflow, say: Say
-) -> str:
-    """The question that is asked in the end. Raises `ContextOverflow` when nothing helps.
+    conversation: Conversation, given: Given, files: Sequence[Attachment], overflow: Overflow, say: Say
+) -> tuple[str, Sequence[Attachment]]:
+    """The text and the attachments that are asked in the end. Raises `ContextOverflow` when nothing helps.
 
-    With `map` each piece of the material has been asked about by then, on branches of the chat that are not shown.
+    What is cut goes into the text of the question, so a text file that does not fit is no attachment any more. With
+    `map` each piece has been asked about by then, on branches of the chat that are not shown.
     """
     if overflow == "refuse":
-        return given.text
+        return given.text, files
+    _, complete = await conversation.plan(Message("user", given.text, attachments=tuple(files)))
+    if complete.fits:
+        return given.text, files
+    images = tuple(file for file in files if file.kind == "image")
+    material = joined(*(stored_text(file) for file in files if file.kind == "text"), given.material)
 
     async def plan(material: str) -> Fitted:
-        question = Message("user", joined(material, given.instruction), attachments=tuple(pictures))
-        _, fitted = await conversation.plan(question)
+        _, fitted = await conversation.plan(Message("user", joined(material, given.instruction), attachments=images))
         return fitted
 
     if overflow == "map":
-        return await _mapped(conversation, given, pictures, plan, say)
-    whole = await plan(given.material)
+        return await _mapped(conversation, material, given.instruction, images, plan, say), images
+    whole = await plan(material)
     if whole.fits:
-        return given.text
+        return joined(material, given.instruction), images
     cut = CUTS[overflow]
-    stays = await _largest(given.material, whole, cut, plan)
-    gone, every = len(given.material) - sum(len(given.material[part]) for part in stays), len(given.material)
+    stays = await _largest(material, whole, cut, plan)
+    gone, every = len(material) - sum(len(material[part]) for part in stays), len(material)
     say(f"{KEPT[overflow]}: {gone:,} of {every:,} characters ({gone / every:.0%}) did not fit and were left out")
-    return joined(_with_gaps(given.material, stays), given.instruction)
+    return joined(_with_gaps(material, stays), given.instruction), images
 
 
 Cut = Callable[[str, int], Sequence[slice]]
@@ -126,21 +131,21 @@ async def _largest(text: str, whole: Fitted, cut: Cut, plan: Plan) -> Sequence[s
 
 
 async def _mapped(
-    conversation: Conversation, given: Given, pictures: Sequence[Attachment], plan: Plan, say: Say
+    conversation: Conversation, material: str, instruction: str, images: Sequence[Attachment], plan: Plan, say: Say
 ) -> str:
     """Ask about each piece, then about the answers, and once more about those if they do not fit either."""
-    material, before = given.material, len(given.material)
+    before = len(material)
     while not (await plan(material)).fits:
-        if not given.instruction:
+        if not instruction:
             raise NoPrompt("--overflow map needs words that say what to do with each piece")
         pieces = await _pieces(material, plan)
         if len(pieces) >= before:
             raise ContextOverflow("the answers about the pieces do not fit into the context either; raise --ctx-size")
         before = len(pieces)
         say(f"{len(material):,} characters do not fit into the context; they are read in {len(pieces)} pieces")
-        answers = [await _asked(conversation, piece, given.instruction, pictures) for piece in pieces]
+        answers = [await _asked(conversation, piece, instruction, images) for piece in pieces]
         material = joined(*(f"Part {n} of {len(answers)}: {text.strip()}" for n, text in enumerate(answers, start=1)))
-    return joined(material, given.instruction)
+    return joined(material, instruction)
 
 
 async def _pieces(text: str, plan: Plan) -> list[str]:
@@ -155,9 +160,9 @@ async def _pieces(text: str, plan: Plan) -> list[str]:
     return pieces
 
 
-async def _asked(conversation: Conversation, piece: str, instruction: str, pictures: Sequence[Attachment]) -> str:
+async def _asked(conversation: Conversation, piece: str, instruction: str, images: Sequence[Attachment]) -> str:
     """The answer about a piece. Question and answer stay in the history, on a branch that is not shown."""
-    async with aclosing(conversation.ask(joined(piece, instruction), pictures, title=instruction)) as events:
+    async with aclosing(conversation.ask(joined(piece, instruction), images, title=instruction)) as events:
         async for _ in events:
             pass
     answer = conversation.messages[-1].text

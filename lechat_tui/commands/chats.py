@@ -1,9 +1,11 @@
 """Commands about chats: a new one, an old one, its name, its end, its last answer."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-from lechat_tui.attachments import reading as attachments
+from lechat_tui.attachments.mentions import pasted_path
+from lechat_tui.attachments.reading import read
 from lechat_tui.commands.base import Choice, Host, busy_message, command
 from lechat_tui.commands.context import numbered
 from lechat_tui.commands.privacy import may_leave
@@ -142,11 +144,10 @@ def _draw_again(host: Host) -> None:
         host.regenerate(as_before(receipt))
 
 
-@command("/image", "attach a picture to the next question", argument="PATH", aliases=("/attach",))
-async def image(host: Host, rest: str) -> None:
+@command("/attach", "attach an image or a text file", argument="PATH", aliases=("/image", "/file"))
+async def attach(host: Host, rest: str) -> None:
     if not rest:
-        host.say("/image needs the path of a picture; dropping the file on the window works too")
+        host.say("/attach needs the path of a file, as in /attach notes.txt")
         return
-    path = attachments.pasted_path(rest) or Path(rest)
-    file = attachments.read_picture(path)
-    host.attach(host.conversation.keep_attachment(file))
+    file = await asyncio.to_thread(read, pasted_path(rest) or Path(rest))
+    host.attach(await asyncio.to_thread(host.conversation.keep_attachment, file))

@@ -69,7 +69,7 @@ def _lines(conversation: Conversation, given: Sequence[Message], fitted: Fitted)
     pinned = {message.id for message in given if message.pinned}
     for message in given:
         if message.role == "system":
-            yield Line("", NAMES["system"], _first(message.text), f"{costs[message.id]:,}")
+            yield Line("", NAMES["system"], _first(message), f"{costs[message.id]:,}")
     for number, message in enumerate(conversation.messages, start=1):
         if message.id not in costs:
             mark = "summed up" if number <= conversation.horizon(0) else "empty"
@@ -78,14 +78,15 @@ def _lines(conversation: Conversation, given: Sequence[Message], fitted: Fitted)
         else:
             mark = "pinned" if message.id in pinned and message.role != "summary" else ""
         cost = f"{costs[message.id]:,}" if message.id in costs else "-"
-        yield Line(str(number), NAMES[message.role], _first(message.text, len(message.attachments)), cost, mark)
+        yield Line(str(number), NAMES[message.role], _first(message), cost, mark)
     around = fitted.tokens - sum(cost for id, cost in costs.items() if id not in left_out)
     yield Line("", "template", "around the messages", f"{around:,}")
 
 
-def _first(text: str, pictures: int = 0) -> str:
-    words = " ".join(safe(text).split())
-    words = f"{'▦ ' * pictures}{words}"
+def _first(message: Message) -> str:
+    """The first words of a message, after a sign for each attachment."""
+    signs = "".join("▦ " if file.kind == "image" else "▤ " for file in message.attachments)
+    words = signs + " ".join(safe(message.text).split())
     return words if len(words) <= WORDS else words[: WORDS - 1] + "…"
 
 
@@ -109,7 +110,7 @@ def _pin(host: Host, rest: str, *, pinned: bool) -> None:
         host.say("a summary always stays; /undo takes it back")
         return
     question = host.conversation.pin(place, pinned)
-    words = f"“{_first(messages[question].text, len(messages[question].attachments))}” and its answer"
+    words = f"“{_first(messages[question])}” and its answer"
     host.say(f"{words} stay in the context" if pinned else f"{words} may be left out again when the context is full")
 
 
@@ -153,4 +154,4 @@ async def undo(host: Host, rest: str) -> None:
     if taken.role == "summary":
         host.say("the summary is taken back; the model reads again what was said")
     else:
-        host.say(f"taken back: “{_first(taken.text, len(taken.attachments))}”; the history still has it")
+        host.say(f"taken back: “{_first(taken)}”; the history still has it")

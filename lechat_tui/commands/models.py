@@ -93,11 +93,10 @@ def _switch(host: Host, model: Model) -> None:
 
 def _say_switched(host: Host) -> None:
     conversation = host.conversation
-    pictures = sum(len(message.attachments) for message in conversation.messages)
-    words = f"{conversation.model.id} answers from now on"
-    if pictures and not conversation.model.supports_images:
-        words += "; it has no eyes, so it reads of each picture what was said of it"
-    host.say(words)
+    text = f"{conversation.model.id} answers from now on"
+    if any(message.images for message in conversation.messages) and not conversation.model.supports_images:
+        text += "; it can't see images, so it gets each image's earlier description instead"
+    host.say(text)
 
 
 def _rows(host: Host, models: list[Model]) -> list[Choice]:

@@ -160,7 +160,7 @@ class Question(Item):
         yield from prefixed(filled(rows, width - INDENT, look.question), edge, edge)
         for picture in self.attachments:
             seen = None
-            if self._thumbnails and self._thumbnails.visible:
+            if picture.kind == "image" and self._thumbnails and self._thumbnails.visible:
                 columns, high = cells(picture, width - INDENT - 1)
                 seen = self._thumbnails.get(picture, columns, high, self)
                 if seen is None or seen.width:
@@ -182,7 +182,8 @@ class Question(Item):
         return [*rows[: LONG // 2], mark, *rows[-LONG // 2 :]]
 
     def _guess(self, width: int) -> int:
-        high = sum(cells(picture, width - INDENT - 1)[1] for picture in self.attachments) if self._has_pixels else 0
+        images = [file for file in self.attachments if file.kind == "image"] if self._has_pixels else []
+        high = sum(cells(image, width - INDENT - 1)[1] for image in images)
         return min(_lines(self.text, width), LONG) + high + len(self.attachments)
 
     @property
@@ -465,9 +466,11 @@ def _indented(rows: Iterable[Row], look: Look) -> Iterator[Row]:
     return prefixed(rows, space, space)
 
 
-def chip(picture: Attachment) -> str:
-    """A picture in words."""
-    return f"▦ {picture.name} {picture.width}x{picture.height}"
+def chip(attachment: Attachment) -> str:
+    """An attachment as a label: `▦ board.png 640x480`, `▤ notes.txt 1.2 kB`."""
+    if attachment.kind == "text":
+        return f"▤ {attachment.name} {size_text(attachment.size)}"
+    return f"▦ {attachment.name} {attachment.width}x{attachment.height}"
 
 
 def _walker(branch: str, look: Look) -> Row:

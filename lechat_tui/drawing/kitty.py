@@ -15,7 +15,7 @@ from random import SystemRandom
 from rich.color import Color
 from rich.style import Style
 
-from lechat_tui.attachments.reading import Thumbnail
+from lechat_tui.attachments.images import Thumbnail
 from lechat_tui.drawing.rows import Run
 
 CELL = 16, 32

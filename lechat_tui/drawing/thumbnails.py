@@ -14,7 +14,8 @@ from weakref import WeakSet
 from rich.color import Color
 from rich.style import Style
 
-from lechat_tui.attachments.reading import AttachmentError, Thumbnail, thumbnail
+from lechat_tui.attachments.files import AttachmentError
+from lechat_tui.attachments.images import Thumbnail, thumbnail
 from lechat_tui.drawing.kitty import CELL, Placement, Placements, Png, Write, png
 from lechat_tui.drawing.rows import Row, Run, plain
 from lechat_tui.message import Attachment

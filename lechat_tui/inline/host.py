@@ -10,7 +10,7 @@ from functools import partial
 from rich.console import Console
 
 from lechat_tui import clipboard
-from lechat_tui.attachments import reading as attachments
+from lechat_tui.attachments.images import check_image, is_image
 from lechat_tui.commands.base import Bound, Choice
 from lechat_tui.drawing.items import Answer, Note
 from lechat_tui.drawing.themes import Themes
@@ -224,9 +224,9 @@ class InlineHost:
         """Attach an image on the clipboard, or begin the next line with its text; a sentence that says so."""
         content = await asyncio.to_thread(clipboard.get)
         if not content:
-            return "the clipboard can't be read; paste with your terminal's own key, or attach a file with /image PATH"
-        if attachments.is_picture(content):
-            file = await asyncio.to_thread(attachments.check_picture, content, "pasted.png")
+            return "the clipboard can't be read; paste with your terminal's own key, or attach a file with /attach PATH"
+        if is_image(content):
+            file = await asyncio.to_thread(check_image, content, "pasted.png")
             self.attach(await asyncio.to_thread(self._conversation.keep_attachment, file))
             return f"the image on the clipboard goes with the next question ({file.width}x{file.height})"
         self.draft.prefill(safe(whole(content.decode("utf-8", "replace"))))

@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from lechat_tui.attachments import reading as attachments
+from lechat_tui.attachments.mentions import mentions, pasted_path
+from lechat_tui.attachments.reading import read
 from lechat_tui.commands.base import is_command, key_of
 from lechat_tui.commands.base import run as run_command
 from lechat_tui.commands.privacy import may_leave
@@ -142,16 +143,16 @@ class Session:
             await asyncio.to_thread(conversation.history.add_prompt, text)
         if is_command(line):
             await run_command(self._host, line)
-        elif path := attachments.pasted_path(line):
+        elif path := pasted_path(line):
             self._host.attach(await asyncio.to_thread(self._keep, path))
         else:
             self._host.ask(await asyncio.to_thread(self._with_mentions, text))
 
     def _with_mentions(self, text: str) -> str:
-        """The question with the text files that `@path` names before it; images that it names are attached."""
-        found = attachments.mentions(text)
-        self._host.draft.attach(*map(self._keep, found.pictures))
-        return "\n\n".join([*found.files, found.text])
+        """The question with the names of the files behind each `@path`, which are attached."""
+        found = mentions(text)
+        self._host.draft.attach(*map(self._keep, found.files))
+        return found.text
 
     def _keep(self, path: Path) -> Attachment:
-        return self._conversation.keep_attachment(attachments.read_picture(path))
+        return self._conversation.keep_attachment(read(path))

@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from lechat_tui.attachments.reading import File
+from lechat_tui.attachments.files import File
+from lechat_tui.attachments.texts import inlined
 from lechat_tui.engine.base import (
     Delta,
     Done,
@@ -369,7 +370,7 @@ class Conversation:
 
         Raises `EngineError` or `ModelError`.
         """
-        messages = (*self.prompt(), *([question] if question else []))
+        messages = (*self.prompt(), *([inlined(question)] if question else []))
         fitted = await self.engine.plan(Request(self.spec(), messages, self.setup.sampling()))
         self._opened = fitted.limit
         return messages, fitted
@@ -556,7 +557,8 @@ class Conversation:
         system = (Message("system", setup.system),) if setup.system else ()
         start = self._summary
         before = [m for _, m in self._sent(0, max(start, 0), images=images) if m.pinned and m.role != "summary"]
-        return (*system, *before, *(_spoken(message) for _, message in self._sent(max(start, 0), images=images)))
+        after = (_spoken(message) for _, message in self._sent(max(start, 0), images=images))
+        return (*system, *map(inlined, (*before, *after)))
 
     def _sent(self, start: int, end: int | None = None, *, images: bool) -> Iterator[tuple[int, Message]]:
         """The messages of a stretch that are not empty, with their places, as the model can take them."""
@@ -650,4 +652,5 @@ def _without_pictures(messages: Sequence[Message]) -> Iterator[Message]:
             None,
         )
         note = f"(picture {names}: {seen})" if seen else f"(picture {names}, not visible to this model)"
-        yield replace(message, text=f"{note}\n\n{message.text}".rstrip(), attachments=())
+        texts = tuple(file for file in message.attachments if file.kind != "image")
+        yield replace(message, text=f"{note}\n\n{message.text}".rstrip(), attachments=texts)

@@ -17,8 +17,9 @@ import msgspec
 from msgspec import Meta
 
 from lechat_tui import paths
-from lechat_tui.attachments import reading as attachments
-from lechat_tui.attachments.reading import AttachmentError
+from lechat_tui.attachments.files import AttachmentError, File
+from lechat_tui.attachments.images import check_image
+from lechat_tui.attachments.texts import decoded, fenced, stored_text
 from lechat_tui.errors import LechatError
 from lechat_tui.message import Attachment, AttachmentKind, Message, Receipt, Role, Sampling, State
 from lechat_tui.store import Chat, Store
@@ -138,6 +139,14 @@ def _bytes(file: Attachment) -> bytes:
         return b""
 
 
+def _text(file: Attachment) -> str:
+    """The text of an attached file; empty where it is not stored any more."""
+    try:
+        return stored_text(file)
+    except AttachmentError:
+        return ""
+
+
 def from_json(content: bytes) -> SavedChat:
     """The chat in a file that `as_json` wrote. Raises `ExportError`."""
     try:
@@ -187,7 +196,7 @@ def _parts(message: Message) -> Iterator[str]:
 
 def _part(file: Attachment) -> str:
     if file.kind == "text":
-        return attachments.fenced(_line(file.name), _bytes(file).decode("utf-8", "replace"))
+        return fenced(_line(file.name), _text(file))
     return f"[picture {_line(file.name)}]"
 
 
@@ -283,8 +292,7 @@ def _figure(file: Attachment) -> str:
     content = _bytes(file)
     name = html.escape(_line(file.name))
     if file.kind == "text":
-        text = html.escape(content.decode("utf-8", "replace"))
-        return f"<details><summary>{name}</summary><pre>{text}</pre></details>"
+        return f"<details><summary>{name}</summary><pre>{html.escape(_text(file))}</pre></details>"
     kind = next((kind for head, kind in _KINDS.items() if content.startswith(head)), "")
     if not kind:
         return f"<p>[picture {name}]</p>"
@@ -318,12 +326,20 @@ def keep(store: Store, saved: SavedChat) -> Chat:
     return store.add_chat(chat, [_message(store, message) for message in saved.messages])
 
 
+def _checked(saved: SavedFile) -> File:
+    """Raises `AttachmentError` for content that is missing or unreadable."""
+    if saved.kind == "image":
+        return check_image(saved.content, saved.name)
+    decoded(saved.content, saved.name)
+    return File(saved.name, saved.content, saved.kind)
+
+
 def _message(store: Store, saved: SavedMessage) -> Message:
     files: list[Attachment] = []
     lost = ""
     for file in saved.attachments:
         try:
-            checked = attachments.check(file.content, file.name, file.kind)
+            checked = _checked(file)
         except AttachmentError:
             lost += f"({'picture' if file.kind == 'image' else 'file'} {file.name}, lost)\n\n"
         else:

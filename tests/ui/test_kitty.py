@@ -13,7 +13,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from lechat_tui.attachments.reading import Thumbnail
+from lechat_tui.attachments.images import Thumbnail
 from lechat_tui.drawing.items import Answer, Question
 from lechat_tui.drawing.kitty import CHUNK, DIACRITICS, KEPT, PLACEHOLDER, Placements, Png, png
 from lechat_tui.drawing.rows import Look, plain

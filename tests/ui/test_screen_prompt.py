@@ -172,29 +172,46 @@ async def test_at_a_path_attaches_a_picture(talk: Talk, tmp_path: Path) -> None:
     assert engine.requests[0].messages[-1].attachments[0].path.read_bytes() == picture.read_bytes()
 
 
-async def test_at_a_path_puts_a_text_file_before_the_question(talk: Talk, tmp_path: Path) -> None:
+async def test_at_a_path_attaches_a_text_file(talk: Talk, tmp_path: Path) -> None:
     notes = tmp_path / "notes.md"
     notes.write_text("a ```fence``` inside\n")
     engine = EchoEngine("read")
     async with talk(engine).run_test(size=(80, 24)) as pilot:
         await say(pilot, f"sum up @{notes} for me@example.org")
-        await shows(pilot, "read")
+        await shows(pilot, "▌ sum up notes.md for me@example.org", "▌ ▤ notes.md 21 bytes", "read")
+        assert "fence" not in seen(pilot.app)
         await rests(pilot)
     asked = engine.requests[0].messages[-1].text
     assert asked == "notes.md:\n````\na ```fence``` inside\n````\n\nsum up notes.md for me@example.org"
 
 
-async def test_a_long_file_is_folded_in_the_question_and_opens_with_a_click(talk: Talk, tmp_path: Path) -> None:
-    notes = tmp_path / "numbers.txt"
-    notes.write_text("\n".join(f"number {n}" for n in range(200)))
+async def test_a_long_question_is_folded_and_opens_with_a_click(talk: Talk) -> None:
     async with talk("read").run_test(size=(80, 40)) as pilot:
-        await say(pilot, f"sum up @{notes}")
-        await shows(pilot, "number 0", "more lines", "sum up numbers.txt", "read")
+        prompt(pilot).post_message(Paste("\n".join(f"number {n}" for n in range(200))))
+        await until(pilot, lambda: prompt(pilot).text == "[pasted 200 lines]")
+        await pilot.press("enter")
+        await shows(pilot, "number 0", "more lines", "number 199", "read")
         assert "number 100" not in seen(pilot.app)
         row = next(n for n, text in enumerate(seen(pilot.app).splitlines()) if "more lines" in text)
         await pilot.click(offset=(6, row))
         await pilot.press("pageup", "pageup", "pageup")
         await shows(pilot, "number 100")
+
+
+async def test_an_edited_question_keeps_its_text_file(talk: Talk, tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("note")
+    engine = EchoEngine("read", "read again")
+    async with talk(engine).run_test(size=(80, 24)) as pilot:
+        await say(pilot, f"/attach {tmp_path}/notes.md")
+        await shows(pilot, "▤ notes.md 4 bytes  backspace removes")
+        await say(pilot, "sum up")
+        await shows(pilot, "read")
+        await rests(pilot)
+        await say(pilot, "/edit")
+        await shows(pilot, "backspace removes")
+        await pilot.press("!", "enter")
+        await shows(pilot, "read again")
+    assert engine.requests[1].messages[-1].text == "notes.md:\n```\nnote\n```\n\nsum up!"
 
 
 async def test_at_a_file_that_is_no_text_is_one_line_and_the_question_comes_back(talk: Talk, tmp_path: Path) -> None:

@@ -35,8 +35,8 @@ class Stage(Protocol):
         """Have the chat's model loaded."""
         ...
 
-    async def before_question(self, pictures: Sequence[Attachment]) -> None:
-        """A question with these pictures comes next."""
+    async def before_question(self, attachments: Sequence[Attachment]) -> None:
+        """Prepare for a question with these attachments."""
         ...
 
     async def compare_on(self, screen: Compare) -> Message | None:

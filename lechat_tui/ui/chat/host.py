@@ -194,7 +194,7 @@ class ScreenHost:
 
     def attach(self, attachment: Attachment) -> None:
         """Lay a picture beside the prompt."""
-        self.attaching.lay(attachment)
+        self.attaching.add(attachment)
 
     def search(self, words: str) -> None:
         """Let the person find a message in all chats, and go to it."""
@@ -305,9 +305,9 @@ class ScreenHost:
 
     # What an answer asks of it
 
-    async def before_question(self, pictures: Sequence[Attachment]) -> None:
-        """A question with these pictures comes next: the model that sees is offered to one without eyes."""
-        if pictures and not self._conversation.model.supports_images:
+    async def before_question(self, attachments: Sequence[Attachment]) -> None:
+        """Offer a model that supports images before a question with one is asked of a model that doesn't."""
+        if any(file.kind == "image" for file in attachments) and not self._conversation.model.supports_images:
             await self._offer_eyes()
         self._widgets.downloads.offer(None)
 

@@ -22,8 +22,8 @@ from textual.widgets import OptionList, Static, TextArea
 from textual.widgets.text_area import Edit, EditResult, Location, Selection
 from textual.worker import Worker
 
-from lechat_tui.attachments import reading as attachments
 from lechat_tui.attachments.folders import files_below
+from lechat_tui.attachments.mentions import pasted_paths
 from lechat_tui.commands.base import Command, find
 from lechat_tui.drawing.items import chip
 from lechat_tui.message import Attachment
@@ -263,7 +263,7 @@ class Prompt(TextArea):
         """Attach the files that were dropped, fold a long text; the editor inserts what is left."""
         event.stop()
         text = event.text.replace("\r\n", "\n").replace("\r", "\n")  # how many terminals end a line of a paste
-        if paths := attachments.pasted_paths(text):
+        if paths := pasted_paths(text):
             self.post_message(self.Dropped(paths))
             event.prevent_default()
             return

@@ -1,0 +1,100 @@
+"""Files that are named in a text: behind an `@`, or as a path that was pasted or dropped."""
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from lechat_tui.attachments.files import user_path
+from lechat_tui.attachments.images import is_image_file
+
+MAX_PATH_CHARACTERS = 4096
+
+_MENTION = re.compile(r"""(?<!\S)@(?:"([^"]+)"|(\S+))""")
+
+
+def pasted_path(text: str) -> Path | None:
+    """The image file that was dropped on the terminal or pasted as a path; None for any other text.
+
+    Terminals quote the path, escape its spaces, or write a `file://` URL.
+    """
+    text = text.strip()
+    if not text or len(text) > MAX_PATH_CHARACTERS or "\n" in text or "\0" in text:
+        return None
+    forms = (text, _unquoted(text), re.sub(r"\\(.)", r"\1", text), _of_url(text))
+    return next((path for path in map(user_path, filter(None, forms)) if path and is_image_file(path)), None)
+
+
+def pasted_paths(text: str) -> list[Path]:
+    """The image files that were dropped or pasted together, a line or a word each; none for any other text."""
+    if one := pasted_path(text):
+        return [one]
+    text = text.strip()
+    if not text or len(text) > MAX_PATH_CHARACTERS * 4:
+        return []
+    lines = [line for line in text.split("\n") if line.strip()]
+    try:
+        words = shlex.split(text)
+    except ValueError:  # a quote that does not end
+        words = []
+    return next((found for found in (_all_images(lines), _all_images(words)) if found), [])
+
+
+def _all_images(texts: Sequence[str]) -> list[Path]:
+    found: list[Path] = []
+    for text in texts:
+        path = pasted_path(text)
+        if path is None:
+            return []
+        found.append(path)
+    return found
+
+
+def mentioned(text: str) -> Path | None:
+    """The file of this path, as it may stand behind an `@`; None when there is none."""
+    path = user_path(text)
+    try:
+        return path if path and path.is_file() else None
+    except (OSError, ValueError):  # a name no file can have
+        return None
+
+
+@dataclass(frozen=True)
+class Mentions:
+    """The files that a question names with `@`."""
+
+    text: str
+    """The question, with the names of the files in place of their paths."""
+    files: tuple[Path, ...] = ()
+    """In their order."""
+
+
+def mentions(text: str) -> Mentions:
+    """The files behind each `@path` and `@"path"`. A word that is no file stays as it is."""
+    files: list[Path] = []
+
+    def name(match: re.Match[str]) -> str:
+        word = match[1] or match[2]
+        for file in (word, word if match[1] else word.rstrip(".,;:!?)")):
+            if path := mentioned(file):
+                files.append(path)
+                return path.name + word.removeprefix(file)
+        return match[0]
+
+    return Mentions(_MENTION.sub(name, text), tuple(files))
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 2 and text[0] == text[-1] and text[0] in "'\"" else ""
+
+
+def _of_url(text: str) -> str:
+    if not text.lower().startswith("file:"):
+        return ""
+    try:
+        url = urlsplit(text)
+        return unquote(url.path) if url.netloc in ("", "localhost") else ""
+    except ValueError:
+        return ""

@@ -1,0 +1,68 @@
+"""Text files: decoded, and put into a message in a fence."""
+
+import codecs
+import re
+from dataclasses import replace
+
+from lechat_tui.attachments.files import AttachmentError
+from lechat_tui.message import Attachment, Message
+from lechat_tui.plaintext import safe, whole
+
+MAX_TEXT_BYTES = 20_000_000
+"""Of the file; more than any context window holds."""
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+"""Byte order marks and the encodings they stand for."""
+
+
+def decoded(content: bytes, name: str) -> str:
+    """Text in UTF-8, or in the encoding of its byte order mark. Raises `AttachmentError`."""
+    name = safe(name)
+    encoding = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), "utf-8")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        what = "is neither text nor an image" if b"\0" in content else "is text in an old encoding; save it as UTF-8"
+        raise AttachmentError(f"{name} {what}") from error
+    if "\0" in text:
+        raise AttachmentError(f"{name} is a binary file; only text and images can be attached")
+    return whole(text)
+
+
+def stored_text(file: Attachment) -> str:
+    """The text of an attached file. Raises `AttachmentError` when it is not stored any more."""
+    try:
+        content = file.path.read_bytes()
+    except OSError as error:
+        sentence = f"{safe(file.name)} is not stored any more; /edit the question and attach it again"
+        raise AttachmentError(sentence) from error
+    return decoded(content, file.name)
+
+
+def inlined(message: Message) -> Message:
+    """The message with its text files in front of its own text, each in a fence; only images stay attached.
+
+    Raises `AttachmentError` when a file is not stored any more.
+    """
+    texts = [fenced(file.name, stored_text(file)) for file in message.attachments if file.kind == "text"]
+    if not texts:
+        return message
+    return replace(message, text="\n\n".join(filter(None, [*texts, message.text])), attachments=message.images)
+
+
+def fenced(name: str, text: str) -> str:
+    """A text file under its name, in a fence longer than any in it."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(longest + 1, 3)
+    return f"{name}:\n{fence}\n{text.rstrip()}\n{fence}"
+
+
+def joined(*texts: str) -> str:
+    """These texts with a blank line between them, without the empty ones."""
+    return "\n\n".join(whole(text).strip("\n") for text in texts if text.strip())
