@@ -11,10 +11,10 @@ from typing import Literal
 
 from lechat_tui.cli.overflow import Overflow, fitting
 from lechat_tui.cli.piped import Given
-from lechat_tui.commands.receipts import figures
 from lechat_tui.engine.base import ContextOverflow, Delta, Done, Event, Fitted, Loading, Prefill
 from lechat_tui.message import Attachment, Message, Receipt, Sampling
 from lechat_tui.plaintext import safe
+from lechat_tui.talk import phrases
 from lechat_tui.talk.conversation import Conversation
 
 Output = Literal["text", "json", "stream-json"]
@@ -87,7 +87,7 @@ async def _answer(
         text, attached = await fitting(conversation, given, files, overflow, hints.say)
         async with aclosing(conversation.ask(text, attached, title=given.instruction)) as events:
             async for event in events:
-                hints.show(event)
+                hints.show(event, conversation.model.id)
                 printer.show(event, conversation)
     except ContextOverflow as error:
         if overflow != "refuse":
@@ -99,7 +99,7 @@ async def _answer(
     last = conversation.messages[-1]
     printer.end(last, conversation)
     if stats and last.receipt:
-        print(figures(last.receipt), file=sys.stderr)
+        print(phrases.figures(last.receipt), file=sys.stderr)
 
 
 class Printer:
@@ -149,8 +149,10 @@ class Hints:
 
     def __init__(self, quiet: bool) -> None:
         self._progress = sys.stderr.isatty() and not quiet
-        self._shown = False
+        self._shown = 0
+        """Cells of the progress line on the screen; 0 for none."""
         self._quiet = quiet
+        self._notes = phrases.Notes()
 
     def say(self, sentence: str) -> None:
         """A line of its own."""
@@ -158,33 +160,28 @@ class Hints:
         if not self._quiet:
             print(f"lechat: {sentence}", file=sys.stderr)
 
-    def show(self, event: Event) -> None:
-        """The state of things, on one line that is written over."""
-        match event:
-            case Loading(fraction):
-                self._over(f"loading {fraction:.0%}")
-            case Prefill(done, total, cached) if total - cached > 512:
-                self._over(f"reading {done:,} of {total:,} tokens")
-            case Fitted(left_out=left_out, note=note) if left_out or note:
-                if note:
-                    self.say(note)
-                if left_out:
-                    self.say(f"the {len(left_out)} oldest messages did not fit into the context and were left out")
-            case Delta():
-                self.clear()
-            case _:
-                pass
+    def show(self, event: Event, model: str) -> None:
+        """Print what the user should know of an event; progress goes on one line that is overwritten."""
+        if (activity := phrases.activity(event, model)) and phrases.is_long(event):
+            text, fraction = activity
+            self._over(f"{text}: {fraction:.0%}")
+        for sentence in self._notes.about(event, model):
+            self.say(sentence)
+        if isinstance(event, Fitted) and event.left_out:
+            self.say(phrases.left_out(len(event.left_out)))
+        if isinstance(event, Delta):
+            self.clear()
 
     def _over(self, text: str) -> None:
         if self._progress:
-            print(f"\r{text:<40}", end="\r", file=sys.stderr, flush=True)
-            self._shown = True
+            print(f"\r{text:<{self._shown}}", end="\r", file=sys.stderr, flush=True)
+            self._shown = len(text)
 
     def clear(self) -> None:
         """Take the progress line away."""
         if self._shown:
-            print(f"\r{'':<40}", end="\r", file=sys.stderr, flush=True)
-            self._shown = False
+            print(f"\r{'':<{self._shown}}", end="\r", file=sys.stderr, flush=True)
+            self._shown = 0
 
 
 def _told(receipt: Receipt, names: Sequence[str]) -> dict[str, object]:

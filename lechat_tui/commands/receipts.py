@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from lechat_tui.commands.base import Host, command
 from lechat_tui.commands.context import numbered
 from lechat_tui.message import Message, Receipt, Sampling, StopReason
+from lechat_tui.talk import phrases
 
 ENDED: dict[StopReason, str] = {
     "end": "by itself",
@@ -104,13 +105,4 @@ async def stats(host: Host, rest: str) -> None:
         host.say("/stats on says beside every answer how fast it was, /stats off says nothing", error=True)
         return
     receipt = next((m.receipt for m in reversed(host.conversation.messages) if m.receipt), None)
-    host.say(figures(receipt) if receipt else "there is no answer yet")
-
-
-def figures(receipt: Receipt) -> str:
-    """The figures of an answer as a line."""
-    return (
-        f"{receipt.model}: {receipt.prompt_tokens} prompt tokens ({receipt.cached_tokens} cached), "
-        f"{receipt.completion_tokens} generated, the first after {receipt.ttft_ms:.0f} ms, "
-        f"{receipt.tokens_per_s:.1f} tokens/s"
-    )
+    host.say(phrases.figures(receipt) if receipt else "there is no answer yet")

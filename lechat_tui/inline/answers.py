@@ -5,15 +5,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from lechat_tui.drawing.items import Note, pace
-from lechat_tui.engine.base import Delta, Done, Event, Fitted, Loading, Prefill
+from lechat_tui.engine.base import Delta, Event, Fitted
 from lechat_tui.inline.flow import Flow
 from lechat_tui.message import Message
 from lechat_tui.models.catalog import Model, ModelError
+from lechat_tui.talk import phrases
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.units import tokens_text
-
-MIN_READ_TOKENS = 512
-"""New tokens from which on the progress of reading the prompt is shown."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +43,7 @@ class Answers:
         self._flow = flow
         self._confirm = confirm
         self._switch = switch
-        self._warned = False
-        """Whether the last answer nearly filled the context window."""
-        self._noted: set[str] = set()
+        self._notes = phrases.Notes()
         self.shows_figures = conversation.settings.stats
         """Whether the time to the first token is written below an answer, too."""
 
@@ -71,30 +67,22 @@ class Answers:
         self._write_figures(last)
 
     def _show(self, event: Event) -> None:
+        model = self._conversation.model.id
+        if (activity := phrases.activity(event, model)) and phrases.is_long(event):
+            text, fraction = activity
+            self._flow.under_way(text, f"{fraction:.0%}")
+        for sentence in self._notes.about(event, model):
+            self._say(sentence)
         match event:
-            case Loading(fraction):
-                self._flow.under_way(f"loading {self._conversation.model.id}", f"{fraction:.0%}")
-            case Prefill(done, total, cached) if total - cached > MIN_READ_TOKENS:
-                kept = f", {cached:,} cached" if cached else ""
-                self._flow.under_way(f"reading {total - cached:,} new tokens{kept}", f"{done:,} of {total:,}")
-            case Fitted(left_out=left_out, note=note):
-                self._say_once(note)
-                if left_out:
-                    self._say(f"the {len(left_out)} oldest messages do not fit into the context and are left out")
+            case Fitted(left_out=left_out) if left_out:
+                self._say(phrases.left_out(len(left_out)))
             case Delta(text, kind):
                 self._flow.grow(text, kind)
-            case Prefill() | Done():
+            case _:
                 pass
 
     def _say(self, text: str) -> None:
         self._flow.item(Note(text))
-
-    def _say_once(self, note: str) -> None:
-        """What was reduced so that the model fits into memory."""
-        sentence = f"{self._conversation.model.id}: {note}"
-        if note and sentence not in self._noted:
-            self._noted.add(sentence)
-            self._say(sentence)
 
     def _write_figures(self, last: Message | None) -> None:
         conversation = self._conversation
@@ -105,9 +93,8 @@ class Answers:
         speed = f"{receipt.tokens_per_s:.0f} tok/s" if receipt.tokens_per_s else ""
         speed = pace(receipt) if self.shows_figures else speed
         self._flow.words(" · ".join(filter(None, (conversation.title, context, speed))) + "\n")
-        warned, self._warned = self._warned, conversation.nearly_full
-        if self._warned and not warned:
-            self._say("the context is nearly full: /compact summarizes the chat, /pin N keeps a message")
+        if warning := self._notes.fullness(conversation.nearly_full):
+            self._say(warning)
 
     async def _offer_model_for_images(self) -> None:
         model = self._conversation.model
@@ -115,8 +102,8 @@ class Answers:
             other = self._conversation.models.for_role("vision")
         except ModelError:
             other = None
-        question = f"{model.id} can't see images; switch to {other.id if other else ''}?"
+        question = phrases.offer_image_model(model.id, other.id) if other else ""
         if other and other.supports_images and await self._confirm(question):
             self._switch(other)
         else:
-            self._say(f"{model.id} can't see images; only the file name is sent")
+            self._say(phrases.no_images(model.id))

@@ -121,8 +121,8 @@ NOTE = "the context window has 8,192 tokens: 16,384 would not fit into 8 GiB on 
 
 def test_it_is_said_on_stderr_unless_one_wants_quiet(capsys):
     for quiet in (False, True):
-        Hints(quiet).show(Fitted(1, 8192, note=NOTE))
-        assert capsys.readouterr().err == ("" if quiet else f"lechat: {NOTE}\n")
+        Hints(quiet).show(Fitted(1, 8192, note=NOTE), "m")
+        assert capsys.readouterr().err == ("" if quiet else f"lechat: m: {NOTE}\n")
 
 
 def test_it_stands_in_the_receipt():

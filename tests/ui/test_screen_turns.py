@@ -139,7 +139,7 @@ async def test_loading_and_reading_are_told_in_numbers(talk: Talk) -> None:
         await say(pilot, "go")
         await shows(pilot, "loading petit ━", "loading 43%", "Esc stops")
         loading.set()
-        await shows(pilot, "reading 204 new tokens, 2,676 kept ━", "reading · 2.8k of 8k")
+        await shows(pilot, "reading 204 new tokens, 2,676 cached ━", "reading · 2.8k of 8k")
         reading.set()
         await shows(pilot, "read")
         await hides(pilot, "Esc stops")
@@ -253,7 +253,9 @@ async def test_a_summary_that_could_not_be_of_all_says_so(talk: Talk) -> None:
         await say(pilot, "first")
         await rests(pilot)
         await say(pilot, "/compact")
-        await shows(pilot, "▸ summary", "the 2 oldest messages did not fit any more; the summary lacks them", "9 of 8k")
+        await shows(
+            pilot, "▸ summary", "the 2 oldest messages no longer fit and are missing from the summary", "9 of 8k"
+        )
 
 
 async def test_a_summary_that_is_stopped_leaves_nothing(talk: Talk, store: Store) -> None:
@@ -278,7 +280,7 @@ async def test_a_context_that_is_nearly_full_is_told_once(talk: Talk) -> None:
         for question, told in (("one", False), ("two", True), ("three", False)):
             await say(pilot, question)
             await rests(pilot)
-            assert ("context nearly full: /compact sums up, /pin N keeps" in seen(app)) == told
+            assert ("context nearly full: /compact summarizes the chat" in seen(app)) == told
 
 
 async def test_the_status_line_tells_the_context_in_use_and_the_speed(talk: Talk) -> None:
@@ -303,6 +305,7 @@ async def test_the_text_of_a_tool_call_is_not_shown_as_text(talk: Talk) -> None:
         await say(pilot, "go")
         await rests(pilot)
         assert "Let me see." in seen(app) and "foo" not in seen(app)
+        assert "petit tried to call a tool; lechat does not offer any, so the call was dropped" in seen(app)
 
 
 async def test_markup_and_escapes_from_anywhere_are_shown_as_text(talk: Talk, store: Store) -> None:
@@ -410,7 +413,7 @@ async def test_a_picture_for_a_model_without_eyes_offers_the_one_that_sees(talk:
         app.screen.host.attach(store.keep_attachment(b"\x89PNG", "board.png", "image", 640, 480))  # type: ignore[attr-defined]
         await shows(pilot, "▦ board.png 640x480")
         await say(pilot, "what is this?")
-        await shows(pilot, "petit cannot see pictures; switch to oeil?")
+        await shows(pilot, "petit can't see images; switch to oeil?")
         await pilot.press("y")
         await shows(pilot, "a red square", "oeil vision")
         await rests(pilot)
@@ -426,7 +429,9 @@ async def test_a_picture_is_told_to_be_unseen_when_the_offer_is_declined(talk: T
         await say(pilot, "what is this?")
         await shows(pilot, "switch to oeil?")
         await pilot.press("n")
-        await shows(pilot, "petit cannot see the picture", "▦ board.png 640x480", "I cannot see it")
+        await shows(
+            pilot, "petit can't see images; only the file name is sent", "▦ board.png 640x480", "I cannot see it"
+        )
         await rests(pilot)
     assert engine.requests[0].model.name == "petit"
     assert "board.png" in engine.requests[0].messages[-1].text

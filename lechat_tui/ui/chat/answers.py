@@ -7,6 +7,7 @@ from lechat_tui.engine.base import Event
 from lechat_tui.errors import LechatError
 from lechat_tui.message import Attachment, Message
 from lechat_tui.store import Draft
+from lechat_tui.talk import phrases
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.chat.comparison import Comparison
 from lechat_tui.ui.chat.messages import Talk
@@ -124,8 +125,7 @@ class Answers:
         summary = self._conversation.messages[-1]
         self._talk.sum_up(summary)
         if summary.receipt and summary.receipt.left_out:
-            left_out = summary.receipt.left_out
-            self._stage.say(f"the {left_out} oldest messages did not fit any more; the summary lacks them")
+            self._stage.say(phrases.missing_from_summary(summary.receipt.left_out))
 
     async def _follow(self, events: AsyncGenerator[Event, None]) -> None:
         await self._progress.follow(events, self._stage.list_chats)

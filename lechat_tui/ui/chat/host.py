@@ -21,6 +21,7 @@ from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.plaintext import safe
 from lechat_tui.settings.choices import Choices
 from lechat_tui.store import Chat, Store
+from lechat_tui.talk import phrases
 from lechat_tui.talk.conversation import Again, Conversation
 from lechat_tui.ui.chat.answers import Answers
 from lechat_tui.ui.chat.attach import Attaching
@@ -313,11 +314,11 @@ class ScreenHost:
 
     async def _offer_eyes(self) -> None:
         model, seeing = self._conversation.model, self._standby.image_model()
-        question = f"{model.id} cannot see pictures; switch to {seeing.id}?" if seeing else ""
+        question = phrases.offer_image_model(model.id, seeing.id) if seeing else ""
         if seeing and await self._agreed(question, default=True):
             self.switch(seeing, "vision")
         else:
-            self.say(f"{model.id} cannot see the picture; it is told the picture's name only")
+            self.say(phrases.no_images(model.id))
 
     async def compare_on(self, screen: Compare) -> Message | None:
         """Show the comparison until the user leaves it; the answer to continue with."""

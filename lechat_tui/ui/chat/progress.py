@@ -7,14 +7,13 @@ from contextlib import aclosing
 from textual.timer import Timer
 
 from lechat_tui.engine.base import Delta, Done, Event, Fitted, Loading, Prefill
+from lechat_tui.talk import phrases
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.chat.messages import Talk
 from lechat_tui.ui.keys import Keymap
 from lechat_tui.ui.widgets.status import StatusLine
 from lechat_tui.ui.widgets.transcript import Transcript
 from lechat_tui.units import duration_text
-
-NEARLY_FULL = "context nearly full: /compact sums up, /pin N keeps"
 
 
 class Progress:
@@ -31,13 +30,11 @@ class Progress:
         self._clock: Timer | None = None
         self._began = self._phase_began = 0.0
         self._activity: tuple[str, float | None] = ("", None)
-        self._noted: set[tuple[str, str]] = set()
-        """What was said of models that did not fit as they were wished; once is enough."""
-        self._warned = False
+        self._notes = phrases.Notes()
 
     def forget(self) -> None:
         """Another talk is shown, or another branch: the figures are its own."""
-        self._warned = False
+        self._notes.forget_fullness()
         self._status.change(used=self._conversation.used, speed=0.0, private=self._conversation.private)
 
     def show_used(self) -> None:
@@ -60,21 +57,21 @@ class Progress:
     def end(self) -> None:
         """No more comes; what the next turns will leave out is said once."""
         self._rest()
-        warned, self._warned = self._warned, self._conversation.nearly_full
-        self._status.change(state=NEARLY_FULL if self._warned and not warned else "")
+        self._status.change(state=self._notes.fullness(self._conversation.nearly_full))
 
     def _show(self, event: Event) -> None:
+        model = self._conversation.model.id
+        for sentence in self._notes.about(event, model):
+            self._talk.note(sentence)
+        if activity := phrases.activity(event, model):
+            self._busy(*activity)
         match event:
             case Loading(fraction):
-                self._busy(f"loading {self._conversation.model.id}", fraction)
                 self._status.change(state=f"loading {fraction:.0%}")
-            case Fitted(left_out=left_out, note=note):
+            case Fitted(left_out=left_out):
                 self._status.change(context=self._conversation.window)
                 self._talk.divide(len(left_out))
-                self._say_once(note)
-            case Prefill(done, total, cached):
-                kept = f", {cached:,} kept" if cached else ""
-                self._busy(f"reading {total - cached:,} new tokens{kept}", (done - cached) / max(total - cached, 1))
+            case Prefill(done):
                 self._status.change(state="reading", used=done)
             case Delta(text, kind):
                 self._rest()
@@ -82,12 +79,6 @@ class Progress:
                 self._status.change(state="thinking" if kind == "thinking" else "writing")
             case Done(receipt):
                 self._status.change(used=receipt.prompt_tokens + receipt.completion_tokens, speed=receipt.tokens_per_s)
-
-    def _say_once(self, note: str) -> None:
-        model = self._conversation.model.id
-        if note and (model, note) not in self._noted:
-            self._noted.add((model, note))
-            self._talk.note(f"{model}: {note}")
 
     def _busy(self, text: str, fraction: float | None = None) -> None:
         if text != self._activity[0]:

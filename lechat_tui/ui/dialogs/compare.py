@@ -12,10 +12,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
-from lechat_tui.engine.base import Delta, Done, Event, Loading, Prefill
+from lechat_tui.engine.base import Delta, Done, Event
 from lechat_tui.errors import LechatError
 from lechat_tui.message import Message, Receipt
 from lechat_tui.plaintext import safe
+from lechat_tui.talk import phrases
 from lechat_tui.ui.widgets.transcript import Transcript
 
 WIDE = 100
@@ -33,6 +34,7 @@ class Side(Vertical):
         self._title = Static("", classes="title", markup=False)
         self.transcript = Transcript()
         self._figures = Static("", classes="figures", markup=False)
+        self._notes = phrases.Notes()
         self.message: Message | None = None
         """The answer, once it is stored."""
         self.name_model(model)
@@ -58,13 +60,11 @@ class Side(Vertical):
             self.transcript.hide_activity()
 
     def _show(self, event: Event) -> None:
+        if activity := phrases.activity(event, self._model):
+            self.transcript.show_activity(*activity)
+        for sentence in self._notes.about(event, self._model):
+            self.transcript.note(sentence)
         match event:
-            case Loading(fraction):
-                self.transcript.show_activity(f"loading {self._model}", fraction)
-            case Prefill(done, total, cached):
-                self.transcript.show_activity(
-                    f"reading {total - cached:,} new tokens", (done - cached) / max(total - cached, 1)
-                )
             case Delta(text, kind):
                 self.transcript.hide_activity()
                 self.transcript.grow_answer(text, kind)

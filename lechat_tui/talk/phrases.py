@@ -1,0 +1,100 @@
+"""Engine events and receipts as sentences, the same in every front end. Does not import Textual or Rich.
+
+A sentence that names a key takes it as an argument: keys can be rebound.
+"""
+
+from collections.abc import Iterator
+
+from lechat_tui.engine.base import Delta, Event, Fitted, Loading, Prefill
+from lechat_tui.message import Receipt
+from lechat_tui.units import latency_text
+
+MIN_SHOWN_PREFILL_TOKENS = 512
+"""A prefill of fewer new tokens ends before anyone could read a line about it."""
+
+NEARLY_FULL = "context nearly full: /compact summarizes the chat"
+
+
+def activity(event: Event, model: str) -> tuple[str, float] | None:
+    """What the engine does before an answer begins, and the fraction done, 0 to 1; None for any other event."""
+    match event:
+        case Loading(fraction):
+            return f"loading {model}", fraction
+        case Prefill(done, total, cached):
+            kept = f", {cached:,} cached" if cached else ""
+            return f"reading {total - cached:,} new tokens{kept}", (done - cached) / max(total - cached, 1)
+    return None
+
+
+def is_long(event: Event) -> bool:
+    """Whether an activity takes long enough to be worth a line of its own."""
+    return not isinstance(event, Prefill) or event.total - event.cached > MIN_SHOWN_PREFILL_TOKENS
+
+
+def left_out(count: int) -> str:
+    """How many of the oldest messages were not sent."""
+    if count == 1:
+        return "the oldest message did not fit into the context window and was left out"
+    return f"the {count} oldest messages did not fit into the context window and were left out"
+
+
+def missing_from_summary(count: int) -> str:
+    """How many of the oldest messages the model did not get to sum up."""
+    if count == 1:
+        return "the oldest message no longer fits and is missing from the summary"
+    return f"the {count} oldest messages no longer fit and are missing from the summary"
+
+
+def tool_call_dropped(model: str) -> str:
+    """For an answer with a tool call in it."""
+    return f"{model} tried to call a tool; lechat does not offer any, so the call was dropped"
+
+
+def no_images(model: str) -> str:
+    """For a question with images to a model without image support."""
+    return f"{model} can't see images; only the file name is sent"
+
+
+def offer_image_model(model: str, other: str) -> str:
+    """The question whether to switch to a model that supports images."""
+    return f"{model} can't see images; switch to {other}?"
+
+
+def figures(receipt: Receipt) -> str:
+    """The figures of an answer in one line, for `/stats` and `--stats`."""
+    return (
+        f"{receipt.model}: {receipt.prompt_tokens:,} prompt tokens ({receipt.cached_tokens:,} cached), "
+        f"{receipt.completion_tokens:,} generated, first token after {latency_text(receipt.ttft_ms)}, "
+        f"{receipt.tokens_per_s:.1f} tokens/s"
+    )
+
+
+class Notes:
+    """What to tell the user besides the answer. What stays true of a loaded model is told once."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+        self._tool_call_told = False
+        self._nearly_full = False
+
+    def about(self, event: Event, model: str) -> Iterator[str]:
+        """The sentences that an event gives rise to, apart from what was left out."""
+        match event:
+            case Fitted(note=note):
+                self._tool_call_told = False
+                sentence = f"{model}: {note}"
+                if note and sentence not in self._told:
+                    self._told.add(sentence)
+                    yield sentence
+            case Delta(kind="tool") if not self._tool_call_told:
+                self._tool_call_told = True
+                yield tool_call_dropped(model)
+
+    def fullness(self, nearly_full: bool) -> str:
+        """The warning that the context window is nearly full, when that has become so; else empty."""
+        before, self._nearly_full = self._nearly_full, nearly_full
+        return NEARLY_FULL if nearly_full and not before else ""
+
+    def forget_fullness(self) -> None:
+        """Another chat or branch is shown: warn again."""
+        self._nearly_full = False
