@@ -9,7 +9,8 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -76,6 +77,12 @@ class Terminal:
         """The screen as it is now."""
         with self._lock:
             return "\n".join(line.rstrip() for line in self._screen.display)
+
+    @contextmanager
+    def screen(self) -> Iterator[pyte.Screen]:
+        """The emulated screen, which nothing changes until the block ends."""
+        with self._lock:
+            yield self._screen
 
     def resize(self, columns: int, rows: int) -> None:
         """Make the terminal another size."""
