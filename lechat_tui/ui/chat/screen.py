@@ -72,7 +72,7 @@ class ChatScreen(Screen[None]):
         status = Status(conversation.title, role, context=conversation.window)
         self._keymap = Keymap(conversation.settings.keys)
         self._widgets = Widgets(
-            transcript=Transcript(pictures=pictures),
+            transcript=Transcript(pictures=pictures, end_key=partial(self._keymap.key, "newest")),
             box=PromptBox(),
             status=StatusLine(status),
             sidebar=Sidebar(),

@@ -33,7 +33,7 @@ from lechat_tui.ui.dialogs.model_rows import Offer
 from lechat_tui.ui.dialogs.picker import YesNo
 from lechat_tui.ui.widgets.downloads import PERIOD, Downloads
 from lechat_tui.ui.widgets.field import Field
-from lechat_tui.ui.widgets.lines import Lines, Span
+from lechat_tui.ui.widgets.styled_lines import Span, StyledLines
 from lechat_tui.units import size_text
 
 ROLES: tuple[ModelRole, ...] = get_args(ModelRole)
@@ -87,18 +87,18 @@ class Manager(ModalScreen[Model | None]):
         self._message: Span = SCANNING
         self._clock: Timer | None = None
         self._rows = ModelList(downloads)
-        self._page = Lines(id="page")
+        self._page = StyledLines(id="page")
         self._input = Field(placeholder="/ finds by name, role, quantization, license", compact=True)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="sheet"):
-            yield Lines(id="head")
+            yield StyledLines(id="head")
             yield self._input
             with Vertical(id="middle"):
                 yield self._rows
                 yield self._page
-            yield Lines(id="message")
-            yield Lines(id="keys")
+            yield StyledLines(id="message")
+            yield StyledLines(id="keys")
 
     def on_mount(self) -> None:
         """Show what is known, then scan for the rest."""
@@ -139,9 +139,9 @@ class Manager(ModalScreen[Model | None]):
             tabs.append((f"  [{name}]", "accent") if role == self._role else (f"  {number} {name}", "soft"))
         room, disk = width - sum(len(text) for text, _ in tabs), self._offers.free_disk
         tabs.append((f"{disk:>{room}}" if len(disk) + 2 <= room else "", "soft"))
-        self.query_one("#head", Lines).show(tabs)
-        self.query_one("#message", Lines).show([self._message])
-        self.query_one("#keys", Lines).show(model_rows.keys_line(self._rows.chosen, self._downloading, width))
+        self.query_one("#head", StyledLines).show(tabs)
+        self.query_one("#message", StyledLines).show([self._message])
+        self.query_one("#keys", StyledLines).show(model_rows.keys_line(self._rows.chosen, self._downloading, width))
         offer = self._rows.chosen
         if offer:
             self._page.show(*model_rows.page(offer, self._downloads.job(offer.model), self._page.size.width))

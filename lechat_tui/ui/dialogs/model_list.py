@@ -13,7 +13,7 @@ from textual.strip import Strip
 
 from lechat_tui.ui.dialogs.model_rows import Offer, row
 from lechat_tui.ui.widgets.downloads import Downloads
-from lechat_tui.ui.widgets.lines import STYLES, strip, style
+from lechat_tui.ui.widgets.styled_lines import STYLES, strip, style
 
 
 class ModelList(ScrollView, can_focus=True):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.widgets.download_text import progress_text
-from lechat_tui.ui.widgets.lines import Line, Span, bar, padded
+from lechat_tui.ui.widgets.styled_lines import Line, Span, bar, padded
 from lechat_tui.units import size_text
 
 if TYPE_CHECKING:

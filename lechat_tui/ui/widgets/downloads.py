@@ -13,7 +13,7 @@ from lechat_tui.models.catalog import Model
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.keys import Keymap
 from lechat_tui.ui.widgets.download_text import progress_text, total_progress_text
-from lechat_tui.ui.widgets.lines import Line, Lines, bar
+from lechat_tui.ui.widgets.styled_lines import Line, StyledLines, bar
 
 if TYPE_CHECKING:
     from lechat_tui.models.jobs import Job, Jobs
@@ -29,7 +29,7 @@ BRIEF = 70
 """Cells below which the speed is left out."""
 
 
-class Downloads(Lines):
+class Downloads(StyledLines):
     """Starts downloads, draws how far they are, and posts `Ended` for each."""
 
     @dataclass

@@ -13,14 +13,14 @@ from lechat_tui import paths
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.keys import Keymap
-from lechat_tui.ui.widgets.lines import Line, Lines, Span, padded
+from lechat_tui.ui.widgets.styled_lines import Line, Span, StyledLines, padded
 from lechat_tui.units import size_text
 
 if TYPE_CHECKING:
     from lechat_tui.models.fit import Fit
 
 
-class Offers(Lines, can_focus=True):
+class Offers(StyledLines, can_focus=True):
     """Offers models below the greeting until one is taken or the person says no."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -12,7 +12,7 @@ from lechat_tui.plaintext import safe
 from lechat_tui.store import Chat
 from lechat_tui.ui.keys import Keymap
 from lechat_tui.ui.widgets.greeting import SHORT
-from lechat_tui.ui.widgets.lines import Line, Lines, padded
+from lechat_tui.ui.widgets.styled_lines import Line, StyledLines, padded
 
 MOST, FEW = 5, 3
 """Chats shown, and on a short screen."""
@@ -21,7 +21,7 @@ HINTS = (("help", "help"), ("chats", "chats"), ("models", "models"), ("palette",
 """Names of bindings, and what is said of each below the recent chats."""
 
 
-class Recents(Lines, can_focus=True):
+class Recents(StyledLines, can_focus=True):
     """A few chats to go back to, and the keys to begin with."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

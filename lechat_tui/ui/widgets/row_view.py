@@ -33,8 +33,10 @@ class RowView(ScrollView, can_focus=False):
 
     ALLOW_SELECT = True
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, *, end_key: Callable[[], str] = str, id: str | None = None) -> None:
+        """`end_key` returns the key that goes to the end, empty if there is none."""
         super().__init__(id=id)
+        self._end_key = end_key
         self.viewport: Viewport[Item] = Viewport(
             measure=lambda item: len(item.rows(self.column_width, self.look)),
             estimate=lambda item: item.height(self.column_width),
@@ -260,7 +262,8 @@ class RowView(ScrollView, can_focus=False):
     def _with_rows_below(self, strip: Strip) -> Strip:
         """The last row in view, with a mark at its end that there is more below it."""
         below = self.viewport.rows - round(self.scroll_y) - self.size.height
-        text = f" ↓ {below:,} more · End "
+        key = self._end_key()
+        text = f" ↓ {below:,} more{f' · {key}' if key else ''} "
         if below <= 0 or len(text) > self.size.width:
             return strip
         style = self.rich_style + self.look.question + self.look.accent + Style.from_meta({"newest": True})

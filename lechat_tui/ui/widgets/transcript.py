@@ -5,7 +5,7 @@ An answer that grows is rendered at most `RENDERS_PER_SECOND` times a second.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -38,8 +38,9 @@ class Transcript(RowView, can_focus=False):
         place: int
         by: int
 
-    def __init__(self, *, pictures: Way = "blocks", id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, *, pictures: Way = "blocks", end_key: Callable[[], str] = str, id: str | None = None) -> None:
+        """`pictures` says how thumbnails are shown; `end_key` returns the key that goes to the newest message."""
+        super().__init__(end_key=end_key, id=id)
         self._thumbnails = Thumbnails(self._want_thumbnails, pictures)
         self._decoding = False
         self._feed = Feed(self.viewport, self._thumbnails)

@@ -1,4 +1,4 @@
-"""Rows of words in named styles, drawn without layout. Knows neither what they say nor when they change."""
+"""A widget of a few lines of text in named styles, rendered without layout."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -12,13 +12,13 @@ from textual.widget import Widget
 STYLES = ("text", "soft", "faint", "strong", "accent", "heading", "bar", "full", "line", "error", "chosen")
 
 Span = tuple[str, str]
-"""Words, and the name of their style; an empty name is the widget's own."""
+"""Text, and the name of its style; an empty name is the style of the widget."""
 
 Line = Sequence[Span]
 
 
-class Lines(Widget):
-    """Shows these rows; what does not fit is cut at the right."""
+class StyledLines(Widget):
+    """Shows lines; what does not fit is cut off at the right."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{name}" for name in STYLES}
 
@@ -27,31 +27,31 @@ class Lines(Widget):
         self._rows = tuple(rows)
 
     def show(self, *rows: Line) -> None:
-        """Show these from now on."""
+        """Show these lines instead."""
         if rows != self._rows:
             self._rows = rows
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """A row of it."""
+        """One line."""
         row = self._rows[y] if y < len(self._rows) else ()
         return strip(self, row, self.size.width)
 
 
 def strip(widget: Widget, row: Line, width: int, *, base: Style | None = None) -> Strip:
-    """A row as a strip of just this width, in the styles of the widget's component classes `lines--...`."""
+    """A line as a strip of this width, in the styles of the widget's component classes `lines--...`."""
     segments = [Segment(text, style(widget, name)) for text, name in cut(row, width)]
-    drawn = Strip(segments).adjust_cell_length(width)
-    return drawn.apply_style(base) if base else drawn.apply_style(widget.rich_style)
+    rendered = Strip(segments).adjust_cell_length(width)
+    return rendered.apply_style(base) if base else rendered.apply_style(widget.rich_style)
 
 
 def style(widget: Widget, name: str) -> Style:
-    """How words of this name look."""
+    """The style of this name."""
     return widget.get_component_rich_style(f"lines--{name}", partial=True) if name else Style.null()
 
 
 def cut(row: Line, width: int) -> list[Span]:
-    """As much of a row as fits; where something is missing an ellipsis says so."""
+    """As much of a line as fits into so many cells, with an ellipsis where something is missing."""
     kept: list[Span] = []
     for text, name in row:
         size = cell_len(text)
@@ -63,11 +63,11 @@ def cut(row: Line, width: int) -> list[Span]:
 
 
 def padded(text: str, width: int) -> str:
-    """Text in a column of so many cells: cut with an ellipsis, or filled up."""
+    """Text of exactly so many cells: cut with an ellipsis, or filled up with spaces."""
     return f"{set_cell_size(text, width - 1)}…" if cell_len(text) > width else set_cell_size(text, width)
 
 
 def bar(fraction: float, width: int) -> list[Span]:
-    """A thin bar, as full as this; its two halves differ in shape as well as in colour."""
+    """A progress bar; its two parts differ in shape as well as in color."""
     full = min(max(round(fraction * width), 0), width)
     return [("━" * full, "full"), ("╌" * (width - full), "line")]
