@@ -64,7 +64,7 @@ def test_inline_loads_no_textual_and_nothing_of_the_screen(tmp_path):
     code = """
 import sys
 from lechat_tui.cli import compose, inline
-conversation = compose.conversation(compose.Wishes())
+conversation = compose.conversation(compose.Overrides())
 with conversation.store:
     inline.run(conversation)
 print("MODULES", *sys.modules, file=sys.stderr)

@@ -66,9 +66,9 @@ class Heard:
     """Tokens per second."""
 
 
-def run(wishes: compose.Wishes, *, prompt_tokens: int, tokens: int, rounds: int, as_json: bool) -> None:
+def run(overrides: compose.Overrides, *, prompt_tokens: int, tokens: int, rounds: int, as_json: bool) -> None:
     """Measure and print. Raises `ConfigError`, `ModelError` and `EngineError`."""
-    talk = compose.conversation(wishes)
+    talk = compose.conversation(overrides)
     with talk.store:
         model = replace(talk.spec(), pace=None)
         plan = Plan(model, replace(talk.setup.sampling(), seed=1), prompt_tokens, tokens, rounds)

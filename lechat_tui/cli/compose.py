@@ -1,10 +1,10 @@
-"""Puts the house together: configuration, catalog, history, engine, conversation."""
+"""Builds the parts of the program: settings, models, history, engine, conversation."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lechat_tui import paths, terminal
 from lechat_tui.engine.local import LocalEngine
@@ -22,102 +22,102 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the command line says of a conversation."""
+class Overrides:
+    """What the command line says about a conversation."""
 
     model: str = ""
+    """A name or a path; empty lets the chat or the task decide."""
     system: str | None = None
+    """The system prompt of a new chat; None is the configured one."""
     resume: str = ""
-    """The id of a chat, `last`, or empty for a new one."""
-    pictures: bool = False
-    """Whether the question comes with pictures."""
+    """The ID of a chat, `last`, or empty for a new one."""
+    with_images: bool = False
+    """Whether the question has images."""
     private: bool = False
-    temperature: float | None = None
-    seed: int | None = None
-    max_tokens: int | None = None
-    context: int | None = None
-    gpu_layers: int | None = None
-    threads: int | None = None
-    lora: tuple[str, ...] | None = None
-    """Adapters, as `PATH[:SCALE]`."""
-    reduced: bool = False
-    """Plain ASCII, without frames, drawings and animation."""
+    """Whether nothing is saved."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Values for fields of `Settings`, as `given` returns them."""
 
 
-def settings(wishes: Wishes | None = None) -> Settings:
-    """The configuration, the choices laid over it, and the command line over both.
+def given(*, lora: Sequence[str] | None = None, **settings: object) -> dict[str, Any]:
+    """The settings that are not None. LoRA adapters, as `PATH[:SCALE]`, are relative to the current folder.
+
+    Raises `ModelError` for an adapter that is not there.
+    """
+    values = {name: value for name, value in settings.items() if value is not None}
+    return {**values, "lora": _absolute(lora, Path.cwd())} if lora else values
+
+
+def settings(overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The configuration, overridden by saved choices, overridden by these values.
 
     Raises `ConfigError` or `ModelError`.
     """
-    read = choices().settings()
-    if read.lora is not None:
-        read = replace(read, lora=_anchored(read.lora, paths.config()))
-    names = ("temperature", "seed", "max_tokens", "context", "gpu_layers", "threads")
-    said = {name: getattr(wishes, name) for name in names if wishes and getattr(wishes, name) is not None}
-    if wishes and wishes.lora is not None:
-        said["lora"] = _anchored(wishes.lora, Path.cwd())
-    if (wishes and wishes.reduced) or terminal.wants_reduced(os.environ):
-        said["reduced"] = True
-    return replace(read, **said)
+    saved = choices().settings()
+    if saved.lora is not None:
+        saved = replace(saved, lora=_absolute(saved.lora, paths.config()))
+    if terminal.wants_reduced(os.environ):
+        saved = replace(saved, reduced=True)
+    return replace(saved, **overrides or {})
 
 
-def _anchored(loras: Sequence[str], folder: Path) -> tuple[str, ...]:
-    """Adapters that are named from this folder, named from everywhere."""
+def _absolute(loras: Sequence[str], folder: Path) -> tuple[str, ...]:
+    """Adapters that are relative to this folder, with absolute paths."""
     return tuple(adapters.written(adapters.read(text, folder)) for text in loras)
 
 
 def choices() -> Choices:
-    """What was chosen on the screen and holds the next time too."""
+    """The choices that the program saves beside `config.toml`."""
     return Choices(paths.config() / "config.toml", paths.data() / "choices.json")
 
 
 def models(chosen: Settings) -> Models:
-    """The models there are. Raises `ModelError`."""
+    """All models: the catalog, imported ones and the user's own. Raises `ModelError`."""
     rows = catalog.read(paths.bundled("models.toml"), imported.registry(), paths.config() / "models.toml")
     wanted: dict[ModelRole, str] = {"text": chosen.text, "code": chosen.code, "vision": chosen.vision}
     return Models(rows, wanted, folders=places(chosen), machine=this_machine)
 
 
 def this_machine() -> "Resources":
-    """What a model may take of this machine."""
+    """The memory and disk space that models may use."""
     from lechat_tui.models import resources
 
     return resources.here(paths.hub_cache())
 
 
 def places(chosen: Settings) -> tuple[ModelFolder, ...]:
-    """Where models may lie."""
+    """The folders that are searched for models."""
     return scan.model_folders(chosen.folders)
 
 
 def store(*, private: bool = False) -> Store:
-    """The history; one in memory for a private chat. Raises `StoreError`."""
+    """The history; with `private`, one in memory. Raises `StoreError`."""
     return Store(None if private else paths.data())
 
 
 def engine(chosen: Settings | None = None) -> LocalEngine:
-    """Who answers, in processes of its own that start with the first question."""
+    """The engine for local models, whose processes start with the first question."""
     chosen = chosen or Settings()
     return LocalEngine(
         paths.logs(), states=paths.cache() / "states", limit=chosen.states, keep_warm=chosen.keep_warm * 60
     )
 
 
-def conversation(wishes: Wishes) -> Conversation:
-    """A conversation ready to be asked. Raises `ConfigError`, `ModelError` or `StoreError`."""
-    chosen = settings(wishes)
+def conversation(overrides: Overrides) -> Conversation:
+    """A conversation that is ready for a question. Raises `ConfigError`, `ModelError` or `StoreError`."""
+    chosen = settings(overrides.settings)
     available = models(chosen)
-    history = store(private=wishes.private)
+    history = store(private=overrides.private)
     try:
-        chat = _chat(history, wishes.resume)
+        chat = _chat(history, overrides.resume)
         return Conversation(
             history,
             engine(chosen),
             available,
-            _model(available, wishes, chat),
+            _model(available, overrides, chat),
             settings=chosen,
             chat=chat,
-            system=wishes.system,
+            system=overrides.system,
         )
     except Exception:
         history.close()
@@ -135,23 +135,23 @@ def _chat(history: Store, resume: str) -> Chat | None:
     return chat
 
 
-def _model(models: Models, wishes: Wishes, chat: Chat | None) -> Model:
-    """Who answers: the one named, else the chat's own, else the best for the task."""
-    if wishes.model:
-        named = models.get(wishes.model)
+def _model(models: Models, overrides: Overrides, chat: Chat | None) -> Model:
+    """The model that is named, else the one of the chat, else the best for the task. Raises `ModelError`."""
+    if overrides.model:
+        named = models.get(overrides.model)
         if models.files(named) is None:
             raise ModelError(named.missing)
-        if wishes.pictures and not named.supports_images:
-            raise ModelError(f"{named.id} cannot see pictures; -m {models.for_role('vision').id} can")
+        if overrides.with_images and not named.supports_images:
+            raise ModelError(f"{named.id} can't see images; -m {models.for_role('vision').id} can")
         return named
-    if wishes.pictures:
+    if overrides.with_images:
         return models.for_role("vision")
     own = _own(models, chat.model) if chat else None
     return own or models.for_role("text")
 
 
 def _own(models: Models, name: str) -> Model | None:
-    """The model a chat was held with, if it is still here."""
+    """The last model of a chat, if it is on this machine."""
     try:
         model = models.get(name)
     except ModelError:

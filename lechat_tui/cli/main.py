@@ -1,4 +1,4 @@
-"""The command line. Imports little: what a command needs, it imports when it runs."""
+"""The options and commands. Each command imports what it needs when it runs, so that `--help` is quick."""
 
 import os
 import stat
@@ -15,7 +15,7 @@ from lechat_tui.cli import edge, foreign
 
 
 class Overflow(StrEnum):
-    """What becomes of a question that does not fit into the context."""
+    """What to do with a question that is larger than the context window."""
 
     refuse = "refuse"
     head = "head"
@@ -42,8 +42,8 @@ class Output(StrEnum):
     stream_json = "stream-json"
 
 
-class Written(StrEnum):
-    """How a chat is exported."""
+class ExportFormat(StrEnum):
+    """The format of an exported chat."""
 
     md = "md"
     html = "html"
@@ -51,9 +51,8 @@ class Written(StrEnum):
 
 
 EPILOG = (
-    "Commands: pull (get) a model; ls (list), show, rm and import models; fit; "
-    "chats ls|show|search|export|import|rm; bench, doctor, paths. lechat COMMAND --help says more. Without a prompt "
-    "and with a terminal, the screen opens."
+    "Commands: pull (get), ls (list), show, rm and import for models; fit; chats ls|show|search|export|import|rm; "
+    "bench, doctor, paths, completion. See lechat COMMAND --help. Without a prompt, the full screen opens."
 )
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -67,6 +66,12 @@ commands.add_typer(chats, name="chats")
 
 OFFLINE = typer.Option("--offline", help="Never use the network.")
 
+CtxSize = Annotated[int | None, typer.Option(min=256, metavar="N", help="Context window in tokens.")]
+GpuLayers = Annotated[int | None, typer.Option(min=-1, metavar="N", help="Layers on the GPU; -1: all that fit.")]
+Threads = Annotated[int | None, typer.Option(min=1, metavar="N", help="CPU threads.")]
+Loras = Annotated[list[str] | None, typer.Option(metavar="PATH[:SCALE]", help="LoRA adapter to apply; repeatable.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
 
 @commands.callback()
 def before_command(offline: Annotated[bool, OFFLINE] = False) -> None:
@@ -78,15 +83,17 @@ def before_command(offline: Annotated[bool, OFFLINE] = False) -> None:
 @asking.command(epilog=EPILOG)
 def ask(
     prompt: Annotated[
-        list[str] | None, typer.Argument(metavar="PROMPT", help="The question; with a pipe, what to do with it.")
+        list[str] | None, typer.Argument(metavar="PROMPT", help="The question; with a pipe, what to do with the input.")
     ] = None,
     model: Annotated[
-        str, typer.Option("-m", "--model", metavar="NAME", help="Who answers: a name, or a path to a .gguf file.")
+        str, typer.Option("-m", "--model", metavar="NAME", help="Model to use: a name or a path to a .gguf file.")
     ] = "",
-    resume_last: Annotated[bool, typer.Option("-c", "-C", "--continue", help="Go on with the last chat.")] = False,
-    resume: Annotated[str, typer.Option(help="Go on with this chat.", metavar="[ID]")] = "",
+    resume_last: Annotated[bool, typer.Option("-c", "-C", "--continue", help="Continue the most recent chat.")] = False,
+    resume: Annotated[
+        str, typer.Option(help="Continue a chat by ID; without one, the most recent.", metavar="[ID]")
+    ] = "",
     system: Annotated[
-        str | None, typer.Option("-s", "--system", metavar="TEXT", help="System prompt of a new chat.")
+        str | None, typer.Option("-s", "--system", metavar="TEXT", help="System prompt for a new chat.")
     ] = None,
     file: Annotated[
         list[Path] | None,
@@ -95,35 +102,35 @@ def ask(
     attach: Annotated[
         list[Path] | None, typer.Option("-a", "--attach", "--image", metavar="PATH", help="The same as --file.")
     ] = None,
-    output: Annotated[Output, typer.Option(help="How the answer is printed.")] = Output.text,
-    json: Annotated[bool, typer.Option("--json", help="Short for --output json.")] = False,
-    no_save: Annotated[bool, typer.Option("-n", "--no-save", help="Keep nothing of this chat.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No hints on stderr.")] = False,
-    stats: Annotated[bool, typer.Option("--stats", help="Tokens and speed on stderr.")] = False,
-    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Draw the same answer again.")] = None,
-    temperature: Annotated[float | None, typer.Option(min=0, metavar="X", help="0 is greedy.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1, metavar="N", help="The longest answer.")] = None,
-    ctx_size: Annotated[int | None, typer.Option(min=256, metavar="N", help="Context window in tokens.")] = None,
-    n_gpu_layers: Annotated[int | None, typer.Option(min=-1, metavar="N", help="Layers on the GPU; -1 is all.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="CPU threads.")] = None,
-    lora: Annotated[
-        list[str] | None, typer.Option(metavar="PATH[:SCALE]", help="LoRA adapter to lay over the model; repeatable.")
+    output: Annotated[Output, typer.Option(help="Output format.")] = Output.text,
+    json: Annotated[bool, typer.Option("--json", help="Same as --output json.")] = False,
+    no_save: Annotated[bool, typer.Option("-n", "--no-save", help="Do not save this chat.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print no hints or progress on stderr.")] = False,
+    stats: Annotated[bool, typer.Option("--stats", help="Print token counts and speed on stderr.")] = False,
+    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Random seed, for reproducible answers.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, metavar="X", help="Randomness; 0 always picks the most likely token.")
     ] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, metavar="N", help="Maximum answer length in tokens.")] = None,
+    ctx_size: CtxSize = None,
+    n_gpu_layers: GpuLayers = None,
+    threads: Threads = None,
+    lora: Loras = None,
     overflow: Annotated[
         Overflow,
         typer.Option(
-            help="What does not fit into the context: refuse it, keep the head or the tail of files and pipe, cut out "
-            "their middle, or map: ask about each piece, then about the answers."
+            help="If the input is larger than the context window: refuse it, keep its head or tail, cut out its "
+            "middle, or map: ask about each part, then combine the answers."
         ),
     ] = Overflow.refuse,
     offline: Annotated[bool, OFFLINE] = False,
     inline: Annotated[
-        bool, typer.Option("--inline", help="Talk in the terminal's own screen, whose scrollback keeps it all.")
+        bool, typer.Option("--inline", help="Chat in the terminal's scrollback instead of the full screen.")
     ] = False,
     reduced: Annotated[
-        bool, typer.Option("--reduced", help="Plain ASCII without frames and drawings, for screen readers.")
+        bool, typer.Option("--reduced", help="Plain ASCII without frames or animation, for screen readers.")
     ] = False,
-    version: Annotated[bool, typer.Option("-V", "--version", help="Say the version and leave.")] = False,
+    version: Annotated[bool, typer.Option("-V", "--version", help="Print the version and exit.")] = False,
 ) -> None:
     """A private chat assistant for the terminal: Mistral-family models on your own machine."""
     if version:
@@ -136,22 +143,24 @@ def ask(
 
     with edge.answering(as_lines=output is Output.stream_json and not json):
         given = piped.read(prompt, [*(file or []), *(attach or [])])
-        wishes = compose.Wishes(
+        overrides = compose.Overrides(
             model=model,
             system=plaintext.whole(system) if system else None,
             resume=resume or ("last" if resume_last else ""),
-            pictures=bool(given and given.has_images),
+            with_images=bool(given and given.has_images),
             private=no_save,
-            temperature=temperature,
-            seed=seed,
-            max_tokens=max_tokens,
-            context=ctx_size,
-            gpu_layers=n_gpu_layers,
-            threads=threads,
-            lora=tuple(lora) if lora else None,
-            reduced=reduced,
+            settings=compose.given(
+                temperature=temperature,
+                seed=seed,
+                max_tokens=max_tokens,
+                context=ctx_size,
+                gpu_layers=n_gpu_layers,
+                threads=threads,
+                lora=lora,
+                reduced=reduced or None,
+            ),
         )
-        conversation = compose.conversation(wishes)
+        conversation = compose.conversation(overrides)
         with conversation.store:
             if given is None and (inline or terminal.cannot_be_drawn_on(os.environ)):
                 from lechat_tui.cli.inline import run as run_inline
@@ -175,11 +184,11 @@ def ask(
                 )
 
 
-@commands.command("pull", help="Download a model: a name that lechat ls lists. What was interrupted goes on.")
+@commands.command("pull", help="Download a model listed by lechat ls, or USER/REPO; an interrupted download resumes.")
 def pull(
     name: str,
-    json: Annotated[bool, typer.Option("--json", help="Progress for programs: an object a line.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress on stderr.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print progress as JSON, one object per line.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print no progress on stderr.")] = False,
     accept_license: Annotated[
         bool, typer.Option("--accept-license", help="Accept a license that forbids commercial use.")
     ] = False,
@@ -196,10 +205,10 @@ def pull(
 commands.command("get", hidden=True)(pull)
 
 
-@commands.command("ls", help="List the models: on this machine, and to be pulled.")
+@commands.command("ls", help="List the models on this machine and those to download.")
 def ls(
-    everything: Annotated[bool, typer.Option("-a", "--all", help="Those with better successors, too.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    everything: Annotated[bool, typer.Option("-a", "--all", help="Include superseded models.")] = False,
+    json: Json = False,
 ) -> None:
     from lechat_tui.cli import weights
 
@@ -209,10 +218,10 @@ def ls(
 commands.command("list", hidden=True)(ls)
 
 
-@commands.command("show", help="Say all that is known of a model, here or on the hub.")
+@commands.command("show", help="Show the details of a model on this machine or on the Hugging Face hub.")
 def show(
-    name: Annotated[str, typer.Argument(help="An id, USER/REPO:QUANT, an address on the hub, or a path.")],
-    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    name: Annotated[str, typer.Argument(help="A name, USER/REPO:QUANT, a hub URL, or a path.")],
+    json: Json = False,
 ) -> None:
     from lechat_tui.cli import weights
 
@@ -222,72 +231,66 @@ def show(
 @commands.command("rm", help="Delete a model's files from this machine.")
 def rm(
     name: str,
-    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
-    foreign: Annotated[bool, typer.Option("--foreign", help="Even if another program keeps them.")] = False,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask for confirmation.")] = False,
+    foreign: Annotated[bool, typer.Option("--foreign", help="Also delete files owned by other programs.")] = False,
 ) -> None:
     from lechat_tui.cli import weights
 
     weights.remove(name, agreed=yes, foreign=foreign)
 
 
-@commands.command("import", help="Use a GGUF file of yours, or all in a folder, where they are.")
+@commands.command("import", help="Add a GGUF file, or all in a folder, without moving them.")
 def bring(
     path: Path,
-    copy: Annotated[bool, typer.Option("--copy", help="Keep a copy in a folder of lechat's own.")] = False,
-    name: Annotated[str, typer.Option("--name", metavar="ID", help="What to call it.")] = "",
+    copy: Annotated[bool, typer.Option("--copy", help="Copy the file to lechat's data folder.")] = False,
+    name: Annotated[str, typer.Option("--name", metavar="ID", help="Name of the model.")] = "",
 ) -> None:
     from lechat_tui.cli import weights
 
     weights.bring(path, copy=copy, name=name)
 
 
-@commands.command("fit", help="Say which models this machine can run, or one described by the flags.")
+@commands.command("fit", help="Show which models fit this machine, or one described by options.")
 def fit(
-    name: Annotated[str, typer.Argument(help="A model, or a path to a .gguf file; without, all.")] = "",
-    vram: Annotated[list[str] | None, typer.Option(metavar="SIZE", help="A graphics card's, as in 24G.")] = None,
+    name: Annotated[str, typer.Argument(help="A model or a path to a .gguf file; default: all models.")] = "",
+    vram: Annotated[list[str] | None, typer.Option(metavar="SIZE", help="Memory of a GPU, such as 24G.")] = None,
     ram: Annotated[str, typer.Option(metavar="SIZE", help="Main memory.")] = "",
-    unified: Annotated[str, typer.Option(metavar="SIZE", help="Memory that CPU and GPU share, as in a Mac.")] = "",
-    disk: Annotated[str, typer.Option(metavar="SIZE", help="What is free for models.")] = "",
-    context: Annotated[int | None, typer.Option(min=256, max=2**24, metavar="N", help="Tokens.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    unified: Annotated[str, typer.Option(metavar="SIZE", help="Memory shared by CPU and GPU, as on a Mac.")] = "",
+    disk: Annotated[str, typer.Option(metavar="SIZE", help="Free disk space.")] = "",
+    context: Annotated[
+        int | None, typer.Option(min=256, max=2**24, metavar="N", help="Context window in tokens.")
+    ] = None,
+    json: Json = False,
 ) -> None:
     from lechat_tui.cli import fit
 
     fit.run(name, fit.Wanted(vram or (), ram, unified, disk), context=context, as_json=json)
 
 
-@commands.command("doctor", help="Look at everything an answer needs, and have the engine prove itself.")
-def doctor(json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+@commands.command("doctor", help="Check the installation and run a self-test.")
+def doctor(json: Json = False) -> None:
     from lechat_tui.cli import doctor
 
     raise typer.Exit(doctor.run(as_json=json))
 
 
-@commands.command("bench", help="Measure how fast a model is on this machine.")
+@commands.command("bench", help="Measure the speed of a model on this machine.")
 def bench(
-    name: Annotated[str, typer.Argument(help="A model that lechat ls lists, or a path to a .gguf file.")] = "",
-    ctx_size: Annotated[int | None, typer.Option(min=256, metavar="N", help="Context window in tokens.")] = None,
-    prompt_tokens: Annotated[int, typer.Option(min=32, metavar="N", help="Length of the prompt.")] = 512,
-    tokens: Annotated[int, typer.Option(min=2, metavar="N", help="Length of the answer.")] = 128,
-    rounds: Annotated[int, typer.Option(min=1, metavar="N", help="How often it is measured.")] = 3,
-    n_gpu_layers: Annotated[int | None, typer.Option(min=-1, metavar="N", help="Layers on the GPU; -1 is all.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="CPU threads.")] = None,
-    lora: Annotated[
-        list[str] | None, typer.Option(metavar="PATH[:SCALE]", help="LoRA adapter to lay over the model; repeatable.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    name: Annotated[str, typer.Argument(help="A model listed by lechat ls, or a path to a .gguf file.")] = "",
+    ctx_size: CtxSize = None,
+    prompt_tokens: Annotated[int, typer.Option(min=32, metavar="N", help="Length of the prompt in tokens.")] = 512,
+    tokens: Annotated[int, typer.Option(min=2, metavar="N", help="Length of the answer in tokens.")] = 128,
+    rounds: Annotated[int, typer.Option(min=1, metavar="N", help="Number of measurements.")] = 3,
+    n_gpu_layers: GpuLayers = None,
+    threads: Threads = None,
+    lora: Loras = None,
+    json: Json = False,
 ) -> None:
     from lechat_tui.cli import bench, compose
 
-    wishes = compose.Wishes(
-        model=name,
-        private=True,
-        context=ctx_size,
-        gpu_layers=n_gpu_layers,
-        threads=threads,
-        lora=tuple(lora) if lora else None,
-    )
-    bench.run(wishes, prompt_tokens=prompt_tokens, tokens=tokens, rounds=rounds, as_json=json)
+    settings = compose.given(context=ctx_size, gpu_layers=n_gpu_layers, threads=threads, lora=lora)
+    overrides = compose.Overrides(model=name, private=True, settings=settings)
+    bench.run(overrides, prompt_tokens=prompt_tokens, tokens=tokens, rounds=rounds, as_json=json)
 
 
 @commands.command("completion", help="Print a script that completes lechat's command line in bash, zsh or fish.")
@@ -316,8 +319,8 @@ def paths() -> None:
         print(f"{name:<8} {path}")
 
 
-@chats.command("ls", help="List the chats, the latest first.")
-def chats_ls(limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50) -> None:
+@chats.command("ls", help="List chats, newest first.")
+def chats_ls(limit: Annotated[int, typer.Option(min=1, help="Maximum number of chats.")] = 50) -> None:
     from lechat_tui.cli import history
 
     history.list_chats(limit)
@@ -330,21 +333,23 @@ def chats_show(id: int) -> None:
     history.show(id)
 
 
-@chats.command("search", help="Find messages that contain these words.")
+@chats.command("search", help="Find messages that contain all of the words.")
 def chats_search(words: list[str]) -> None:
     from lechat_tui.cli import history
 
     history.search(" ".join(words))
 
 
-@chats.command("export", help="Write a chat as Markdown, HTML, or JSON with all branches.")
+@chats.command("export", help="Export a chat as Markdown, HTML, or JSON (with all branches).")
 def chats_export(
     id: int,
-    format: Annotated[Written | None, typer.Option(help="Unless the file's name says it.", show_default=False)] = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="PATH", help="A file instead of stdout.")
+    format: Annotated[
+        ExportFormat | None, typer.Option(help="Default: from the file extension, else md.", show_default=False)
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="PATH", help="File to write; default: stdout.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
     from lechat_tui.cli import history
     from lechat_tui.talk import exports
@@ -353,14 +358,14 @@ def chats_export(
     history.export(id, format.value if format else suffix, output, force=force)
 
 
-@chats.command("import", help="Take a chat that was exported as JSON into the history.")
+@chats.command("import", help="Import a chat that was exported as JSON.")
 def chats_import(file: Annotated[Path, typer.Argument(metavar="FILE.json")]) -> None:
     from lechat_tui.cli import history
 
     history.bring_in(file)
 
 
-@chats.command("rm", help="Remove a chat for good.")
+@chats.command("rm", help="Delete a chat.")
 def chats_rm(id: int) -> None:
     from lechat_tui.cli import history
 
@@ -368,7 +373,7 @@ def chats_rm(id: int) -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line and leave with its exit code; whatever goes wrong is one line on stderr."""
+    """Run the command line and exit; a failure is one line on stderr."""
     edge.leave(_run)
 
 
@@ -387,7 +392,7 @@ def _run() -> object:
 
 
 def _chosen(arguments: list[str]) -> object:
-    """Run the command that the first word names, if need be after `--offline`; every other line is a prompt."""
+    """Run the command that the first word names, `--offline` aside; any other arguments are a prompt."""
     names = {*(row.name for row in commands.registered_commands), *(row.name for row in commands.registered_groups)}
     arguments = foreign.translate(arguments, sorted(filter(None, names)), piped=_piped())
     first = next((word for word in arguments if word != "--offline"), "")
@@ -406,6 +411,6 @@ def _piped() -> bool:
 
 
 def _with_last_chat(arguments: list[str]) -> list[str]:
-    """Let `--resume` stand without an id: then it is the last chat."""
+    """The arguments with `--resume` made `--resume=last` where no ID follows."""
     pairs = zip_longest(arguments, arguments[1:], fillvalue="")
     return [f"{word}=last" if word == "--resume" and not after.isdigit() else word for word, after in pairs]

@@ -39,7 +39,7 @@ def _show(*, resume: str) -> None:
         front.open(page=not resume)
         from lechat_tui.cli import compose, screen
 
-        conversation = compose.conversation(compose.Wishes(resume=resume))
+        conversation = compose.conversation(compose.Overrides(resume=resume))
         with conversation.store:
             screen.run(conversation, front)
     finally:

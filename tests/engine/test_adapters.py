@@ -170,7 +170,7 @@ def test_paths_of_the_settings_start_at_the_settings_and_those_of_the_command_li
     paths.config().mkdir(parents=True)
     (paths.config() / "config.toml").write_text('lora = ["a.gguf:0.5"]')
     assert compose.settings().lora == (f"{paths.config()}/a.gguf:0.5",)
-    assert compose.settings(compose.Wishes(lora=("b.gguf",))).lora == (f"{tmp_path}/b.gguf:1",)
+    assert compose.settings(compose.given(lora=["b.gguf"])).lora == (f"{tmp_path}/b.gguf:1",)
 
 
 async def test_an_answer_is_drawn_again_only_with_the_adapters_it_was_made_with(models, pirate):
