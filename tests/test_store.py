@@ -393,7 +393,7 @@ def test_a_hit_shows_the_match_in_its_surroundings(connect: Callable[..., sqlite
         chat = ask(store, "before " * 80 + "the Café there " + "after " * 80)
         [hit] = store.search("cafe")
         assert hit.chat == chat
-        assert "the \x02Café\x03 there" in hit.snippet
+        assert [text for text, is_match in hit.pieces() if is_match] == ["Café"] and "the Café there" in hit.snippet
         assert len(hit.snippet) < 300
 
 
@@ -612,7 +612,7 @@ def test_a_history_may_go_to_an_sqlite_without_full_text_search_and_back(tmp_pat
 
 def test_a_file_that_is_not_a_history_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "history.db").write_bytes(b"a shopping list, " * 100)
-    with pytest.raises(StoreError, match=r"damaged or not a history.*--no-save"):
+    with pytest.raises(StoreError, match=r"not a history or is damaged.*--no-save"):
         Store(tmp_path)
     assert (tmp_path / "history.db").read_bytes() == b"a shopping list, " * 100
 
@@ -673,7 +673,7 @@ def test_a_history_that_another_program_never_lets_go_is_said(tmp_path: Path) ->
         chat = ask(store, "before")
         other = sqlite3.connect(tmp_path / "history.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError, match="busy; close it or try again"):
+        with pytest.raises(StoreError, match="close it or try again"):
             store.add(chat.id, QUESTION, chat.leaf)
         assert [message.text for message in store.path(chat.id)] == ["before"]  # reading goes on
         other.close()

@@ -59,7 +59,7 @@ def search(words: str) -> None:
     """Print chat, title and the words around each hit."""
     with compose.store() as store:
         for hit in store.search(words):
-            found = hit.snippet.replace("\x02", "[").replace("\x03", "]")
+            found = "".join(f"[{text}]" if is_match else text for text, is_match in hit.pieces())
             print(f"{hit.chat.id:>6}  {_line(hit.chat.title)}: {_line(found)}")
 
 

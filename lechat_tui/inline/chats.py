@@ -54,7 +54,7 @@ class Chats:
         if not hits:
             self._say(f"no message contains {words}")
             return
-        rows = [Choice(str(number), hit.chat.title, _plain(hit.snippet)) for number, hit in enumerate(hits)]
+        rows = [Choice(str(number), hit.chat.title, hit.snippet) for number, hit in enumerate(hits)]
         if chosen := await self._choose("Which message?", rows):
             self._go_to(hits[int(chosen)], open)
 
@@ -74,8 +74,3 @@ class Chats:
 
 def _count(messages: int) -> str:
     return f"{messages} messages" if messages > 1 else "1 message"
-
-
-def _plain(snippet: str) -> str:
-    """A snippet without the characters that mark the match."""
-    return snippet.translate({2: None, 3: None})

@@ -1,6 +1,7 @@
-"""The history on disk. The only room with SQL."""
+"""The history on disk. The only package with SQL."""
 
-from lechat_tui.store.database import Chat, Draft, Hit, Listing, Store
+from lechat_tui.store.database import Store
 from lechat_tui.store.errors import StoreError
+from lechat_tui.store.rows import Chat, Draft, Hit, Listing
 
 __all__ = ["Chat", "Draft", "Hit", "Listing", "Store", "StoreError"]

@@ -1,9 +1,65 @@
-"""Attached files on the disk, each named by the SHA-256 of its content."""
+"""Attached files: their content on the disk, each under its SHA-256, and which message has which."""
 
 import hashlib
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
 from pathlib import Path
 
 from lechat_tui import writing
+from lechat_tui.message import Attachment
+from lechat_tui.plaintext import whole
+
+SHARED_MEMORY = Path("/dev/shm")
+"""A folder in memory, on Linux."""
+
+UNSENT_SECONDS = 24 * 3600.0
+"""How long a file is stored that no message has."""
+
+
+class Blobs:
+    """The files in a folder, or in a temporary one for a private chat."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._temporary: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are; made when it is temporary, and else with the first file."""
+        if self._folder:
+            return self._folder
+        if self._temporary is None:
+            memory = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
+            self._temporary = Path(tempfile.mkdtemp(prefix="lechat-", dir=memory))
+        return self._temporary
+
+    def path(self, sha256: str) -> Path:
+        """The file with this content, whether it is there or not."""
+        return self.folder / sha256
+
+    def size(self, sha256: str) -> int:
+        """Bytes of a stored file; 0 when it is gone."""
+        try:
+            return self.path(sha256).stat().st_size
+        except OSError:
+            return 0
+
+    def write(self, content: bytes) -> Path:
+        """Store the bytes, whole or not at all. Raises `OSError`."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self.path(name_of(content))
+        if not path.is_file() or path.stat().st_size != len(content):
+            writing.write(path, content, mode=0o600)
+        return path
+
+    def close(self) -> None:
+        """Delete what was temporary."""
+        if self._temporary:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+            self._temporary = None
 
 
 def name_of(content: bytes) -> str:
@@ -11,10 +67,37 @@ def name_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def write(folder: Path, content: bytes) -> Path:
-    """Store the bytes, whole or not at all; returns their file. Raises `OSError`."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / name_of(content)
-    if not path.is_file() or path.stat().st_size != len(content):
-        writing.write(path, content, mode=0o600)
-    return path
+def hold(db: sqlite3.Connection, sha256: str, size: int, since: float) -> None:
+    """Note that a file is stored: for a message (`since` 0), or since a moment for one that is not sent yet."""
+    query = """INSERT INTO blob (sha256, size, held) VALUES (?, ?, ?)
+               ON CONFLICT (sha256) DO UPDATE SET size = excluded.size, held = excluded.held"""
+    db.execute(query, (sha256, size, since))
+
+
+def attach(db: sqlite3.Connection, message: int, place: int, file: Attachment) -> None:
+    """Add a file to a message, in this place of its attachments."""
+    hold(db, file.sha256, file.size, 0)
+    query = "INSERT INTO attachment (message, place, sha256, name, kind, width, height) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    row = (message, place, file.sha256, whole(file.name), file.kind, file.width or None, file.height or None)
+    db.execute(query, row)
+
+
+def attachments_of(db: sqlite3.Connection, blobs: Blobs, chat: int) -> dict[int, list[Attachment]]:
+    """The attachments of each message of a chat that has any, by its ID."""
+    query = """SELECT message, sha256, name, kind, size, width, height FROM attachment JOIN blob USING (sha256)
+               WHERE message IN (SELECT id FROM message WHERE chat = ?) ORDER BY message, place"""
+    attached: dict[int, list[Attachment]] = {}
+    for message, sha256, name, kind, size, width, height in db.execute(query, (chat,)):
+        file = Attachment(sha256, name, kind, blobs.path(sha256), size, width or 0, height or 0)
+        attached.setdefault(message, []).append(file)
+    return attached
+
+
+def forget_unused(db: sqlite3.Connection, blobs: Blobs) -> None:
+    """Delete the files that no message and no draft has; in the transaction that guards new ones."""
+    query = """SELECT sha256 FROM blob WHERE held < ?
+               AND NOT EXISTS (SELECT 1 FROM attachment WHERE attachment.sha256 = blob.sha256)
+               AND NOT EXISTS (SELECT 1 FROM draft WHERE instr(draft.attachments, blob.sha256))"""
+    for (sha256,) in db.execute(query, (time.time() - UNSENT_SECONDS,)).fetchall():
+        blobs.path(sha256).unlink(missing_ok=True)
+        db.execute("DELETE FROM blob WHERE sha256 = ?", (sha256,))

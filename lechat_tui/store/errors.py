@@ -1,4 +1,4 @@
-"""What can go wrong with the history, as sentences that say what to do."""
+"""Errors of the history, as sentences that say what to do next."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -7,38 +7,39 @@ from pathlib import Path
 
 from lechat_tui.errors import LechatError
 
-WITHOUT = "lechat --no-save runs without a history, LECHAT_HOME names another folder"
+OTHER_WAYS = "lechat --no-save runs without a history, LECHAT_HOME sets another folder"
 
 
 class StoreError(LechatError):
-    """The history cannot do what was asked; the text says why and what to do next."""
+    """The history can't do what was asked; the text says why and what to do next."""
 
 
 _SENTENCES = {
-    sqlite3.SQLITE_FULL: "the disk is full; free some space in {folder}, what is said until then is not kept",
-    sqlite3.SQLITE_BUSY: "another program keeps the history in {folder} busy; close it or try again",
-    sqlite3.SQLITE_LOCKED: "another program keeps the history in {folder} busy; close it or try again",
-    sqlite3.SQLITE_READONLY: "the history in {folder} cannot be written; " + WITHOUT,
-    sqlite3.SQLITE_PERM: "the history in {folder} cannot be written; " + WITHOUT,
-    sqlite3.SQLITE_CANTOPEN: "the history in {folder} cannot be opened; " + WITHOUT,
-    sqlite3.SQLITE_IOERR: "the disk failed while the history in {folder} was used ({error}); " + WITHOUT,
-    sqlite3.SQLITE_NOTADB: "the history in {folder} is damaged or not a history; move history.db away, or " + WITHOUT,
-    sqlite3.SQLITE_CORRUPT: "the history in {folder} is damaged; move history.db away, or " + WITHOUT,
-    sqlite3.SQLITE_CONSTRAINT: "this chat was deleted meanwhile; /new begins another",
+    sqlite3.SQLITE_FULL: "the disk is full; free some space in {folder}; until then nothing is saved",
+    sqlite3.SQLITE_BUSY: "another program is writing to the history in {folder}; close it or try again",
+    sqlite3.SQLITE_LOCKED: "another program is writing to the history in {folder}; close it or try again",
+    sqlite3.SQLITE_READONLY: "the history in {folder} can't be written; " + OTHER_WAYS,
+    sqlite3.SQLITE_PERM: "the history in {folder} can't be written; " + OTHER_WAYS,
+    sqlite3.SQLITE_CANTOPEN: "the history in {folder} can't be opened; " + OTHER_WAYS,
+    sqlite3.SQLITE_IOERR: "the disk failed while reading or writing the history in {folder} ({error}); " + OTHER_WAYS,
+    sqlite3.SQLITE_NOTADB: "the history in {folder} is not a history or is damaged; move history.db away, or "
+    + OTHER_WAYS,
+    sqlite3.SQLITE_CORRUPT: "the history in {folder} is damaged; move history.db away, or " + OTHER_WAYS,
+    sqlite3.SQLITE_CONSTRAINT: "this chat was deleted by another program; /new starts another",
 }
 
 
 @contextmanager
-def said(folder: Path | str) -> Iterator[None]:
-    """Turn what SQLite and the file system raise into a `StoreError`."""
+def store_errors(folder: Path | str) -> Iterator[None]:
+    """Raise what SQLite and the file system raise as a `StoreError`."""
     try:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the primary result code
-        sentence = _SENTENCES.get(code, "the history in {folder} cannot be used: {error}")
+        sentence = _SENTENCES.get(code, "the history in {folder} can't be used: {error}")
         raise StoreError(sentence.format(folder=folder, error=error)) from error
     except OSError as error:
         reason = error.strerror or str(error)
-        raise StoreError(f"the history cannot be kept in {folder}: {reason}; {WITHOUT}") from error
+        raise StoreError(f"the history can't be saved in {folder}: {reason}; {OTHER_WAYS}") from error
     except OverflowError as error:
-        raise StoreError("there is no chat of that number; lechat chats ls lists them") from error
+        raise StoreError("there is no chat with that ID; lechat chats ls lists them") from error

@@ -1,10 +1,10 @@
-"""The tables of the history and how an older history becomes a newer one. Knows no message."""
+"""The tables of the history, and how an older history is migrated."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from lechat_tui.store.errors import WITHOUT, StoreError
+from lechat_tui.store.errors import OTHER_WAYS, StoreError
 
 SCRIPTS = (
     """
@@ -116,7 +116,7 @@ SCRIPTS = (
 )
 """One script a version, in order; `PRAGMA user_version` counts those that have run. Add at the end, change none.
 
-`draft.chat` is 0 for a chat that is none yet, `draft.place` 0 for what stands in the prompt and more for what waits.
+`draft.chat` is 0 for a chat that has no question yet; `draft.place` is 0 for the prompt and more for what is queued.
 `blob.held` is when a file was stored that no message has yet, in seconds since the epoch; 0 once one does. `width` and
 `height` are NULL for anything but an image. A connection that runs these scripts must have the function `blob_size`.
 """
@@ -139,9 +139,9 @@ _INDEX = """
         INSERT INTO search (search, rowid, text) VALUES ('delete', old.id, old.text);
     END;
 """
-"""The full-text index of what was said. A draft is not in it: it would be indexed anew at every write.
+"""The full-text index of the messages. Drafts are not in it: they would be indexed again at every write.
 
-It is no version of its own: a history may go from an SQLite with FTS5 to one without, and back.
+It has no version of its own: a history may go from an SQLite with FTS5 to one without, and back.
 """
 
 _TRIGGERS = ("search_add", "search_change", "search_delete")
@@ -155,18 +155,18 @@ def migrate(db: sqlite3.Connection, scripts: Sequence[str] = SCRIPTS) -> None:
                 _run(db, scripts[version])
                 db.execute(f"PRAGMA user_version = {version + 1}")
     if version > len(scripts):
-        raise StoreError(f"this history was written by a newer lechat; update lechat, or {WITHOUT}")
+        raise StoreError(f"this history was written by a newer lechat; update lechat, or {OTHER_WAYS}")
 
 
 def index(db: sqlite3.Connection) -> bool:
-    """Keep the full-text index from now on; False when this SQLite has no FTS5."""
+    """Make the full-text index, or suspend it; False when this SQLite has no FTS5."""
     able = _has_fts5(db)
     if able and not _indexed(db):
         with transaction(db):
             if not _indexed(db):
                 _run(db, _INDEX)
     if not able and _indexed(db):
-        with transaction(db):  # triggers that cannot run would refuse every message; the index is made anew later
+        with transaction(db):  # triggers that can't run would refuse every message; the index is rebuilt later
             for trigger in _TRIGGERS:
                 db.execute(f"DROP TRIGGER IF EXISTS {trigger}")
     return able

@@ -3,7 +3,7 @@
 from seeing import Talk, chat, hides, rests, say, seen, shows, transcript, until
 
 from lechat_tui.message import Message
-from lechat_tui.store import Chat, Store
+from lechat_tui.store import Chat, Hit, Store
 from lechat_tui.ui.dialogs.search import MARK, _context
 
 
@@ -62,7 +62,8 @@ async def test_what_is_nowhere_is_said_and_leaving_goes_nowhere(talk: Talk, stor
 
 
 def test_a_match_is_told_from_its_context_without_colours_and_can_do_nothing() -> None:
-    assert _context("the \x02bread\x03 and\n\x02bread\x03\x1b[2J") == [
+    hit = Hit(Chat(1, "", 0, 0, 0, "", ""), 1, "the bread and\nbread\x1b[2J", ((4, 9), (14, 19)))
+    assert _context(hit) == [
         "the ", ("bread", MARK), " and ", ("bread", MARK), "␛[2J",
     ]  # fmt: skip
     assert {"bold", "underline"} <= set(MARK.split())

@@ -26,9 +26,6 @@ from lechat_tui.ui.widgets.field import Field
 PAUSE = 0.12
 """Seconds without a key after which it is searched."""
 
-OPEN, CLOSE = "\x02", "\x03"
-"""What a store puts around a match."""
-
 BEFORE = 24
 """Characters shown before a match, so that it stands in the row."""
 
@@ -126,18 +123,15 @@ class Finder(ModalScreen[tuple[Hit, str] | None]):
 def _row(hit: Hit) -> Content:
     title = " ".join(safe(hit.chat.title).split()) or "untitled"
     day = time.strftime("%Y-%m-%d", time.localtime(hit.chat.updated))
-    return Content.assemble((title, "bold"), (f"  {day}\n", "$soft"), "  ", *_context(hit.snippet))
+    return Content.assemble((title, "bold"), (f"  {day}\n", "$soft"), "  ", *_context(hit))
 
 
-def _context(snippet: str) -> list[str | tuple[str, str]]:
-    """The words around the first match, and every match so that it is seen without colours."""
-    first, *rest = snippet.split(OPEN)
+def _context(hit: Hit) -> list[str | tuple[str, str]]:
+    """The snippet from shortly before its first match, with every match marked without colors, too."""
+    (first, _), *rest = hit.pieces()
     before = _line(first)
-    pieces: list[str | tuple[str, str]] = [f"…{before[-BEFORE:]}" if len(before) > BEFORE else before]
-    for piece in rest:
-        marked, _, plain = piece.partition(CLOSE)
-        pieces += [(_line(marked), MARK), _line(plain)]
-    return pieces
+    start = f"…{before[-BEFORE:]}" if len(before) > BEFORE else before
+    return [start, *((_line(text), MARK) if is_match else _line(text) for text, is_match in rest)]
 
 
 def _line(text: str) -> str:

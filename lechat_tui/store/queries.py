@@ -1,13 +1,13 @@
-"""How a search reads what a person typed: words, accents, and the piece of text around a match. Knows no table."""
+"""How a search reads what was typed: words, accents, and the piece of text around a match."""
 
 import re
 import unicodedata
 
 OPEN, CLOSE = "\x02", "\x03"
-"""What stands before and after a match in a snippet."""
+"""What FTS5 is told to put before and after a match in a snippet."""
 
-AROUND = 60
-"""Characters of context on each side of a match."""
+CONTEXT_CHARACTERS = 60
+"""Of a snippet, on each side of a match."""
 
 _PLAIN = re.compile(r"[\w'’-]+[.,;:!?]*")
 """A word the index finds as it was typed. In `C++`, `.net` or `print(` the signs matter, and the index has none."""
@@ -51,21 +51,33 @@ def pattern(word: str) -> str:
     return "%" + re.sub(r"([\\%_])", r"\\\1", _folded(word)) + "%"
 
 
-def snippet(text: str, query: str) -> str:
-    """The text around the query's first word, with that word between the marks."""
+Spans = tuple[tuple[int, int], ...]
+"""Start and end of each match."""
+
+
+def snippet(text: str, query: str) -> tuple[str, Spans]:
+    """The text around the first word of the query, and where that word is in it."""
     pieces = [_folded(char) for char in text]
-    places = [place for place, piece in enumerate(pieces) for _ in piece]
+    origins = [index for index, piece in enumerate(pieces) for _ in piece]
     word = _folded(words(query)[0])
     found = "".join(pieces).find(word)
     if found < 0 or not word:
-        return text[: 2 * AROUND]
-    start, end = places[found], places[found + len(word) - 1] + 1
-    before, after = text[max(0, start - AROUND) : start], text[end : end + AROUND]
-    return (
-        ("…" if start > AROUND else "")
-        + f"{before}{OPEN}{text[start:end]}{CLOSE}{after}"
-        + ("…" if end + AROUND < len(text) else "")
-    )
+        return text[: 2 * CONTEXT_CHARACTERS], ()
+    start, end = origins[found], origins[found + len(word) - 1] + 1
+    before = ("…" if start > CONTEXT_CHARACTERS else "") + text[max(0, start - CONTEXT_CHARACTERS) : start]
+    after = text[end : end + CONTEXT_CHARACTERS] + ("…" if end + CONTEXT_CHARACTERS < len(text) else "")
+    return before + text[start:end] + after, ((len(before), len(before) + end - start),)
+
+
+def unmarked(marked: str) -> tuple[str, Spans]:
+    """A snippet of FTS5 without the marks around its matches, and where these are."""
+    first, *rest = marked.split(OPEN)
+    text, spans = first.replace(CLOSE, ""), []
+    for piece in rest:
+        match, _, after = piece.partition(CLOSE)
+        spans.append((len(text), len(text) + len(match)))
+        text += match + after.replace(CLOSE, "")
+    return text, tuple(spans)
 
 
 def _folded(text: str) -> str:

@@ -1,0 +1,94 @@
+"""What the history hands out, and how a receipt is written in it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import msgspec
+
+from lechat_tui.message import Attachment, Receipt
+from lechat_tui.plaintext import whole
+
+CHAT_COLUMNS = "chat.id, chat.title, chat.created, chat.updated, chat.leaf, chat.system, chat.model"
+"""In the order of the fields of `Chat`."""
+
+
+@dataclass(frozen=True)
+class Chat:
+    """One chat, without its messages."""
+
+    id: int
+    title: str
+    created: float
+    """Seconds since the epoch, UTC; so is `updated`."""
+    updated: float
+    """When the last message was added."""
+    leaf: int
+    """ID of the last message of the branch that is shown; 0 for an empty chat."""
+    system: str
+    """The system prompt of this chat; empty for none."""
+    model: str
+    """ID of the model that answered last."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The IDs and dates of chats, newest first: enough to lay out a list before any title is read."""
+
+    ids: Sequence[int] = ()
+    updated: Sequence[float] = ()
+    """When each was last added to, in seconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A question that was typed and not sent yet."""
+
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A message that a search found."""
+
+    chat: Chat
+    message: int
+    """Its ID."""
+    snippet: str
+    """The text around the matches."""
+    matches: tuple[tuple[int, int], ...] = ()
+    """Start and end of each match in the snippet."""
+
+    def pieces(self) -> Iterator[tuple[str, bool]]:
+        """The snippet in pieces, each with whether it is a match: what stands before a match, the match, and so on."""
+        done = 0
+        for start, end in self.matches:
+            yield self.snippet[done:start], False
+            yield self.snippet[start:end], True
+            done = end
+        yield self.snippet[done:], False
+
+
+def encode_receipt(receipt: Receipt | None) -> str | None:
+    """A receipt as JSON that can be stored whatever is in it."""
+    return msgspec.json.encode(_valid(asdict(receipt))).decode() if receipt else None
+
+
+def _valid(value: Any) -> Any:
+    if isinstance(value, str):
+        return whole(value)
+    if isinstance(value, dict):
+        return {whole(key): _valid(item) for key, item in value.items()}
+    return [_valid(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+_DECODER = msgspec.json.Decoder(Receipt)
+
+
+def decode_receipt(text: str | None) -> Receipt | None:
+    """A stored receipt; None when it is unreadable, since the answer matters more than how it was made."""
+    try:
+        return _DECODER.decode(text) if text else None
+    except (msgspec.DecodeError, UnicodeError):
+        return None
