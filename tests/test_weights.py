@@ -171,7 +171,7 @@ def test_what_is_not_there_or_stays_is_said(home: Path) -> None:
 def test_a_file_is_imported_where_it_lies(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = put(home / "mine/my \u202emodel é-Q4_0.gguf", gguf(name='A "quoted"\nname\x7f', context_length=4096))
     weights.bring(file, copy=False, name="mine")
-    assert "mine is ready; lechat -m mine talks with it" in capsys.readouterr().err
+    assert "mine is ready; lechat -m mine starts a chat with it" in capsys.readouterr().err
     row = listed(capsys)["mine"]
     assert (row["installed"], row["path"], row["name"]) == (True, str(file), 'A "quoted"\nname\x7f')
     assert read(imported.registry())["mine"].trained == 4096
@@ -211,7 +211,7 @@ def test_a_folder_imports_all_that_can_chat(home: Path, capsys: pytest.CaptureFi
     assert "left out: embed.gguf is an embedding model" in err and "left out: junk.gguf is not a GGUF file" in err
     assert installed(capsys) == {"a", "b"}
     weights.bring(put(home / "two words.gguf"), copy=False, name="")
-    assert "lechat -m two-words talks with it" in capsys.readouterr().err
+    assert "lechat -m two-words starts a chat with it" in capsys.readouterr().err
     with pytest.raises(ModelError, match=r"--name is for one file, and .* holds 4"):
         weights.bring(home / "mine", copy=False, name="x")
 

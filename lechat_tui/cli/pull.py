@@ -1,4 +1,4 @@
-"""`lechat pull`: asks for consent where a license wants it, fetches, and shows how far it is."""
+"""`lechat pull`: asks for consent if the license requires it, downloads and shows the progress."""
 
 import json
 import os
@@ -15,136 +15,137 @@ from lechat_tui.cli import compose
 from lechat_tui.models import consent, repository
 from lechat_tui.models.adapters import parts
 from lechat_tui.models.catalog import Model, ModelError
-from lechat_tui.models.download import Progress
+from lechat_tui.models.download import DownloadProgress
 from lechat_tui.models.retry import Cancelled
 from lechat_tui.plaintext import safe
 from lechat_tui.units import duration_text, size_text, speed_text
 
-_INTERRUPTED = 130
-_BAR = 24
+_EXIT_INTERRUPTED = 130
+_BAR_WIDTH = 24
 """Characters."""
-_EVERY = 0.2
-"""Seconds between two states of the line on a terminal."""
-_SELDOM = 5.0
-"""Seconds between two lines where there is none."""
+_BAR_INTERVAL_SECONDS = 0.2
+_LINE_INTERVAL_SECONDS = 5.0
+_JSON_INTERVAL_SECONDS = 1.0
 
 
 def run(name: str, *, as_json: bool, quiet: bool, accept_license: bool) -> None:
-    """Fetch a model. Raises `ModelError`, and `typer.Exit` when it was interrupted."""
+    """Download a model. Raises `ModelError`, and `typer.Exit` when it is interrupted."""
     models = compose.models(compose.settings())
     model = repository.find(name, models)
     if all(models.files(part) for part in parts(model)):
-        _say(f"{model.id} is on this machine already", unless=quiet)
+        _print(f"{model.id} is already on this machine", unless=quiet)
     else:
         network.check(f"downloading {model.id}")
         _agree(model, accept_license)
-        _fetch(model, _show(model, as_json=as_json, quiet=quiet))
-        _say(f"{model.id} is ready; lechat -m {model.id} talks with it", unless=quiet)
+        _download(model, _display(model, as_json=as_json, quiet=quiet))
+        _print(f"{model.id} is ready; lechat -m {model.id} starts a chat with it", unless=quiet)
     if as_json:
-        _tell_program("done", model)
+        _print_json("done", model)
 
 
-def _show(model: Model, *, as_json: bool, quiet: bool) -> "Show":
+def _display(model: Model, *, as_json: bool, quiet: bool) -> "Display":
     if as_json:
         return Json(model)
     if quiet:
-        return Show()
+        return Display()
     return Bar(model) if sys.stderr.isatty() else Lines(model)
 
 
-def _fetch(model: Model, show: "Show") -> None:
+def _download(model: Model, display: "Display") -> None:
     from lechat_tui.models.pull import pull
 
     try:
-        pull(model, show, lambda: show.unwatched)
+        pull(model, display, lambda: display.unread)
     except KeyboardInterrupt:
-        show.end()
-        _say(f"lechat: stopped; what came is kept, and lechat pull {model.id} goes on from there")
-        raise typer.Exit(_INTERRUPTED) from None
+        display.end()
+        _print(f"lechat: stopped; lechat pull {model.id} resumes the download")
+        raise typer.Exit(_EXIT_INTERRUPTED) from None
     except Cancelled:
-        raise ModelError("nobody reads the progress any more; what came is kept, pull again to go on") from None
+        raise ModelError(
+            "stopped, because the progress output was closed; start the download again to resume it"
+        ) from None
     finally:
-        show.end()
+        display.end()
 
 
 def _agree(model: Model, accept: bool) -> None:
-    """Have the license accepted once, where it wants that. Raises `ModelError` when it was not."""
+    """Ask the user to accept a license that requires it, once. Raises `ModelError` if they do not."""
     if consent.given(model):
         return
     license = safe(f"{model.license} ({model.license_url})" if model.license_url else model.license)
     if not accept:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise ModelError(
-                f"{model.id} has a license that forbids commercial use: read {license}, then pull with --accept-license"
+                f"{model.id} has a license that forbids commercial use: read {license}, then use --accept-license"
             )
         print(f"{model.id} has a license that forbids commercial use: {license}", file=sys.stderr)
         print("Do you accept it? [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            raise ModelError(f"{model.id} was not fetched: its license was not accepted")
+            raise ModelError(f"{model.id} was not downloaded, because its license was not accepted")
     consent.give(model)
 
 
-class Show:
-    """Shows progress; here to nobody."""
+class Display:
+    """Displays the progress; this one shows nothing."""
 
-    unwatched = False
-    """Whether whoever was told has gone."""
+    unread = False
+    """Whether the reader of the output has closed it."""
 
-    def __call__(self, progress: Progress) -> None:
-        """Show how far it is."""
+    def __call__(self, progress: DownloadProgress) -> None:
+        """Show the progress."""
 
     def end(self) -> None:
-        """Leave the terminal as it should be."""
+        """Finish the line on the terminal."""
 
 
-class Json(Show):
-    """A JSON object a line to stdout, for programs: when something changes, and once a second."""
+class Json(Display):
+    """One JSON object per line on stdout: when something changes, and once a second."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._told = _Seldom(1.0)
+        self._throttle = _Throttle(_JSON_INTERVAL_SECONDS)
 
-    def __call__(self, progress: Progress) -> None:
-        if self._told.is_time(progress):
+    def __call__(self, progress: DownloadProgress) -> None:
+        if self._throttle.is_due(progress):
             try:
-                _tell_program("progress", self._model, progress)
+                _print_json("progress", self._model, progress)
             except BrokenPipeError:
-                self.unwatched = True
+                self.unread = True
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-class Lines(Show):
-    """A plain line to stderr now and then."""
+class Lines(Display):
+    """A plain line on stderr every few seconds."""
 
     def __init__(self, model: Model) -> None:
         self._id = model.id
-        self._told = _Seldom(_SELDOM)
+        self._throttle = _Throttle(_LINE_INTERVAL_SECONDS)
 
-    def __call__(self, progress: Progress) -> None:
-        if progress.state not in ("starting", "done") and self._told.is_time(progress):
-            _say(f"{self._id}: {_line(progress)}")
+    def __call__(self, progress: DownloadProgress) -> None:
+        if progress.state not in ("starting", "done") and self._throttle.is_due(progress):
+            _print(f"{self._id}: {_line(progress)}")
 
 
-class Bar(Show):
-    """One line on a terminal, drawn again in place."""
+class Bar(Display):
+    """One line on a terminal that is updated in place."""
 
     def __init__(self, model: Model) -> None:
         self._id = model.id
-        self._drawn = 0.0
+        self._drawn_at = 0.0
         self._width = 0
         full = "\N{BOX DRAWINGS HEAVY HORIZONTAL}"
         self._full = full if (sys.stderr.encoding or "").lower().startswith("utf") else "#"
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: DownloadProgress) -> None:
         now = time.monotonic()
-        if now - self._drawn < _EVERY and progress.state != "done":
+        if now - self._drawn_at < _BAR_INTERVAL_SECONDS and progress.state != "done":
             return
-        self._drawn = now
+        self._drawn_at = now
         line = f"{self._id} {_line(progress)}"
         columns = shutil.get_terminal_size().columns - 1
-        if len(line) + _BAR + 1 <= columns and progress.total:
-            filled = _BAR * progress.done // progress.total
-            line = f"{self._id} {self._full * filled:<{_BAR}} {_line(progress)}"
+        if len(line) + _BAR_WIDTH + 1 <= columns and progress.total:
+            filled = _BAR_WIDTH * progress.done // progress.total
+            line = f"{self._id} {self._full * filled:<{_BAR_WIDTH}} {_line(progress)}"
         line = safe(line)[:columns]
         self._draw(f"\r{line:<{min(self._width, columns)}}")
         self._width = len(line)
@@ -159,15 +160,15 @@ class Bar(Show):
             print(text, end="", file=sys.stderr, flush=True)
 
 
-class _Seldom:
-    """Says when to tell of progress: when its state or note has changed, else every so many seconds."""
+class _Throttle:
+    """Limits reports to one per interval, except when the state or the note changes."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._at = 0.0
         self._last: tuple[str, str] = "", ""
 
-    def is_time(self, progress: Progress) -> bool:
+    def is_due(self, progress: DownloadProgress) -> bool:
         now, kind = time.monotonic(), (progress.state, progress.note)
         if kind == self._last and now - self._at < self._seconds:
             return False
@@ -175,11 +176,11 @@ class _Seldom:
         return True
 
 
-def _line(progress: Progress) -> str:
-    """How far it is, in words: `42% of 5.2 GB  38.1 MB/s  about 2 min left`."""
+def _line(progress: DownloadProgress) -> str:
+    """The progress as text: `42% of 5.2 GB  38.1 MB/s  about 2 min left`."""
     words = [f"{100 * progress.done // progress.total:>3}% of {size_text(progress.total)}"] if progress.total else []
     if progress.state == "verifying":
-        words.append("checking")
+        words.append("verifying")
     if progress.speed:
         words.append(speed_text(progress.speed))
     if progress.left is not None:
@@ -189,11 +190,11 @@ def _line(progress: Progress) -> str:
     return "  ".join(words) or progress.state
 
 
-def _tell_program(kind: str, model: Model, progress: Progress | None = None) -> None:
+def _print_json(kind: str, model: Model, progress: DownloadProgress | None = None) -> None:
     print(json.dumps({"type": kind, "model": model.id, **(asdict(progress) if progress else {})}), flush=True)
 
 
-def _say(sentence: str, *, unless: bool = False) -> None:
+def _print(message: str, *, unless: bool = False) -> None:
     if not unless:
         with suppress(OSError):
-            print(safe(sentence), file=sys.stderr, flush=True)
+            print(safe(message), file=sys.stderr, flush=True)

@@ -107,7 +107,7 @@ def _bring(file: Path, models: Models, *, copy: bool, name: str) -> None:
     if copy:
         model = imported.copied(model, _progress)
     imported.register(model)
-    print(safe(f"{model.id} is ready; lechat -m {model.id} talks with it"), file=sys.stderr)
+    print(safe(f"{model.id} is ready; lechat -m {model.id} starts a chat with it"), file=sys.stderr)
 
 
 def _progress(done: int, total: int) -> None:

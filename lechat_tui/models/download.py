@@ -1,4 +1,4 @@
-"""Fetches one file in several parallel segments into a partial file. Knows no hub: a `Source` gives the bytes."""
+"""Downloads one file in several parallel segments into a partial file, from any `Source`."""
 
 import errno
 import hashlib
@@ -12,107 +12,105 @@ from typing import Literal, Protocol
 
 from lechat_tui.models.catalog import ModelError
 from lechat_tui.models.journal import Partial
-from lechat_tui.models.retry import Cancelled, RetryPolicy, TransientError
+from lechat_tui.models.retry import STOPPED, Cancelled, RetryPolicy, TransientError
 
-State = Literal["starting", "downloading", "waiting", "verifying", "done"]
+DownloadState = Literal["starting", "downloading", "waiting", "verifying", "done"]
 
 CONNECTIONS = 6
-"""Segments fetched at the same time, of a file that is large enough."""
-_PIECE = 2 * 2**20, 32 * 2**20
-"""Bytes of a segment, at least and at most. They are handed out in order, so that checking can follow close behind."""
-_NOTED = 2**19
-"""Bytes a segment writes until it says so in the journal: half of what a killed program may fetch again."""
-_SLOW = 0.5
-"""Seconds after which it says so all the same."""
-_SYNCED = 5.0
-"""Seconds between two times that what is written is brought to the disk itself."""
-_LOOK = 0.05
-"""Seconds between two looks of whoever waits."""
-_FAREWELL = 0.5
-"""Seconds that threads have to end; one that hangs later writes nothing any more."""
-_WINDOW = 5.0
-"""Seconds over which the speed is measured."""
+"""Segments of a large file that are downloaded at the same time."""
+_MIN_SEGMENT_BYTES, _MAX_SEGMENT_BYTES = 2 * 2**20, 32 * 2**20
+"""Segments are assigned in order, so that verification can follow close behind."""
+_JOURNAL_BYTES = 2**19
+"""A segment records its progress in the journal after this many bytes; a killed process loses at most that much."""
+_JOURNAL_SECONDS = 0.5
+"""A slow segment records its progress after this time."""
+_SYNC_SECONDS = 5.0
+"""How often written data is flushed to the disk itself."""
+_POLL_SECONDS = 0.05
+_EXIT_GRACE_SECONDS = 0.5
+"""Time for the threads to end; one that hangs longer can no longer write."""
+_SPEED_WINDOW_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a download is: a value, replaced whole."""
+class DownloadProgress:
+    """The state of a download at one moment."""
 
     done: int = 0
-    """Bytes of all its files that are on the disk; while verifying, those of the file that have been checked."""
+    """Bytes of all files that are on the disk; while verifying, bytes of the file that have been verified."""
     total: int = 0
-    """Bytes of all its files, while verifying of that file; 0 until the hub has said it."""
+    """Bytes of all files; while verifying, of that file; 0 until the hub has reported it."""
     speed: float = 0.0
-    """Bytes per second over the last seconds; 0 when nothing comes."""
+    """Bytes per second over the last seconds."""
     left: float | None = None
-    """Seconds it will take at that speed; `None` when nothing can be said."""
-    state: State = "starting"
+    """Seconds remaining at that speed; None if it cannot be estimated."""
+    state: DownloadState = "starting"
     note: str = ""
-    """A sentence on what is being waited for or has been done again; else empty."""
+    """What it is waiting for or why it started over; else empty."""
 
 
-Report = Callable[[Progress], None]
+Report = Callable[[DownloadProgress], None]
 
 
-def unreported(progress: Progress) -> None:
-    """A `Report` that tells nobody."""
+def unreported(progress: DownloadProgress) -> None:
+    """A `Report` that does nothing."""
 
 
-class Answer(Protocol):
-    """What a source sends."""
+class Response(Protocol):
+    """The bytes that a source sends for one request."""
 
     start: int
-    """Where its bytes begin."""
+    """Offset of the first byte."""
     ranged: bool
-    """False when it sends the whole file, whatever was asked for."""
+    """False if it sends the whole file whatever range was requested."""
 
     def __iter__(self) -> Iterator[bytes]: ...
 
     def abort(self) -> None:
-        """Have the iteration end at once; called by another thread."""
+        """End the iteration at once; called from another thread."""
 
 
 class Source(Protocol):
-    """Gives the bytes of a file."""
+    """Provides the bytes of a file."""
 
-    def open(self, start: int, end: int) -> AbstractContextManager[Answer]:
+    def open(self, start: int, end: int) -> AbstractContextManager[Response]:
         """The bytes from `start` to before `end`. Raises `TransientError` or `ModelError`."""
 
 
-class Speed:
-    """Bytes per second over the last seconds."""
+class SpeedMeter:
+    """Measures bytes per second over the last seconds."""
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, int]] = deque()
 
     def at(self, done: int) -> float:
-        """The speed, now that so many bytes are there."""
+        """The speed, given the bytes that are there now."""
         now = time.monotonic()
         self._seen.append((now, done))
-        while self._seen[0][0] < now - _WINDOW:
+        while self._seen[0][0] < now - _SPEED_WINDOW_SECONDS:
             self._seen.popleft()
         began, before = self._seen[0]
         return max(0.0, (done - before) / (now - began)) if now > began else 0.0
 
 
 class _Segment:
-    """A range that one thread is fetching; another may take the end of it."""
+    """A range that one thread is downloading; another thread may take over its end."""
 
     def __init__(self, start: int, end: int) -> None:
         self.position = self.noted = start
         self.end = end
-        self.came = False
-        """Whether it has brought anything new."""
+        self.progressed = False
+        """Whether it has added new bytes."""
 
     @property
     def left(self) -> int:
         return self.end - self.position
 
 
-class Fetch:
-    """Fills a partial file.
+class FileDownload:
+    """Downloads what is missing of a partial file.
 
-    `digest` is the hash object the whole file is run through as it comes, where there is something to compare with.
+    `digest` is a hash object that is updated with the whole file, in order, if there is a checksum to compare with.
     """
 
     def __init__(
@@ -125,44 +123,44 @@ class Fetch:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._segments: list[_Segment] = []
-        self._answers: set[Answer] = set()
+        self._responses: set[Response] = set()
         self._ranged: bool | None = None
         self._error: Exception | None = None
-        self._hiccup: TransientError | None = None
-        self._came = time.monotonic()
+        self._failure: TransientError | None = None
+        self._last_progress = time.monotonic()
         self._resume = 0.0
-        """When the other side wants to be asked again."""
+        """When the server may be asked again, on the monotonic clock."""
         self._best = partial.done
         self._contact = False
         self._checked = 0
-        self._least = min(_PIECE[1], max(_PIECE[0], partial.size // (4 * CONNECTIONS)))
+        self._least = min(_MAX_SEGMENT_BYTES, max(_MIN_SEGMENT_BYTES, partial.size // (4 * CONNECTIONS)))
 
-    def run(self, tell: Callable[[int, State, str], None], cancelled: Callable[[], bool]) -> None:
-        """Fetch what is missing and check the rest; tells bytes, state and note about twenty times a second.
+    def run(self, report: Callable[[int, DownloadState, str], None], cancelled: Callable[[], bool]) -> None:
+        """Download what is missing and verify the file; `report` gets bytes, state and note about 20 times a second.
 
-        Raises `ModelError`, `Cancelled`, and `OSError` from the disk. Whatever happens, what came stays.
+        Raises `ModelError`, `Cancelled`, and `OSError` from the disk. The downloaded part is kept in any case.
         """
         threads = [self._thread(self._check)]
         try:
             while self._partial.done < self._partial.size:
                 self._raise(cancelled)
                 threads = [thread for thread in threads if thread.is_alive()]
-                if len(threads) < self._wanted():
+                if len(threads) < self._wanted_threads():
                     threads.append(self._thread(self._work))
-                tell(self._partial.done, *self._state())
-                self._stop.wait(_LOOK)
-            tell(self._partial.done, "downloading", "")
+                report(self._partial.done, *self._state())
+                self._stop.wait(_POLL_SECONDS)
+            report(self._partial.done, "downloading", "")
             while self._digest and self._checked < self._partial.size:
                 self._raise(cancelled)
-                tell(self._checked, "verifying", "")
-                self._stop.wait(_LOOK)
+                report(self._checked, "verifying", "")
+                self._stop.wait(_POLL_SECONDS)
         finally:
             self._stop.set()
             with self._lock:
-                answers = tuple(self._answers)
-            for answer in answers:
-                answer.abort()
-            deadline = time.monotonic() + _FAREWELL
+                responses = tuple(self._responses)
+            for response in responses:
+                response.abort()
+            deadline = time.monotonic() + _EXIT_GRACE_SECONDS
             for thread in threads:
                 thread.join(max(0.0, deadline - time.monotonic()))
 
@@ -178,46 +176,46 @@ class Fetch:
             self._error = self._error or error
             self._stop.set()
 
-    def _wanted(self) -> int:
-        """How many threads there should be: the one that checks, and one or all that fetch."""
-        return 1 + CONNECTIONS if self._ranged and self._partial.size > _PIECE[0] else 2
+    def _wanted_threads(self) -> int:
+        """How many threads should run: one that verifies, and one or more that download."""
+        return 1 + CONNECTIONS if self._ranged and self._partial.size > _MIN_SEGMENT_BYTES else 2
 
     def _raise(self, cancelled: Callable[[], bool]) -> None:
-        """Give up when there is reason to."""
+        """Raise the error of a thread, `Cancelled`, or `ModelError` when there was no progress for too long."""
         if self._error:
             raise self._error
         if cancelled():
-            raise Cancelled("the download was stopped; what came is kept")
+            raise Cancelled(STOPPED)
         if (error := self._waits()) is None:
             return
         limit = self._policy.progress if self._contact or not error.unreachable else self._policy.contact
-        if max(time.monotonic() - self._came, error.after) > limit:
-            raise ModelError(error.sentence()) from error
+        if max(time.monotonic() - self._last_progress, error.after) > limit:
+            raise ModelError(error.message()) from error
 
     def _waits(self) -> TransientError | None:
-        """What everything waits for; `None` while anything comes."""
-        return None if self._answers else self._hiccup
+        """The failure that all threads are waiting to retry; None while any data arrives."""
+        return None if self._responses else self._failure
 
-    def _state(self) -> tuple[State, str]:
+    def _state(self) -> tuple[DownloadState, str]:
         if error := self._waits():
-            return "waiting", f"{error.reason}; trying again"
+            return "waiting", f"{error.reason}; retrying"
         return ("downloading" if self._contact else "starting"), ""
 
     def _work(self) -> None:
-        """Fetch segment after segment until all is there."""
+        """Download segment after segment until all are there."""
         pauses = self._policy.pauses()
         while not self._stop.is_set() and self._partial.done < self._partial.size:
             self._stop.wait(max(0.0, self._resume - time.monotonic()))
             segment = None if self._stop.is_set() else self._take()
             if segment is None:
-                self._stop.wait(_LOOK)
+                self._stop.wait(_POLL_SECONDS)
                 continue
             try:
-                self._fetch(segment)
+                self._download(segment)
                 pauses = self._policy.pauses()
             except TransientError as error:
-                self._hiccup = error
-                pauses = self._policy.pauses() if segment.came else pauses
+                self._failure = error
+                pauses = self._policy.pauses() if segment.progressed else pauses
                 self._release(segment)
                 self._resume = max(self._resume, time.monotonic() + error.after)
                 self._stop.wait(next(pauses))
@@ -225,7 +223,7 @@ class Fetch:
                 self._release(segment)
 
     def _take(self) -> _Segment | None:
-        """The first range that nobody fetches, else the end of the longest that somebody does."""
+        """The first range that no thread is downloading, else the second half of the longest one in progress."""
         with self._lock:
             taken = sorted((segment.noted, segment.end) for segment in self._segments)
             if self._ranged is False:
@@ -236,7 +234,7 @@ class Fetch:
                         return self._begin(start, min(first, end, start + self._least))
                     start = max(start, last)
             longest = max(self._segments, key=lambda segment: segment.left, default=None)
-            if longest is None or longest.left <= _PIECE[0]:
+            if longest is None or longest.left <= _MIN_SEGMENT_BYTES:
                 return None
             middle, end = longest.position + longest.left // 2, longest.end
             longest.end = middle
@@ -251,26 +249,26 @@ class Fetch:
         with self._lock, suppress(ValueError):
             self._segments.remove(segment)
 
-    def _fetch(self, segment: _Segment) -> None:
-        """Write what one answer brings. Raises `TransientError` when that is not all of the segment."""
-        with self._source.open(segment.position, segment.end) as answer:
-            self._contact, self._ranged = True, answer.ranged
-            if not answer.ranged:
-                segment.position, segment.noted, segment.end = answer.start, answer.start, self._partial.size
+    def _download(self, segment: _Segment) -> None:
+        """Write the bytes of one response. Raises `TransientError` if they are not the whole segment."""
+        with self._source.open(segment.position, segment.end) as response:
+            self._contact, self._ranged = True, response.ranged
+            if not response.ranged:
+                segment.position, segment.noted, segment.end = response.start, response.start, self._partial.size
             with self._lock:
-                self._answers.add(answer)
+                self._responses.add(response)
             try:
-                self._receive(segment, answer)
+                self._receive(segment, response)
             finally:
                 with self._lock:
-                    self._answers.discard(answer)
+                    self._responses.discard(response)
                 self._note(segment)
         if segment.left > 0 and not self._stop.is_set():
-            raise TransientError("the hub broke off")
+            raise TransientError("the hub closed the connection")
 
-    def _receive(self, segment: _Segment, answer: Answer) -> None:
+    def _receive(self, segment: _Segment, response: Response) -> None:
         noted = time.monotonic()
-        for chunk in answer:
+        for chunk in response:
             if self._stop.is_set():
                 return
             data = chunk[: max(0, segment.left)]
@@ -278,19 +276,19 @@ class Fetch:
             segment.position += len(data)
             if segment.left <= 0:
                 return
-            if segment.position - segment.noted >= _NOTED or time.monotonic() - noted > _SLOW:
+            if segment.position - segment.noted >= _JOURNAL_BYTES or time.monotonic() - noted > _JOURNAL_SECONDS:
                 self._note(segment)
                 noted = time.monotonic()
 
     def _note(self, segment: _Segment) -> None:
-        """Enter what the segment has written into the journal."""
+        """Record in the journal what the segment has written."""
         self._partial.note(segment.noted, segment.position)
         segment.noted = segment.position
         if (done := self._partial.done) > self._best:
-            self._best, self._came, self._hiccup, segment.came = done, time.monotonic(), None, True
+            self._best, self._last_progress, self._failure, segment.progressed = done, time.monotonic(), None, True
 
     def _check(self) -> None:
-        """Run the file through its hash behind those who write it, while the system still holds it in memory."""
+        """Hash the file right behind the threads that write it, while it is still in the page cache."""
         synced, block = time.monotonic(), memoryview(bytearray(2**20))
         with self._partial.path.open("rb", buffering=0) as file:
             while not self._stop.is_set() and self._checked < self._partial.size:
@@ -298,11 +296,11 @@ class Fetch:
                 if self._digest and ready:
                     read = file.readinto(block[:ready])
                     if not read:
-                        raise OSError(errno.EIO, "the partial file was cut short by somebody else")
+                        raise OSError(errno.EIO, "another process truncated the partial file")
                     self._digest.update(block[:read])
                     self._checked += read
                 else:
-                    self._stop.wait(_LOOK)
-                if time.monotonic() - synced > _SYNCED:
+                    self._stop.wait(_POLL_SECONDS)
+                if time.monotonic() - synced > _SYNC_SECONDS:
                     self._partial.sync()
                     synced = time.monotonic()

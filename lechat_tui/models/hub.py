@@ -1,6 +1,7 @@
-"""Talks with the Hugging Face hub: what a file is, and its bytes. The only room that knows the hub's client.
+"""Requests to the Hugging Face hub: metadata and bytes of files. The only module that imports `huggingface_hub`.
 
-`HF_TOKEN`, `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_CACHE` and `HF_HUB_OFFLINE` mean what they mean elsewhere.
+`HF_TOKEN`, `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_CACHE` and `HF_HUB_OFFLINE` have the meaning that `huggingface_hub` gives
+them.
 """
 
 import email.utils
@@ -23,24 +24,23 @@ from lechat_tui import __version__, network
 from lechat_tui.models import hub_cache
 from lechat_tui.models.catalog import ModelError
 from lechat_tui.models.download import Source
-from lechat_tui.models.retry import DEFAULT_POLICY, Cancelled, RetryPolicy, TransientError, never, retry
+from lechat_tui.models.retry import DEFAULT_POLICY, STOPPED, Cancelled, RetryPolicy, TransientError, never, retry
 
 if TYPE_CHECKING:
     import httpx2
 
-_TIMEOUT = 10.0
-"""Seconds without an answer or a byte after which a connection is given up."""
-_TRIES = 2
-"""How many times the policy for a first contact one question may take: a name can stand for several addresses."""
-_BUSY = frozenset((408, 425, 429, 500, 502, 503, 504))
+_TIMEOUT_SECONDS = 10.0
+"""A connection that sends nothing for this long is closed."""
+_ADDRESSES = 2
+"""A request may take this many times the contact limit, since a host name can have several addresses to try."""
+_RETRYABLE = frozenset((408, 425, 429, 500, 502, 503, 504))
 _EXPIRED = frozenset((400, 401, 403, 404, 410))
-"""What a storage server says to a signed address that is too old."""
-_NAME = "lechat"
-_HASH = re.compile("[0-9a-f]{64}")
-_RENEWALS = 3
-"""New addresses that are tried while none of them gives anything."""
-_LOOK = 0.2
-"""Seconds between two looks at a lock."""
+"""Statuses of a storage server for a signed address that has expired."""
+_CLIENT_NAME = "lechat"
+_SHA256 = re.compile("[0-9a-f]{64}")
+_MAX_RENEWALS = 3
+"""New signed addresses to ask for while none of them works."""
+_LOCK_POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -49,17 +49,17 @@ class Remote:
 
     repo: str
     revision: str
-    """The commit."""
+    """The commit hash."""
     file: str
-    """Path inside the repository; checked: it leads nowhere else."""
+    """Path inside the repository; checked to stay inside it."""
     size: int
     """Bytes."""
     sha256: str = ""
-    """Empty where the hub does not say it."""
+    """Empty if the hub does not report it."""
     url: str = ""
-    """Where the bytes are now; may be signed and expire. Empty in a listing."""
+    """Address of the bytes; may be signed and expire. Empty in a listing."""
     etag: str = ""
-    """The name of the content, and of its file in the hub's cache: the SHA-256 of a large file."""
+    """Name of the content and of its file in the hub's cache; for a large file, its SHA-256."""
 
 
 def remote(
@@ -69,26 +69,26 @@ def remote(
     *,
     policy: RetryPolicy = DEFAULT_POLICY,
     cancelled: Callable[[], bool] = never,
-    waiting: Callable[[str], None] = lambda sentence: None,
+    waiting: Callable[[str], None] = lambda message: None,
 ) -> Remote:
-    """Ask the hub for one file: one HEAD request. Raises `ModelError`."""
-    ask, limit = partial(head, repo, revision, file, policy), _TRIES * policy.contact
+    """Metadata and address of one file, by one HEAD request. Raises `ModelError`."""
+    ask, limit = partial(head, repo, revision, file, policy), _ADDRESSES * policy.contact
     return retry(ask, policy, cancelled=cancelled, waiting=waiting, limit=limit)
 
 
 def locate(remote: Remote, *, policy: RetryPolicy = DEFAULT_POLICY) -> Remote:
-    """The same file with an address for its bytes. Raises `ModelError`."""
+    """The same file with its address. Raises `ModelError`."""
     ask = partial(head, remote.repo, remote.revision, remote.file, policy)
-    return retry(ask, policy, limit=_TRIES * policy.contact)
+    return retry(ask, policy, limit=_ADDRESSES * policy.contact)
 
 
 def listing(repo: str, revision: str = "main", *, policy: RetryPolicy = DEFAULT_POLICY) -> tuple[Remote, ...]:
     """All GGUF files of a repository, with sizes and checksums. Raises `ModelError`."""
-    return retry(lambda: _listed(repo, revision, policy), policy, limit=_TRIES * policy.contact)
+    return retry(lambda: _listed(repo, revision, policy), policy, limit=_ADDRESSES * policy.contact)
 
 
 def read_range(remote: Remote, start: int, length: int, *, policy: RetryPolicy = DEFAULT_POLICY) -> bytes:
-    """So many bytes of a file from `start` on; fewer where it ends before. Raises `ModelError`."""
+    """`length` bytes of a file from `start` on, fewer at its end. Raises `ModelError`."""
     end = min(start + length, remote.size)
     if start >= end:
         return b""
@@ -97,26 +97,28 @@ def read_range(remote: Remote, start: int, length: int, *, policy: RetryPolicy =
 
 
 def head(repo: str, revision: str, file: str, policy: RetryPolicy = DEFAULT_POLICY) -> Remote:
-    """One HEAD request. Raises `ModelError`, or `TransientError` for what may pass."""
+    """One HEAD request. Raises `ModelError`, and `TransientError` if a retry may succeed."""
     if not hub_cache.is_safe(file):
-        raise ModelError(f"{file!r} is not a name a file may have in the cache; do not trust {repo}")
-    with _told(repo, revision, file):
+        raise ModelError(f"{file!r} is not a safe file name; do not trust {repo}")
+    with _translated(repo, revision, file):
         from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
         url = hf_hub_url(repo, file, revision=revision, endpoint=_endpoint())
-        told = get_hf_file_metadata(url, timeout=policy.contact, library_name=_NAME, library_version=__version__)
-    if told.size is None or told.size < 0:
-        raise ModelError(f"{_endpoint()} does not say how large {file} is, as a hub does; check HF_ENDPOINT")
-    spot = hub_cache.checked(repo, told.commit_hash or "", file, told.etag or "")
-    sha256 = spot.etag if _HASH.fullmatch(spot.etag) else ""
-    return Remote(repo, spot.commit, file, told.size, sha256, told.location, spot.etag)
+        metadata = get_hf_file_metadata(
+            url, timeout=policy.contact, library_name=_CLIENT_NAME, library_version=__version__
+        )
+    if metadata.size is None or metadata.size < 0:
+        raise ModelError(f"{_endpoint()} does not report the size of {file} as a hub does; check HF_ENDPOINT")
+    cached = hub_cache.cached_file(repo, metadata.commit_hash or "", file, metadata.etag or "")
+    sha256 = cached.etag if _SHA256.fullmatch(cached.etag) else ""
+    return Remote(repo, cached.commit, file, metadata.size, sha256, metadata.location, cached.etag)
 
 
 def _listed(repo: str, revision: str, policy: RetryPolicy) -> tuple[Remote, ...]:
-    with _told(repo, revision, ""):
+    with _translated(repo, revision, ""):
         from huggingface_hub import HfApi
 
-        api = HfApi(endpoint=_endpoint(), library_name=_NAME, library_version=__version__)
+        api = HfApi(endpoint=_endpoint(), library_name=_CLIENT_NAME, library_version=__version__)
         try:
             info = api.model_info(repo, revision=revision, files_metadata=True, timeout=policy.contact)
         except (json.JSONDecodeError, LookupError, TypeError, AttributeError) as error:
@@ -131,17 +133,17 @@ def _listed(repo: str, revision: str, policy: RetryPolicy) -> tuple[Remote, ...]
 
 def _read(source: "_Source", start: int, end: int) -> bytes:
     kept = bytearray()
-    with source.open(start, end) as answer:
-        skip = start - answer.start
-        for chunk in answer:
+    with source.open(start, end) as response:
+        skip = start - response.start
+        for chunk in response:
             kept += chunk[skip:]
             skip = max(0, skip - len(chunk))
             if len(kept) >= end - start:
                 return bytes(kept[: end - start])
-    raise TransientError("the hub broke off")
+    raise TransientError("the hub closed the connection")
 
 
-class _Answer:
+class _Response:
     """The body of a response."""
 
     def __init__(self, response: "httpx2.Response", start: int, ranged: bool) -> None:
@@ -153,7 +155,7 @@ class _Answer:
         return self._response.iter_raw()
 
     def abort(self) -> None:
-        """Shut the socket down: closing it would not wake up the thread that waits for it."""
+        """Shut the socket down; closing it would not wake the thread that reads from it."""
         stream = self._response.extensions.get("network_stream")
         connection = stream.get_extra_info("socket") if stream else None
         with suppress(OSError):
@@ -162,7 +164,7 @@ class _Answer:
 
 
 class _Source:
-    """The bytes of a file, from wherever the hub says they are; used by several threads."""
+    """The bytes of a file from wherever the hub stores them. Thread-safe."""
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
@@ -170,54 +172,54 @@ class _Source:
         self._refused = 0
 
     @contextmanager
-    def open(self, start: int, end: int) -> Iterator[_Answer]:
+    def open(self, start: int, end: int) -> Iterator[_Response]:
         """The bytes from `start` to before `end`. Raises `TransientError` or `ModelError`."""
         remote = self._remote
-        with _told(remote.repo, remote.revision, remote.file):
+        with _translated(remote.repo, remote.revision, remote.file):
             from huggingface_hub import get_session
 
             headers = {**_headers(remote), "Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
-            with get_session().stream("GET", remote.url, headers=headers, timeout=_TIMEOUT) as response:
+            with get_session().stream("GET", remote.url, headers=headers, timeout=_TIMEOUT_SECONDS) as response:
                 if response.status_code >= 400:
                     self._renew(remote, response.status_code)
                     raise _refusal(remote.file, response.status_code, response.headers.get("Retry-After"))
                 self._refused = 0
-                yield _answer(response, remote, start)
+                yield _checked(response, remote, start)
 
     def _renew(self, used: Remote, status: int) -> None:
-        """Ask for a new address when the one that was used may have expired: raises `TransientError` then."""
+        """If the used address may have expired, get a new one and raise `TransientError`, which causes a retry."""
         if status not in _EXPIRED or _origin(used.url) == _origin(_endpoint()):
             return
         with self._lock:
             if self._remote.url != used.url:
-                raise TransientError("the address of the file had expired")
-            if self._refused >= _RENEWALS:
+                raise TransientError("the address of the file has expired")
+            if self._refused >= _MAX_RENEWALS:
                 return
             self._refused += 1
             fresh = head(used.repo, used.revision, used.file)
             if (fresh.etag, fresh.size) != (used.etag, used.size):
-                raise ModelError(f"{used.file} has changed on the hub; pull again")
+                raise ModelError(f"{used.file} has changed on the hub; start the download again")
             self._remote = fresh
-        raise TransientError("the address of the file had expired")
+        raise TransientError("the address of the file has expired")
 
 
-def _answer(response: "httpx2.Response", remote: Remote, start: int) -> _Answer:
-    """Where a body begins. Raises `TransientError` when it is not the one that was asked for."""
+def _checked(response: "httpx2.Response", remote: Remote, start: int) -> _Response:
+    """The body of a response that answers the request. Raises `TransientError` if it is of another range."""
     if response.status_code == 200:
-        return _Answer(response, 0, ranged=False)
-    told = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", "").strip())
-    if response.status_code != 206 or not told or int(told[1]) != start:
-        raise TransientError("the hub answered with other bytes than were asked for")
-    if told[3] not in ("*", str(remote.size)):
+        return _Response(response, 0, ranged=False)
+    range_ = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", "").strip())
+    if response.status_code != 206 or not range_ or int(range_[1]) != start:
+        raise TransientError("the hub sent other bytes than requested")
+    if range_[3] not in ("*", str(remote.size)):
         raise ModelError(
-            f"the hub says that {remote.file} has {remote.size} bytes, and that it has {told[3]}; pull again later"
+            f"the hub reports two sizes for {remote.file}, {remote.size} and {range_[3]} bytes; try again later"
         )
-    return _Answer(response, start, ranged=True)
+    return _Response(response, start, ranged=True)
 
 
 @contextmanager
-def _told(repo: str, revision: str, file: str) -> Iterator[None]:
-    """Make sentences of what the client raises. `TransientError` for what may pass, `ModelError` for the rest."""
+def _translated(repo: str, revision: str, file: str) -> Iterator[None]:
+    """Turn the client's exceptions into `TransientError`, if a retry may succeed, or `ModelError`."""
     what = f"{file} of {repo}" if file else repo
     if network.is_forbidden():
         raise ModelError(network.refusal(what))
@@ -226,22 +228,22 @@ def _told(repo: str, revision: str, file: str) -> Iterator[None]:
     import httpx2
     from huggingface_hub import errors, get_session
 
-    logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)  # it logs to stderr what servers tell it
+    logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)  # it logs messages from servers to stderr
     try:
         get_session()
     except (ImportError, ValueError) as error:
-        raise ModelError(f"the proxy that is set cannot be used: {error}; check HTTPS_PROXY and ALL_PROXY") from error
+        raise ModelError(f"the configured proxy cannot be used: {error}; check HTTPS_PROXY and ALL_PROXY") from error
     try:
         yield
     except errors.OfflineModeIsEnabled as error:
         raise ModelError(network.refusal(what)) from error
     except errors.GatedRepoError as error:
         raise ModelError(
-            f"{repo} asks for consent: accept its license on huggingface.co, then set HF_TOKEN and pull again"
+            f"{repo} requires accepting its license on huggingface.co; do that, set HF_TOKEN, then try again"
         ) from error
     except errors.RepositoryNotFoundError as error:
         raise ModelError(
-            f"the hub shows no repository {repo}; check the name, or set HF_TOKEN to one that may see it"
+            f"the hub has no repository {repo}; check the name, or set HF_TOKEN if it is private"
         ) from error
     except (errors.EntryNotFoundError, errors.RevisionNotFoundError) as error:
         raise ModelError(f"the hub has no {file or 'commit'} in {repo} at {revision[:12]}") from error
@@ -251,32 +253,32 @@ def _told(repo: str, revision: str, file: str) -> Iterator[None]:
     except errors.HFValidationError as error:
         raise ModelError(f"{repo} is not the name of a repository, as in mistralai/Mistral-7B-v0.3") from error
     except (httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
-        raise ModelError(f"{_endpoint()} is no address of a hub; check HF_ENDPOINT") from error
+        raise ModelError(f"{_endpoint()} is not the address of a hub; check HF_ENDPOINT") from error
     except httpx2.ConnectError as error:
         if "CERTIFICATE" in str(error):
             raise ModelError(
-                "the hub's certificate does not hold; check the clock, the proxy, SSL_CERT_FILE"
+                "the hub's certificate is not valid; check the clock, the proxy and SSL_CERT_FILE"
             ) from error
         raise TransientError("the hub cannot be reached", unreachable=True) from error
     except (httpx2.TimeoutException, httpx2.ProxyError) as error:
         raise TransientError("the hub cannot be reached", unreachable=True) from error
     except (httpx2.HTTPError, httpx2.StreamError) as error:
-        raise TransientError("the connection broke off") from error
+        raise TransientError("the connection was lost") from error
 
 
 def _refusal(what: str, status: int, after: str | None) -> ModelError | TransientError:
-    if status in _BUSY:
+    if status in _RETRYABLE:
         return TransientError(f"the hub is busy (status {status})", after=_seconds(after))
     if status in (401, 403):
         return ModelError(
-            f"the hub refused {what} with status {status}; accept the model's license on huggingface.co and set "
-            "HF_TOKEN to a token that may read it"
+            f"the hub refused {what} (status {status}); accept the model's license on huggingface.co and set "
+            "HF_TOKEN to a token with access"
         )
-    return ModelError(f"the hub refused {what} with status {status}; try again later")
+    return ModelError(f"the hub refused {what} (status {status}); try again later")
 
 
 def _seconds(after: str | None) -> float:
-    """What a Retry-After header asks for: seconds, or a date (RFC 9110, 10.2.3)."""
+    """Seconds to wait by a Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3)."""
     if not after:
         return 0.0
     try:
@@ -294,11 +296,11 @@ def _endpoint() -> str:
 
 
 def _headers(remote: Remote) -> dict[str, str]:
-    """Those of the client; the token goes to the hub only, never to the storage it points to."""
+    """The client's headers; the token is sent to the hub only, never to the storage servers."""
     from huggingface_hub.utils import build_hf_headers
 
     trusted = _origin(remote.url) in (_origin(_endpoint()), _origin("https://huggingface.co"))
-    return build_hf_headers(token=None if trusted else False, library_name=_NAME, library_version=__version__)
+    return build_hf_headers(token=None if trusted else False, library_name=_CLIENT_NAME, library_version=__version__)
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:
@@ -307,7 +309,7 @@ def _origin(url: str) -> tuple[str, str, int | None]:
 
 
 def open_source(remote: Remote) -> Source:
-    """The bytes of a file that `remote` gave."""
+    """The bytes of a file with an address."""
     return _Source(remote)
 
 
@@ -315,16 +317,16 @@ def open_source(remote: Remote) -> Source:
 def lock(
     file: Path, *, cancelled: Callable[[], bool] = never, waiting: Callable[[], None] = lambda: None
 ) -> Iterator[None]:
-    """Hold the lock that every program of the hub takes for a file; `waiting` is called while another one has it."""
+    """Hold the lock that all hub clients use for a file; `waiting` is called while another process holds it."""
     from huggingface_hub.utils import WeakFileLock
 
     with ExitStack() as held:
         while True:
             try:
-                held.enter_context(WeakFileLock(file, timeout=_LOOK))
+                held.enter_context(WeakFileLock(file, timeout=_LOCK_POLL_SECONDS))
                 break
             except TimeoutError:
                 waiting()
                 if cancelled():
-                    raise Cancelled("the download was stopped; what came is kept") from None
+                    raise Cancelled(STOPPED) from None
         yield

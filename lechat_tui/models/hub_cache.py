@@ -1,4 +1,4 @@
-"""Where files of the hub lie in the cache all its programs share. Knows names and folders, no network.
+"""The cache that all clients of the Hugging Face hub share: its folders, links and partial downloads. No network.
 
 The layout: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 """
@@ -34,42 +34,42 @@ class CachedFile:
 
     @property
     def folder(self) -> Path:
-        """All of the repository."""
+        """The repository's folder."""
         return paths.hub_cache() / _folder(self.repo)
 
     @property
     def blob(self) -> Path:
-        """The file itself, by the name of its content."""
+        """The file itself, named by its content."""
         return self.folder / "blobs" / self.etag
 
     @property
     def journal(self) -> Path:
-        """The journal of the blob while it is not whole."""
+        """The journal of the blob while it is incomplete."""
         return self.blob.with_name(self.etag + journal.JOURNAL)
 
     @property
     def pointer(self) -> Path:
-        """The file by its own name: a symbolic link to the blob."""
+        """The file under its own name: a symbolic link to the blob."""
         return self.folder / "snapshots" / self.commit / self.file
 
     @property
     def lock(self) -> Path:
-        """The lock file that every program takes which fetches it."""
+        """The lock that every client holds while it downloads the file."""
         return paths.hub_cache() / ".locks" / _folder(self.repo) / f"{self.etag}.lock"
 
     def holds(self, size: int) -> bool:
-        """Whether the whole file is in the cache."""
+        """Whether the complete file, of this size in bytes, is in the cache."""
         return any(file.is_file() and file.stat().st_size == size for file in (self.pointer, self.blob))
 
     def prepare(self) -> None:
-        """Make the folders. Raises `ModelError` when a link leads out of the cache; may raise `OSError`."""
+        """Make the folders. Raises `ModelError` for a link that leads out of the cache, and `OSError`."""
         for file in (self.blob, self.pointer, self.lock):
             file.parent.mkdir(parents=True, exist_ok=True)
             if not file.parent.resolve().is_relative_to(paths.hub_cache().resolve()):
-                raise ModelError(f"{file.parent} leads out of the cache; remove that link, then pull again")
+                raise ModelError(f"{file.parent} leads out of the cache; remove that link, then try again")
 
     def link(self) -> None:
-        """Show the blob under the file's name; where the disk has no links, move it there. May raise `OSError`."""
+        """Link the file's name to the blob, or move it there on a disk without links. Raises `OSError`."""
         if self.pointer.exists() and (self.pointer.samefile(self.blob) or not self.blob.exists()):
             return
         fresh = self.pointer.with_name(f".{uuid.uuid4().hex}.lechat-link")
@@ -81,7 +81,7 @@ class CachedFile:
             fresh.replace(self.pointer)
 
     def remember(self, revision: str) -> None:
-        """Say which commit a branch or tag stood at, as other programs of the hub do. May raise `OSError`."""
+        """Store which commit a branch or tag points at, as other hub clients do. Raises `OSError`."""
         if revision == self.commit or not is_safe(revision):
             return
         ref = self.folder / "refs" / revision
@@ -89,26 +89,26 @@ class CachedFile:
         writing.write(ref, self.commit)
 
 
-def checked(repo: str, commit: str, file: str, etag: str) -> CachedFile:
-    """A place that leads nowhere else, whatever the hub says. Raises `ModelError`."""
+def cached_file(repo: str, commit: str, file: str, etag: str) -> CachedFile:
+    """A file whose paths stay inside the cache, whatever the hub sent. Raises `ModelError`."""
     if not _REPO.fullmatch(repo):
         raise ModelError(f"{repo} is not the name of a repository, as in mistralai/Mistral-7B-v0.3")
     if not is_safe(file):
-        raise ModelError(f"{file!r} is not a name a file may have in the cache; do not trust {repo}")
+        raise ModelError(f"{file!r} is not a safe file name; do not trust {repo}")
     if not _ETAG.fullmatch(etag) or not _COMMIT.fullmatch(commit):
-        raise ModelError(f"what answers for {repo} is not a hub: it names no content and no commit; check HF_ENDPOINT")
+        raise ModelError(f"the server of {repo} is not a hub: it reports no checksum and no commit; check HF_ENDPOINT")
     return CachedFile(repo, commit, file, etag)
 
 
 def is_safe(name: str) -> bool:
-    """Whether a path inside a repository stays inside a folder, and is one that every system can have."""
+    """Whether a path inside a repository stays inside a folder and is valid on every system."""
     parts = name.split("/")
     plain = all(part not in ("", ".", "..") and len(os.fsencode(part)) < 256 for part in parts)
     return plain and not PurePosixPath(name).is_absolute() and "\\" not in name and name.isprintable()
 
 
-def unfinished(repo: str) -> Iterator[tuple[Path, journal.Card, journal.Ranges]]:
-    """The journals of a repository's files that have not come whole, with what they say."""
+def unfinished(repo: str) -> Iterator[tuple[Path, journal.PartialInfo, journal.Ranges]]:
+    """The journals of a repository's incomplete files, with their contents."""
     if not _REPO.fullmatch(repo):
         return
     for file in sorted((paths.hub_cache() / _folder(repo) / "blobs").glob(f"*{journal.JOURNAL}")):
@@ -128,8 +128,8 @@ def find(repo: str, revision: str, file: str) -> Path | None:
     return next(filter(is_file, others), None)
 
 
-def free() -> tuple[Path, int]:
-    """The folder of the cache, or the nearest above it that exists, and the bytes its disk has left for us."""
+def free_space() -> tuple[Path, int]:
+    """The cache's folder, or the nearest existing one above it, and the bytes that are free on its disk."""
     for folder in (paths.hub_cache(), *paths.hub_cache().parents):
         with suppress(OSError):
             return folder, shutil.disk_usage(folder).free

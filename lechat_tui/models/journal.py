@@ -1,9 +1,9 @@
-"""A file that is not whole yet, and the journal of which bytes of it are. Knows no network.
+"""A partially downloaded file and its journal, which records the byte ranges that are written.
 
-Beside the file stands its journal: a line of JSON that says what it is part of, then a line `START END` for every
-range that has been written, and `sync N` when all that the first N bytes of the journal name is on the disk itself.
-What a killed program wrote is not lost, since the system still holds it; a machine that loses its power forgets. So
-after a restart of the machine, and only then, what is not synced is not believed.
+The journal stands beside the file: a line of JSON that describes the file, then a line `START END` for every range that
+has been written, and `sync N` when every range named in the first N bytes of the journal is on the disk itself. What a
+killed process wrote is not lost, because the system still holds it; a power failure loses it. So after a restart of the
+machine, and only then, ranges that are not synced are ignored.
 """
 
 import fcntl
@@ -21,26 +21,26 @@ from pathlib import Path
 import msgspec
 
 PART, JOURNAL = ".lechat-part", ".lechat-journal"
-"""What the names end in: nothing that the hub's own client counts, and no `.gguf` that anybody would load."""
+"""Suffixes that the hub's own client ignores; not `.gguf`, so that no program loads the partial file."""
 
 _LINE = re.compile(rb"(\d{1,18}) (\d{1,18})\n")
 _SYNC = re.compile(rb"sync (\d{1,18})\n")
 
 
 class Ranges:
-    """Ranges of bytes, joined where they touch."""
+    """A set of byte ranges; ranges that touch are merged."""
 
     def __init__(self) -> None:
         self._starts: list[int] = []
         self._ends: list[int] = []
         self.total = 0
-        """Bytes in all of them."""
+        """Bytes in all ranges."""
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         return iter(tuple(zip(self._starts, self._ends, strict=True)))
 
     def add(self, start: int, end: int) -> None:
-        """Take in the bytes from `start` to before `end`."""
+        """Add the bytes from `start` up to but not including `end`."""
         first = bisect_left(self._ends, start)
         last = bisect_right(self._starts, end)
         if first < last:
@@ -50,49 +50,52 @@ class Ranges:
 
     @property
     def prefix(self) -> int:
-        """How many bytes there are from the first on without a gap."""
+        """The number of bytes before the first gap."""
         return self._ends[0] if self._starts and self._starts[0] == 0 else 0
 
     def gaps(self, size: int) -> list[tuple[int, int]]:
-        """What is missing of so many bytes."""
+        """The ranges that are missing of a file of `size` bytes."""
         edges = [0, *(edge for pair in self for edge in pair), size]
         return [(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end]
 
 
 @dataclass(frozen=True)
-class Card:
-    """What a partial file is part of."""
+class PartialInfo:
+    """Which file of which repository a partial file belongs to."""
 
     repo: str
     file: str
     asked: str
-    """The revision that was asked for."""
+    """The requested revision, a branch, tag or commit."""
     commit: str
-    """The one it was."""
+    """The commit it pointed at."""
     etag: str
     size: int
     boot: str = ""
-    """Which run of the machine wrote the journal."""
+    """The boot ID of the machine when the journal was written."""
 
 
-def read(journal: Path) -> tuple[Card, Ranges] | None:
-    """What a journal says that can be believed; `None` for what is none."""
+def read(journal: Path) -> tuple[PartialInfo, Ranges] | None:
+    """The description in a journal and the ranges that are surely written; None if it is not a valid journal."""
     part = journal.with_name(journal.name.removesuffix(JOURNAL) + PART)
     try:
         first, _, rest = journal.read_bytes().partition(b"\n")
-        card = msgspec.json.decode(first, type=Card)
+        info = msgspec.json.decode(first, type=PartialInfo)
         there = part.stat().st_size
     except (OSError, msgspec.DecodeError):
         return None
     written = Ranges()
-    for start, end in _believed(rest, len(first) + 1, everything=card.boot == boot() != ""):
-        if start < (end := min(end, there, card.size)):
+    for start, end in _trusted(rest, len(first) + 1, everything=info.boot == boot() != ""):
+        if start < (end := min(end, there, info.size)):
             written.add(start, end)
-    return card, written
+    return info, written
 
 
-def _believed(lines: bytes, offset: int, *, everything: bool) -> Iterator[tuple[int, int]]:
-    """The ranges of a journal whose lines begin at this offset of it. A torn or foreign line says nothing."""
+def _trusted(lines: bytes, offset: int, *, everything: bool) -> Iterator[tuple[int, int]]:
+    """The ranges in these lines, which start at `offset` in the journal; only synced ones unless `everything`.
+
+    Incomplete and invalid lines are skipped.
+    """
     synced = max((int(match[1]) for match in _SYNC.finditer(lines)), default=0)
     for line in lines.splitlines(keepends=True):
         offset += len(line)
@@ -102,32 +105,32 @@ def _believed(lines: bytes, offset: int, *, everything: bool) -> Iterator[tuple[
 
 
 class Partial:
-    """A file on its way, open for writing by several threads. Hold the file's lock while it is open.
+    """A partially downloaded file, open for writing by several threads. Hold the file's lock while it is open.
 
     Every method may raise `OSError`.
     """
 
-    def __init__(self, blob: Path, card: Card) -> None:
+    def __init__(self, blob: Path, info: PartialInfo) -> None:
         self.path = blob.with_name(blob.name + PART)
         self.journal = blob.with_name(blob.name + JOURNAL)
-        self.size = card.size
+        self.size = info.size
         known = read(self.journal)
-        known = known if known and (known[0].etag, known[0].size) == (card.etag, card.size) else None
+        known = known if known and (known[0].etag, known[0].size) == (info.etag, info.size) else None
         self._done = known[1] if known else Ranges()
         self._lock = threading.Lock()
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         try:
-            os.ftruncate(self._file, min(os.fstat(self._file).st_size, card.size if known else 0))
-            self._lines = self._renewed(replace(card, boot=boot()))
+            os.ftruncate(self._file, min(os.fstat(self._file).st_size, info.size if known else 0))
+            self._lines = self._renewed(replace(info, boot=boot()))
         except BaseException:
             os.close(self._file)
             raise
         self._open = True
 
-    def _renewed(self, card: Card) -> int:
-        """Write the journal anew with what is believed, in one step; its descriptor."""
+    def _renewed(self, info: PartialInfo) -> int:
+        """Replace the journal by one with only the trusted ranges; returns its open file descriptor."""
         flush(self._file)
-        head = msgspec.json.encode(card) + b"\n" + b"".join(b"%d %d\n" % pair for pair in self._done)
+        head = msgspec.json.encode(info) + b"\n" + b"".join(b"%d %d\n" % pair for pair in self._done)
         fresh = self.journal.with_name(self.journal.name + "-new")
         lines = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         try:
@@ -147,7 +150,7 @@ class Partial:
 
     @property
     def prefix(self) -> int:
-        """Bytes that are written from the first on without a gap."""
+        """The number of written bytes before the first gap."""
         with self._lock:
             return self._done.prefix
 
@@ -157,21 +160,21 @@ class Partial:
             return self._done.gaps(self.size)
 
     def write(self, start: int, data: bytes) -> None:
-        """Write these bytes at `start`; does nothing once it is closed."""
+        """Write bytes at `start`; does nothing after `close`."""
         with self._lock:
             while self._open and data:
                 wrote = os.pwrite(self._file, data, start)
                 start, data = start + wrote, data[wrote:]
 
     def note(self, start: int, end: int) -> None:
-        """Enter a range that is written into the journal; does nothing once it is closed."""
+        """Record a written range in the journal; does nothing after `close`."""
         with self._lock:
             if self._open and start < end:
                 _write(self._lines, b"%d %d\n" % (start, end))
                 self._done.add(start, end)
 
     def sync(self) -> None:
-        """Have all that is in the journal on the disk itself; others may write meanwhile."""
+        """Flush every range in the journal to the disk; other threads may write meanwhile."""
         with self._lock:
             if not self._open:
                 return
@@ -186,7 +189,7 @@ class Partial:
                 flush(self._lines)
 
     def close(self) -> None:
-        """Let go of the files; what is there stays."""
+        """Close the files; they stay on the disk."""
         with self._lock:
             if self._open:
                 self._open = False
@@ -194,38 +197,38 @@ class Partial:
                 os.close(self._lines)
 
     def finish(self, blob: Path) -> None:
-        """The file is whole and verified: have it on the disk itself, under the name of its content."""
+        """Flush the complete, verified file to the disk and move it to `blob`."""
         self.sync()
         self.close()
         self.path.replace(blob)
         self.journal.unlink(missing_ok=True)
 
     def drop(self) -> None:
-        """Remove all there is of it."""
+        """Close and delete the partial file and its journal."""
         self.close()
         remove(self.journal)
 
 
 def remove(journal: Path) -> None:
-    """Remove a journal and the partial file beside it."""
+    """Delete a journal and the partial file beside it."""
     journal.with_name(journal.name.removesuffix(JOURNAL) + PART).unlink(missing_ok=True)
     journal.unlink(missing_ok=True)
 
 
 def flush(file: int) -> None:
-    """Return when what was written has reached the disk; on a Mac `fsync` alone leaves it in the drive's memory."""
+    """Flush a file to the disk itself; on macOS `fsync` alone leaves it in the drive's cache."""
     if sys.platform != "darwin":
         os.fdatasync(file)
         return
     try:
         fcntl.fcntl(file, fcntl.F_FULLFSYNC)
-    except OSError:  # a disk that is not its own
+    except OSError:  # not supported, as on a network drive
         os.fsync(file)
 
 
 @cache
 def boot() -> str:
-    """A name for this run of the machine; empty where the system gives none."""
+    """The boot ID of the machine; empty if the system has none."""
     try:
         if sys.platform == "darwin":
             return subprocess.run(

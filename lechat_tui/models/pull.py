@@ -1,4 +1,4 @@
-"""Fetches what a model needs into the cache all programs of the hub share: several files, one download."""
+"""Downloads all files of a model into the cache that all hub clients share."""
 
 import errno
 import hashlib
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 
 from lechat_tui.models import hub, hub_cache, journal
 from lechat_tui.models.catalog import Model, ModelError
-from lechat_tui.models.download import Fetch, Progress, Report, Speed, State, unreported
+from lechat_tui.models.download import DownloadProgress, DownloadState, FileDownload, Report, SpeedMeter, unreported
 from lechat_tui.models.hub import Remote
 from lechat_tui.models.hub_cache import CachedFile
 from lechat_tui.models.retry import DEFAULT_POLICY, RetryPolicy, never
 from lechat_tui.units import size_text
 
-_SPARE = 500_000_000
-"""Bytes of the disk that stay free: a system with none works badly."""
+_SPARE_BYTES = 500_000_000
+"""Disk space that stays free, because a system with a full disk works badly."""
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """One file that the catalog names, and what it says of it."""
+class _File:
+    """One file to download, and what the catalog says about it."""
 
     repo: str
     revision: str
@@ -36,26 +36,26 @@ def pull(
     *,
     policy: RetryPolicy = DEFAULT_POLICY,
 ) -> None:
-    """Download all files of a model, of one commit, and check them; the last report says "done".
+    """Download all files of a model, from one commit, and verify them; the last report has the state "done".
 
-    Goes on where an earlier download stopped, whatever ended it. Raises `ModelError`; `Cancelled` soon after
-    `cancelled` says so. Whatever is raised, `KeyboardInterrupt` too: what came is kept.
+    An interrupted download is resumed. Raises `ModelError`, and `Cancelled` soon after `cancelled` returns true.
+    Whatever is raised, `KeyboardInterrupt` included, the downloaded part is kept.
     """
     if not all(wanted.repo for wanted in _wanted(model)) or not model.weights.file:
-        raise ModelError(model.unavailable or f"{model.id} is not on the hub; nothing to pull")
+        raise ModelError(model.unavailable or f"{model.id} is not on the hub; there is nothing to download")
     try:
         _Pull(model, report, cancelled, policy).run()
     except OSError as error:
-        raise ModelError(_sentence(model, error)) from error
+        raise ModelError(_disk_message(model, error)) from error
 
 
 def kept(model: Model) -> int:
-    """Bytes that an unfinished download of the model left on the disk, in files that are not whole."""
+    """Bytes on the disk in incomplete files of the model."""
     return sum(
         written.total
         for wanted in _wanted(model)
-        for _, card, written in hub_cache.unfinished(wanted.repo)
-        if (card.file, card.asked) == (wanted.file, wanted.revision)
+        for _, info, written in hub_cache.unfinished(wanted.repo)
+        if (info.file, info.asked) == (wanted.file, wanted.revision)
     )
 
 
@@ -70,29 +70,29 @@ class _Pull:
         self._note = ""
         self._total = model.bytes
         self._others = 0
-        """Bytes of the other files that are there."""
+        """Bytes of the other files that are on the disk."""
         self._size = 0
-        """Bytes of the file that is on its way."""
+        """Bytes of the current file."""
         self._commits: dict[tuple[str, str], str] = {}
-        """What each repository's revision was when it was first asked for: all files come from there."""
-        self._speed = Speed()
+        """The commit of each repository and revision when it was first requested: all files come from it."""
+        self._speed = SpeedMeter()
 
     def run(self) -> None:
-        self._tell(0, "starting")
+        self._send(0, "starting")
         files = [(wanted, self._ask(wanted)) for wanted in _wanted(self._model)]
         self._total = sum(remote.size for _, remote in files)
         missing = self._total - sum(_done(remote) for _, remote in files)
         if missing:
-            _check_room(self._model, missing)
+            _check_disk_space(self._model, missing)
         for wanted, remote in files:
             self._others = sum(_done(other) for _, other in files if other != remote)
             self._size = remote.size
             self._file(wanted, remote)
         self._others = 0
-        self._tell(self._total, "done")
+        self._send(self._total, "done")
 
-    def _ask(self, wanted: _Wanted) -> Remote:
-        """What the hub has: at the commit an unfinished download began with, whatever a branch points at by now."""
+    def _ask(self, wanted: _File) -> Remote:
+        """What the hub has, at the commit that an interrupted download began with even if the branch has moved on."""
         begun = _begun(wanted)
         asked = wanted.repo, wanted.revision
         commit = self._commits.get(asked) or (begun.commit if begun else wanted.revision)
@@ -108,72 +108,72 @@ class _Pull:
             self._forget(wanted, remote)
         if remote.size != (wanted.size or remote.size) or remote.sha256 != (wanted.sha256 or remote.sha256):
             raise ModelError(
-                f"{wanted.file} on the hub is not the file of the catalog; nothing was fetched: a newer lechat may "
-                "know it, or a row of your own in models.toml"
+                f"{wanted.file} on the hub differs from the catalog, so nothing was downloaded; update lechat, or "
+                "describe the new file in a models.toml of your own"
             )
         return remote
 
-    def _remote(self, wanted: _Wanted, revision: str) -> Remote:
+    def _remote(self, wanted: _File, revision: str) -> Remote:
         return hub.remote(
             wanted.repo,
             revision,
             wanted.file,
             policy=self._policy,
             cancelled=self._cancelled,
-            waiting=lambda note: self._tell(0, "waiting", note),
+            waiting=lambda note: self._send(0, "waiting", note),
         )
 
-    def _forget(self, wanted: _Wanted, remote: Remote) -> None:
-        """Remove what there is of other contents of this file."""
-        for file, card, _ in hub_cache.unfinished(wanted.repo):
-            if card.file == wanted.file and card.etag != remote.etag:
-                with hub.lock(_place(remote, card.etag).lock, cancelled=self._cancelled):
+    def _forget(self, wanted: _File, remote: Remote) -> None:
+        """Delete partial downloads of other contents of this file."""
+        for file, info, _ in hub_cache.unfinished(wanted.repo):
+            if info.file == wanted.file and info.etag != remote.etag:
+                with hub.lock(_cached(remote, info.etag).lock, cancelled=self._cancelled):
                     journal.remove(file)
 
-    def _file(self, wanted: _Wanted, remote: Remote) -> None:
-        spot = _place(remote)
-        spot.prepare()
-        with hub.lock(spot.lock, cancelled=self._cancelled, waiting=lambda: self._wait(remote)):
-            if spot.holds(remote.size):
-                journal.remove(spot.journal)
+    def _file(self, wanted: _File, remote: Remote) -> None:
+        cached = _cached(remote)
+        cached.prepare()
+        with hub.lock(cached.lock, cancelled=self._cancelled, waiting=lambda: self._wait(remote)):
+            if cached.holds(remote.size):
+                journal.remove(cached.journal)
             else:
-                self._fetch(wanted, remote, spot)
-            spot.link()
-            spot.remember(wanted.revision)
+                self._fetch(wanted, remote, cached)
+            cached.link()
+            cached.remember(wanted.revision)
 
     def _wait(self, remote: Remote) -> None:
-        self._tell(_done(remote), "waiting", f"another program is downloading {remote.file}; waiting for it")
+        self._send(_done(remote), "waiting", f"another program is downloading {remote.file}; waiting for it")
 
-    def _fetch(self, wanted: _Wanted, remote: Remote, spot: CachedFile) -> None:
-        sum_, digest = _digest(wanted, remote)
-        card = journal.Card(remote.repo, remote.file, wanted.revision, remote.revision, remote.etag, remote.size)
-        partial = journal.Partial(spot.blob, card)
+    def _fetch(self, wanted: _File, remote: Remote, cached: CachedFile) -> None:
+        sha256, digest = _digest(wanted, remote)
+        info = journal.PartialInfo(remote.repo, remote.file, wanted.revision, remote.revision, remote.etag, remote.size)
+        partial = journal.Partial(cached.blob, info)
         try:
-            Fetch(partial, hub.open_source(remote), self._policy, digest).run(self._tell, self._cancelled)
-            if digest and digest.hexdigest() != sum_:
+            FileDownload(partial, hub.open_source(remote), self._policy, digest).run(self._send, self._cancelled)
+            if digest and digest.hexdigest() != sha256:
                 partial.drop()
-                raise ModelError(f"{remote.file} came damaged: its checksum is wrong; it was removed, pull again")
-            partial.finish(spot.blob)
+                raise ModelError(f"{remote.file} has a wrong checksum and was deleted; start the download again")
+            partial.finish(cached.blob)
         finally:
             partial.close()
 
-    def _tell(self, done: int, state: State, note: str = "") -> None:
+    def _send(self, done: int, state: DownloadState, note: str = "") -> None:
         if state == "verifying":
-            self._report(Progress(done, self._size, state=state, note=note))
+            self._report(DownloadProgress(done, self._size, state=state, note=note))
             return
         done += self._others
         speed = self._speed.at(done) if state == "downloading" else 0.0
         left = (self._total - done) / speed if speed else None
-        self._report(Progress(done, self._total, speed, left, state, note or self._note))
+        self._report(DownloadProgress(done, self._total, speed, left, state, note or self._note))
 
 
-def _wanted(model: Model) -> Iterator[_Wanted]:
-    """All files of a model. What the catalog says of them is binding only where it was seen published."""
+def _wanted(model: Model) -> Iterator[_File]:
+    """All files of a model; sizes and checksums only where the catalog has verified ones."""
     for weights in filter(None, (model.weights, model.projector)):
         sums = weights.sha256s or (weights.sha256,)
         alone = len(weights.files) == 1
         for number, file in enumerate(weights.files):
-            yield _Wanted(
+            yield _File(
                 weights.repo or model.repo,
                 weights.revision if weights.repo else model.revision,
                 file,
@@ -182,40 +182,40 @@ def _wanted(model: Model) -> Iterator[_Wanted]:
             )
     for lora in model.adapters:
         if lora.repo:
-            yield _Wanted(lora.repo, lora.revision, lora.file, lora.bytes, lora.sha256)
+            yield _File(lora.repo, lora.revision, lora.file, lora.bytes, lora.sha256)
 
 
-def _place(remote: Remote, etag: str = "") -> CachedFile:
-    return hub_cache.checked(remote.repo, remote.revision, remote.file, etag or remote.etag)
+def _cached(remote: Remote, etag: str = "") -> CachedFile:
+    return hub_cache.cached_file(remote.repo, remote.revision, remote.file, etag or remote.etag)
 
 
 def _done(remote: Remote) -> int:
-    """Bytes of it that are on the disk."""
-    spot = _place(remote)
-    if spot.holds(remote.size):
+    """Bytes of the file that are on the disk."""
+    cached = _cached(remote)
+    if cached.holds(remote.size):
         return remote.size
-    known = journal.read(spot.journal)
+    known = journal.read(cached.journal)
     return known[1].total if known and known[0].size == remote.size else 0
 
 
-def _begun(wanted: _Wanted) -> journal.Card | None:
-    """What an unfinished download of this file, else of another one beside it, was part of."""
-    cards = [card for _, card, _ in hub_cache.unfinished(wanted.repo) if card.asked == wanted.revision]
-    return next((card for card in cards if card.file == wanted.file), cards[0] if cards else None)
+def _begun(wanted: _File) -> journal.PartialInfo | None:
+    """The interrupted download of this file, else of another file of that revision."""
+    infos = [info for _, info, _ in hub_cache.unfinished(wanted.repo) if info.asked == wanted.revision]
+    return next((info for info in infos if info.file == wanted.file), infos[0] if infos else None)
 
 
-def _check_room(model: Model, missing: int) -> None:
-    folder, free = hub_cache.free()
-    if missing + _SPARE > free:
+def _check_disk_space(model: Model, missing: int) -> None:
+    folder, free = hub_cache.free_space()
+    if missing + _SPARE_BYTES > free:
         raise ModelError(
-            f"there is too little room for {model.id}: {size_text(missing)} are to come, and {folder} has "
-            f"{size_text(free)} free, of which {size_text(_SPARE)} should stay; make room for "
-            f"{size_text(missing + _SPARE - free)}, or set HF_HOME to another disk"
+            f"{model.id} does not fit on the disk: {size_text(missing)} to download and {size_text(free)} free in "
+            f"{folder}, of which {size_text(_SPARE_BYTES)} must stay free; delete "
+            f"{size_text(missing + _SPARE_BYTES - free)} of files, or set HF_HOME to another disk"
         )
 
 
-def _digest(wanted: _Wanted, remote: Remote) -> "tuple[str, hashlib._Hash | None]":
-    """The checksum a file must have, and a hash object that makes it; a small file of git has git's."""
+def _digest(wanted: _File, remote: Remote) -> "tuple[str, hashlib._Hash | None]":
+    """The checksum a file must have and a hash object for it; small files have git's checksum."""
     if expected := remote.sha256 or wanted.sha256:
         return expected, hashlib.sha256()
     if re.fullmatch("[0-9a-f]{40}", remote.etag):
@@ -223,12 +223,12 @@ def _digest(wanted: _Wanted, remote: Remote) -> "tuple[str, hashlib._Hash | None
     return "", None
 
 
-def _sentence(model: Model, error: OSError) -> str:
-    """What the disk refuses, for a person."""
-    folder, free = hub_cache.free()
+def _disk_message(model: Model, error: OSError) -> str:
+    """The message for a write that the disk refused."""
+    folder, free = hub_cache.free_space()
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return (
-            f"the disk of {folder} is full ({size_text(free)} free); what came is kept: make room, "
-            f"then lechat pull {model.id} goes on"
+            f"the disk of {folder} is full ({size_text(free)} free); free some space, then lechat pull {model.id} "
+            "resumes the download"
         )
-    return f"{model.id} could not be stored in {folder}: {error.strerror or error}"
+    return f"{model.id} could not be saved in {folder}: {error.strerror or error}"

@@ -1,4 +1,4 @@
-"""What passes by itself, and how long it is waited for. Knows neither the hub nor the disk."""
+"""Retries of an operation that fails for a while: which errors are transient, and how long to keep trying."""
 
 import random
 import threading
@@ -8,52 +8,56 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from lechat_tui.models.catalog import ModelError
+from lechat_tui.units import duration_text
 
-_LOOK = 0.05
-"""Seconds between two looks whether to stop."""
+_POLL_SECONDS = 0.05
+"""How often to check for cancellation."""
 
 T = TypeVar("T")
 
 
+STOPPED = "the download was stopped; it can be resumed"
+
+
 class Cancelled(ModelError):
-    """The download was stopped by whoever asked for it; what came is kept."""
+    """The user stopped the download; the downloaded part is kept."""
 
 
 class TransientError(ModelError):
-    """Something that may pass: asked again, it may go well."""
+    """A failure that may go away: a retry may succeed."""
 
     def __init__(self, reason: str, *, after: float = 0.0, unreachable: bool = False) -> None:
-        super().__init__(f"{reason}; pull again later")
+        super().__init__(f"{reason}; try again later")
         self.reason = reason
         self.after = after
-        """Seconds the other side asks to wait; 0 when it says nothing."""
+        """Seconds the server asks to wait; 0 if it does not say."""
         self.unreachable = unreachable
-        """Whether nobody answered at all."""
+        """Whether there was no answer at all."""
 
-    def sentence(self) -> str:
-        """For a person, once it has not passed."""
+    def message(self) -> str:
+        """For the user, when there are no more retries."""
         if self.unreachable:
-            return f"{self.reason}; check the network, then pull again"
+            return f"{self.reason}; check the network, then try again"
         if self.after >= 1:
-            return f"{self.reason} and asks to wait {self.after:.0f} s; pull again then"
+            return f"{self.reason}; try again in {duration_text(self.after)}"
         return str(self)
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How long to wait for what: all in seconds."""
+    """How long to keep trying, all in seconds."""
 
     contact: float = 5.0
-    """For a hub that does not answer the first question."""
+    """Until the first answer."""
     progress: float = 120.0
-    """For the next byte, or for a hub that answers but refuses."""
+    """Until the next byte, once the server has answered."""
     pause: float = 0.5
-    """Before the first new attempt; doubled for each that follows."""
+    """Before the first retry; doubled for every further one."""
     longest: float = 20.0
-    """The longest pause, unless the hub asks for a longer one."""
+    """The longest pause, unless the server asks for a longer one."""
 
     def pauses(self) -> Iterator[float]:
-        """Exponential, each shortened at random by up to half, so that many programs do not come back as one."""
+        """Exponential backoff, each pause shortened at random by up to half so that clients do not retry in step."""
         pause = self.pause
         while True:
             yield min(pause, self.longest) * random.uniform(0.5, 1.0)
@@ -64,7 +68,7 @@ DEFAULT_POLICY = RetryPolicy()
 
 
 def never() -> bool:
-    """A `cancelled` that lets everything go on."""
+    """A `cancelled` callable that never cancels."""
     return False
 
 
@@ -73,54 +77,55 @@ def retry(
     policy: RetryPolicy,
     *,
     cancelled: Callable[[], bool] = never,
-    waiting: Callable[[str], None] = lambda sentence: None,
+    waiting: Callable[[str], None] = lambda message: None,
     limit: float = float("inf"),
 ) -> T:
-    """What the attempt returns, made again while it raises `TransientError`. Raises `ModelError`; `Cancelled` at once.
+    """The result of the attempt, which is repeated while it raises `TransientError`.
 
-    An attempt that takes longer than `limit` seconds counts as one that nobody answered.
+    An attempt that takes longer than `limit` seconds counts as unanswered. `waiting` is called with a message before
+    each pause. Raises `ModelError` when the policy allows no more retries, and `Cancelled` when `cancelled` says so.
     """
     started = time.monotonic()
     for pause in policy.pauses():
         try:
-            return _aside(attempt, cancelled, limit)
+            return _in_thread(attempt, cancelled, limit)
         except TransientError as error:
             pause = max(pause, error.after)
             longest = policy.contact if error.unreachable else policy.progress
             if time.monotonic() + pause - started > longest:
-                raise ModelError(error.sentence()) from error
-            waiting(f"{error.reason}; trying again in {pause:.0f} s")
-            _rest(pause, cancelled)
+                raise ModelError(error.message()) from error
+            waiting(f"{error.reason}; trying again in {duration_text(pause)}")
+            _sleep(pause, cancelled)
     raise AssertionError("pauses never end")
 
 
-def _aside(attempt: Callable[[], T], cancelled: Callable[[], bool], limit: float) -> T:
-    """Run it in a thread of its own, so that a request that hangs keeps nobody from stopping."""
-    box: list[T | BaseException] = []
+def _in_thread(attempt: Callable[[], T], cancelled: Callable[[], bool], limit: float) -> T:
+    """Run the attempt in its own thread, so that a request that hangs does not delay cancelling."""
+    outcome: list[T | BaseException] = []
     ended = threading.Event()
 
     def work() -> None:
         try:
-            box.append(attempt())
+            outcome.append(attempt())
         except BaseException as error:  # noqa: BLE001
-            box.append(error)
+            outcome.append(error)
         ended.set()
 
     threading.Thread(target=work, daemon=True).start()
     until = time.monotonic() + limit
-    while not ended.wait(_LOOK):
+    while not ended.wait(_POLL_SECONDS):
         if cancelled():
-            raise Cancelled("the download was stopped; what came is kept")
+            raise Cancelled(STOPPED)
         if time.monotonic() > until:
             raise TransientError("the hub cannot be reached", unreachable=True)
-    if isinstance(box[0], BaseException):
-        raise box[0]
-    return box[0]
+    if isinstance(outcome[0], BaseException):
+        raise outcome[0]
+    return outcome[0]
 
 
-def _rest(seconds: float, cancelled: Callable[[], bool]) -> None:
+def _sleep(seconds: float, cancelled: Callable[[], bool]) -> None:
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         if cancelled():
-            raise Cancelled("the download was stopped; what came is kept")
-        time.sleep(min(left, _LOOK))
+            raise Cancelled(STOPPED)
+        time.sleep(min(left, _POLL_SECONDS))

@@ -126,7 +126,7 @@ def test_a_network_that_is_not_there_is_one_sentence(
     (tmp_path / "models.toml").write_text(row(RIGHT))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     assert tool.main([], tmp_path / "models.toml", RetryPolicy(contact=0.0)) == 2
-    assert capsys.readouterr() == ("", "the hub cannot be reached; check the network, then pull again\n")
+    assert capsys.readouterr() == ("", "the hub cannot be reached; check the network, then try again\n")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert tool.main([], tmp_path / "models.toml") == 2
     assert "needs the network, and lechat is offline" in capsys.readouterr().err

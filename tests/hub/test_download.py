@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from lechat_tui.models.download import Fetch
-from lechat_tui.models.journal import Card, Partial
+from lechat_tui.models.download import FileDownload
+from lechat_tui.models.journal import Partial, PartialInfo
 from lechat_tui.models.retry import DEFAULT_POLICY, Cancelled, never
 
 SIZE = 52 * 2**20
@@ -50,14 +50,14 @@ class Source:
 
 @pytest.fixture
 def partial(tmp_path) -> Iterator[Partial]:
-    partial = Partial(tmp_path / "blob", Card("us/tiny", "tiny.gguf", "main", "a" * 40, "blob", SIZE))
+    partial = Partial(tmp_path / "blob", PartialInfo("us/tiny", "tiny.gguf", "main", "a" * 40, "blob", SIZE))
     yield partial
     partial.close()
 
 
 def test_who_has_nothing_left_helps_the_one_that_hangs(partial):
     source = Source()
-    Fetch(partial, source, DEFAULT_POLICY).run(lambda done, state, note: None, never)
+    FileDownload(partial, source, DEFAULT_POLICY).run(lambda done, state, note: None, never)
     assert source.helped.is_set() and partial.gaps() == []
     assert all(end - start <= SIZE / 6 for start, end in source.asked)
 
@@ -65,5 +65,5 @@ def test_who_has_nothing_left_helps_the_one_that_hangs(partial):
 def test_stopping_wakes_up_an_answer_that_hangs(partial):
     source = Source()
     with pytest.raises(Cancelled):
-        Fetch(partial, source, DEFAULT_POLICY).run(lambda done, state, note: None, lambda: bool(source.asked))
+        FileDownload(partial, source, DEFAULT_POLICY).run(lambda done, state, note: None, lambda: bool(source.asked))
     assert source.helped.is_set()

@@ -13,7 +13,7 @@ from localhub import COMMIT, CONTENT, FILE, REPO
 from lechat_tui.models import hub as client
 from lechat_tui.models import hub_cache, journal
 from lechat_tui.models.catalog import ModelError, Weights
-from lechat_tui.models.download import Progress
+from lechat_tui.models.download import DownloadProgress
 from lechat_tui.models.pull import kept, pull
 from lechat_tui.models.retry import DEFAULT_POLICY, Cancelled, RetryPolicy, retry
 
@@ -25,10 +25,10 @@ class Watch:
     """What a download reported; cancels it once so many bytes are there."""
 
     def __init__(self, until: float = float("inf")) -> None:
-        self.seen: list[Progress] = []
+        self.seen: list[DownloadProgress] = []
         self.until = until
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: DownloadProgress) -> None:
         self.seen.append(progress)
 
     def enough(self) -> bool:
@@ -67,7 +67,7 @@ def whole(cache, commit: str = COMMIT, content: bytes = CONTENT) -> bool:
 def test_a_file_comes_in_parallel_segments_to_where_every_program_finds_it(hub, cache, tiny):
     last = fetch(tiny).seen[-1]
     assert whole(cache) and len(hub.ranged) == 3 and hub.served == len(CONTENT)
-    assert last == Progress(len(CONTENT), len(CONTENT), state="done")
+    assert last == DownloadProgress(len(CONTENT), len(CONTENT), state="done")
     assert str(try_to_load_from_cache(REPO, FILE, cache_dir=cache, revision="main")).endswith(f"{COMMIT}/{FILE}")
     told = scan_cache_dir(cache)
     assert not told.warnings and not told.incomplete_files and told.size_on_disk == len(CONTENT)
@@ -122,9 +122,9 @@ def test_a_hub_that_stays_away_is_given_up_and_what_came_is_kept(hub, cache, tin
     hub.pace = 10e6
     hub.on_served = lambda served: served > len(CONTENT) / 3 and threading.Thread(target=hub.stop).start()
     watch = Watch()
-    with pytest.raises(ModelError, match="pull again"):
+    with pytest.raises(ModelError, match="try again"):
         pull(tiny, watch, policy=QUICK)
-    assert any(p.state == "waiting" and "trying again" in p.note for p in watch.seen)
+    assert any(p.state == "waiting" and "retrying" in p.note for p in watch.seen)
     hub.settle()
     there = kept(tiny)
     assert there > len(CONTENT) / 4
@@ -162,7 +162,7 @@ def test_signed_addresses_that_expire_midway_are_asked_for_again(hub, cache, tin
 def test_a_storage_that_refuses_every_address_is_not_asked_for_ever(hub, tiny):
     hub.uses = 1
     hub.spend = lambda ticket: False
-    with pytest.raises(ModelError, match=r"refused tiny\.gguf with status 403"):
+    with pytest.raises(ModelError, match=r"refused tiny\.gguf \(status 403\)"):
         fetch(tiny)
 
 
@@ -172,7 +172,7 @@ def test_a_flipped_byte_is_found_and_nothing_of_the_file_stays(hub, cache, tiny,
     damaged[flip] ^= 1
     hub.etags[FILE] = hub.sha256(CONTENT)
     hub.commits[COMMIT][FILE] = bytes(damaged)
-    with pytest.raises(ModelError, match="checksum is wrong; it was removed, pull again"):
+    with pytest.raises(ModelError, match=r"tiny\.gguf has a wrong checksum and was deleted"):
         fetch(tiny)
     assert not list(cache.rglob("*.lechat-*")) and not list(cache.rglob("snapshots/*/*"))
     hub.commits[COMMIT][FILE] = CONTENT
@@ -182,16 +182,16 @@ def test_a_flipped_byte_is_found_and_nothing_of_the_file_stays(hub, cache, tiny,
 
 def test_a_small_file_of_git_is_checked_by_the_checksum_git_has(hub, cache, tiny):
     hub.etags[FILE] = "0" * 40
-    with pytest.raises(ModelError, match="checksum is wrong"):
+    with pytest.raises(ModelError, match="has a wrong checksum"):
         fetch(replace(tiny, weights=Weights(FILE)))
 
 
 @pytest.mark.parametrize("told", [len(CONTENT) - 1000, len(CONTENT) + 1000])
 def test_a_hub_that_lies_about_the_size_is_told_of(hub, tiny, told):
     hub.sizes[FILE] = told
-    with pytest.raises(ModelError, match="is not the file of the catalog"):
+    with pytest.raises(ModelError, match="on the hub differs from the catalog"):
         fetch(tiny)
-    with pytest.raises(ModelError, match=f"has {told} bytes, and that it has {len(CONTENT)}"):
+    with pytest.raises(ModelError, match=f"reports two sizes for tiny.gguf, {told} and {len(CONTENT)} bytes"):
         fetch(replace(tiny, weights=Weights(FILE)))
 
 
@@ -222,7 +222,7 @@ def test_a_commit_that_is_gone_is_started_over_and_it_is_said(hub, cache, tiny):
 def test_a_disk_that_is_too_small_is_told_before_anything_is_fetched(hub, tiny):
     hub.sizes[FILE] = 10**15
     with pytest.raises(
-        ModelError, match=r"1000000\.0 GB are to come, and .* free, .*; make room for .* or set HF_HOME"
+        ModelError, match=r"1000000\.0 GB to download and .* free in .*; delete .* of files, or set HF_HOME"
     ):
         fetch(replace(tiny, weights=Weights(FILE)))
     assert hub.served == 0
@@ -258,12 +258,13 @@ def test_what_another_program_has_fetched_meanwhile_is_taken(hub, cache, tiny):
     assert whole(cache) and hub.served == before
 
 
-def test_stopping_is_heard_within_a_second_even_when_nothing_comes(hub, tiny):
-    hub.pace, stop, began = 1000.0, threading.Event(), []
-    hub.on_served = lambda served: (began.append(time.monotonic()), stop.set())
-    with pytest.raises(Cancelled, match="what came is kept"):
+def test_cancelling_does_not_wait_for_a_hub_that_sends_nothing(hub, tiny):
+    stop, resume = threading.Event(), threading.Event()
+    hub.on_served = lambda served: (stop.set(), resume.wait(60))
+    with pytest.raises(Cancelled, match="it can be resumed"):
         pull(tiny, cancelled=stop.is_set)
-    assert time.monotonic() - began[0] < 1
+    assert not resume.is_set()
+    resume.set()
 
 
 def test_a_hub_nobody_reaches_is_told_soon(cache, tiny, monkeypatch):
@@ -271,7 +272,7 @@ def test_a_hub_nobody_reaches_is_told_soon(cache, tiny, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         for port in (9, silent.getsockname()[1]):
             monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{port}")
-            with pytest.raises(ModelError, match="the hub cannot be reached; check the network, then pull again"):
+            with pytest.raises(ModelError, match="the hub cannot be reached; check the network, then try again"):
                 pull(tiny, policy=QUICK)
 
 
@@ -289,15 +290,15 @@ def test_offline_means_that_nobody_is_asked(hub, tiny, monkeypatch):
         (
             403,
             {"X-Error-Code": "GatedRepo"},
-            "asks for consent: accept its license on huggingface.co, then set HF_TOKEN",
+            "requires accepting its license on huggingface.co; do that, set HF_TOKEN",
         ),
-        (401, {"X-Error-Code": "GatedRepo"}, "asks for consent"),
-        (401, {"X-Error-Code": "RepoNotFound"}, "the hub shows no repository us/tiny; check the name, or set HF_TOKEN"),
-        (403, {}, "status 403; accept the model's license on huggingface.co and set HF_TOKEN"),
+        (401, {"X-Error-Code": "GatedRepo"}, "requires accepting its license"),
+        (401, {"X-Error-Code": "RepoNotFound"}, "the hub has no repository us/tiny; check the name, or set HF_TOKEN"),
+        (403, {}, r"\(status 403\); accept the model's license on huggingface.co and set HF_TOKEN"),
         (404, {"X-Error-Code": "EntryNotFound"}, "the hub has no tiny.gguf in us/tiny at main"),
         (404, {"X-Error-Code": "RevisionNotFound"}, "the hub has no tiny.gguf in us/tiny at main"),
-        (429, {"Retry-After": "600"}, r"the hub is busy \(status 429\) and asks to wait 600 s; pull again then"),
-        (418, {}, "refused tiny.gguf of us/tiny with status 418"),
+        (429, {"Retry-After": "600"}, r"the hub is busy \(status 429\); try again in 10 min"),
+        (418, {}, r"refused tiny.gguf of us/tiny \(status 418\)"),
     ],
 )
 def test_a_refusal_is_a_sentence(hub, tiny, status, headers, words):
@@ -308,7 +309,7 @@ def test_a_refusal_is_a_sentence(hub, tiny, status, headers, words):
 
 @pytest.mark.parametrize("file", ["../x.gguf", "/x.gguf", "a/../../x.gguf", "a\\x.gguf", "a//x.gguf", "x\n.gguf", "."])
 def test_no_file_name_leads_out_of_the_cache(hub, tiny, file):
-    with pytest.raises(ModelError, match="is not a name a file may have"):
+    with pytest.raises(ModelError, match="is not a safe file name"):
         fetch(replace(tiny, weights=Weights(file)))
     assert hub.requests == []
 
@@ -343,7 +344,7 @@ def test_a_link_in_place_of_the_partial_file_is_not_followed(hub, cache, tiny, t
     spot = hub_cache.CachedFile(REPO, COMMIT, FILE, hub.sha256(CONTENT))
     spot.prepare()
     spot.blob.with_name(spot.etag + journal.PART).symlink_to(tmp_path / "target")
-    with pytest.raises(ModelError, match="could not be stored"):
+    with pytest.raises(ModelError, match="could not be saved"):
         fetch(tiny)
     assert not (tmp_path / "target").exists()
 
@@ -376,7 +377,7 @@ def test_what_a_server_warns_of_does_not_reach_the_terminal(hub, tiny, capfd):
 def test_a_proxy_that_cannot_be_used_is_a_sentence(hub, tiny, monkeypatch):
     close_session()
     monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1:9")
-    with pytest.raises(ModelError, match=r"the proxy that is set cannot be used: .*; check HTTPS_PROXY and ALL_PROXY"):
+    with pytest.raises(ModelError, match=r"the configured proxy cannot be used: .*; check HTTPS_PROXY and ALL_PROXY"):
         fetch(tiny)
 
 
@@ -385,7 +386,7 @@ def test_what_answers_but_is_no_hub_is_told_of(hub):
     with pytest.raises(ModelError, match=r"does not list us/tiny as a hub does; check HF_ENDPOINT"):
         client.listing(REPO)
     hub.refusals.append(("HEAD", 200, {}))
-    with pytest.raises(ModelError, match=r"is not a hub: it names no content and no commit; check HF_ENDPOINT"):
+    with pytest.raises(ModelError, match=r"is not a hub: it reports no checksum and no commit; check HF_ENDPOINT"):
         client.remote(REPO, "main", FILE)
 
 

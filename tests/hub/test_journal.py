@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from lechat_tui.models.journal import JOURNAL, PART, Card, Partial, Ranges, boot, read
+from lechat_tui.models.journal import JOURNAL, PART, Partial, PartialInfo, Ranges, boot, read
 
-CARD = Card("us/tiny", "tiny.gguf", "main", "a" * 40, "e" * 64, 100)
+CARD = PartialInfo("us/tiny", "tiny.gguf", "main", "a" * 40, "e" * 64, 100)
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def test_a_disk_that_fills_up_midway_is_told_and_what_came_is_kept(hub, tiny, tm
     ours, theirs = PROCESSES.Pipe()
     child = PROCESSES.Process(target=fetch_onto_a_full_disk, args=(tiny, hub.address, str(tmp_path / "hf"), theirs))
     child.start()
-    assert re.search(r"is full \(.* free\); what came is kept: make room, then lechat pull tiny goes on", ours.recv())
+    assert re.search(r"is full \(.* free\); free some space, then lechat pull tiny resumes the download", ours.recv())
     child.join()
     hub.settle()
     ((_, _, kept),) = hub_cache.unfinished(REPO)

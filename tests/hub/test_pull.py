@@ -66,7 +66,7 @@ def test_what_is_here_is_not_fetched_again(hub, row, capsys):
     run()
     asked = len(hub.requests)
     run()
-    assert "tiny is on this machine already" in capsys.readouterr().err and len(hub.requests) == asked
+    assert "tiny is already on this machine" in capsys.readouterr().err and len(hub.requests) == asked
 
 
 def test_what_goes_wrong_is_one_sentence(hub, row, monkeypatch, capsys):
@@ -76,13 +76,13 @@ def test_what_goes_wrong_is_one_sentence(hub, row, monkeypatch, capsys):
         main()
     assert ended.value.code == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("lechat: the hub refused tiny.gguf of us/tiny with status 403; accept the model's license")
+    assert line.startswith("lechat: the hub refused tiny.gguf of us/tiny (status 403); accept the model's license")
 
 
 @pytest.mark.parametrize("wrong", [{"sha256": "0" * 64}, {"bytes": 7}])
 def test_a_file_that_is_not_what_the_catalog_says_is_not_fetched(hub, row, wrong):
     row(**wrong)
-    with pytest.raises(ModelError, match="on the hub is not the file of the catalog"):
+    with pytest.raises(ModelError, match="on the hub differs from the catalog"):
         run()
     assert hub.served == 0
 
@@ -100,7 +100,9 @@ def test_without_a_terminal_there_are_plain_lines_now_and_then(hub, row, capsys)
     assert written.out == "" and "\r" not in written.err and "\x1b" not in written.err
     first, *_, last = written.err.splitlines()
     assert (
-        first.startswith("tiny:") and "% of 6.0 MB" in first and last == "tiny is ready; lechat -m tiny talks with it"
+        first.startswith("tiny:")
+        and "% of 6.0 MB" in first
+        and last == "tiny is ready; lechat -m tiny starts a chat with it"
     )
     assert len(written.err.splitlines()) < 10
 
@@ -137,7 +139,7 @@ def test_ctrl_c_keeps_what_came_and_says_how_to_go_on(hub, row):
         child.send_signal(signal.SIGINT)
         said = child.communicate(timeout=20)[1]
     assert child.returncode == 130 and "Traceback" not in said
-    assert said.splitlines()[-1] == "lechat: stopped; what came is kept, and lechat pull tiny goes on from there"
+    assert said.splitlines()[-1] == "lechat: stopped; lechat pull tiny resumes the download"
     hub.settle()
     ((_, _, kept),) = hub_cache.unfinished(REPO)
     hub.pace, before = 0.0, hub.served
@@ -153,8 +155,7 @@ def test_progress_that_nobody_reads_any_more_ends_the_download(hub, row):
         child.stdout.readline()
         child.stdout.close()
         assert (
-            child.stderr.read()
-            == "lechat: nobody reads the progress any more; what came is kept, pull again to go on\n"
+            child.stderr.read() == "lechat: stopped, because nothing reads the progress; the next download resumes it\n"
         )
     assert child.returncode == 1
 
@@ -168,16 +169,14 @@ class TestALicenseThatForbidsCommercialUse:
 
     def test_without_a_terminal_it_is_not_fetched(self, hub, monkeypatch):
         monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
-        with pytest.raises(
-            ModelError, match=r"read MNPL \(https://example.org/mnpl\), then pull with --accept-license"
-        ):
+        with pytest.raises(ModelError, match=r"read MNPL \(https://example.org/mnpl\), then use --accept-license"):
             run()
         assert hub.requests == []
 
     @pytest.mark.parametrize("answer", ["", "\n", "n\n", "never\n"])
     def test_who_does_not_say_yes_does_not_get_it(self, hub, monkeypatch, answer):
         self.sit_at_a_terminal(monkeypatch, answer)
-        with pytest.raises(ModelError, match="was not fetched: its license was not accepted"):
+        with pytest.raises(ModelError, match="was not downloaded, because its license was not accepted"):
             run()
         assert hub.requests == []
 
@@ -203,4 +202,4 @@ class TestALicenseThatForbidsCommercialUse:
 
 def test_the_model_of_the_program_is_always_there(home, capsys):
     pull.run("chaton", as_json=False, quiet=False, accept_license=False)
-    assert "chaton is on this machine already" in capsys.readouterr().err
+    assert "chaton is already on this machine" in capsys.readouterr().err
