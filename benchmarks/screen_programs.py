@@ -146,12 +146,21 @@ async def evenly(pieces: list[str]) -> AsyncGenerator[str, None]:
         yield piece
 
 
+class Asking(LeChat):
+    """The program, which asks a question by itself."""
+
+    def on_ready(self) -> None:
+        """Ask it after the first paint."""
+        assert isinstance(self.screen, chat.ChatScreen)
+        self.screen.host.ask("Write a long answer.")
+
+
 def lechat(pieces: list[str], meter: Meter, messages: int) -> LeChat:
     """The program itself, on a scripted engine, below so many earlier messages."""
     app: list[LeChat] = []
     engine = Counting(pieces, meter, lambda: app[0].exit())
     conversation = talk(engine, newest=messages > 0)
-    app.append(LeChat(conversation, jobs=Jobs(), machine=Resources, first="Write a long answer."))
+    app.append(Asking(conversation, jobs=Jobs(), machine=Resources))
     return app[0]
 
 

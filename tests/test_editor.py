@@ -1,4 +1,4 @@
-"""The person's own editor."""
+"""The user's own editor."""
 
 import asyncio
 import stat
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lechat_tui.ui.chat import editor as room
+from lechat_tui.ui.chat import editor as editor_module
 from lechat_tui.ui.chat.editor import EditorError
 
 
@@ -16,7 +16,7 @@ async def run(*command: str) -> int:
 
 
 def edited(text: str) -> str:
-    return asyncio.run(room.edited(text, run))
+    return asyncio.run(editor_module.edited(text, run))
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_nobody_else_can_read_the_file_and_it_is_gone_afterwards(editor: Path, t
 )
 def test_an_editor_that_fails_is_said_and_loses_nothing(editor: Path, does: str, left: str) -> None:
     editor.write_text(HEAD + does)
-    with pytest.raises(EditorError, match="ended with 3") as raised:
+    with pytest.raises(EditorError, match="exit code 3") as raised:
         edited("kept")
     assert raised.value.text == left
 
@@ -63,6 +63,6 @@ def test_an_editor_that_fails_is_said_and_loses_nothing(editor: Path, does: str,
 @pytest.mark.parametrize("named", ["/no/such/editor -w", "vi 'unclosed"])
 def test_an_editor_that_cannot_be_started_is_said(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISUAL", named)
-    with pytest.raises(EditorError, match="EDITOR names another") as raised:
+    with pytest.raises(EditorError, match="set EDITOR to another editor") as raised:
         edited("kept")
     assert raised.value.text == "kept"

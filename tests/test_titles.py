@@ -138,7 +138,7 @@ async def test_a_chat_is_named_when_nothing_is_asked_for_a_while(talk: Callable[
     conversation = talk("Rising bread")
     named = asyncio.Event()
     await ask(conversation)
-    Titler(conversation, named.set, idle=0).rest()
+    Titler(conversation, named.set, idle=0).start()
     await asyncio.wait_for(named.wait(), 10)
     assert conversation.chat and conversation.chat.title == "Rising bread"
 
@@ -149,7 +149,7 @@ async def test_what_the_person_does_stops_the_model_at_once(talk: Callable[..., 
     engine = conversation.engine
     assert isinstance(engine, Watched)
     titler = Titler(conversation, pytest.fail, idle=0)
-    titler.rest()
+    titler.start()
     async with asyncio.timeout(10):
         await engine.began.wait()
         titler.stop()
@@ -165,6 +165,6 @@ async def test_a_model_that_fails_names_nothing_and_says_nothing(talk: Callable[
         await titles.name(conversation)
     engine = conversation.engine
     assert isinstance(engine, Watched)
-    Titler(conversation, pytest.fail, idle=0).rest()
+    Titler(conversation, pytest.fail, idle=0).start()
     engine.ended.clear()
     await asyncio.wait_for(engine.ended.wait(), 10)

@@ -48,7 +48,7 @@ class LeChat(CrashReportingApp):
     TITLE = "lechat"
     COMMAND_PALETTE_BINDING = "f24"  # `ChatScreen` has a binding of its own, which can be changed
     CSS_PATH = "lechat.tcss"
-    DEFAULT_MODE = "talk"
+    DEFAULT_MODE = "chat"
     """Its screen is the conversation, so that no empty one is laid out below."""
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Slash}
 
@@ -60,7 +60,6 @@ class LeChat(CrashReportingApp):
         machine: "Callable[[], Resources]",
         themes: Themes | None = None,
         choices: Choices | None = None,
-        first: str | None = None,
         front: Front | None = None,
         failed: Callable[[Exception], str] = repr,
         clock: Callable[[], datetime] = datetime.now,
@@ -97,7 +96,6 @@ class LeChat(CrashReportingApp):
             pictures=self._pictures,
             themes=self._themes.descriptions,
             choices=choices,
-            first=first,
             painted=self._remember_page,
             clock=clock,
         )
@@ -131,7 +129,7 @@ class LeChat(CrashReportingApp):
             self._chat.host.say(complaint, error=True)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._chat.host.end)
+            loop.add_signal_handler(number, self._chat.parts.quit.now)
         self.app_resume_signal.subscribe(self, self._come_back)
 
     def on_invalid_input(self, _: InvalidInput) -> None:
@@ -171,7 +169,7 @@ class LeChat(CrashReportingApp):
 
     def _remember_page(self) -> None:
         """Keep the start page for the next start."""
-        if self._front and (rows := self._chat.front):
+        if self._front and (rows := self._chat.start_page):
             self._front.keep([row.render(self.console) for row in rows])
 
     def action_command_palette(self) -> None:
@@ -182,7 +180,7 @@ class LeChat(CrashReportingApp):
     def before_crash(self, error: Exception) -> None:
         """Save what is typed, and print one sentence: Textual's traceback would also print the conversation."""
         with suppress(Exception):  # what is typed is kept if anything still works
-            self._chat.host.unsaid.keep_now()
+            self._chat.parts.unsent.save_now()
         cause = error.error if isinstance(error, WorkerFailed) and isinstance(error.error, Exception) else error
         vars(error)["__rich__"] = partial(Text, f"lechat: {safe(self._failed(cause))}")
 

@@ -193,7 +193,7 @@ def test_an_answer_goes_on_behind_an_editor_which_has_the_terminal_to_itself(hom
     with Terminal(home, more={"VISUAL": f"{sys.executable} {script}", "NOTES": str(notes)}) as screen:
         screen.see(PROMPT)
         screen.type("fail", "ctrl+g")
-        screen.see("ended with 3", "│ fail")
+        screen.see("exit code 3", "│ fail")
         screen.type("ctrl+c")
         screen.see(PROMPT)
         screen.ask("Count from 1 to 200")

@@ -76,7 +76,6 @@ def talk(store: Store, models: Models, jobs: Jobs) -> Talk:
         *script: Any,
         settings: Settings | None = None,
         chat: int = 0,
-        first: str | None = None,
         model: str = "petit",
         choices: Choices | None = None,
     ) -> LeChat:
@@ -85,8 +84,6 @@ def talk(store: Store, models: Models, jobs: Jobs) -> Talk:
         conversation = Conversation(
             store, engine, models, models.get(model), settings=settings or Settings(titles=False), chat=found
         )
-        return LeChat(
-            conversation, jobs=jobs, machine=lambda: MACHINE, choices=choices, first=first, clock=lambda: NOON
-        )
+        return LeChat(conversation, jobs=jobs, machine=lambda: MACHINE, choices=choices, clock=lambda: NOON)
 
     return make

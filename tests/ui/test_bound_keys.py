@@ -108,10 +108,10 @@ async def test_the_hint_beside_an_answer_names_the_key_that_stops_now(talk: Talk
         await say(pilot, "/undo")
         await shows(pilot, "an answer is being written; stop it with Ctrl+X first")
         await pilot.press("escape")
-        assert chat(pilot.app).host.turns.answering
+        assert chat(pilot.app).parts.queue.answering
         await pilot.press("ctrl+x")
         await rests(pilot)
-        assert not chat(pilot.app).host.turns.answering
+        assert not chat(pilot.app).parts.queue.answering
 
 
 async def test_the_page_of_a_new_chat_names_the_keys_that_are_bound_now(talk: Talk) -> None:

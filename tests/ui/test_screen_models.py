@@ -214,7 +214,7 @@ async def test_a_model_is_deleted_after_a_yes_but_never_what_another_program_own
 async def leave(pilot: Pilot[None], *keys: str) -> None:
     """Ask to leave while something is downloaded, and answer."""
     await say(pilot, "/exit")
-    await shows(pilot, "is still being downloaded", "Leave when it is done", "Stay")
+    await shows(pilot, "is still downloading", "Quit when it is done", "Stay")
     await pilot.press(*keys, "enter")
 
 
@@ -226,7 +226,7 @@ async def test_leaving_while_a_download_runs_asks_and_what_came_is_offered_at_th
         await say(pilot, "/pull loin")
         await shows(pilot, "↓ loin  50%")
         await leave(pilot, "down", "down")
-        await hides(pilot, "Leave when it is done")
+        await hides(pilot, "Quit when it is done")
         await leave(pilot, "down")
         await until(pilot, lambda: not pilot.app.is_running)
     await asyncio.to_thread(jobs.close)
@@ -246,7 +246,7 @@ async def test_leaving_can_wait_until_the_download_is_done(talk: Talk, hub: Hub,
         await say(pilot, "/pull loin")
         await shows(pilot, "↓ loin  50%")
         await leave(pilot)
-        await shows(pilot, "lechat leaves when loin is here")
+        await shows(pilot, "lechat quits when loin is downloaded")
         await say(pilot, "hello")
         await shows(pilot, "Bonjour")
         hub.gate.set()

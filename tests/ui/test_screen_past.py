@@ -223,7 +223,7 @@ async def test_nothing_of_a_private_chat_is_on_the_disk(talk: Talk, store: Store
         await shows(pilot, "xyzzy once more", "‹ 2/2 ›")
         await say(pilot, "/rename xyzzy")
         prompt(pilot).put("about xyzzy")
-        await until(pilot, lambda: app.screen.host.unsaid._drafts._kept)  # type: ignore[attr-defined]
+        await until(pilot, lambda: app.screen.parts.unsent._drafts._saved)  # type: ignore[attr-defined]
         await rests(pilot)
         assert holds(tmp_path, "xyzzy") == []
         await pilot.press("ctrl+n")
@@ -254,7 +254,7 @@ async def test_a_private_chat_is_not_left_by_a_slip_of_the_hand(talk: Talk, stor
             await pilot.press("enter")
             await hides(pilot, "leave it?")
         assert app.is_running and "xyzzy indeed" in seen(app)
-        chat(app).host.end()
+        chat(app).parts.quit.now()
         await until(pilot, lambda: not app.is_running)
 
 
@@ -262,7 +262,7 @@ async def test_a_private_chat_is_kept_when_the_person_says_so(talk: Talk, store:
     app = talk("psst", "again")
     async with app.run_test(size=(110, 24)) as pilot:
         await say(pilot, "/private")
-        await shows(pilot, "Private: nothing said here is written to the disk")
+        await shows(pilot, "Private: nothing in this chat is written to the disk")
         await say(pilot, "secret")
         await shows(pilot, "psst")
         await rests(pilot)

@@ -383,7 +383,7 @@ async def test_several_dropped_pictures_are_all_laid_beside_the_question(talk: T
 async def test_a_terminal_that_cannot_be_lent_to_an_editor_is_said_and_the_text_stays(talk: Talk) -> None:
     async with talk().run_test(size=(100, 24)) as pilot:
         await pilot.press(*"half", "ctrl+g")
-        await shows(pilot, "✗ this terminal cannot be lent to an editor")
+        await shows(pilot, "✗ this terminal cannot run another program")
         assert prompt(pilot).text == "half"
 
 

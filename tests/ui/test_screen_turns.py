@@ -236,15 +236,15 @@ async def test_what_waits_and_is_not_done_any_more_is_named(talk: Talk, capsys: 
         await rests(pilot)
         for line in ("/regen", "/compact the numbers", "/regen", "a question"):
             await say(pilot, line)
-        await shows(pilot, "slow", "sum up", "answer once more")
+        await shows(pilot, "slow", "summarize", "regenerate the answer")
         await say(pilot, "/new")
-        await shows(pilot, "/compact the numbers, /regen waited in the other chat and was not done")
+        await shows(pilot, "/compact the numbers, /regen was still queued in the other chat and was dropped")
         for line in ("another", "/continue"):
             await say(pilot, line)
         await shows(pilot, "slower", "go on")
         await say(pilot, "/exit")
         await until(pilot, lambda: not app.is_running)
-    assert "/continue waited and was not done any more" in capsys.readouterr().err
+    assert "/continue was still queued and was dropped" in capsys.readouterr().err
 
 
 async def test_a_summary_that_could_not_be_of_all_says_so(talk: Talk) -> None:
@@ -362,7 +362,7 @@ async def test_answering_again_waits_for_the_answer_that_is_being_made(talk: Tal
         await shows(pilot, "first try")
         await say(pilot, "/regen")
         await say(pilot, "and then?")
-        await shows(pilot, "▌ answer once more  queued", "▌ and then?  queued")
+        await shows(pilot, "▌ regenerate the answer  queued", "▌ and then?  queued")
         go.set()
         await rests(pilot)
         assert "first try" not in seen(app)
@@ -398,12 +398,6 @@ async def test_an_answer_that_grew_by_pieces_looks_as_if_it_had_come_whole(talk:
         await pilot.pause()
         assert seen(app) == grown
         assert "link (https://example.org/)" in grown
-
-
-async def test_the_question_given_at_the_start_is_asked(talk: Talk) -> None:
-    app = talk("answered", first="asked on the command line")
-    async with app.run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "▌ asked on the command line", "answered")
 
 
 async def test_a_picture_for_a_model_without_eyes_offers_the_one_that_sees(talk: Talk, store: Store) -> None:

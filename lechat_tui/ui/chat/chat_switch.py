@@ -1,86 +1,89 @@
-"""One chat after the other: the one that is open ends well before another is shown. Knows no list of them."""
+"""Switches from one chat to another: stops the answer, saves what is typed, and shows the other chat."""
 
 from collections.abc import Callable
 
 from lechat_tui.store import Chat
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.chat.editing import Editing
-from lechat_tui.ui.chat.queue import Turns
-from lechat_tui.ui.chat.tasks import Behind
+from lechat_tui.ui.chat.queue import TurnQueue
+from lechat_tui.ui.chat.tasks import BackgroundTasks
 from lechat_tui.ui.chat.titler import Titler
-from lechat_tui.ui.chat.unsent import Unsaid
+from lechat_tui.ui.chat.unsent import UnsentText
 from lechat_tui.ui.widgets.prompt import PromptBox
 
 
-class Opening:
-    """Lets go of a chat, keeps what was typed in it, and opens the next."""
+class ChatSwitch:
+    """Opens chats, and closes the last one."""
 
     def __init__(
         self,
         conversation: Conversation,
-        turns: Turns,
+        queue: TurnQueue,
         titler: Titler,
         box: PromptBox,
         editing: Editing,
-        unsaid: Unsaid,
-        behind: Behind,
-        show: Callable[[bool], None],
+        unsent: UnsentText,
+        tasks: BackgroundTasks,
+        opened: Callable[[bool], None],
         say: Callable[[str], None],
     ) -> None:
-        """`show` is called when the conversation is another, with whether the one before was private."""
+        """`opened` is called when another chat is open, with whether the one before was private."""
         self._conversation = conversation
-        self._turns = turns
+        self._queue = queue
         self._titler = titler
         self._box = box
         self._editing = editing
-        self._unsaid = unsaid
-        self._behind = behind
-        self._show = show
+        self._unsent = unsent
+        self._tasks = tasks
+        self._opened = opened
         self._say = say
 
     def open(self, chat: Chat | None, *, private: bool = False) -> None:
-        """Open this chat, or a new one; what is being said in the other one stops first, behind, and is kept."""
+        """Open this chat, or a new one; if an answer is being written, stop it in the background first."""
         dropped = self._let_go()
         self._box.hold("", ())
-        if self._turns.answering:
-            self._turns.hold()
-            self._behind("open", self._stop_and_open, chat, private, dropped)
+        if self._queue.answering:
+            self._queue.hold()
+            self._tasks.start("open", self._stop_and_open, chat, private, dropped)
         else:
             self._open(chat, private, dropped)
 
     async def stop_and_open(self, chat: Chat) -> None:
-        """The same, and wait for it."""
+        """Open this chat, and wait until it is open."""
         dropped = self._let_go()
         self._box.hold("", ())
-        self._turns.hold()
+        self._queue.hold()
         await self._stop_and_open(chat, False, dropped)
 
     async def close(self) -> str:
-        """Stop, keep, and let go of what is private: the program ends. What is said of that, where anything is."""
+        """Stop the answer and save what is typed; what to tell the user about dropped requests, or nothing."""
         dropped = self._let_go()
-        await self._turns.stop()
+        await self._queue.stop()
         self._conversation.leave_private()
-        return f"{dropped} waited and was not done any more" if dropped else ""
+        return f"{dropped} was still queued and was dropped" if dropped else ""
 
     def _let_go(self) -> str:
-        """What waits is a draft of its chat, when it is a question; the command lines of the rest."""
+        """Save what is typed and queued; the command lines of what cannot be saved, or an empty string.
+
+        A queued question is saved with the drafts of its chat.
+        """
         self._titler.stop()
-        self._unsaid.keep_now()
-        return self._turns.drop()
+        self._unsent.save_now()
+        return self._queue.drop()
 
     async def _stop_and_open(self, chat: Chat | None, private: bool, dropped: str) -> None:
         try:
-            await self._turns.stop()
+            await self._queue.stop()
         finally:
-            self._turns.release()
+            self._queue.release()
         self._open(chat, private, dropped)
-        self._turns.next()
+        self._queue.next()
 
     def _open(self, chat: Chat | None, private: bool, dropped: str) -> None:
         self._editing.forget()
         was_private = self._conversation.private
         self._conversation.open(chat, private=private)
-        self._show(was_private)
-        self._unsaid.take()
+        self._opened(was_private)
+        self._unsent.restore()
         if dropped:
-            self._say(f"{dropped} waited in the other chat and was not done")
+            self._say(f"{dropped} was still queued in the other chat and was dropped")

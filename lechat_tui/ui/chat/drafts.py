@@ -1,4 +1,4 @@
-"""What was typed and not said yet, kept so that it outlives the program. Knows no widget."""
+"""Drafts of unsent text, saved in the history so that they survive the program. Does not import Textual."""
 
 import asyncio
 import logging
@@ -9,66 +9,66 @@ from lechat_tui.talk.conversation import Conversation
 
 
 class Drafts:
-    """The drafts of the chat that is open, where that chat is kept: in memory for a private one."""
+    """The drafts of the open chat, saved where that chat is stored: in memory for a private one."""
 
-    def __init__(self, conversation: Conversation, unsaid: Callable[[], list[Draft]]) -> None:
-        """`unsaid` tells what there is now."""
+    def __init__(self, conversation: Conversation, current: Callable[[], list[Draft]]) -> None:
+        """`current` returns the drafts as they are now."""
         self._conversation = conversation
-        self._unsaid = unsaid
+        self._current = current
         self._lock = asyncio.Lock()
         self._store = conversation.store
         self._chat = 0
-        self._kept: list[Draft] = []
+        self._saved: list[Draft] = []
         self._closed = False
-        """Between two chats nothing is kept."""
+        """Between two chats nothing is saved."""
 
-    def take(self) -> list[Draft]:
-        """What was kept for the chat that is open now."""
+    def load(self) -> list[Draft]:
+        """The saved drafts of the open chat."""
         self._closed = False
-        self._store, self._chat = self._conversation.store, self._number
+        self._store, self._chat = self._conversation.store, self._chat_id
         try:
-            self._kept = self._store.drafts(self._chat)
+            self._saved = self._store.drafts(self._chat)
         except StoreError as error:
-            logging.warning("the drafts cannot be read: %s", error)
-            self._kept = []
-        return self._kept
+            logging.warning("cannot read the drafts: %s", error)
+            self._saved = []
+        return self._saved
 
-    async def keep(self) -> None:
-        """Write what there is now, off the loop."""
+    async def save(self) -> None:
+        """Save the current drafts, in a thread."""
         async with self._lock:
-            if work := self._due():
-                await asyncio.to_thread(_write, self._store, *work)
+            if changed := self._changed():
+                await asyncio.to_thread(_write, self._store, *changed)
 
-    def keep_now(self) -> None:
-        """Write what there is now, before another chat is opened or the program ends."""
-        work = self._due()
+    def save_now(self) -> None:
+        """Save the current drafts, and no others until `load`."""
+        changed = self._changed()
         self._closed = True
-        if work:
-            _write(self._store, *work)
+        if changed:
+            _write(self._store, *changed)
 
-    def _due(self) -> list[tuple[int, Sequence[Draft]]]:
-        """What must be written; a new chat that has become one of the history takes its drafts along."""
+    def _changed(self) -> list[tuple[int, Sequence[Draft]]]:
+        """What must be written, by chat; a new chat that was stored in the meantime takes its drafts along."""
         if self._closed or self._store is not self._conversation.store:
             return []
-        unsaid, chat, before = self._unsaid(), self._number, self._chat
-        if unsaid == self._kept and chat == before:
+        current, chat, before = self._current(), self._chat_id, self._chat
+        if current == self._saved and chat == before:
             return []
-        due: list[tuple[int, Sequence[Draft]]] = [(chat, unsaid)]
-        if chat != before and self._kept:
-            due.append((before, ()))
-        self._chat, self._kept = chat, unsaid
-        return due
+        changed: list[tuple[int, Sequence[Draft]]] = [(chat, current)]
+        if chat != before and self._saved:
+            changed.append((before, ()))
+        self._chat, self._saved = chat, current
+        return changed
 
     @property
-    def _number(self) -> int:
+    def _chat_id(self) -> int:
         chat = self._conversation.chat
         return chat.id if chat else 0
 
 
 def _write(store: Store, *drafts: tuple[int, Sequence[Draft]]) -> None:
-    """A disk that takes no draft stops nobody: the question itself will say so."""
+    """Log a failure only: sending the question itself will report what is wrong with the disk."""
     try:
-        for chat, unsaid in drafts:
-            store.set_drafts(chat, unsaid)
+        for chat, texts in drafts:
+            store.set_drafts(chat, texts)
     except StoreError as error:
-        logging.warning("a draft is not kept: %s", error)
+        logging.warning("a draft was not saved: %s", error)

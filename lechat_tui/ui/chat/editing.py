@@ -1,6 +1,4 @@
-"""A question that was asked before, in the prompt to be asked anew. Knows the prompt and the messages, no queue."""
-
-from collections.abc import Sequence
+"""An earlier question in the prompt, to be edited and asked again."""
 
 from lechat_tui.store import Draft
 from lechat_tui.talk.conversation import Conversation
@@ -9,15 +7,15 @@ from lechat_tui.ui.widgets.prompt import PromptBox
 
 
 class Editing:
-    """Which question is edited, if one is, and what stood in the prompt before."""
+    """Which question is edited, if any, and what was in the prompt before; true while one is edited."""
 
     def __init__(self, conversation: Conversation, box: PromptBox, keymap: Keymap) -> None:
-        self._keymap = keymap
         self._conversation = conversation
         self._box = box
+        self._keymap = keymap
         self._question = 0
-        """Its number; 0 for none."""
-        self._begun_with = ""
+        """Its message ID; 0 for none."""
+        self._original = ""
         """Its text."""
         self._aside: Draft | None = None
 
@@ -26,52 +24,50 @@ class Editing:
 
     @property
     def aside(self) -> list[Draft]:
-        """What stood in the prompt before, and comes back into it."""
+        """What was in the prompt before, and returns after the edit."""
         return [self._aside] if self._aside else []
 
     @property
     def untouched(self) -> bool:
-        """Whether the prompt holds nothing that would be lost: nothing, or the question as it was."""
-        return self._box.prompt.written == (self._begun_with if self else "")
+        """Whether the prompt can be replaced without a loss: it is empty, or has the question unchanged."""
+        return self._box.prompt.written == (self._original if self else "")
 
-    def begin(self, place: int) -> None:
-        """Put the question of this place into the prompt."""
-        question = self._conversation.messages[place]
+    def begin(self, index: int) -> None:
+        """Put the question at this index of the conversation into the prompt."""
+        question = self._conversation.messages[index]
         if not self:
             self._aside = Draft(self._box.prompt.written, self._box.take_attachments())
         self._box.hold(question.text, question.attachments)
-        self.mark(place)
+        self.mark(index)
 
-    def mark(self, place: int) -> None:
-        """What stands in the prompt is the question of this place."""
-        self._question = self._conversation.messages[place].id
-        self._begun_with = self._box.prompt.written
-        self._box.mark(f"editing question {place + 1} · Enter asks it again · {self._keymap.key('stop')} cancels")
+    def mark(self, index: int) -> None:
+        """Treat the text in the prompt as an edit of the question at this index."""
+        self._question = self._conversation.messages[index].id
+        self._original = self._box.prompt.written
+        cancel = self._keymap.key("stop")
+        self._box.mark(f"editing question {index + 1} · Enter asks it again · {cancel} cancels")
 
     def take(self) -> int:
-        """The number of the question that is edited, which is asked now; 0 for none."""
+        """The message ID of the edited question, which is sent now; 0 for none."""
         taken, self._question = self._question, 0
         return taken
 
     def end(self) -> None:
-        """What stood in the prompt before comes back."""
+        """Stop editing, and restore the prompt."""
         aside = self._aside
         self.forget()
         if aside:
             self._box.hold(aside.text, aside.attachments)
 
     def forget(self) -> None:
-        """Nothing is edited, and nothing comes back."""
+        """Stop editing without restoring the prompt."""
         self._question, self._aside = 0, None
         self._box.mark("")
 
-    def before(self) -> int | None:
-        """The place of the last question, or of the one before that which is edited; None when there is none."""
+    def previous(self) -> int | None:
+        """The index of the question before the edited one, else of the last one; None if there is no question."""
         messages = self._conversation.messages
         now = self._conversation.place(self._question)
-        asked = [at for at, message in enumerate(messages) if message.role == "user" and at != now]
-        return _last(asked if now is None else [at for at in asked if at < now] or asked)
-
-
-def _last(places: Sequence[int]) -> int | None:
-    return places[-1] if places else None
+        questions = [index for index, message in enumerate(messages) if message.role == "user" and index != now]
+        earlier = questions if now is None else [index for index in questions if index < now] or questions
+        return earlier[-1] if earlier else None

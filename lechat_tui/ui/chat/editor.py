@@ -1,4 +1,4 @@
-"""A text written in the person's own editor. Knows the editor and its file, not the screen."""
+"""Edits a text in the user's own editor. Does not import Textual."""
 
 import os
 import shlex
@@ -8,27 +8,27 @@ from pathlib import Path
 
 from lechat_tui.errors import LechatError
 
-USUAL = "vi"
-"""The editor where neither VISUAL nor EDITOR names one."""
+DEFAULT_EDITOR = "vi"
+"""If neither VISUAL nor EDITOR names one."""
 
-Run = Callable[..., Awaitable[int]]
-"""Runs a program, which is given as its words, on the terminal; its exit code. Raises `OSError`."""
+RunProgram = Callable[..., Awaitable[int]]
+"""Runs a program, given as separate arguments, in the terminal; returns its exit code. Raises `OSError`."""
 
 
 class EditorError(LechatError):
-    """The editor did not do its work; the text says why, and `text` is what it left."""
+    """The editor failed; `text` is what it left."""
 
-    def __init__(self, said: str, text: str) -> None:
-        super().__init__(said)
+    def __init__(self, message: str, text: str) -> None:
+        super().__init__(message)
         self.text = text
 
 
-async def edited(text: str, run: Run) -> str:
-    """The text as it is when the editor has ended; it lies in a file nobody else can read, which is removed then.
+async def edited(text: str, run: RunProgram) -> str:
+    """The text as the user left it. It is in a file that only they can read, which is removed afterwards.
 
-    Raises `EditorError`, whose text is the one that was given unless the editor had saved another.
+    Raises `EditorError`, with the text that the editor saved last, else the original one.
     """
-    named = next(filter(str.strip, map(os.environ.get, ("VISUAL", "EDITOR"), ("", ""))), USUAL)
+    named = next(filter(str.strip, map(os.environ.get, ("VISUAL", "EDITOR"), ("", ""))), DEFAULT_EDITOR)
     try:
         with tempfile.TemporaryDirectory(prefix="lechat-") as folder:
             file = Path(folder) / "question.md"
@@ -37,10 +37,10 @@ async def edited(text: str, run: Run) -> str:
             code = await run(*shlex.split(named), str(file))
             written = file.read_text("utf-8", "replace").rstrip("\n") if file.exists() else text
     except ValueError as error:
-        raise EditorError(f"{named} cannot be read as a command; EDITOR names another", text) from error
+        raise EditorError(f"{named} is not a valid command; set EDITOR to another editor", text) from error
     except OSError as error:
-        said = f"{named} could not be used: {error.strerror or error}; EDITOR names another"
-        raise EditorError(said, text) from error
+        message = f"cannot run {named}: {error.strerror or error}; set EDITOR to another editor"
+        raise EditorError(message, text) from error
     if code:
-        raise EditorError(f"{named} ended with {code}; the prompt has what it saved last", written or text)
+        raise EditorError(f"{named} failed with exit code {code}; the prompt has what it saved last", written or text)
     return written

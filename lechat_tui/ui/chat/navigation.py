@@ -1,59 +1,79 @@
-"""From chat to chat as the person points: to one of a list, to a hit of the search; and one goes. Knows no keys."""
+"""Goes to another chat, to a search hit, to another branch; deletes a chat."""
 
 import asyncio
 
 from lechat_tui.commands.base import Host, busy_message
 from lechat_tui.commands.privacy import may_leave
 from lechat_tui.store import Hit
-from lechat_tui.ui.chat.chat_switch import Opening
-from lechat_tui.ui.chat.history import Chats
-from lechat_tui.ui.chat.queue import Turns
+from lechat_tui.ui.chat.chat_lists import ChatLists
+from lechat_tui.ui.chat.chat_switch import ChatSwitch
+from lechat_tui.ui.chat.message_view import MessageView
+from lechat_tui.ui.chat.queue import TurnQueue
+from lechat_tui.ui.widgets.status import StatusLine
 from lechat_tui.ui.widgets.transcript import Transcript
 
 
-class Going:
-    """Asks what must be asked before the chat that is open is left."""
+class Navigation:
+    """Asks what must be asked before the open chat is left."""
 
-    def __init__(self, host: Host, opening: Opening, chats: Chats, turns: Turns, transcript: Transcript) -> None:
+    def __init__(
+        self,
+        host: Host,
+        switch: ChatSwitch,
+        chats: ChatLists,
+        queue: TurnQueue,
+        view: MessageView,
+        transcript: Transcript,
+        status: StatusLine,
+    ) -> None:
         self._host = host
-        self._opening = opening
+        self._switch = switch
         self._chats = chats
-        self._turns = turns
+        self._queue = queue
+        self._view = view
         self._transcript = transcript
+        self._status = status
 
-    async def to_chat(self, number: int | None) -> None:
-        """Show the chat of this number, or a new one."""
-        chat = await asyncio.to_thread(self._host.store.chat, number) if number else None
+    async def to_chat(self, id: int | None) -> None:
+        """Show the chat with this ID, or a new one."""
+        chat = await asyncio.to_thread(self._host.store.chat, id) if id else None
         if await may_leave(self._host):
-            self._opening.open(chat)
+            self._switch.open(chat)
 
-    async def to_hit(self, hit: Hit, words: str) -> None:
-        """Show a message that was found, in its chat and its branch; what is being said elsewhere stops and is kept."""
+    async def to_hit(self, hit: Hit, query: str) -> None:
+        """Show a message that was found, in its chat and its branch; an answer that is being written stops."""
         conversation = self._host.conversation
         if self._chats.current != hit.chat.id:
             if not await may_leave(self._host):
                 return
-            await self._opening.stop_and_open(hit.chat)
-        place = conversation.place(hit.message)
-        if place is None:
-            await self._turns.stop()
+            await self._switch.stop_and_open(hit.chat)
+        index = conversation.place(hit.message)
+        if index is None:
+            await self._queue.stop()
             conversation.show_branch(hit.message)
-            self._host.show_talk()
-            place = conversation.place(hit.message)
-        if place is not None:
-            self._transcript.show_match(place, words)
+            self._view.show()
+            index = conversation.place(hit.message)
+        if index is not None:
+            self._transcript.show_match(index, query)
 
-    async def delete(self, number: int) -> bool:
-        """Delete the chat of this number, if the person means it; whether it is gone."""
+    async def to_branch(self, index: int | None, by: int) -> None:
+        """Show the next branch, or the previous one with -1, at this index or near what is in view."""
+        if self._queue.answering:
+            self._status.change(state=busy_message(self._host))
+        elif not self._view.walk(index, by) and index is None:
+            self._status.change(state="no branches here")
+
+    async def delete(self, id: int) -> None:
+        """Delete the chat with this ID, after a confirmation."""
         host = self._host
-        chat = await asyncio.to_thread(host.store.chat, number)
+        chat = await asyncio.to_thread(host.store.chat, id)
         if not chat or not await host.confirm(f"Delete “{chat.title}”?"):
-            return False
-        if self._chats.current == number:
-            if self._turns.answering:
+            return
+        if self._chats.current == id:
+            if self._queue.answering:
                 host.say(busy_message(host))
-                return False
-            self._opening.open(None)
+                return
+            self._switch.open(None)
         await asyncio.to_thread(host.conversation.delete, chat)
-        self._chats.list()
-        return True
+        self._chats.refresh()
+        self._status.change(state="deleted; /undelete restores it")

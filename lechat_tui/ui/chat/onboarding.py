@@ -1,4 +1,4 @@
-"""Models on their way here: offered on a fresh machine, left in the middle, fetched. Knows three widgets, no talk."""
+"""Offers the first models on a machine that has none, and unfinished downloads."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from lechat_tui.models.fit import Fit, Resources
 
 
-class Arrivals:
-    """Decides what is offered, and when: models stand in the place of the last chats while there is none."""
+class Onboarding:
+    """Decides what is offered below the prompt: models, as long as there is none, else the recent chats."""
 
     def __init__(
         self,
@@ -35,12 +35,12 @@ class Arrivals:
         self._wanted = False
 
     def begin(self, model: Model) -> None:
-        """The program begins with this model answering."""
+        """The program starts with this model."""
         self._wanted = offers.wanted(model)
         self.show()
 
-    async def look(self) -> None:
-        """Say what was left in the middle; else what this machine could run, when it has nothing real yet."""
+    async def check(self) -> None:
+        """Offer to resume an unfinished download, and the first models if there are none."""
         left = await asyncio.to_thread(self._unfinished)
         if left and not self._downloads.running:
             self._downloads.offer(left[0])
@@ -51,18 +51,18 @@ class Arrivals:
             self.show()
 
     def show(self) -> None:
-        """The first models are offered while none is here nor on its way."""
+        """Show the first models unless one is downloading."""
         shown = self._wanted and not self._downloads.running
         self._offers.set_class(shown, "-wanted")
         self._recents.set_class(shown, "-unwanted")
 
     def offer_none(self) -> None:
-        """There is a model, or the person wants none of them."""
+        """Offer no models: there is one, or the user wants none."""
         self._wanted = False
         self.show()
 
     def decline(self) -> None:
-        """The person wants none of them, now and later."""
+        """Offer no models, now and at later starts."""
         self.offer_none()
         offers.dismiss()
 
@@ -72,7 +72,7 @@ class Arrivals:
         return [model for model in unfinished(self._models.catalog.values()) if self._models.files(model) is None]
 
     def _first(self) -> "dict[ModelRole, Fit]":
-        """What there is to offer: nothing where a real model is here, or nobody knows what the machine can hold."""
+        """The models to offer, by role; none if one is installed, or if the memory of the machine is unknown."""
         from lechat_tui.models import fit
 
         if not all(model.toy for model in self._models.installed()):

@@ -1,4 +1,4 @@
-"""The model that answers next: loaded while the person writes, and who else there is. Knows no talk."""
+"""Loads the model while the user types, and shows the models of the other roles."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,8 +8,8 @@ from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.widgets.status import StatusLine
 
 
-class Standby:
-    """Has the chat's model loaded, and says in the status line who answers."""
+class Preload:
+    """Loads the model of the chat, and shows it in the status line."""
 
     def __init__(self, conversation: Conversation, status: StatusLine, answering: Callable[[], bool]) -> None:
         self._conversation = conversation
@@ -17,13 +17,13 @@ class Standby:
         self._answering = answering
 
     def switch(self, model: Model, role: ModelRole) -> None:
-        """This model answers from now on."""
+        """Let this model answer from now on."""
         conversation = self._conversation
         conversation.switch(model)
         self._status.change(model=conversation.title, role=role, context=conversation.window)
 
     async def load(self) -> None:
-        """Load the model, so that the first question need not wait. Raises what the model or the engine raises."""
+        """Load the model, so that the first question does not have to wait. Raises `ModelError` and `EngineError`."""
         conversation = self._conversation
         self._status.change(state="loading", hints=await asyncio.to_thread(self._hints))
         try:
@@ -33,7 +33,7 @@ class Standby:
                 self._status.change(state="")
 
     def image_model(self) -> Model | None:
-        """A model that sees pictures, when one is chosen for that."""
+        """The model of the role `vision`, if it supports images."""
         try:
             model = self._conversation.models.for_role("vision")
         except ModelError:
@@ -41,7 +41,7 @@ class Standby:
         return model if model.supports_images else None
 
     def _hints(self) -> list[str]:
-        """The other roles and who takes them."""
+        """The commands of the other roles, with their models."""
         roles: dict[ModelRole, str] = {role: self._role_hint(role) for role in ("text", "code", "vision")}
         return [hint for role, hint in roles.items() if hint and role != self._status.status.role]
 

@@ -1,4 +1,4 @@
-"""What an answer does while it comes: loading, reading, writing, and for how long. Knows events, not who asked."""
+"""Shows what happens while an answer is written: loading, reading, writing, and how long it takes."""
 
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -9,21 +9,21 @@ from textual.timer import Timer
 from lechat_tui.engine.base import Delta, Done, Event, Fitted, Loading, Prefill
 from lechat_tui.talk import phrases
 from lechat_tui.talk.conversation import Conversation
-from lechat_tui.ui.chat.messages import Talk
+from lechat_tui.ui.chat.message_view import MessageView
 from lechat_tui.ui.keys import Keymap
 from lechat_tui.ui.widgets.status import StatusLine
 from lechat_tui.ui.widgets.transcript import Transcript
 from lechat_tui.units import duration_text
 
 
-class Progress:
+class AnswerProgress:
     """Shows the events of the engine in the transcript and in the status line."""
 
     def __init__(
-        self, conversation: Conversation, talk: Talk, transcript: Transcript, status: StatusLine, keymap: Keymap
+        self, conversation: Conversation, view: MessageView, transcript: Transcript, status: StatusLine, keymap: Keymap
     ) -> None:
         self._conversation = conversation
-        self._talk = talk
+        self._view = view
         self._transcript = transcript
         self._status = status
         self._keymap = keymap
@@ -32,17 +32,17 @@ class Progress:
         self._activity: tuple[str, float | None] = ("", None)
         self._notes = phrases.Notes()
 
-    def forget(self) -> None:
-        """Another talk is shown, or another branch: the figures are its own."""
+    def reset(self) -> None:
+        """Show the figures of the open chat: another chat or branch is shown."""
         self._notes.forget_fullness()
         self._status.change(used=self._conversation.used, speed=0.0, private=self._conversation.private)
 
     def show_used(self) -> None:
-        """What is used of the context window is another now."""
+        """Show how much of the context window is used."""
         self._status.change(used=self._conversation.used)
 
     async def follow(self, events: AsyncGenerator[Event, None], begun: Callable[[], None]) -> None:
-        """Show all events; `begun` is called after the first, when what was asked is kept."""
+        """Show all events; `begun` is called after the first, when the question is stored."""
         self._began = time.monotonic()
         self._clock = self._transcript.set_interval(1.0, self._tick)
         self._busy("waiting for the model")
@@ -55,14 +55,14 @@ class Progress:
                     begun()
 
     def end(self) -> None:
-        """No more comes; what the next turns will leave out is said once."""
+        """The answer is complete; warn once if the context window is nearly full."""
         self._rest()
         self._status.change(state=self._notes.fullness(self._conversation.nearly_full))
 
     def _show(self, event: Event) -> None:
         model = self._conversation.model.id
         for sentence in self._notes.about(event, model):
-            self._talk.note(sentence)
+            self._view.note(sentence)
         if activity := phrases.activity(event, model):
             self._busy(*activity)
         match event:
@@ -70,7 +70,7 @@ class Progress:
                 self._status.change(state=f"loading {fraction:.0%}")
             case Fitted(left_out=left_out):
                 self._status.change(context=self._conversation.window)
-                self._talk.divide(len(left_out))
+                self._view.divide(len(left_out))
             case Prefill(done):
                 self._status.change(state="reading", used=done)
             case Delta(text, kind):
@@ -87,10 +87,11 @@ class Progress:
         self._tick()
 
     def _tick(self) -> None:
-        """Say what goes on, and for how long it has or will."""
+        """Show the activity, and the time it has taken or will take."""
         now = time.monotonic()
-        told = waiting(now - self._began, now - self._phase_began, self._activity[1], self._keymap.key("stop"))
-        self._transcript.show_activity(*self._activity, told)
+        fraction, stop = self._activity[1], self._keymap.key("stop")
+        hint = waiting(now - self._began, now - self._phase_began, fraction, stop)
+        self._transcript.show_activity(*self._activity, hint)
 
     def _rest(self) -> None:
         if self._clock:

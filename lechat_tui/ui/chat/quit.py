@@ -1,55 +1,85 @@
-"""When the program ends: at once, or once what is downloaded is here. Knows the downloads, not what ending takes."""
+"""Ends the program: at once, or when the downloads are done."""
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
+
+from rich.text import Text
+from textual.screen import Screen
 
 from lechat_tui.commands.base import Choice
 from lechat_tui.commands.program import TWICE
+from lechat_tui.plaintext import safe
+from lechat_tui.ui.chat.chat_switch import ChatSwitch
+from lechat_tui.ui.chat.dialogs import Dialogs
+from lechat_tui.ui.chat.suspend import ExternalProgram
+from lechat_tui.ui.chat.tasks import BackgroundTasks
 from lechat_tui.ui.widgets.downloads import Downloads
 
-LEAVING = (
-    Choice("wait", "Leave when it is done", "the talk goes on meanwhile"),
-    Choice("leave", "Leave now", "what came is kept, and the next download goes on from there"),
+WHEN = (
+    Choice("wait", "Quit when it is done", "you can keep chatting until then"),
+    Choice("quit", "Quit now", "what is downloaded is kept, and the next download resumes there"),
     Choice("stay", "Stay"),
 )
-"""What can become of a download when the person leaves."""
+"""The choices while something is downloaded."""
 
 
-class Leaving:
-    """Asks what becomes of the downloads, and remembers what was answered."""
+class Quit:
+    """Asks about running downloads, and remembers to quit when they are done."""
 
     def __init__(
         self,
+        screen: Screen[None],
+        chats: ChatSwitch,
+        external: ExternalProgram,
         downloads: Downloads,
-        *,
-        choose: Callable[[str, Sequence[Choice]], Awaitable[str | None]],
+        dialogs: Dialogs,
+        tasks: BackgroundTasks,
         say: Callable[[str], None],
     ) -> None:
+        self._screen = screen
+        self._chats = chats
+        self._external = external
         self._downloads = downloads
-        self._choose = choose
+        self._dialogs = dialogs
+        self._tasks = tasks
         self._say = say
-        self._awaited = False
-        self._asked = float("-inf")
+        self._waiting = False
+        self._pressed = float("-inf")
 
-    async def agreed(self) -> bool:
-        """Whether the program may end now."""
+    def request(self) -> None:
+        """Quit, after a question while something is downloaded."""
+        self._tasks.start("quit", self._ask)
+
+    async def _ask(self) -> None:
         names = ", ".join(job.model.id for job in self._downloads.running)
-        answer = await self._choose(f"{names} is still being downloaded", LEAVING) if names else "leave"
-        self._awaited = answer == "wait" and bool(self._downloads.running)
-        if self._awaited:
-            self._say(f"lechat leaves when {names} is here; /exit asks again")
-        return not self._awaited and answer in ("leave", "wait")
+        answer = "quit"
+        if names:
+            answer = await self._dialogs.choose(f"{names} is still downloading", WHEN, filtered=False) or "stay"
+        self._waiting = answer == "wait" and bool(self._downloads.running)
+        if self._waiting:
+            self._say(f"lechat quits when {names} is downloaded; /exit asks again")
+        elif answer != "stay":
+            await self._quit()
+
+    def now(self) -> None:
+        """Quit without asking; the chat and what is downloaded are kept."""
+        self._tasks.start("quit", self._quit)
+
+    async def _quit(self) -> None:
+        await self._external.end()
+        dropped = await self._chats.close()
+        self._screen.app.exit(message=Text(safe(dropped)) if dropped else None)
 
     def stay(self) -> None:
-        """What was waited for does not come."""
-        self._awaited = False
+        """Do not quit: a download that was waited for has failed."""
+        self._waiting = False
 
-    @property
-    def due(self) -> bool:
-        """Whether all that was waited for is here."""
-        return self._awaited and not self._downloads.running
+    def if_due(self) -> None:
+        """Quit if that only waited for downloads, and no editor is open."""
+        if self._waiting and not self._downloads.running and not self._external.running:
+            self.now()
 
-    def twice(self) -> bool:
-        """Whether this is the second time within `TWICE` that a key asks for the end."""
-        before, self._asked = self._asked, time.monotonic()
-        return self._asked - before < TWICE
+    def pressed_twice(self) -> bool:
+        """Whether a key asks to quit for the second time within `TWICE` seconds."""
+        before, self._pressed = self._pressed, time.monotonic()
+        return self._pressed - before < TWICE

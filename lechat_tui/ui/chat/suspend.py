@@ -1,7 +1,4 @@
-"""The terminal, lent to another program while the talk goes on behind it. Knows no editor and no prompt.
-
-Nothing of the screen is drawn meanwhile, and no key is read: both would go where the other program draws and reads.
-"""
+"""Suspends the screen while another program, such as an editor, uses the terminal; answers continue meanwhile."""
 
 import asyncio
 import io
@@ -16,16 +13,16 @@ from textual.app import App, SuspendNotSupported
 
 from lechat_tui.errors import LechatError
 
-PATIENCE = 3.0
-"""Seconds a program has to end when it is asked to."""
+TERMINATE_SECONDS = 3.0
+"""Time a program has to end before it is killed."""
 
 
-class NotLentError(LechatError):
-    """This terminal cannot be lent; the text says so."""
+class SuspendError(LechatError):
+    """The screen cannot be suspended."""
 
 
-class Lent:
-    """Runs one program at a time on the terminal, and has it end when lechat must."""
+class ExternalProgram:
+    """Runs one program at a time in the terminal, and ends it when lechat has to end."""
 
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
@@ -33,14 +30,14 @@ class Lent:
         self._back.set()
 
     @property
-    def away(self) -> bool:
-        """Whether another program has the terminal."""
+    def running(self) -> bool:
+        """Whether another program uses the terminal."""
         return not self._back.is_set()
 
     async def run(self, app: App[None], *command: str) -> int:
-        """Lend the terminal to this program until it ends; its exit code.
+        """Run this program in the terminal until it ends; its exit code.
 
-        Raises `NotLentError`, and `OSError` when the program cannot be started.
+        Raises `SuspendError`, and `OSError` when the program cannot be started.
         """
         self._back.clear()
         try:
@@ -48,20 +45,20 @@ class Lent:
                 self._process = await asyncio.create_subprocess_exec(*command)
                 return await self._process.wait()
         except SuspendNotSupported as error:
-            raise NotLentError("this terminal cannot be lent to an editor") from error
+            raise SuspendError("this terminal cannot run another program beside lechat") from error
         finally:
-            if self._process and self._process.returncode is None:  # lechat ends without having asked it to
+            if self._process and self._process.returncode is None:  # lechat ends without having ended it
                 self._process.terminate()
             self._process = None
             self._back.set()
 
     async def end(self) -> None:
-        """Have the program end, kindly at first; the terminal is back then."""
+        """End the program, by force if it takes too long; returns when the screen is back."""
         if self._process:
             with suppress(ProcessLookupError):
                 self._process.terminate()
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(PATIENCE):
+                    async with asyncio.timeout(TERMINATE_SECONDS):
                         await self._back.wait()
                         return
                 self._process.kill()
@@ -70,9 +67,9 @@ class Lent:
 
 @contextmanager
 def _suspended(app: App[None]) -> Iterator[None]:
-    """Textual without the terminal, which it takes back whatever happens, unless the terminal is gone.
+    """Suspend Textual, and resume it whatever is raised, unless the terminal is gone.
 
-    What is raised inside `App.suspend` would keep it from that.
+    `App.suspend` does not resume if something is raised inside.
     """
     raised: BaseException | None = None
     with app.suspend():
@@ -81,19 +78,19 @@ def _suspended(app: App[None]) -> Iterator[None]:
             with ExitStack() as stack:
                 stack.enter_context(_interrupts_for_others())
                 stack.enter_context(redirect_stdout(io.StringIO()))
-                stack.enter_context(redirect_stderr(io.StringIO()))  # what is logged is not written into the other
+                stack.enter_context(redirect_stderr(io.StringIO()))  # the log is not written over the program
                 yield
-        except BaseException as error:  # noqa: BLE001  # raised again below, once the terminal is back
+        except BaseException as error:  # noqa: BLE001  # raised again below, when the screen is back
             raised = error
         if modes and not _modes():
-            raise raised or NotLentError("the terminal is gone")
+            raise raised or SuspendError("the terminal is gone")
         _restore(modes)
     if raised:
         raise raised
 
 
 def _modes() -> list[Any] | None:
-    """Echo, line editing and the rest of what the terminal does by itself; None where there is no terminal."""
+    """The modes of the terminal, such as echo and line editing; None if there is no terminal."""
     try:
         return termios.tcgetattr(sys.__stdin__.fileno()) if sys.__stdin__ else None
     except (OSError, ValueError, termios.error):
@@ -101,7 +98,7 @@ def _modes() -> list[Any] | None:
 
 
 def _restore(modes: list[Any] | None) -> None:
-    """A program that was killed may leave the terminal without echo, and Textual would keep it so."""
+    """Restore the modes: a killed program may leave the terminal without echo, and Textual would leave it like that."""
     if modes and sys.__stdin__:
         with suppress(termios.error):
             termios.tcsetattr(sys.__stdin__.fileno(), termios.TCSADRAIN, modes)
@@ -109,9 +106,9 @@ def _restore(modes: list[Any] | None) -> None:
 
 @contextmanager
 def _interrupts_for_others() -> Iterator[None]:
-    """Ctrl+C and Ctrl+\\ go to everybody at the terminal, and mean the other program.
+    """Ignore Ctrl+C and Ctrl+\\, which are meant for the other program.
 
-    A handler, unlike ignoring, is not inherited by it.
+    With a handler, since a program would inherit ignored signals.
     """
     numbers = (signal.SIGINT, signal.SIGQUIT)
     before = [signal.signal(number, lambda *_: None) for number in numbers]

@@ -1,4 +1,4 @@
-"""What is done behind the screen, so that no key waits for it; what goes wrong is told. Knows no talk."""
+"""Work in the background of the screen, so that no key waits for it. An error becomes a note."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -11,22 +11,20 @@ from lechat_tui.errors import LechatError
 Work = Callable[..., Awaitable[None]]
 
 
-class Behind:
-    """Does work in workers of a screen, by groups of which one piece may stop the one before."""
+class BackgroundTasks:
+    """Runs tasks in the workers of a screen."""
 
-    def __init__(self, screen: DOMNode, tell: Callable[[str], None]) -> None:
-        """`tell` gets the sentence of what went wrong."""
+    def __init__(self, screen: DOMNode, show_error: Callable[[str], None]) -> None:
         self._screen = screen
-        self._tell = tell
+        self._show_error = show_error
 
-    def __call__(self, group: str, work: Work, *given: object, exclusive: bool = False) -> None:
-        """Do this behind. Given as a function, so that what never starts is nothing."""
-        told = partial(self.told, work, *given)
-        _: Worker[None] = self._screen.run_worker(told, group=group, exclusive=exclusive)
+    def start(self, group: str, work: Work, *args: object, exclusive: bool = False) -> None:
+        """Run this in the background; an exclusive task cancels the earlier ones of its group."""
+        _: Worker[None] = self._screen.run_worker(partial(self.run, work, *args), group=group, exclusive=exclusive)
 
-    async def told(self, work: Work, *given: object) -> None:
-        """Do this here, and tell what goes wrong."""
+    async def run(self, work: Work, *args: object) -> None:
+        """Run this here, and show its `LechatError`."""
         try:
-            await work(*given)
+            await work(*args)
         except LechatError as error:
-            self._tell(str(error))
+            self._show_error(str(error))

@@ -1,4 +1,4 @@
-"""When a chat is named: while nobody wants anything of the model. Knows no widget."""
+"""Has the model give the chat a title, while the user does nothing."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,29 +8,29 @@ from lechat_tui.errors import LechatError
 from lechat_tui.talk import titles
 from lechat_tui.talk.conversation import Conversation
 
-IDLE = 4.0
-"""Seconds after an answer in which nothing is typed."""
+IDLE_SECONDS = 4.0
+"""Time after an answer in which nothing is typed."""
 
 
 class Titler:
-    """Waits after an answer, then has the chat named; whatever the person does ends it at once."""
+    """Waits after an answer, then asks for a title; anything the user does cancels it."""
 
-    def __init__(self, conversation: Conversation, named: Callable[[], None], *, idle: float = IDLE) -> None:
-        """`named` is called when the title has changed."""
+    def __init__(self, conversation: Conversation, renamed: Callable[[], None], *, idle: float = IDLE_SECONDS) -> None:
+        """`renamed` is called when the title has changed; `idle` is in seconds."""
         self._conversation = conversation
-        self._named = named
+        self._renamed = renamed
         self._idle = idle
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def rest(self) -> None:
-        """An answer has ended: name the chat if nothing happens for a while."""
+    def start(self) -> None:
+        """Ask for a title if nothing happens for a while."""
         self.stop()
         if titles.wanted(self._conversation):
             self._timer = asyncio.get_running_loop().call_later(self._idle, self._begin)
 
     def stop(self) -> None:
-        """The person does something: the model is theirs."""
+        """The user needs the model: cancel."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
@@ -44,6 +44,6 @@ class Titler:
             self._task = asyncio.create_task(self._name())
 
     async def _name(self) -> None:
-        with suppress(LechatError):  # a chat without a better name is as good; what ails the model, an answer will tell
+        with suppress(LechatError):  # the next answer will report what is wrong
             if await titles.name(self._conversation):
-                self._named()
+                self._renamed()

@@ -1,4 +1,4 @@
-"""What was typed and not said: in the prompt, put aside for an edit, waiting. Knows the prompt, no store."""
+"""Text that was typed but not sent: in the prompt, set aside for an edit, or queued. It is saved with its chat."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,56 +9,56 @@ from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.chat.drafts import Drafts
 from lechat_tui.ui.chat.editing import Editing
 from lechat_tui.ui.chat.queue import Turn
-from lechat_tui.ui.chat.tasks import Behind
+from lechat_tui.ui.chat.tasks import BackgroundTasks
 from lechat_tui.ui.widgets.prompt import PromptBox
 
-PAUSE = 0.4
-"""Seconds from a key to the disk, at most, for what is typed."""
+SAVE_DELAY_SECONDS = 0.4
+"""Time from a key to the disk, at most."""
 
 
-class Unsaid:
-    """Has it kept with its chat, and puts it back into the prompt when the chat is opened again."""
+class UnsentText:
+    """Saves it, and restores it when its chat is opened again."""
 
     def __init__(
         self,
         conversation: Conversation,
         box: PromptBox,
         editing: Editing,
-        waiting: Callable[[], Sequence[Turn]],
-        behind: Behind,
+        queued: Callable[[], Sequence[Turn]],
+        tasks: BackgroundTasks,
     ) -> None:
         self._box = box
         self._editing = editing
-        self._waiting = waiting
-        self._behind = behind
-        self._drafts = Drafts(conversation, self._now)
+        self._queued = queued
+        self._tasks = tasks
+        self._drafts = Drafts(conversation, self._drafts_now)
         self._timer: Timer | None = None
 
-    def soon(self) -> None:
-        """It is another now, and kept in a moment: not at every key."""
+    def save_soon(self) -> None:
+        """Save drafts soon (debounced)."""
         if self._timer is None and self._box.is_attached:
-            self._timer = self._box.set_timer(PAUSE, self._keep)
+            self._timer = self._box.set_timer(SAVE_DELAY_SECONDS, self._save)
 
-    def _keep(self) -> None:
+    def _save(self) -> None:
         self._timer = None
-        self._behind("draft", self._drafts.keep)
+        self._tasks.start("draft", self._drafts.save)
 
-    def keep_now(self) -> None:
-        """Another chat is opened, or the program ends."""
-        self._drafts.keep_now()
+    def save_now(self) -> None:
+        """Save drafts at once: another chat is opened, or the program ends."""
+        self._drafts.save_now()
 
-    def take(self) -> None:
-        """Put back what was kept for the chat that is open now, before what stands in the prompt."""
-        drafts = [*self._drafts.take(), Draft(self._box.prompt.written, tuple(self._box.attachments))]
+    def restore(self) -> None:
+        """Put what was saved with the open chat into the prompt, before the text that is there."""
+        drafts = [*self._drafts.load(), Draft(self._box.prompt.written, tuple(self._box.attachments))]
         self._box.hold(
             "\n\n".join(draft.text for draft in drafts if draft.text),
-            [picture for draft in drafts for picture in draft.attachments],
+            [attachment for draft in drafts for attachment in draft.attachments],
         )
 
-    def _now(self) -> list[Draft]:
-        """All of it, but what shall be private."""
+    def _drafts_now(self) -> list[Draft]:
+        """What to save; a text that begins with /private is never saved."""
         prompt = self._box.prompt
         typed = "" if prompt.text.lstrip().startswith("/private") else prompt.written
-        waits = [Draft(turn.text, turn.attachments) for turn in self._waiting() if turn.kind == "ask"]
-        unsaid = [Draft(typed, tuple(self._box.attachments)), *self._editing.aside, *waits]
-        return [draft for draft in unsaid if draft.text.strip() or draft.attachments]
+        queued = [Draft(turn.text, turn.attachments) for turn in self._queued() if turn.kind == "ask"]
+        drafts = [Draft(typed, tuple(self._box.attachments)), *self._editing.aside, *queued]
+        return [draft for draft in drafts if draft.text.strip() or draft.attachments]

@@ -1,4 +1,4 @@
-"""What goes with the next question: named in it, dropped on the window, on the clipboard. Reads files off the loop."""
+"""Attaches files to the next question: those it mentions, dropped ones, and the clipboard. Reads them in a thread."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from lechat_tui.ui.widgets.pastes import Written
 from lechat_tui.ui.widgets.prompt import PromptBox
 
 
-class Attaching:
+class PromptAttachments:
     """Stores files where the chat is stored, and lists them above the prompt."""
 
     def __init__(self, conversation: Conversation, box: PromptBox, changed: Callable[[], None]) -> None:
@@ -25,14 +25,14 @@ class Attaching:
         self._changed = changed
 
     def add(self, file: Attachment) -> None:
-        """Let a file go with the next question."""
+        """Attach a stored file to the next question."""
         self._box.attach(file)
         self._changed()
 
-    async def question(self, written: Written) -> str:
-        """What was written, with the names of the files it mentions, which are attached then.
+    async def attach_mentioned(self, written: Written) -> str:
+        """Attach the files that the text mentions; the text to send.
 
-        Raises `AttachmentError`, and attaches nothing then.
+        Raises `AttachmentError` before any is attached.
         """
         text, files = await asyncio.to_thread(self._mentioned, written)
         for file in files:
@@ -49,7 +49,7 @@ class Attaching:
         self.add(await asyncio.to_thread(self._kept, path))
 
     async def paste(self, copied: str) -> str:
-        """What is on the clipboard, or else what was copied here; the sentence says what it was, or why not."""
+        """Attach or insert what is on the clipboard, else what was copied here; the sentence says what, or why not."""
         content = await asyncio.to_thread(clipboard.get) or copied.encode("utf-8", "replace")
         if is_image(content):
             file = await asyncio.to_thread(check_image, content, "pasted.png")

@@ -1,0 +1,47 @@
+"""Opens the dialogs over the chat, and waits for what the user chooses."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from textual.screen import ModalScreen, Screen
+
+from lechat_tui.commands.base import Choice
+from lechat_tui.models.catalog import Model
+from lechat_tui.store import Hit
+from lechat_tui.ui.dialogs.license import license_accepted
+from lechat_tui.ui.dialogs.picker import Picker, YesNo
+from lechat_tui.ui.dialogs.search import Finder
+from lechat_tui.ui.dialogs.theme_picker import ThemePicker
+
+Result = TypeVar("Result")
+
+
+class Dialogs:
+    """One method for each dialog; all of them have to run in a worker."""
+
+    def __init__(self, screen: Screen[None]) -> None:
+        self._screen = screen
+
+    async def show(self, dialog: ModalScreen[Result]) -> Result | None:
+        """Show any dialog; its result."""
+        return await self._screen.app.push_screen_wait(dialog)
+
+    async def choose(self, title: str, choices: Sequence[Choice], *, filtered: bool = True) -> str | None:
+        """The value of the chosen row, or None; with `filtered`, typing narrows the rows down."""
+        return await self.show(Picker(title, choices, filtered=filtered))
+
+    async def confirm(self, question: str, *, default: bool = False) -> bool:
+        """Whether the user says yes; Enter alone gives the default."""
+        return await self.show(YesNo(question, default=default)) == "yes"
+
+    async def choose_theme(self, themes: Mapping[str, str]) -> str | None:
+        """The name of a theme, or None; `themes` has a description of each."""
+        return await self.show(ThemePicker(themes, self._screen.app.theme))
+
+    async def find_message(self, search: Callable[[str], list[Hit]], query: str) -> tuple[Hit, str] | None:
+        """The chosen hit of a search, and the words that found it."""
+        return await self.show(Finder(search, query))
+
+    async def accept_license(self, model: Model) -> bool:
+        """Whether the user accepts the license of this model, now or earlier."""
+        return await license_accepted(self._screen.app, model)

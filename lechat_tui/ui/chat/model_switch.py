@@ -1,0 +1,92 @@
+"""Which model answers: switches, downloads, opens the model manager and loads the model in the background."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from lechat_tui import network
+from lechat_tui.message import Attachment
+from lechat_tui.models.catalog import Model, ModelRole
+from lechat_tui.talk import phrases
+from lechat_tui.talk.conversation import Conversation
+from lechat_tui.ui.chat.dialogs import Dialogs
+from lechat_tui.ui.chat.onboarding import Onboarding
+from lechat_tui.ui.chat.preload import Preload
+from lechat_tui.ui.chat.tasks import BackgroundTasks
+from lechat_tui.ui.widgets.downloads import Downloads
+
+if TYPE_CHECKING:
+    from lechat_tui.models.fit import Resources
+
+
+class ModelSwitch:
+    """Does what `/model`, `/models` and `/pull` ask for."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        downloads: Downloads,
+        onboarding: Onboarding,
+        preload: Preload,
+        dialogs: Dialogs,
+        tasks: BackgroundTasks,
+        say: Callable[[str], None],
+        machine: "Callable[[], Resources]",
+    ) -> None:
+        self._conversation = conversation
+        self._downloads = downloads
+        self._onboarding = onboarding
+        self._preload = preload
+        self._dialogs = dialogs
+        self._tasks = tasks
+        self._say = say
+        self._machine = machine
+
+    def switch(self, model: Model, role: ModelRole) -> None:
+        """Let this model answer from now on."""
+        self._downloads.want_none()
+        self._onboarding.offer_none()
+        self._preload.switch(model, role)
+        self.load()
+
+    def load(self) -> None:
+        """Load the model in the background, while the user types."""
+        self._tasks.start("load", self._preload.load, exclusive=True)
+
+    async def manage(self) -> Model | None:
+        """Open the model manager; the model to switch to, downloaded or not, or None."""
+        from lechat_tui.models import scan
+        from lechat_tui.ui.dialogs.manager import Manager
+
+        manager = Manager(
+            self._conversation.models,
+            self._downloads,
+            machine=self._machine,
+            folders=scan.model_folders(self._conversation.settings.folders),
+            current=self._conversation.model,
+        )
+        return await self._dialogs.show(manager)
+
+    async def download(self, model: Model, *, switch: bool) -> None:
+        """Download a model in the background once its license is accepted; with `switch`, switch to it then.
+
+        Raises `LechatError` in offline mode.
+        """
+        network.check(f"downloading {model.id}")
+        if await self._dialogs.accept_license(model):
+            self._downloads.start(model, switch=switch)
+        else:
+            self._say(f"{model.id} was not downloaded: its license was not accepted")
+        self._onboarding.show()
+
+    async def prepare_question(self, attachments: Sequence[Attachment]) -> None:
+        """Offer a model that supports images before a question with one is asked of a model that doesn't."""
+        if any(file.kind == "image" for file in attachments) and not self._conversation.model.supports_images:
+            await self._offer_image_model()
+        self._downloads.offer(None)
+
+    async def _offer_image_model(self) -> None:
+        model, other = self._conversation.model, self._preload.image_model()
+        if other and await self._dialogs.confirm(phrases.offer_image_model(model.id, other.id), default=True):
+            self.switch(other, "vision")
+        else:
+            self._say(phrases.no_images(model.id))

@@ -1,0 +1,112 @@
+"""Runs each kind of turn and keeps the transcript in step."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+
+from lechat_tui.engine.base import Event
+from lechat_tui.errors import LechatError
+from lechat_tui.store import Draft
+from lechat_tui.talk import phrases
+from lechat_tui.talk.conversation import Conversation
+from lechat_tui.ui.chat.chat_lists import ChatLists
+from lechat_tui.ui.chat.comparison import Comparison
+from lechat_tui.ui.chat.dialogs import Dialogs
+from lechat_tui.ui.chat.message_view import MessageView
+from lechat_tui.ui.chat.model_switch import ModelSwitch
+from lechat_tui.ui.chat.progress import AnswerProgress
+from lechat_tui.ui.chat.queue import Turn
+from lechat_tui.ui.widgets.transcript import Transcript
+
+
+class TurnRunner:
+    """One method for each kind of turn."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        view: MessageView,
+        transcript: Transcript,
+        progress: AnswerProgress,
+        chats: ChatLists,
+        models: ModelSwitch,
+        dialogs: Dialogs,
+    ) -> None:
+        self._conversation = conversation
+        self._view = view
+        self._transcript = transcript
+        self._progress = progress
+        self._chats = chats
+        self._models = models
+        self._dialogs = dialogs
+        self._kinds: dict[str, Callable[[Turn], Awaitable[None]]] = {
+            "ask": self._ask,
+            "again": self._regenerate,
+            "compact": self._compact,
+            "continue": self._continue,
+            "compare": self._compare,
+        }
+
+    async def run(self, turn: Turn) -> None:
+        """Run this turn; an error becomes a note."""
+        try:
+            await self._kinds[turn.kind](turn)
+        except LechatError as error:
+            self._view.note(str(error), error=True)
+
+    async def _ask(self, turn: Turn) -> None:
+        await self._models.prepare_question(turn.attachments)
+        self._view.add_question(turn.text, turn.attachments, self._index(turn))
+        try:
+            await self._follow(self._conversation.ask(turn.text, turn.attachments, instead=turn.message))
+        finally:
+            if self._index(turn) is not None:  # the question could not be stored: the one it replaces is still there
+                self._view.show()
+
+    def _index(self, turn: Turn) -> int | None:
+        return self._conversation.place(turn.message)
+
+    async def _regenerate(self, turn: Turn) -> None:
+        conversation = self._conversation
+        index, before = self._index(turn), conversation.messages
+        self._view.remove_answer(index)
+        try:
+            await self._follow(conversation.regenerate(turn.how, place=index, model=turn.model))
+        finally:
+            if conversation.messages is before:
+                self._view.show()
+
+    async def _continue(self, turn: Turn) -> None:
+        if self._conversation.unfinished:
+            self._transcript.resume_answer()
+            await self._follow(self._conversation.go_on())
+
+    async def _compare(self, turn: Turn) -> None:
+        assert turn.model
+        question = Draft(turn.text, turn.attachments) if turn.text or turn.attachments else None
+        comparison = Comparison(self._conversation, turn.model, question)
+        try:
+            comparison.keep(await self._dialogs.show(comparison.screen))
+        finally:
+            await comparison.screen.stop()
+            self._view.show()
+            self._models.load()
+
+    async def _compact(self, turn: Turn) -> None:
+        """What was written becomes the summary, or is removed if it is unfinished."""
+        conversation = self._conversation
+        before = len(conversation.messages)
+        try:
+            await self._follow(conversation.compact(turn.text))
+        finally:
+            self._transcript.drop_answer()
+            self._progress.show_used()
+            if len(conversation.messages) > before:
+                self._show_summary()
+
+    def _show_summary(self) -> None:
+        summary = self._conversation.messages[-1]
+        self._view.add_summary(summary)
+        if summary.receipt and summary.receipt.left_out:
+            self._view.note(phrases.missing_from_summary(summary.receipt.left_out))
+
+    async def _follow(self, events: AsyncGenerator[Event, None]) -> None:
+        await self._progress.follow(events, self._chats.refresh)
