@@ -74,6 +74,16 @@ class Sampling:
     max_tokens: int | None = None
     """The most tokens an answer may have; None stops at the model's end token or when the context window is full."""
 
+    def __str__(self) -> str:
+        """The samplers that have an effect, as in `temperature 0.7, top-p 0.9`."""
+        penalty = [f"repeat penalty {self.repeat_penalty:g}"] if self.repeat_penalty != 1 else []
+        if self.temperature <= 0:
+            return ", ".join(["greedy", *penalty])
+        top_k = [f"top-k {self.top_k}"] if self.top_k > 0 else []
+        top_p = [f"top-p {self.top_p:g}"] if self.top_p < 1 else []
+        min_p = [f"min-p {self.min_p:g}"] if self.min_p > 0 else []
+        return ", ".join([f"temperature {self.temperature:g}", *top_k, *top_p, *min_p, *penalty])
+
 
 @dataclass(frozen=True)
 class Receipt:

@@ -502,15 +502,17 @@ async def test_stats_are_the_figures_of_the_last_answer(host: FakeHost) -> None:
 
 async def test_a_setting_is_changed_listed_and_taken_back(host: FakeHost) -> None:
     listed = await host.do("/set")
-    assert "temperature  0.4" in listed and "context      800" in listed and "seed         drawn" in listed
-    assert (await host.do("/set temperature 1.5")).startswith("temperature is 1.5 until you leave")
+    assert "temperature  0.4" in listed and "context      800" in listed and "seed         random" in listed
+    assert (await host.do("/set temperature 1.5")).startswith("temperature is 1.5 until you quit")
     assert host.conversation.setup.sampling().temperature == 1.5
     await host.do("/set parameter num_predict 9")
+    await host.do("/set temp 0.5")
+    assert host.conversation.setup.sampling().temperature == 0.5
     await host.do("/set max-tokens 12")
     assert host.conversation.setup.sampling().max_tokens == 12 and not host.switched
     await host.do("/set temperature default")
     assert host.conversation.setup.sampling().temperature == 0.4
-    assert (await host.do("/set seed")).startswith("seed is drawn for each answer; /set seed VALUE changes it")
+    assert (await host.do("/set seed")).startswith("seed is random for each answer; /set seed VALUE changes it")
     assert await host.do("/set colour red") == (
         "there is no setting colour; there are temperature, seed, max_tokens, context, gpu_layers, threads, "
         "lora, system"

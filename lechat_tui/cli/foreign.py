@@ -7,6 +7,8 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lechat_tui.settings import config as settings
+
 NONE, ONE, ANY = 0, 1, 99
 """How many words may follow a subcommand for it to be one; with more it is the start of a question."""
 
@@ -25,6 +27,10 @@ class Subcommand:
     """What stands in its place; what follows it stays."""
     sentence: str = ""
     """What to say instead."""
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _to(*arguments: str, words: int = ANY) -> Subcommand:
@@ -84,7 +90,13 @@ SUBCOMMANDS = {
 NEVER_INSTRUCTIONS = frozenset({"models", "ps", "serve", "update", "upgrade", "version"})
 """The subcommands that are no instruction for what comes through a pipe, as `check` or `search` may be."""
 
-OPTIONS = {
+OPTIONS: dict[str, tuple[str, ...]] = {
+    **{
+        _flag(name): (row.flag,)
+        for row in settings.OPTIONS
+        for name in (row.name, *row.aliases)
+        if _flag(name) != row.flag
+    },
     "--verbose": ("--stats",),
     "--attachment": ("--attach",),
     "--prompt": (),
@@ -103,17 +115,8 @@ OPTIONS = {
     "-hfr": ("--model",),
     "--hf-repo": ("--model",),
     "-ngl": ("--n-gpu-layers",),
-    "--gpu-layers": ("--n-gpu-layers",),
-    "--num-gpu": ("--n-gpu-layers",),
     "-sys": ("--system",),
     "--system-prompt": ("--system",),
-    "--temp": ("--temperature",),
-    "--n-predict": ("--max-tokens",),
-    "--num-predict": ("--max-tokens",),
-    "--num-ctx": ("--ctx-size",),
-    "--context": ("--ctx-size",),
-    "--context-length": ("--ctx-size",),
-    "--num-thread": ("--threads",),
     "--resume-last": ("--continue",),
     "--no-log": ("--no-save",),
 }
@@ -142,10 +145,10 @@ NUMBERS = {
 VALUES = frozenset(
     f"--{name}"
     for name in (
-        *("model", "system", "file", "attach", "image", "resume", "output", "seed", "temperature", "top-p", "top-k"),
-        *("min-p", "repeat-penalty", "stop", "max-tokens", "ctx-size", "n-gpu-layers", "threads", "lora", "overflow"),
+        *("model", "system", "file", "attach", "image", "resume", "output", "top-p", "top-k", "min-p"),
+        *("repeat-penalty", "stop", "lora", "overflow"),
     )
-) | {"-m", "-s", "-f", "-a"}
+) | {"-m", "-s", "-f", "-a", *(row.flag for row in settings.OPTIONS)}
 """Our options that take a value, which is left alone whatever it looks like."""
 
 
@@ -239,9 +242,9 @@ def _options(arguments: list[str]) -> list[str]:
 
 
 def _llm_option(words: list[str]) -> list[str]:
-    """`-o temperature 0.7`, as in `llm`."""
+    """`-o seed 42`, as in `llm`."""
     if len(words) < 2:
-        raise Unsupported("-o needs a name and a value, as in -o temperature 0.7")
+        raise Unsupported("-o needs a name and a value, as in -o seed 42")
     name, value = words
     option = f"--{name.replace('_', '-')}"
     option = (OPTIONS.get(option) or (option,))[0]

@@ -3,15 +3,18 @@
 import os
 import stat
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from itertools import zip_longest
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, NoReturn
 
 import typer
 
 from lechat_tui import __version__, network
 from lechat_tui.cli import edge, foreign
+from lechat_tui.cli.options import with_settings
 
 
 class Overflow(StrEnum):
@@ -81,6 +84,7 @@ def before_command(offline: Annotated[bool, OFFLINE] = False) -> None:
 
 
 @asking.command(epilog=EPILOG)
+@with_settings
 def ask(
     prompt: Annotated[
         list[str] | None, typer.Argument(metavar="PROMPT", help="The question; with a pipe, what to do with the input.")
@@ -107,14 +111,7 @@ def ask(
     no_save: Annotated[bool, typer.Option("-n", "--no-save", help="Do not save this chat.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print no hints or progress on stderr.")] = False,
     stats: Annotated[bool, typer.Option("--stats", help="Print token counts and speed on stderr.")] = False,
-    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Random seed, for reproducible answers.")] = None,
-    temperature: Annotated[
-        float | None, typer.Option(min=0, metavar="X", help="Randomness; 0 always picks the most likely token.")
-    ] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1, metavar="N", help="Maximum answer length in tokens.")] = None,
-    ctx_size: CtxSize = None,
-    n_gpu_layers: GpuLayers = None,
-    threads: Threads = None,
+    settings: Mapping[str, object] = MappingProxyType({}),
     lora: Loras = None,
     overflow: Annotated[
         Overflow,
@@ -149,16 +146,7 @@ def ask(
             resume=resume or ("last" if resume_last else ""),
             with_images=bool(given and given.has_images),
             private=no_save,
-            settings=compose.given(
-                temperature=temperature,
-                seed=seed,
-                max_tokens=max_tokens,
-                context=ctx_size,
-                gpu_layers=n_gpu_layers,
-                threads=threads,
-                lora=lora,
-                reduced=reduced or None,
-            ),
+            settings=compose.given(**settings, lora=lora, reduced=reduced or None),
         )
         conversation = compose.conversation(overrides)
         with conversation.store:

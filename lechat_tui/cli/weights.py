@@ -3,11 +3,13 @@
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from lechat_tui import paths
 from lechat_tui.cli import compose
+from lechat_tui.message import Sampling
 from lechat_tui.models import consent, imported, removal, repository, scan
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, Weights
@@ -200,7 +202,7 @@ def _details(model: Model, models: Models) -> dict[str, Any]:
         "context": model.context,
         "shape": {key: value for key, value in vars(shape).items() if value} if shape else None,
         "template": _template(model, models),
-        "sampling": {key: getattr(model, key) for key in ("temperature", "top_p", "top_k", "min_p")},
+        "sampling": {key.name: getattr(model, key.name) for key in fields(Sampling) if hasattr(model, key.name)},
         "license_url": model.license_url or None,
         "consent": None if not model.consent else "given" if consent.given(model) else "needed",
         "gated": model.gated or None,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from lechat_tui.commands.base import Host, command
 from lechat_tui.commands.context import numbered
-from lechat_tui.message import Message, Receipt, Sampling, StopReason
+from lechat_tui.message import Message, Receipt, StopReason
 from lechat_tui.talk import phrases
 
 ENDED: dict[StopReason, str] = {
@@ -57,7 +57,7 @@ def table(receipt: Receipt) -> Iterator[tuple[str, str]]:
     if receipt.memory:
         yield "memory", receipt.memory
     sampling = receipt.sampling
-    yield "sampling", ", ".join(_sampling(sampling))
+    yield "sampling", str(sampling)
     again = "; /regen same draws the last answer again" if receipt.pieces == 1 else ""
     yield "seed", f"{sampling.seed}{again}"
     yield "longest", "as long as it takes" if sampling.max_tokens is None else f"{sampling.max_tokens:,} tokens"
@@ -77,22 +77,6 @@ def table(receipt: Receipt) -> Iterator[tuple[str, str]]:
     yield "ended", ENDED[receipt.stop_reason]
     if receipt.engine:
         yield "engine", receipt.engine
-
-
-def _sampling(sampling: Sampling) -> Iterator[str]:
-    """The samplers that did something."""
-    if sampling.temperature <= 0:
-        yield "greedy"
-    else:
-        yield f"temperature {sampling.temperature:g}"
-        if sampling.top_k > 0:
-            yield f"top-k {sampling.top_k}"
-        if sampling.top_p < 1:
-            yield f"top-p {sampling.top_p:g}"
-        if sampling.min_p > 0:
-            yield f"min-p {sampling.min_p:g}"
-    if sampling.repeat_penalty != 1:
-        yield f"repeat penalty {sampling.repeat_penalty:g}"
 
 
 @command("/stats", "the figures of the last answer; on: beside every answer", argument="[on|off]")

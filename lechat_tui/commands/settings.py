@@ -7,85 +7,74 @@ from pathlib import Path
 from lechat_tui.commands.base import Host, command
 from lechat_tui.models.adapters import read, written
 from lechat_tui.settings import config
-
-SETTABLE = ("temperature", "seed", "max_tokens", "context", "gpu_layers", "threads")
-
-OTHER_NAMES = {"num_ctx": "context", "num_predict": "max_tokens", "num_thread": "threads", "num_gpu": "gpu_layers"}
-"""What Ollama calls them."""
-
-LOADED = ("context", "gpu_layers", "threads")
-"""What changes how the model is loaded."""
+from lechat_tui.settings.config import OPTIONS, Option
+from lechat_tui.talk.setup import Setup
 
 UNSET = "default"
 OFF = "off"
 
 
-@command("/set", "change a setting until you leave; alone, list them", argument="[NAME VALUE]")
+@command("/set", "change a setting until you quit; alone, list them", argument="[NAME VALUE]")
 async def set(host: Host, rest: str) -> None:
     words = rest.removeprefix("parameter ").strip()
-    given, _, value = words.partition(" ")
-    name = OTHER_NAMES.get(given, given).replace("-", "_")
+    name, _, value = words.partition(" ")
+    value = value.strip()
     if not words or words == "parameter":
         host.say(_listed(host))
     elif name == "system":
-        await system(host, value.strip())
+        await system(host, value)
     elif name == "lora":
-        lora(host, value.strip())
-    elif name not in SETTABLE:
-        host.say(f"there is no setting {given}; there are {', '.join((*SETTABLE, 'lora', 'system'))}", error=True)
-    elif not value.strip():
-        host.say(f"{name} is {_value(host, name)}; /set {name} VALUE changes it, /set {name} {UNSET} takes that back")
+        lora(host, value)
+    elif (row := config.option(name)) is None:
+        names = ", ".join((*(row.name for row in OPTIONS), "lora", "system"))
+        host.say(f"there is no setting {name}; there are {names}", error=True)
+    elif not value:
+        shown, name = _value(host.conversation.setup, row), row.name
+        host.say(f"{name} is {shown}; /set {name} VALUE changes it, /set {name} {UNSET} resets it")
     else:
-        _set(host, name, value.strip())
+        _set(host, row, value)
 
 
-def _set(host: Host, name: str, value: str) -> None:
+def _set(host: Host, row: Option, value: str) -> None:
     conversation = host.conversation
-    text = None if value == UNSET else value
-    conversation.change_settings(config.changed(conversation.settings, name, text))
-    if name in LOADED:
+    conversation.change_settings(config.changed(conversation.settings, row.name, None if value == UNSET else value))
+    if row.reloads:
         host.switch(conversation.model, conversation.model.role)
-    host.say(f"{name} is {_value(host, name)} until you leave; config.toml keeps it for good")
+    host.say(f"{row.name} is {_value(conversation.setup, row)} until you quit; config.toml keeps it for good")
 
 
 def _listed(host: Host) -> str:
-    wide = max(map(len, SETTABLE))
-    rows = [f"{name:<{wide}}  {_value(host, name)}" for name in SETTABLE]
-    rows.append(f"{'lora':<{wide}}  {_laid(host)}")
-    return "\n".join((*rows, f"{'system':<{wide}}  {host.conversation.setup.system or 'none'}"))
+    rows = [(row.name, _value(host.conversation.setup, row)) for row in OPTIONS]
+    rows += [("lora", _adapters(host)), ("system", host.conversation.setup.system or "none")]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
 
 
-def _value(host: Host, name: str) -> str:
-    """What holds now, and why where nobody set it."""
-    conversation = host.conversation
-    sampling, model = conversation.setup.sampling(), conversation.model
-    own: dict[str, object] = {
-        "temperature": f"{sampling.temperature:g}",
-        "seed": "drawn for each answer",
-        "max_tokens": "as long as it takes",
-        "context": model.context,
-        "threads": model.threads or "as the engine chooses",
-    }
-    value = getattr(conversation.settings, name)
-    return str(own[name] if value is None else value)
+def _value(setup: Setup, row: Option) -> str:
+    """The value that holds now: the user's, else the model's, else what the option says of an unset one."""
+    sources = (setup.settings, setup.sampling(), setup.tuning(), setup.model)
+    value = next((value for source in sources if (value := getattr(source, row.name, None)) is not None), None)
+    if value is None:
+        return row.unset
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def lora(host: Host, rest: str) -> None:
+def lora(host: Host, text: str) -> None:
     """Show or change the adapters: `PATH[:SCALE] ...`, `off`, or `default` for the model's own. Raises `ModelError`."""
     conversation = host.conversation
-    if not rest:
+    if not text:
         host.say(
-            f"lora is {_laid(host)}; /set lora PATH[:SCALE] ... lays adapters over the model, {OFF} takes them away"
+            f"lora is {_adapters(host)}; /set lora PATH[:SCALE] ... applies adapters, /set lora {OFF} removes them"
         )
         return
-    settings = replace(conversation.settings, lora=_loras(rest))
-    replace(conversation.setup, settings=settings).spec(host.models)
+    settings = replace(conversation.settings, lora=_paths(text))
+    replace(conversation.setup, settings=settings).spec(host.models)  # raises before anything is changed
     conversation.change_settings(settings)
     host.switch(conversation.model, conversation.model.role)
-    host.say(f"lora is {_laid(host)} until you leave; config.toml keeps it for good")
+    host.say(f"lora is {_adapters(host)} until you quit; config.toml keeps it for good")
 
 
-def _loras(text: str) -> tuple[str, ...] | None:
+def _paths(text: str) -> tuple[str, ...] | None:
     if text in (UNSET, OFF):
         return None if text == UNSET else ()
     try:
@@ -95,17 +84,16 @@ def _loras(text: str) -> tuple[str, ...] | None:
     return tuple(written(read(word, Path.cwd())) for word in words)
 
 
-def _laid(host: Host) -> str:
-    loras = host.conversation.setup.loras
-    return " ".join(map(written, loras)) or "off"
+def _adapters(host: Host) -> str:
+    return " ".join(map(written, host.conversation.setup.loras)) or OFF
 
 
-@command("/system", "show the system prompt of this chat, or give it another", argument="[TEXT]")
+@command("/system", "show or set the system prompt of this chat", argument="[TEXT]")
 async def system(host: Host, rest: str) -> None:
     conversation = host.conversation
     if rest:
         conversation.set_system("" if rest == UNSET else rest)
     setup = conversation.setup
-    whose = "of this chat" if setup.own_system else "of the settings or the model"
-    told = f"the system prompt, {whose}:\n{setup.system}" if setup.system else "there is no system prompt"
-    host.say(f"{told}\n/system TEXT gives this chat its own, /system {UNSET} takes that back")
+    source = "of this chat" if setup.own_system else "of the settings or the model"
+    shown = f"the system prompt, {source}:\n{setup.system}" if setup.system else "there is no system prompt"
+    host.say(f"{shown}\n/system TEXT sets one for this chat, /system {UNSET} removes it")

@@ -1,9 +1,9 @@
-"""What the user may set, in `config.toml`. Knows how to read it and how to say what is wrong with it."""
+"""The settings: their names, values and defaults, how `config.toml` is read, and the options that override it."""
 
 import tomllib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from msgspec import Meta
 
@@ -14,12 +14,12 @@ Count = Annotated[int, Meta(ge=1)]
 
 
 class ConfigError(LechatError):
-    """The configuration cannot be used; the text says where and why."""
+    """The configuration can't be used; the text says where and why."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Every setting, with what holds when the user says nothing."""
+    """Every key of `config.toml`, with its default."""
 
     text: str = ""
     """The model for `/text`; empty is the best one installed."""
@@ -28,55 +28,117 @@ class Settings:
     vision: str = ""
     """The model for `/vision`."""
     system: str = ""
-    """A system prompt for every chat that has none of its own."""
+    """System prompt for every chat that has none of its own."""
     theme: str = "mistral-dark"
     titles: bool = True
-    """Let the model name a chat after its first answer, while nothing is asked of it."""
+    """Let the model name a chat after its first answer, while it is idle."""
     stats: bool = False
-    """Say beside every answer how many tokens a second it was, and how soon the first came."""
+    """Show the speed and the time to the first token beside every answer."""
     reduced: bool = False
-    """Plain ASCII without frames, drawings and animation: for screen readers and simple terminals."""
+    """Plain ASCII without frames, drawings and animation, for screen readers and simple terminals."""
     pictures: Literal["auto", "kitty", "blocks", "none"] = "auto"
     """How thumbnails are drawn: by the terminal with Kitty's graphics protocol, as half blocks, or not at all; `auto`
-    is the first where the terminal is known to draw pictures in cells."""
+    is `kitty` where the terminal is known to draw images in cells, and `blocks` elsewhere."""
     temperature: Annotated[float, Meta(ge=0, le=10)] | None = None
-    """0 is greedy; unset is what the model's card recommends."""
+    """Randomness; 0 always picks the most likely token. Unset is the value of the model's card."""
     seed: Annotated[int, Meta(ge=0, le=2**32 - 2)] | None = None
-    """Unset draws one for each answer; 2^32 - 1 is llama.cpp's own sign for that."""
+    """Random seed; unset picks one for each answer. 2^32 - 1 is how llama.cpp writes that."""
     max_tokens: Count | None = None
-    """The longest answer, in tokens."""
+    """Maximum answer length, in tokens."""
     context: Count | None = None
-    """The context window, in tokens; unset is the catalog's choice for the model, or what of it fits."""
+    """Context window, in tokens; unset is the catalog's choice for the model, or as much of it as fits."""
     gpu_layers: Annotated[int, Meta(ge=-1)] = -1
-    """Layers on the GPU; -1 is all of them, or as many as fit, 0 none."""
+    """Layers on the GPU; -1 is all of them, or as many as fit."""
     threads: Count | None = None
     """CPU threads; unset lets the engine choose."""
     states: Annotated[int, Meta(ge=0)] = 4_000_000_000
-    """Bytes on disk for what the models have read of each chat, so that none is read again; 0 keeps nothing."""
+    """Bytes on disk for saved states, which spare reading a chat again after a restart; 0 saves none."""
     keep_warm: Annotated[float, Meta(ge=0)] = 30.0
-    """Minutes after which a model that is not asked is unloaded; 0 is never."""
+    """Minutes after which an idle model is unloaded; 0 is never."""
     speculate: bool = True
-    """Guess what the answer repeats and evaluate it in one go, where that is faster; the answer stays the same."""
+    """Speculative decoding by prompt lookup, where it is faster; the answer is the same."""
     threads_batch: Count | None = None
-    """CPU threads for reading a prompt; unset is as many as `threads`."""
+    """CPU threads for prefill; unset is as many as `threads`."""
     batch: Annotated[int, Meta(ge=32, le=512)] | None = None
     """Tokens computed at once; fewer need less memory."""
     kv_type: Literal["f16", "q8_0"] | None = None
-    """How the KV cache is kept: `q8_0` takes about half the memory of `f16` and is not quite exact."""
+    """Type of the KV cache: `q8_0` takes about half the memory of `f16` and is slightly less exact."""
     flash_attention: Literal["auto", "on", "off"] | None = None
     mmap: bool | None = None
     """Map the weights into memory instead of reading them; unset leaves it to llama.cpp."""
     lora: tuple[str, ...] | None = None
-    """LoRA adapters laid over every model, as `PATH` or `PATH:SCALE`; unset are the model's own of the catalog, an
-    empty list is none."""
+    """LoRA adapters for every model, as `PATH` or `PATH:SCALE`; unset are the model's own, an empty list is none."""
     folders: tuple[str, ...] = ()
-    """Folders where GGUF files of yours lie; what is in them can be used where it is."""
+    """Folders with GGUF files that can be used in place."""
     keys: dict[str, str] = field(default_factory=dict)
     """Rebound keys: the name of a binding and its new keys, as in `stop = "ctrl+x"`."""
 
 
+@dataclass(frozen=True)
+class Option:
+    """A setting that the command line and `/set` override. Its type and range are those of its field."""
+
+    name: str
+    """Its field in `Settings`, its key in `config.toml` and its name for `/set`."""
+    flag: str
+    """On the command line."""
+    help: str
+    unset: str = ""
+    """Shown when neither the user nor the model sets it."""
+    metavar: str = "N"
+    aliases: tuple[str, ...] = ()
+    """Its names in Ollama, llama.cpp and llm."""
+    reloads: bool = False
+    """Whether a loaded model must be loaded again for it."""
+
+    @property
+    def range(self) -> tuple[type, float | None, float | None]:
+        """Its type, and the least and the greatest value."""
+        hint = _HINTS[self.name]
+        annotated = next((part for part in get_args(hint) if hasattr(part, "__metadata__")), hint)
+        kind, meta = get_args(annotated)
+        return kind, meta.ge, meta.le
+
+
+OPTIONS = (
+    Option("temperature", "--temperature", "Randomness; 0 always picks the most likely token.", "", "X", ("temp",)),
+    Option("seed", "--seed", "Random seed, for reproducible answers.", "random for each answer"),
+    Option(
+        "max_tokens",
+        "--max-tokens",
+        "Maximum answer length in tokens.",
+        "unlimited",
+        aliases=("num_predict", "n_predict"),
+    ),
+    Option(
+        "context",
+        "--ctx-size",
+        "Context window in tokens.",
+        aliases=("num_ctx", "ctx_size", "context_length"),
+        reloads=True,
+    ),
+    Option(
+        "gpu_layers",
+        "--n-gpu-layers",
+        "Layers on the GPU; -1: all that fit.",
+        aliases=("num_gpu", "n_gpu_layers"),
+        reloads=True,
+    ),
+    Option("threads", "--threads", "CPU threads.", "chosen by the engine", aliases=("num_thread",), reloads=True),
+)
+"""A new setting is a field of `Settings` and, to be overridden, a row here."""
+
+_HINTS: dict[str, Any] = get_type_hints(Settings, include_extras=True)
+
+
+def option(name: str) -> Option | None:
+    """The option of this name or alias; hyphens count as underscores."""
+    name = name.replace("-", "_")
+    return next((row for row in OPTIONS if name == row.name or name in row.aliases), None)
+
+
 def load(file: Path) -> Settings:
-    """The settings in a `config.toml`; all defaults when there is none.
+    """The settings in a `config.toml`; the defaults when there is no such file.
 
     Raises `ConfigError` that names the file and the line or the key.
     """
@@ -85,9 +147,9 @@ def load(file: Path) -> Settings:
     except (FileNotFoundError, NotADirectoryError):
         return Settings()
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{file} is not text in UTF-8") from error
+        raise ConfigError(f"{file} is not text in UTF-8; save it as UTF-8") from error
     except OSError as error:
-        raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
+        raise ConfigError(f"{file} can't be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{file} is not valid TOML: {error}") from error
     try:
@@ -97,7 +159,7 @@ def load(file: Path) -> Settings:
 
 
 def changed(settings: Settings, name: str, text: str | None) -> Settings:
-    """The settings with one of them set to what a person typed; None unsets it. Raises `ConfigError`."""
+    """The settings with one of them set to what was typed; None unsets it. Raises `ConfigError`."""
     value = getattr(Settings(), name) if text is None else text
     try:
         return build(Settings, {**asdict(settings), name: value}, strict=False)

@@ -7,8 +7,8 @@ from functools import partial
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from lechat_tui.commands.base import COMMANDS, Host, find
-from lechat_tui.commands.settings import SETTABLE
 from lechat_tui.plaintext import safe
+from lechat_tui.settings.config import OPTIONS
 from lechat_tui.ui.chat.screen import ChatScreen
 from lechat_tui.ui.textual_private import EarlyCommandPalette
 
@@ -32,7 +32,7 @@ def entries(host: Host) -> Iterator[Entry]:
         yield Entry(f"/model {model.id}", f"{model.name}{'' if here else ', to be pulled'}")
     if find("/theme"):
         yield from (Entry(f"/theme {name}", "these colours") for name in host.themes)
-    yield from (Entry(f"/set {name} ", "change this setting") for name in SETTABLE)
+    yield from (Entry(f"/set {row.name} ", "change this setting") for row in OPTIONS)
     yield from (Entry(f"/keys {bound.name} ", f"another key for: {bound.what}") for bound in host.bindings())
 
 

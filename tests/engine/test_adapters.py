@@ -144,7 +144,7 @@ def test_what_is_no_adapter_for_the_model_is_refused_before_it_is_loaded(models,
 
 async def test_set_lora_lays_adapters_over_the_model_and_takes_them_away(models, pirate):
     host = Host(talk(models))
-    assert (await host.set("lora")).startswith("lora is off; /set lora PATH[:SCALE] ... lays adapters over the model")
+    assert (await host.set("lora")).startswith("lora is off; /set lora PATH[:SCALE] ... applies adapters")
     assert (await host.set(f"lora {pirate}:0.5 '{pirate}'")).startswith(f"lora is {pirate}:0.5 {pirate}:1 until you")
     assert host.switched == ["chaton + pirate:0.5 + pirate"]
     assert [adapter.scale for adapter in host.conversation.spec().adapters] == [0.5, 1.0]

@@ -1,0 +1,34 @@
+"""The command-line options that come from the table of settings."""
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+from lechat_tui.settings.config import OPTIONS, Option
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each row of the table; their values come as `settings`, None when not given."""
+    signature = inspect.signature(command)
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        parameters += map(_parameter, OPTIONS) if parameter.name == "settings" else [parameter]
+
+    @wraps(command)
+    def run(**values: Any) -> None:
+        settings = {row.name: values.pop(row.name) for row in OPTIONS}
+        command(**values, settings=settings)
+
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def _parameter(row: Option) -> inspect.Parameter:
+    kind, least, most = row.range
+    option = typer.Option(row.flag, min=least, max=most, metavar=row.metavar, help=row.help)
+    annotation = Annotated[kind | None, option]  # type: ignore[valid-type]
+    return inspect.Parameter(row.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=annotation)
