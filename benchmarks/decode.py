@@ -82,7 +82,7 @@ def ours(llama: Llama, tokens: int) -> Iterator[int]:
     prompt = len(llama.template.prompt(request.messages).ids)
     llama.cache.clear()
     for _ in answer(llama, request, lambda: False):
-        yield max(0, len(llama.cache.held) - prompt)
+        yield max(0, len(llama.cache.cells) - prompt)
 
 
 def high_level(peer: Peer, tokens: int) -> Iterator[int]:

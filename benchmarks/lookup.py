@@ -26,7 +26,7 @@ from lechat_tui.engine.base import LocalModel, TuningOptions
 from lechat_tui.engine.llama.decode import Generation, decode
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.sampling import Sampler
-from lechat_tui.engine.llama.speculation import DRAFTS, Speculation
+from lechat_tui.engine.llama.speculation import DRAFT_SIZES, Speculation
 from lechat_tui.message import Sampling
 
 SAMPLING = Sampling(temperature=0)
@@ -39,8 +39,8 @@ class Script(Sampler):
         super().__init__(SAMPLING, 0, vocabulary)
         self._tokens = iter(tokens)
 
-    def next(self, context: llama_cpp.llama_context_p, row: int = -1) -> int:
-        super().next(context, row)
+    def sample(self, context: llama_cpp.llama_context_p, row: int = -1) -> int:
+        super().sample(context, row)
         return next(self._tokens)
 
 
@@ -73,10 +73,10 @@ class Eager(Speculation):
     """Guesses whenever it can, of every length by turns."""
 
     def draft(self, most: int) -> tuple[int, ...]:
-        if not self._alone:
+        if not self._single:
             return ()  # one token must have been timed
-        self._asked += 1
-        return self.lookup.propose(min(most, DRAFTS[self._asked % len(DRAFTS)]))
+        self._drafts += 1
+        return self.lookup.propose(min(most, DRAFT_SIZES[self._drafts % len(DRAFT_SIZES)]))
 
 
 def drawn(llama: Llama, question: list[int], sampling: Sampling, tokens: int) -> tuple[list[int], int]:
@@ -88,7 +88,7 @@ def drawn(llama: Llama, question: list[int], sampling: Sampling, tokens: int) ->
         generation = Generation(llama, sampler, tokens)
         for _ in generation.run(lambda: False):
             pass
-    return llama.cache.held[len(question) :], generation.accepted
+    return llama.cache.cells[len(question) :], generation.accepted
 
 
 def compare(llama: Llama, questions: int, tokens: int) -> None:

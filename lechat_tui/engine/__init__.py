@@ -1,1 +1,1 @@
-"""Who answers. `base` is the seam; `local` runs llama.cpp in a child process; `echo` is a scripted stand-in."""
+"""The engines. `base` is the interface; `local` runs llama.cpp in child processes; `echo` is scripted, for tests."""

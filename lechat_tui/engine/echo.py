@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import replace
 
 from lechat_tui.engine.base import Delta, Done, EngineError, Event, Fitted, ModelSpec, Prefill, Request
-from lechat_tui.engine.context import answers, fit, held, room
+from lechat_tui.engine.context import answers, fit, kept_always, prompt_room
 from lechat_tui.message import Receipt
 
 Step = Event | EngineError | asyncio.Event
@@ -48,8 +48,8 @@ class EchoEngine:
     async def plan(self, request: Request) -> Fitted:
         """What would fit, in words instead of tokens; `stream` leaves nothing out."""
         costs = tuple(len(message.text.split()) for message in request.messages)
-        limit = room(request.model.context, request.sampling.max_tokens)
-        stays = held(request.messages)
+        limit = prompt_room(request.model.context, request.sampling.max_tokens)
+        stays = kept_always(request.messages)
         plan = fit(costs, limit, pinned=stays, answers=answers(request.messages))
         kept = plan.kept if plan else sorted(stays)
         left_out = tuple(i for i in range(len(costs)) if i not in kept)

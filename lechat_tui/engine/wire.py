@@ -1,7 +1,7 @@
-"""The frames between the program and the engine's child process: one JSON object a line. Knows no process.
+"""The frames between the program and the engine's child process: one line of JSON each.
 
 Down: `Load`, `Answer`, `Plan`, `Stop`, `Forget`. Up: `Loaded`, `Failed` and the events of `base`. Every answer carries
-a turn number, counted up by the parent, so that what is left of a stopped answer is told from the next one.
+a turn number, counted up by the parent, so that the rest of a stopped answer is not taken for the next one.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ class Load:
 
     model: ModelSpec
     states: Path | None = None
-    """The folder of what the KV cache held of each chat."""
+    """The folder for saved states of the KV cache; None saves none."""
     limit: int = 0
-    """Bytes these files may take; 0 keeps none."""
+    """The most bytes they may take; 0 keeps none."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Plan:
-    """Say what would fit of this request, and answer nothing."""
+    """Reply with what would fit of this request, without answering it."""
 
     turn: int
     request: Request
@@ -50,7 +50,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Forget:
-    """This chat is deleted."""
+    """This chat was deleted."""
 
     chat: int
 
@@ -65,7 +65,7 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Failed:
-    """A load or an answer ended with an error; `overflow` says that the question is larger than the context."""
+    """Loading or an answer ended with an error; `overflow` when the question does not fit into the context window."""
 
     reason: str
     overflow: bool = False
@@ -73,7 +73,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Reply:
-    """An event of the answer to a turn; turn 0 is the load."""
+    """An event of a turn; turn 0 is the loading."""
 
     turn: int
     event: Any
@@ -86,7 +86,7 @@ _UP: Mapping[str, type] = {kind.__name__: kind for kind in (Loading, Loaded, Fit
 
 
 def encode(frame: Frame) -> bytes:
-    """A frame as one line, the newline included."""
+    """A frame as one line, with its newline."""
     if isinstance(frame, Reply):
         row = [type(frame.event).__name__, frame.turn, frame.event]
     else:
@@ -95,33 +95,33 @@ def encode(frame: Frame) -> bytes:
 
 
 def decode_down(line: bytes) -> Load | Answer | Plan | Stop | Forget:
-    """A line that the parent wrote. Raises `EngineError` when it is none."""
+    """The frame in a line from the parent. Raises `EngineError` for an invalid one."""
     match _row(line):
         case [str(kind), body] if kind in _DOWN:
             return _build(_DOWN[kind], body)  # type: ignore[no-any-return]
-    raise EngineError("the engine was sent a frame it does not know")
+    raise EngineError("the engine received an unknown frame")
 
 
 def decode_up(line: bytes) -> Reply:
-    """A line that the child wrote. Raises `EngineError` when it is none."""
+    """The frame in a line from the child. Raises `EngineError` for an invalid one."""
     match _row(line):
         case [str(kind), int(turn), body] if kind in _UP:
             return Reply(turn, _build(_UP[kind], body))
-    raise EngineError("the engine said something that is no frame")
+    raise EngineError("the engine sent something that is not a frame")
 
 
 def _row(line: bytes) -> object:
     try:
         return msgspec.json.decode(line)
     except msgspec.DecodeError as error:
-        raise EngineError("a frame of the engine is not JSON") from error
+        raise EngineError("the engine sent a frame that is not JSON") from error
 
 
 def _build(kind: type, body: object) -> Any:
     try:
         return msgspec.convert(body, kind, dec_hook=_from_text)
     except msgspec.ValidationError as error:
-        raise EngineError(f"a frame of the engine does not fit: {error}") from error
+        raise EngineError(f"the engine sent an invalid frame: {error}") from error
 
 
 def _from_text(kind: type, value: object) -> object:

@@ -1,8 +1,8 @@
-"""The child process: one model, frames in on stdin, frames out on stdout. The engine's guest room.
+"""The child process: one model, with frames in on stdin and out on stdout.
 
-Run as `python -m lechat_tui.engine.worker`. Whatever native code prints goes to stderr, never between the frames.
-When stdin ends, the program that asked wants no more: the answer is broken off, stdout is closed, what the KV cache
-holds is written to disk where that is wanted, and the process ends.
+Run as `python -m lechat_tui.engine.worker`. Whatever native code prints goes to stderr, never between the frames. When
+stdin ends, the parent is done: the answer is stopped, stdout is closed, the KV cache is saved where that is wanted, and
+the process ends.
 """
 
 import logging
@@ -19,17 +19,17 @@ from typing import BinaryIO
 from lechat_tui.engine import wire
 from lechat_tui.engine.base import ContextOverflow, EngineError, Event
 
-IDLE = 3.0
-"""Seconds without a question after which there is time to write."""
+IDLE_SECONDS = 3.0
+"""Time without a request after which saved states are written."""
 
-LAST = 60.0
-"""Seconds that breaking off and the last write may take: no process stays longer than its parent wants it."""
+LAST_WRITE_SECONDS = 60.0
+"""The most time from the end of stdin to the end of the process."""
 
 Work = wire.Load | wire.Answer | wire.Plan | wire.Forget
 
 
 class Channel:
-    """The two pipes. A thread of its own reads, so that a stop arrives while the engine computes."""
+    """The two pipes. A thread of its own reads, so that a stop is received while the engine computes."""
 
     def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
         self._source = source
@@ -38,10 +38,10 @@ class Channel:
         self._closed = False
         self._work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self.loaded = False
-        """True once there may be something to write at the end."""
+        """True once there may be something to save at the end."""
 
-    def listen(self) -> None:
-        """Read frames until the pipe ends; then see to it that the process does too."""
+    def read(self) -> None:
+        """Read frames until stdin ends; then make sure that the process ends too."""
         for line in self._source:
             match wire.decode_down(line):
                 case wire.Stop(turn):
@@ -49,17 +49,20 @@ class Channel:
                 case frame:
                     self._work.put(frame)
         self._close()
-        time.sleep(LAST)
+        time.sleep(LAST_WRITE_SECONDS)
         os._exit(0)
 
-    def next(self, rest: Callable[[Callable[[], bool]], None]) -> Work | None:
-        """What to do now, or None at the end. When nothing comes for a while, `rest` is called: it asks who waits."""
+    def next(self, on_idle: Callable[[Callable[[], bool]], None]) -> Work | None:
+        """What to do now, or None at the end.
+
+        `on_idle` is called when nothing comes for a while, with a function that says whether something has come since.
+        """
         try:
-            work = self._work.get(timeout=IDLE)
+            work = self._work.get(timeout=IDLE_SECONDS)
         except queue.Empty:
-            rest(lambda: not self._work.empty())
+            on_idle(lambda: not self._work.empty())
             work = self._work.get()
-        while self._closed and work and not isinstance(work, wire.Forget):  # what is deleted must not be written
+        while self._closed and work and not isinstance(work, wire.Forget):  # a deleted chat must not be saved
             work = self._work.get()
         return work
 
@@ -71,20 +74,20 @@ class Channel:
         """Whether this turn was stopped."""
         return self._closed or turn <= self._stopped
 
-    def hush(self) -> None:
-        """Close stdout: the parent knows then that this process ends by itself."""
+    def close_stdout(self) -> None:
+        """Tell the parent that this process will end by itself."""
         with suppress(OSError):
             self._sink.close()
 
     def _close(self) -> None:
-        """The parent is gone, or done: break off, and leave nothing behind but what is written at the end."""
+        """The parent is gone, or done: stop what is running and end, at once if there is nothing to save."""
         if not self.loaded:
             os._exit(0)
         self._closed = True
         self._work.put(None)
 
-    def say(self, turn: int, event: Event | wire.Loaded | wire.Failed) -> None:
-        """Write a frame; a parent that is gone hears nothing any more."""
+    def send(self, turn: int, event: Event | wire.Loaded | wire.Failed) -> None:
+        """Write a frame; ends the work when the parent is gone."""
         try:
             self._sink.write(wire.encode(wire.Reply(turn, event)))
             self._sink.flush()
@@ -95,22 +98,22 @@ class Channel:
 def main() -> None:
     """Load the model of the first frame, then answer one request after the other."""
     channel = _open_channel()
-    threading.Thread(target=channel.listen, daemon=True).start()
+    threading.Thread(target=channel.read, daemon=True).start()
     try:
         first = channel.first()
         if isinstance(first, wire.Load):
             _serve(channel, first)
     except EngineError as error:
-        channel.say(0, wire.Failed(str(error)))
-    except Exception as error:  # the edge of the process, an unloadable llama.cpp included: the log has the trace
+        channel.send(0, wire.Failed(str(error)))
+    except Exception as error:  # the edge of the process, and llama.cpp may fail to import: the log has the trace
         logging.exception("the engine failed")
-        channel.say(0, wire.Failed(f"the engine failed: {error}"))
+        channel.send(0, wire.Failed(f"the engine failed: {error}"))
     sys.stderr.flush()
     os._exit(0)  # Python's own end would wait a second for the thread that reads stdin, and then abort
 
 
 def _open_channel() -> Channel:
-    """Take stdout for the frames and give native code stderr in its place."""
+    """Keep stdout for the frames, and give native code stderr in its place."""
     frames = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # native prints go to the log, never into the frames
     return Channel(sys.stdin.buffer, frames)
@@ -120,26 +123,26 @@ def _serve(channel: Channel, load: wire.Load) -> None:
     from lechat_tui.engine.llama.answer import answer, plan
     from lechat_tui.engine.llama.model import Llama
 
-    llama = Llama(load.model, lambda event: channel.say(0, event), load.states, load.limit)
+    llama = Llama(load.model, lambda event: channel.send(0, event), load.states, load.limit)
     channel.loaded = True
-    channel.say(0, wire.Loaded(_memory()))
-    while work := channel.next(llama.states.rest):
+    channel.send(0, wire.Loaded(_memory()))
+    while work := channel.next(llama.saved_states.flush_idle):
         match work:
             case wire.Answer(turn, request):
-                _answer(channel, turn, answer(llama, request, partial(channel.stopped, turn)))
+                _send_all(channel, turn, answer(llama, request, partial(channel.stopped, turn)))
             case wire.Plan(turn, request):
-                _answer(channel, turn, plan(llama, request))
+                _send_all(channel, turn, plan(llama, request))
             case wire.Forget(chat):
-                llama.states.forget(chat)
+                llama.saved_states.forget(chat)
             case _:
                 pass
-    channel.hush()
-    llama.states.leave()
+    channel.close_stdout()
+    llama.saved_states.flush_all()
     os._exit(0)  # the system frees a process faster than llama.cpp frees a model
 
 
 def _memory() -> int:
-    """Bytes of memory this process has used at most, its mapped weights included; 0 where the system does not say."""
+    """The most memory this process has used, in bytes, mapped weights included; 0 where that is unknown."""
     try:
         import resource  # not on every system
     except ImportError:
@@ -147,15 +150,15 @@ def _memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _answer(channel: Channel, turn: int, events: Iterator[Event]) -> None:
+def _send_all(channel: Channel, turn: int, events: Iterator[Event]) -> None:
     try:
         for event in events:
-            channel.say(turn, event)
+            channel.send(turn, event)
     except EngineError as error:
-        channel.say(turn, wire.Failed(str(error), isinstance(error, ContextOverflow)))
-    except Exception as error:  # one answer failed; the model is still there for the next
+        channel.send(turn, wire.Failed(str(error), isinstance(error, ContextOverflow)))
+    except Exception as error:  # one answer failed; the model stays loaded for the next
         logging.exception("the answer failed")
-        channel.say(turn, wire.Failed(f"the answer failed: {error}; lechat paths shows where the log is"))
+        channel.send(turn, wire.Failed(f"the answer failed: {error}; lechat paths shows where the log is"))
 
 
 if __name__ == "__main__":

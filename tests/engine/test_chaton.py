@@ -288,7 +288,7 @@ async def test_a_picture_that_cannot_be_read_is_a_sentence(engine, tmp_path):
     gone = Attachment("0", "gone.png", "image", tmp_path / "gone.png", 1, 1, 1)
     with pytest.raises(EngineError, match=r"gone\.png cannot be read"):
         await Talk(engine, VISION).ask("What is it?", gone)
-    with pytest.raises(EngineError, match="cannot see pictures"):
+    with pytest.raises(EngineError, match="does not support images"):
         await Talk(engine, TEXT).ask("What is it?", picture(tmp_path, "red", "circle"))
 
 

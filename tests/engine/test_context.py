@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lechat_tui.engine.context import answers, fit, held, room
+from lechat_tui.engine.context import answers, fit, kept_always, prompt_room
 from lechat_tui.message import Message
 
 
@@ -45,8 +45,8 @@ def test_a_plan_fits_keeps_the_order_and_loses_no_message(tokens, limit, pinned)
 
 def test_the_system_prompt_the_pinned_and_the_last_must_stay():
     talk = [Message("system", "s"), Message("user", "a", pinned=True), Message("assistant", "b"), Message("user", "c")]
-    assert held(talk) == {0, 1, 3}
-    assert held([*talk, Message("assistant", "d")]) == {0, 1, 3, 4}, "an answer is nothing without its question"
+    assert kept_always(talk) == {0, 1, 3}
+    assert kept_always([*talk, Message("assistant", "d")]) == {0, 1, 3, 4}, "an answer is nothing without its question"
 
 
 def test_an_answer_goes_with_its_question():
@@ -58,5 +58,5 @@ def test_an_answer_goes_with_its_question():
 
 
 def test_the_room_for_the_prompt_is_what_the_answer_leaves():
-    assert room(4096) == 3072 and room(32_768) == 32_768 - 2048
-    assert room(4096, 100) == 3996 and room(4096, 9000) == 3072
+    assert prompt_room(4096) == 3072 and prompt_room(32_768) == 32_768 - 2048
+    assert prompt_room(4096, 100) == 3996 and prompt_room(4096, 9000) == 3072

@@ -180,10 +180,10 @@ async def test_what_is_no_adapter_for_the_model_is_a_sentence_and_the_model_answ
         tmp_path / "none.gguf": "there is no such file",
         text: "it is not a GGUF file, or is cut short",
         short: "it is cut short",
-        overlays.write(tmp_path / "model.gguf", pairs, type="model"): "it is a GGUF file, but no adapter",
+        overlays.write(tmp_path / "model.gguf", pairs, type="model"): "it is a GGUF file, but not an adapter",
         overlays.write(tmp_path / "mamba.gguf", pairs, architecture="mamba"): "made for a model of another architec",
-        overlays.write(tmp_path / "blank.gguf", pairs, alpha=None): "it does not say its alpha",
-        overlays.write(tmp_path / "late.gguf", pairs, after=(5, 6)): "it works from certain words on only",
+        overlays.write(tmp_path / "blank.gguf", pairs, alpha=None): "it has no alpha",
+        overlays.write(tmp_path / "late.gguf", pairs, after=(5, 6)): "it is an activated LoRA",
         overlays.write(tmp_path / "wide.gguf", overlays.random_pairs(TEXT.path, wider=32)): "of another size",
         overlays.write(
             tmp_path / "other.gguf", {"blk.99.attn_q.weight": pairs["blk.0.attn_q.weight"]}
@@ -193,6 +193,6 @@ async def test_what_is_no_adapter_for_the_model_is_a_sentence_and_the_model_answ
         with pytest.raises(EngineError) as error:
             await said(local, laid(Adapter(str(files["one"])), Adapter(str(path))))
         assert str(path) in str(error.value) and reason in str(error.value)
-        assert str(error.value).endswith("/set lora off goes on without it")
+        assert str(error.value).endswith("/set lora off continues without it")
     assert await said(local, TEXT) == "7 + 5 = 12."
     assert len(children()) == 1

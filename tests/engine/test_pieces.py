@@ -4,7 +4,7 @@ import pytest
 import vocabularies
 
 from lechat_tui.engine.base import Delta
-from lechat_tui.engine.llama.pieces import Pieces
+from lechat_tui.engine.llama.detokenizer import Detokenizer
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def single_bytes(vocab, text):
 
 def told(vocab, ids, **how):
     """What the answer comes to, neighbouring deltas of one kind joined."""
-    pieces, said = Pieces(vocab, **how), []
+    pieces, said = Detokenizer(vocab, **how), []
     for delta in [delta for token in ids for delta in pieces.feed(token)] + pieces.finish():
         if said and said[-1].kind == delta.kind:
             delta = Delta(said.pop().text + delta.text, delta.kind)
@@ -42,7 +42,7 @@ def test_an_answer_comes_out_as_it_was_written(way, text, vocab):
 
 
 def test_a_character_appears_when_it_is_whole(vocab):
-    pieces = Pieces(vocab)
+    pieces = Detokenizer(vocab)
     assert [pieces.feed(token) for token in single_bytes(vocab, "a😀")] == [[Delta("a")], [], [], [], [Delta("😀")]]
     assert pieces.finish() == []
 
@@ -96,7 +96,7 @@ def test_other_control_tokens_say_nothing(vocab):
 
 def test_an_answer_that_goes_on_is_taken_as_it_comes(vocab):
     assert told(vocab, tokens(vocab, "<think> is a tag"), continuing=True) == [Delta("<think> is a tag")]
-    assert Pieces(vocab, continuing=True).feed(tokens(vocab, " ")[0]) == [Delta(" ")]
+    assert Detokenizer(vocab, continuing=True).feed(tokens(vocab, " ")[0]) == [Delta(" ")]
 
 
 def test_the_space_sentencepiece_puts_in_front_is_not_said(vocabulary):

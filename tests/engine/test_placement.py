@@ -108,7 +108,7 @@ SQUEEZED = LocalModel(
 def test_the_shorter_window_reaches_llama_cpp_the_receipt_and_the_plan():
     full = Machine(1, 1, memory=Memory(GIB, 2_100_000))  # a window of 4096 tokens takes 4 MiB, of q8_0 2.1
     with closing(Llama(SQUEEZED, lambda _: None, machine=full)) as llama:
-        assert llama.size == 2048
+        assert llama.window == 2048
         request = Request(SQUEEZED, (Message("user", "What is 7 + 5?"),), Sampling(0.0))
         first = next(event for event in answer(llama, request, lambda: False) if isinstance(event, Fitted))
         assert first.receipt and first.receipt.context == 2048 and "2,048" in first.receipt.memory

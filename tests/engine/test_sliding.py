@@ -16,7 +16,7 @@ from lechat_tui.engine.llama.cache import Cache
 from lechat_tui.engine.llama.fitting import fitted_prompt
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.prefill import prefill
-from lechat_tui.engine.llama.states import States
+from lechat_tui.engine.llama.saved_states import SavedStates
 from lechat_tui.message import Message
 
 STORY = "The cat sat on the mat and looked at the moon. " * 12
@@ -44,13 +44,13 @@ def llama(request: pytest.FixtureRequest, model: ModelSpec) -> Iterator[Llama]:
     with closing(Llama(model, lambda _: None)) as llama:
         if request.param == "window":
             params = llama_cpp.llama_context_default_params()
-            params.n_ctx, params.n_batch, params.n_ubatch, params.n_threads = llama.size, 512, 64, 1
+            params.n_ctx, params.n_batch, params.n_ubatch, params.n_threads = llama.window, 512, 64, 1
             params.swa_full = False
             made = llama_cpp.llama_init_from_model(llama_cpp.llama_get_model(llama.context), params)
             llama_cpp.llama_free(llama.context)
             llama.context = made
             llama.cache = Cache(made)
-            llama.states = States(llama.cache)
+            llama.saved_states = SavedStates(llama.cache)
         yield llama
 
 
@@ -65,7 +65,7 @@ def read(llama: Llama, *messages: Message) -> tuple[int, np.ndarray]:
 def read_afresh(llama: Llama, *messages: Message) -> np.ndarray:
     """The logits where nothing was held."""
     llama.cache.clear()
-    llama.states = States(llama.cache)
+    llama.saved_states = SavedStates(llama.cache)
     cached, logits = read(llama, *messages)
     assert cached == 0
     return logits

@@ -27,7 +27,7 @@ class Eager(Speculation):
     def draft(self, most: int) -> tuple[int, ...]:
         return self.lookup.propose(min(most, 12))
 
-    def took(self, drafted: int, seconds: float) -> None:
+    def record(self, drafted: int, seconds: float) -> None:
         """Costs do not matter."""
 
 
@@ -40,8 +40,8 @@ class Script(Sampler):
         self.drawn = 0
         self.rows: list[int] = []
 
-    def next(self, context: llama_cpp.llama_context_p, row: int = -1) -> int:
-        super().next(context, row)  # a row without logits would end the process here
+    def sample(self, context: llama_cpp.llama_context_p, row: int = -1) -> int:
+        super().sample(context, row)  # a row without logits would end the process here
         self.rows.append(row)
         self.drawn += 1
         return self.tokens[(self.drawn - 1) % len(self.tokens)]
@@ -72,8 +72,8 @@ def answered(llama: Llama, request: Request) -> tuple[list[int | str], Receipt]:
     """What the cache holds after the answer, and its receipt."""
     *_, done = answer(llama, request, lambda: False)
     assert isinstance(done, Done)
-    assert held_by_memory(llama) == len(llama.cache.held)
-    return list(llama.cache.held), done.receipt
+    assert held_by_memory(llama) == len(llama.cache.cells)
+    return list(llama.cache.cells), done.receipt
 
 
 def started(llama: Llama, tokens: Sequence[int]) -> None:
@@ -123,21 +123,21 @@ def test_a_text_that_repeats_is_said_in_fewer_evaluations(llama):
     assert generation.count == 120 and generation.accepted > 80
     assert generation.accepted <= generation.drafted
     assert said.count("seven") >= 2
-    assert held_by_memory(llama) == len(llama.cache.held)
+    assert held_by_memory(llama) == len(llama.cache.cells)
 
 
 def test_the_answer_goes_on_from_the_memory_that_guesses_left(llama):
     generated(llama, "one two three four five six seven eight nine ten. ", limit=50)
-    held = list(llama.cache.held)
+    held = list(llama.cache.cells)
     with closing(Sampler(GREEDY, 0, llama.vocab.size)) as sampler:
         after_guesses = [Generation(llama, sampler, 20)]
         list(after_guesses[0].run(lambda: False))
-        tail = llama.cache.held[len(held) :]
+        tail = llama.cache.cells[len(held) :]
         llama.cache.clear()
         llama.speculation = None
         started(llama, [slot for slot in held if isinstance(slot, int)])
         list(Generation(llama, sampler, 20).run(lambda: False))
-    assert llama.cache.held[len(held) :] == tail
+    assert llama.cache.cells[len(held) :] == tail
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -158,13 +158,13 @@ def test_a_limit_inside_a_run_of_right_guesses_is_kept(llama, limit):
     before = len(llama.vocab.tokenize("a b c d e f g h i j k l m n. ")) * 2
     generation, _ = generated(llama, "a b c d e f g h i j k l m n. ", limit=limit)
     assert (generation.count, generation.reason) == (limit, "length")
-    assert len(llama.cache.held) == before + limit == held_by_memory(llama)
+    assert len(llama.cache.cells) == before + limit == held_by_memory(llama)
 
 
 def test_the_end_of_the_context_is_reached_exactly(llama):
     generation, _ = generated(llama, "one two three four five six seven eight nine ten. ")
     assert generation.reason == "length"
-    assert len(llama.cache.held) == llama.size == held_by_memory(llama)
+    assert len(llama.cache.cells) == llama.window == held_by_memory(llama)
 
 
 @pytest.mark.parametrize("after", range(3, 20))
@@ -174,17 +174,17 @@ def test_stopping_inside_a_run_of_right_guesses_leaves_what_was_said(llama, afte
     asked = iter(range(after))
     generation, _ = generated(llama, text, stop=lambda: next(asked, None) is None)
     assert (generation.count, generation.reason) == (after, "stopped")
-    assert len(llama.cache.held) == before + after == held_by_memory(llama)
+    assert len(llama.cache.cells) == before + after == held_by_memory(llama)
 
 
 def test_closing_the_answer_inside_a_run_of_right_guesses_cuts_them(llama):
     started(llama, llama.vocab.tokenize("one two three four five six seven. ") * 2)
     with closing(Script(llama, "one two three four five six seven. ")) as script:
         pieces = Generation(llama, script, None).run(lambda: False)
-        while held_by_memory(llama) == len(llama.cache.held):
+        while held_by_memory(llama) == len(llama.cache.cells):
             next(pieces)
         pieces.close()
-    assert held_by_memory(llama) == len(llama.cache.held)
+    assert held_by_memory(llama) == len(llama.cache.cells)
 
 
 def test_an_end_inside_a_run_of_right_guesses_ends_the_answer(llama):
@@ -196,7 +196,7 @@ def test_an_end_inside_a_run_of_right_guesses_ends_the_answer(llama):
         list(generation.run(lambda: False))
     assert generation.reason == "end" and generation.count == len(script.tokens) - 1
     assert generation.drafted > generation.accepted > 0
-    assert held_by_memory(llama) == len(llama.cache.held)
+    assert held_by_memory(llama) == len(llama.cache.cells)
 
 
 def test_it_is_off_where_it_is_not_wanted_or_cannot_help():
@@ -218,13 +218,13 @@ def spoken(speculation: Speculation, tokens: Sequence[int], *, cost: float) -> l
             continue
         ahead = speculation.draft(100)
         sizes.append(len(ahead))
-        speculation.took(len(ahead), 0.01 * (1 + cost * len(ahead)))
+        speculation.record(len(ahead), 0.01 * (1 + cost * len(ahead)))
     return sizes
 
 
 def reading(text: Sequence[int]) -> Speculation:
     speculation = Speculation()
-    speculation.follow(text)
+    speculation.start(text)
     return speculation
 
 

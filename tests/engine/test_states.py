@@ -17,7 +17,7 @@ import random_models
 from talks import PAGE, TEXT, VISION, Talk, children, eventually, picture
 
 from lechat_tui.engine.base import Delta, Prefill
-from lechat_tui.engine.llama.states import Disk
+from lechat_tui.engine.llama.state_files import StateFiles
 from lechat_tui.engine.local import LocalEngine
 
 NEW = 24
@@ -87,8 +87,8 @@ async def test_what_was_said_in_private_is_not_in_the_file_of_the_next_chat(engi
     talk = await read_page(local, 5)
     await closed(local)
     (file,) = files(tmp_path)
-    ((_, slots),) = Disk(tmp_path / "states", file.parent.name, LIMIT).slots()
-    assert len(slots) == talk.receipt.prompt_tokens + talk.receipt.completion_tokens
+    ((_, cells),) = StateFiles(tmp_path / "states", file.parent.name, LIMIT).cells()
+    assert len(cells) == talk.receipt.prompt_tokens + talk.receipt.completion_tokens
 
 
 async def test_editing_an_early_question_and_going_back_to_the_old_branch_reads_neither_twice(engine, tmp_path):
@@ -299,7 +299,7 @@ async def test_a_folder_that_cannot_be_written_is_no_reason_to_fail(engine, tmp_
 
 
 def test_a_disk_that_takes_no_more_keeps_nothing_and_leaves_nothing(tmp_path):
-    disk = Disk(tmp_path, "key", LIMIT)
+    disk = StateFiles(tmp_path, "key", LIMIT)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
     try:
@@ -311,7 +311,7 @@ def test_a_disk_that_takes_no_more_keeps_nothing_and_leaves_nothing(tmp_path):
 
 
 def test_a_write_is_given_up_when_somebody_waits_and_the_old_file_stays(tmp_path):
-    disk = Disk(tmp_path, "key", LIMIT)
+    disk = StateFiles(tmp_path, "key", LIMIT)
     assert disk.write(1, [1, 2], bytearray(b"old"))
     looks = iter([False, False, False, True])
     assert not disk.write(1, [1, 2, 3], bytearray(12_000_000), lambda: next(looks))
@@ -320,7 +320,7 @@ def test_a_write_is_given_up_when_somebody_waits_and_the_old_file_stays(tmp_path
 
 
 def test_files_are_for_their_owner_alone(tmp_path):
-    disk = Disk(tmp_path / "states", "key", LIMIT)
+    disk = StateFiles(tmp_path / "states", "key", LIMIT)
     disk.write(1, [1, "picture"], bytearray(b"state"))
     assert disk.path(1).stat().st_mode & 0o777 == 0o600
     assert disk.path(1).parent.stat().st_mode & 0o777 == 0o700
@@ -332,7 +332,7 @@ def test_what_a_dead_writer_left_is_cleared_away(tmp_path):
     old.touch()
     young.touch()
     os.utime(old, (time.time() - 3600,) * 2)
-    Disk(tmp_path, "key", LIMIT)
+    StateFiles(tmp_path, "key", LIMIT)
     assert not old.exists() and young.exists()
 
 

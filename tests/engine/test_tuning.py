@@ -94,5 +94,5 @@ def test_the_settings_reach_llama_cpp_and_it_still_answers():
             assert llama_cpp.llama_n_ubatch(llama.context) == 32
             assert llama_cpp.llama_n_threads(llama.context) == 1
             assert llama_cpp.llama_n_threads_batch(llama.context) == 2
-            sizes[kv_type] = kept(llama) / len(llama.cache.held)
+            sizes[kv_type] = kept(llama) / len(llama.cache.cells)
     assert sizes["q8_0"] < 0.7 * sizes["f16"]

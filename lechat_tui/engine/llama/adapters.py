@@ -1,4 +1,4 @@
-"""LoRA adapters: their files, loaded beside a model, and which of them lie over it. Knows no prompt and no KV cache."""
+"""LoRA adapters: loads their files beside a model and applies them to its context."""
 
 import ctypes
 import json
@@ -12,7 +12,8 @@ from lechat_tui.engine.base import EngineError
 from lechat_tui.engine.llama.log import Log
 from lechat_tui.message import Adapter
 
-Identity = tuple[str, int, int]
+FileIdentity = tuple[str, int, int]
+"""Name, size and modification time in nanoseconds: a file that is written again is another."""
 
 Handle = Any
 """llama.cpp's pointer to an adapter, which ctypes and the bindings' types describe differently."""
@@ -22,15 +23,15 @@ ALPHA = b"adapter.lora.alpha"
 REASONS = (
     ("failed to load", "it is not a GGUF file, or is cut short"),
     ("gguf_init", "it is not a GGUF file, or is cut short"),
-    ("general.type", "it is a GGUF file, but no adapter"),
-    ("adapter.type", "it is an adapter, but no LoRA"),
+    ("general.type", "it is a GGUF file, but not an adapter"),
+    ("adapter.type", "it is an adapter, but not a LoRA"),
     ("arch mismatch", "it was made for a model of another architecture"),
     ("does not exist in base model", "it was made for another model"),
     ("incorrect shape", "it was made for a model of another size"),
     ("file bounds", "it is cut short"),
     ("allocate", "there is not enough memory"),
 )
-"""What llama.cpp says (src/llama-adapter.cpp), and what that means."""
+"""What llama.cpp logs (src/llama-adapter.cpp), and what it means."""
 
 
 class Adapters:
@@ -40,25 +41,25 @@ class Adapters:
         self._model = model
         self._context = context
         self._log = log
-        self._loaded: dict[Identity, Handle] = {}
+        self._loaded: dict[FileIdentity, Handle] = {}
         self.key = ""
-        """A name for what lies over the model, files and scales; empty for nothing."""
+        """Names what is applied, files and scales; empty for nothing."""
 
-    def lay(self, adapters: Sequence[Adapter]) -> bool:
-        """Lay these over the model, and none else; False when they lie there already.
+    def apply(self, adapters: Sequence[Adapter]) -> bool:
+        """Apply these adapters and no others; False when they are applied already.
 
-        Of a file named twice the scales add up. When it returns True, what is in the KV cache is of no use any more.
+        The scales of a file that is named twice are added. When this returns True, the KV cache has become invalid.
         Raises `EngineError`, and then nothing has changed.
         """
-        files = {_found(adapter.path): adapter.path for adapter in adapters}
+        files = {_existing(adapter.path): adapter.path for adapter in adapters}
         scales = dict.fromkeys(files, 0.0)
         for adapter in adapters:
-            scales[_found(adapter.path)] += adapter.scale
+            scales[_existing(adapter.path)] += adapter.scale
         key = json.dumps(sorted(scales.items())) if scales else ""
         if key == self.key:
             return False
-        fresh = self._load({file: path for file, path in files.items() if file not in self._loaded})
-        before, self._loaded = self._loaded, {file: (self._loaded | fresh)[file] for file in files}
+        new = self._load({file: path for file, path in files.items() if file not in self._loaded})
+        before, self._loaded = self._loaded, {file: (self._loaded | new)[file] for file in files}
         self._set(list(scales.values()))
         self.key = key
         for file in before.keys() - files.keys():
@@ -66,19 +67,19 @@ class Adapters:
         return True
 
     def close(self) -> None:
-        """Lay nothing over the model, and free what lay there."""
-        self.lay(())
+        """Apply nothing, and free what was applied."""
+        self.apply(())
 
     def _set(self, scales: Sequence[float]) -> None:
-        """Hand what is loaded to the context; a scale of 0 does nothing there."""
+        """Hand the loaded adapters to the context; one with a scale of 0 has no effect there."""
         handles = (llama_cpp.llama_adapter_lora_p_ctypes * len(scales))(*self._loaded.values())
         numbers = (ctypes.c_float * len(scales))(*scales)
         if llama_cpp.llama_set_adapters_lora(self._context, handles, len(scales), numbers):
-            raise EngineError("llama.cpp took no adapter; /set lora off goes on without")
+            raise EngineError("llama.cpp rejected the adapters; /set lora off continues without")
 
-    def _load(self, files: Mapping[Identity, Path]) -> dict[Identity, Handle]:
+    def _load(self, files: Mapping[FileIdentity, Path]) -> dict[FileIdentity, Handle]:
         """Load these files, all of them or none. Raises `EngineError`."""
-        loaded: dict[Identity, Handle] = {}
+        loaded: dict[FileIdentity, Handle] = {}
         try:
             for file, path in files.items():
                 loaded[file] = self._open(path)
@@ -92,44 +93,44 @@ class Adapters:
         self._log.error = ""
         handle: Handle = llama_cpp.llama_adapter_lora_init(self._model, bytes(path))
         if not handle:
-            raise EngineError(_refused(path, _reason(self._log.error)))
-        if complaint := _complaint(handle):
+            raise EngineError(_rejection(path, _reason(self._log.error)))
+        if problem := _problem(handle):
             llama_cpp.llama_adapter_lora_free(handle)
-            raise EngineError(_refused(path, complaint))
+            raise EngineError(_rejection(path, problem))
         return handle
 
 
-def _complaint(handle: Handle) -> str:
-    """What is wrong with an adapter that llama.cpp takes; empty when nothing is."""
+def file_identity(path: Path) -> FileIdentity:
+    """Identifies a file with its present content, without reading it."""
+    stat = path.stat()
+    return path.name, stat.st_size, stat.st_mtime_ns
+
+
+def _problem(handle: Handle) -> str:
+    """Why lechat cannot apply an adapter that llama.cpp has loaded; empty when it can."""
     if llama_cpp.llama_adapter_get_alora_n_invocation_tokens(handle):
-        return "it works from certain words on only, which lechat does not do"
+        return "it is an activated LoRA (aLoRA), which lechat does not support"
     alpha = ctypes.create_string_buffer(64)
     if llama_cpp.llama_adapter_meta_val_str(handle, ALPHA, alpha, len(alpha)) < 0:
-        return "it does not say its alpha (adapter.lora.alpha), so nobody knows how strong it is"
+        return "it has no alpha (adapter.lora.alpha), so its strength is unknown"
     return ""
 
 
-def _found(path: Path) -> Identity:
-    """The file as it is now. Raises `EngineError` when there is none."""
+def _existing(path: Path) -> FileIdentity:
+    """The identity of the file. Raises `EngineError` when there is none."""
     try:
         if path.is_file():
-            return identity(path)
+            return file_identity(path)
     except OSError as error:
-        raise EngineError(_refused(path, f"it cannot be read: {error.strerror}")) from error
-    raise EngineError(_refused(path, "there is no such file"))
+        raise EngineError(_rejection(path, f"it cannot be read: {error.strerror}")) from error
+    raise EngineError(_rejection(path, "there is no such file"))
 
 
 def _reason(error: str) -> str:
-    """Why llama.cpp refused an adapter, from what it said."""
-    known = (meaning for said, meaning in REASONS if said in error)
-    return next(known, error.partition("adapter: ")[2] or error or "llama.cpp does not say why")
+    """Why llama.cpp rejected an adapter, from its log."""
+    known = (meaning for logged, meaning in REASONS if logged in error)
+    return next(known, error.partition("adapter: ")[2] or error or "llama.cpp gives no reason")
 
 
-def _refused(path: Path, reason: str) -> str:
-    return f"the adapter {path} cannot be laid over the model: {reason}; /set lora off goes on without it"
-
-
-def identity(path: Path) -> Identity:
-    """A file as it is now: written again, it is another."""
-    stat = path.stat()
-    return path.name, stat.st_size, stat.st_mtime_ns
+def _rejection(path: Path, reason: str) -> str:
+    return f"the adapter {path} cannot be applied: {reason}; /set lora off continues without it"

@@ -1,4 +1,4 @@
-"""One answer from beginning to end: fit the talk, read the prompt, draw the tokens, say how it was made."""
+"""One answer from beginning to end: fit the conversation, evaluate the prompt, generate, write the receipt."""
 
 import os
 import time
@@ -8,34 +8,35 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from lechat_tui.engine.base import Done, Event, Fitted, Request
-from lechat_tui.engine.llama.continuing import going_on
+from lechat_tui.engine.llama.continuing import continued_prompt
 from lechat_tui.engine.llama.decode import Generation
-from lechat_tui.engine.llama.fitting import fitted_prompt, picture_tokens, planned
+from lechat_tui.engine.llama.fitting import fitted_prompt, plan_prompt
 from lechat_tui.engine.llama.model import Llama
-from lechat_tui.engine.llama.prefill import Run, prefill
+from lechat_tui.engine.llama.prefill import prefill
 from lechat_tui.engine.llama.sampling import Sampler
+from lechat_tui.engine.llama.segments import Segment, image_tokens
 from lechat_tui.message import Attachment, Receipt
 
 
 def answer(llama: Llama, request: Request, stopped: Callable[[], bool]) -> Iterator[Event]:
     """Yield the events of one answer, which ends early when `stopped` turns true; the cache stays usable.
 
-    Raises `EngineError`, and of these `ContextOverflow` when the question cannot fit.
+    Raises `EngineError`; `ContextOverflow` when the question does not fit.
     """
-    llama.lay(request.model.adapters)
+    llama.apply_adapters(request.model.adapters)
     began = time.perf_counter()
     seed = request.sampling.seed
     seed = int.from_bytes(os.urandom(4), "little") if seed is None else seed & 0xFFFFFFFF
-    begun = going_on(llama, request) if request.continues else None
-    runs, fitted = (begun.runs, begun.fitted) if begun else fitted_prompt(llama, request)
-    receipt = _receipt(llama, request, seed, fitted, runs)
+    continued = continued_prompt(llama, request) if request.continues else None
+    segments, fitted = (continued.segments, continued.fitted) if continued else fitted_prompt(llama, request)
+    receipt = _receipt(llama, request, seed, fitted, segments)
     yield replace(fitted, receipt=receipt)
-    for progress in prefill(llama, runs, stopped, request.chat, request.reuse):
+    for progress in prefill(llama, segments, stopped, request.chat, request.reuse):
         receipt = replace(receipt, cached_tokens=progress.cached)
         yield progress
     with closing(Sampler(request.sampling, seed, llama.vocab.size)) as sampler:
-        pieces = begun.pieces if begun else None
-        generation = Generation(llama, sampler, request.sampling.max_tokens, pieces, request.drafts)
+        detokenizer = continued.detokenizer if continued else None
+        generation = Generation(llama, sampler, request.sampling.max_tokens, detokenizer, request.drafts)
         yield from generation.run(stopped)
     yield Done(
         replace(
@@ -44,7 +45,7 @@ def answer(llama: Llama, request: Request, stopped: Callable[[], bool]) -> Itera
             drafted=generation.drafted,
             accepted=generation.accepted,
             drafts=tuple(generation.drafts),
-            ttft_ms=round((generation.first - began) * 1000, 1),
+            ttft_ms=round((generation.first_token_at - began) * 1000, 1),
             tokens_per_s=round(generation.speed, 2),
             stop_reason=generation.reason,
         )
@@ -52,12 +53,12 @@ def answer(llama: Llama, request: Request, stopped: Callable[[], bool]) -> Itera
 
 
 def plan(llama: Llama, request: Request) -> Iterator[Event]:
-    """Yield what would fit, and answer nothing. Raises `EngineError`."""
-    yield planned(llama, request)
+    """Yield what would fit of the request. Raises `EngineError`."""
+    yield plan_prompt(llama, request)
 
 
-def _receipt(llama: Llama, request: Request, seed: int, fitted: Fitted, runs: Sequence[Run]) -> Receipt:
-    """What is known of how the answer is made before its first token."""
+def _receipt(llama: Llama, request: Request, seed: int, fitted: Fitted, segments: Sequence[Segment]) -> Receipt:
+    """The receipt, as far as it is known before the first token."""
     model = request.model
     return Receipt(
         model=model.name,
@@ -65,12 +66,12 @@ def _receipt(llama: Llama, request: Request, seed: int, fitted: Fitted, runs: Se
         sha256=model.sha256,
         quant=llama.quant,
         template=llama.template.id,
-        context=llama.size,
+        context=llama.window,
         sampling=replace(request.sampling, seed=seed),
         prompt_tokens=fitted.tokens,
         left_out=len(fitted.left_out),
-        pictures=sum(isinstance(run, Attachment) for run in runs),
-        picture_tokens=picture_tokens(llama, runs),
+        pictures=sum(isinstance(segment, Attachment) for segment in segments),
+        picture_tokens=image_tokens(llama, segments),
         engine=f"llama-cpp-python {version('llama-cpp-python')}",
         adapters=model.applied,
         kv_type=llama.tuning.kv_type,

@@ -1,28 +1,14 @@
-"""What the KV cache holds, slot by slot, so that no prompt is read twice. Knows nothing of prompts or pictures."""
+"""The KV cache of a context and the list of what its cells hold, so that no prompt is evaluated twice."""
 
 import ctypes
 from collections.abc import Iterable, Sequence
-from itertools import takewhile
 
 import llama_cpp
 
-Slot = int | str
-"""One position of the cache: a token id, or the sha256 of the picture whose embedding lies there."""
+from lechat_tui.engine.llama.cells import Cell, common_prefix
 
 SEQUENCE = 0
-
-
-def common(held: Sequence[Slot], wanted: Sequence[Slot]) -> int:
-    """How many slots of a prompt need not be evaluated where `held` is.
-
-    The last wanted slot is never among them, since it must be evaluated for its logits, and a picture is shared as a
-    whole or not at all.
-    """
-    pairs = zip(held, wanted[:-1], strict=False)
-    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-    while 0 < shared < len(wanted) and isinstance(wanted[shared], str) and wanted[shared] == wanted[shared - 1]:
-        shared -= 1
-    return shared
+"""The ID of the one sequence that is used."""
 
 
 class Cache:
@@ -32,82 +18,83 @@ class Cache:
         self._context = context
         self._memory = llama_cpp.llama_get_memory(context)
         self._window = llama_cpp.llama_model_n_swa(llama_cpp.llama_get_model(context))
-        """Tokens a sliding window looks back; 0 for a model that looks back on everything."""
-        self.held: list[Slot] = []
+        """Tokens that a sliding window reaches back; 0 for a model that attends to all of them."""
+        self.cells: list[Cell] = []
 
-    def keep_common(self, wanted: Sequence[Slot]) -> int:
-        """Cut the cache down to what it shares with the wanted slots; returns how many slots that is.
+    def keep_common_prefix(self, wanted: Sequence[Cell]) -> int:
+        """Cut the cache down to the prefix it shares with the wanted cells; returns its length.
 
-        A memory that cannot be cut (sliding window, recurrent) is emptied.
+        A memory that cannot be cut (sliding window, recurrent) is cleared.
         """
-        shared = common(self.held, wanted)
-        if shared == len(self.held):
-            return shared
-        return self._cut(shared)
+        shared = common_prefix(self.cells, wanted)
+        return shared if shared == len(self.cells) else self._truncate(shared)
 
-    def shorten(self, length: int) -> int:
-        """Keep so many slots at most; returns how many there are."""
-        return self._cut(length) if length < len(self.held) else len(self.held)
+    def truncate(self, length: int) -> int:
+        """Keep at most so many cells; returns how many are left."""
+        return self._truncate(length) if length < len(self.cells) else len(self.cells)
+
+    def rollback(self) -> None:
+        """Drop what llama.cpp holds beyond `cells`, after an evaluation that broke off or draft tokens."""
+        self._truncate(len(self.cells))
+
+    def extend(self, cells: Iterable[Cell]) -> None:
+        """Record that these cells have been evaluated."""
+        self.cells.extend(cells)
+
+    def clear(self) -> None:
+        """Empty the cache."""
+        llama_cpp.llama_memory_clear(self._memory, True)
+        self.cells.clear()
 
     @property
-    def size(self) -> int:
-        """Bytes that `save` would give."""
+    def state_bytes(self) -> int:
+        """The number of bytes `save` returns."""
         return int(llama_cpp.llama_state_seq_get_size(self._context, SEQUENCE))
 
     def save(self) -> bytearray | None:
-        """The memory of what is held, as bytes for `restore`; None when llama.cpp does not hold just that."""
-        if not self._whole():
+        """The state of all cells, for `restore`; None when llama.cpp does not hold exactly these."""
+        if not self._is_consistent():
             return None
         try:
-            data = bytearray(self.size)
+            data = bytearray(self.state_bytes)
         except MemoryError:
             return None
         size = llama_cpp.llama_state_seq_get_data(self._context, _pointer(data), len(data), SEQUENCE)
         return data if size and size == len(data) else None
 
-    def restore(self, slots: Sequence[Slot], data: bytearray) -> bool:
-        """Hold these slots, with the bytes that `save` gave for them; else hold nothing, and say False."""
+    def restore(self, cells: Sequence[Cell], data: bytearray) -> bool:
+        """Replace the content by these cells and the state that `save` returned for them.
+
+        False when llama.cpp rejects the state; the cache is empty then.
+        """
         self.clear()
         size = llama_cpp.llama_state_seq_set_data(self._context, _pointer(data), len(data), SEQUENCE)
-        self.held = list(slots)
-        if size == len(data) and self._whole():
+        self.cells = list(cells)
+        if size == len(data) and self._is_consistent():
             return True
         self.clear()
         return False
 
-    def _whole(self) -> bool:
-        """Whether llama.cpp's memory ends where `held` does."""
-        return bool(self.held) and len(self.held) == 1 + llama_cpp.llama_memory_seq_pos_max(self._memory, SEQUENCE)
+    def _is_consistent(self) -> bool:
+        """Whether llama.cpp's memory ends where `cells` does."""
+        return bool(self.cells) and len(self.cells) == 1 + llama_cpp.llama_memory_seq_pos_max(self._memory, SEQUENCE)
 
-    def _cut(self, length: int) -> int:
+    def _truncate(self, length: int) -> int:
         if length and llama_cpp.llama_memory_seq_rm(self._memory, SEQUENCE, length, -1) and self._reaches_back(length):
-            del self.held[length:]
+            del self.cells[length:]
         else:
             self.clear()
-        return len(self.held)
+        return len(self.cells)
 
     def _reaches_back(self, length: int) -> bool:
-        """Whether what the next token looks back on is still there: a sliding window forgets what lies behind it.
+        """Whether everything that the next token attends to is still there: a sliding window drops older cells.
 
-        Of a window that has nothing left the first position is -1.
+        llama.cpp gives -1 as the first position of a window in which nothing is left.
         """
         first = llama_cpp.llama_memory_seq_pos_min(self._memory, SEQUENCE)
         return bool(0 <= first <= (max(0, length - self._window) if self._window else 0))
 
-    def mend(self) -> None:
-        """After an evaluation that broke off: drop from the memory what is not in `held`."""
-        self._cut(len(self.held))
-
-    def extend(self, slots: Iterable[Slot]) -> None:
-        """These slots have been evaluated."""
-        self.held.extend(slots)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        llama_cpp.llama_memory_clear(self._memory, True)
-        self.held.clear()
-
 
 def _pointer(data: bytearray) -> ctypes.Array[ctypes.c_uint8]:
-    """The bytes in place, as llama.cpp takes them."""
+    """The bytes in place, without a copy."""
     return (ctypes.c_uint8 * len(data)).from_buffer(data)

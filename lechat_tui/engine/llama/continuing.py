@@ -1,117 +1,119 @@
-"""Goes on with an answer that was broken off. Draws no token.
+"""Makes the prompt that continues an unfinished answer.
 
-The tokens an answer was drawn as need not be those its text would be cut into. So where a state that is still known
-tells the very answer behind the very prompt, its tokens are taken, and nothing of it is evaluated again but the last
-one, whose logits are needed. Elsewhere the text is tokenized.
+Tokenizing the text of an answer need not give the tokens that were sampled. So where a known state holds exactly this
+answer after exactly this prompt, its tokens are used, and only the last of them is evaluated again, for its logits.
+Elsewhere the text is tokenized.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lechat_tui.engine.base import ContextOverflow, Fitted, Request
-from lechat_tui.engine.llama.cache import Slot
-from lechat_tui.engine.llama.fitting import fitted_prompt, runs_of
+from lechat_tui.engine.llama.cells import Cell
+from lechat_tui.engine.llama.detokenizer import Detokenizer
+from lechat_tui.engine.llama.fitting import fitted_prompt
 from lechat_tui.engine.llama.model import Llama
-from lechat_tui.engine.llama.pieces import Pieces
-from lechat_tui.engine.llama.prefill import Run, length, slots_of
+from lechat_tui.engine.llama.segments import Segment, cells_of, length, segments_of
 from lechat_tui.engine.llama.vocab import Vocab
 from lechat_tui.message import Message
 
-LEAST = 256
-"""Tokens that must be free for the rest of the answer, in a small window an eighth of it; else older messages go."""
+MIN_REST_TOKENS = 256
+"""Tokens that must be free for the rest of the answer (in a small window an eighth of it), or more messages are left
+out."""
 
 _THINKING = (("[THINK]", "[/THINK]"), ("<think>", "</think>"))
 """Control tokens around thinking."""
 
 
 @dataclass(frozen=True)
-class Begun:
-    """What an answer is gone on from."""
+class ContinuedPrompt:
+    """A prompt that ends with the beginning of the answer."""
 
-    runs: list[Run]
-    """The prompt with the beginning of the answer at its end."""
+    segments: list[Segment]
     fitted: Fitted
-    pieces: Pieces
-    """Has told the beginning."""
+    detokenizer: Detokenizer
+    """It has seen the beginning."""
 
 
-def going_on(llama: Llama, request: Request) -> Begun:
-    """What goes on with the last message of the request. Raises `EngineError`, and of these `ContextOverflow`."""
-    *said, answer = request.messages
-    asked = replace(request, messages=tuple(said))
-    runs, fitted = fitted_prompt(llama, asked)
-    begun = _begun(llama, asked, runs, fitted, answer)
-    if begun.fitted.tokens + min(LEAST, llama.size // 8) <= llama.size:
-        return begun
+def continued_prompt(llama: Llama, request: Request) -> ContinuedPrompt:
+    """The prompt that continues the last message of the request. Raises `EngineError`, such as `ContextOverflow`."""
+    *messages, answer = request.messages
+    asked = replace(request, messages=tuple(messages))
+    segments, fitted = fitted_prompt(llama, asked)
+    continued = _continued(llama, asked, segments, fitted, answer)
+    if continued.fitted.tokens + min(MIN_REST_TOKENS, llama.window // 8) <= llama.window:
+        return continued
     try:
-        taken = begun.fitted.tokens - fitted.tokens
-        runs, fitted = fitted_prompt(llama, asked, taken)
+        answer_tokens = continued.fitted.tokens - fitted.tokens
+        segments, fitted = fitted_prompt(llama, asked, answer_tokens)
     except ContextOverflow as error:
         raise ContextOverflow(
             f"the answer has filled the context window of {llama.spec.name}; raise it (--ctx-size, /set context), or "
             "ask for the rest in a new question"
         ) from error
-    return _begun(llama, asked, runs, fitted, answer)
+    return _continued(llama, asked, segments, fitted, answer)
 
 
-def _begun(llama: Llama, asked: Request, runs: list[Run], fitted: Fitted, answer: Message) -> Begun:
-    drawn = _drawn(llama, [slot for run in runs for slot in slots_of(llama, run)], answer)
-    written = drawn or _thought(llama.vocab, answer)
-    if written:
-        pieces = Pieces(llama.vocab)
-        for token in written:
-            pieces.feed(token)
-        runs = _extended(runs, written)
+def _continued(
+    llama: Llama, asked: Request, segments: list[Segment], fitted: Fitted, answer: Message
+) -> ContinuedPrompt:
+    sampled = _sampled_tokens(llama, [cell for segment in segments for cell in cells_of(llama, segment)], answer)
+    tokens = sampled or _thinking_tokens(llama.vocab, answer)
+    if tokens:
+        detokenizer = Detokenizer(llama.vocab)
+        for token in tokens:
+            detokenizer.feed(token)
+        segments = _extended(segments, tokens)
     else:
-        kept = [message for place, message in enumerate(asked.messages) if place not in fitted.left_out]
-        pieces = Pieces(llama.vocab, continuing=True)
-        runs = runs_of(llama, llama.template.continuation([*kept, answer]))
-    return Begun(runs, replace(fitted, tokens=length(llama, runs)), pieces)
+        kept = [message for index, message in enumerate(asked.messages) if index not in fitted.left_out]
+        detokenizer = Detokenizer(llama.vocab, continuing=True)
+        segments = segments_of(llama, llama.template.continuation([*kept, answer]))
+    return ContinuedPrompt(segments, replace(fitted, tokens=length(llama, segments)), detokenizer)
 
 
-def _drawn(llama: Llama, prompt: Sequence[Slot], answer: Message) -> tuple[int, ...]:
-    """The tokens the answer was drawn as, where they are known."""
-    for known in llama.states.known():
-        if list(known[: len(prompt)]) == list(prompt):
-            tokens = tuple(_telling(llama.vocab, known[len(prompt) :], answer))
+def _sampled_tokens(llama: Llama, prompt: Sequence[Cell], answer: Message) -> tuple[int, ...]:
+    """The tokens that were sampled for the answer; empty where no state holds them."""
+    for cells in llama.saved_states.known_cells():
+        if list(cells[: len(prompt)]) == list(prompt):
+            tokens = tuple(_matching_tokens(llama.vocab, cells[len(prompt) :], answer))
             if tokens:
                 return tokens
     return ()
 
 
-def _telling(vocab: Vocab, slots: Sequence[Slot], answer: Message) -> Iterator[int]:
-    """As many of the slots as tell the answer, with what tells nothing of its own at their end; none when none do."""
-    pieces = Pieces(vocab)
-    said = thought = ""
+def _matching_tokens(vocab: Vocab, cells: Sequence[Cell], answer: Message) -> Iterator[int]:
+    """As many of the cells as give the answer's text, with those at their end that add none; none if they do not."""
+    detokenizer = Detokenizer(vocab)
+    text = thinking = ""
     special = frozenset(vocab.specials.values())
-    enough = 0
-    for count, slot in enumerate(slots, start=1):
-        if isinstance(slot, str) or vocab.is_end(slot) or (enough and slot in special):
+    matching = 0
+    for count, cell in enumerate(cells, start=1):
+        if isinstance(cell, str) or vocab.is_end(cell) or (matching and cell in special):
             break
-        for delta in pieces.feed(slot):
+        for delta in detokenizer.feed(cell):
             if delta.kind == "thinking":
-                thought += delta.text
+                thinking += delta.text
             else:
-                said += delta.text
-        if (said, thought) == (answer.text, answer.thinking):
-            enough = count
-        elif enough:
+                text += delta.text
+        if (text, thinking) == (answer.text, answer.thinking):
+            matching = count
+        elif matching:
             break
-    return (slot for slot in slots[:enough] if isinstance(slot, int))
+    return (cell for cell in cells[:matching] if isinstance(cell, int))
 
 
-def _thought(vocab: Vocab, answer: Message) -> list[int]:
-    """An answer with thinking as tokens; nothing for one without, which the template writes."""
+def _thinking_tokens(vocab: Vocab, answer: Message) -> list[int]:
+    """An answer with thinking as tokens; empty for one without, which the template writes."""
     if not answer.thinking:
         return []
     for opening, closing in _THINKING:
         if opening in vocab.control and closing in vocab.control:
-            thought = [vocab.control[opening], *vocab.tokenize(answer.thinking)]
-            return [*thought, vocab.control[closing], *vocab.tokenize(answer.text)] if answer.text else thought
+            tokens = [vocab.control[opening], *vocab.tokenize(answer.thinking)]
+            return [*tokens, vocab.control[closing], *vocab.tokenize(answer.text)] if answer.text else tokens
     text = f"</think>\n\n{answer.text}" if answer.text else ""
     return vocab.tokenize(f"<think>\n{answer.thinking}{text}")
 
 
-def _extended(runs: Sequence[Run], tokens: Sequence[int]) -> list[Run]:
-    *before, last = runs
-    return [*before, (*last, *tokens)] if isinstance(last, tuple) else [*runs, tuple(tokens)]
+def _extended(segments: Sequence[Segment], tokens: Sequence[int]) -> list[Segment]:
+    *before, last = segments
+    return [*before, (*last, *tokens)] if isinstance(last, tuple) else [*segments, tuple(tokens)]

@@ -1,8 +1,8 @@
-"""Token after token: draw one, give its text away, put it into the cache. Knows no prompt.
+"""The decode loop: sample a token, detokenize it, evaluate it.
 
-Where `speculation.py` thinks it pays, tokens that may come next are evaluated together with the one that was drawn.
-Every token is still drawn from the model's own logits: as long as it is the guessed one, it need not be evaluated
-again; when it is another, the guesses behind it are cut from the memory. So guessing changes the time, not the answer.
+Where `speculation.py` expects a gain, draft tokens are evaluated together with the sampled one. Every token is still
+sampled from the model's own logits: as long as it equals the draft token, it need not be evaluated again; when it
+differs, the draft tokens behind it are dropped from the KV cache. So speculation changes the time, not the answer.
 """
 
 import ctypes
@@ -14,24 +14,24 @@ from itertools import takewhile
 import llama_cpp
 
 from lechat_tui.engine.base import Delta, EngineError
+from lechat_tui.engine.llama.detokenizer import Detokenizer
 from lechat_tui.engine.llama.model import Llama
-from lechat_tui.engine.llama.pieces import Pieces
 from lechat_tui.engine.llama.sampling import Sampler
 from lechat_tui.engine.llama.speculation import Replay
 from lechat_tui.message import StopReason
 
-BREATH = 0.01
-"""Seconds: pieces of the answer that come faster than this go up together."""
+MIN_DELTA_SECONDS = 0.01
+"""Text that comes faster than this is sent in one delta."""
 
 
 def decode(context: llama_cpp.llama_context_p, tokens: Sequence[int]) -> bool:
-    """One call of llama.cpp for these tokens; their last one gets logits."""
+    """Evaluate these tokens in one call, with logits for the last one; False when it broke off."""
     array = (llama_cpp.llama_token * len(tokens))(*tokens)  # llama.cpp reads it during the call: it must stay alive
     return bool(llama_cpp.llama_decode(context, llama_cpp.llama_batch_get_one(array, len(tokens))) == 0)
 
 
 def decode_each(context: llama_cpp.llama_context_p, tokens: Sequence[int]) -> bool:
-    """One call of llama.cpp for these tokens; every one gets logits."""
+    """Evaluate these tokens in one call, with logits for each of them; False when it broke off."""
     count = len(tokens)
     array, wanted = (llama_cpp.llama_token * count)(*tokens), (ctypes.c_int8 * count)(*[1] * count)
     batch = llama_cpp.llama_batch_get_one(array, count)
@@ -40,142 +40,144 @@ def decode_each(context: llama_cpp.llama_context_p, tokens: Sequence[int]) -> bo
 
 
 class Generation:
-    """The tokens of one answer, and what there is to say of them afterwards."""
+    """Generates the tokens of one answer; its figures are for the receipt."""
 
     def __init__(
         self,
         llama: Llama,
         sampler: Sampler,
         limit: int | None,
-        begun: Pieces | None = None,
+        detokenizer: Detokenizer | None = None,
         drafts: Sequence[int] | None = None,
     ) -> None:
-        """`begun` has told the beginning of the answer, when there is one to go on with.
+        """`limit` is the most tokens to generate. `detokenizer` has seen the beginning of an answer to continue.
 
-        `drafts` makes it guess as an earlier answer did, as its `drafts` say.
+        `drafts` are those of an earlier answer's receipt, to draft exactly as it did.
         """
         self._llama = llama
         self._sampler = sampler
         self._limit = limit
-        self._pieces = begun or Pieces(llama.vocab)
+        self._detokenizer = detokenizer or Detokenizer(llama.vocab)
         self._speculation = llama.speculation if drafts is None else Replay(drafts)
-        self._ahead: list[int] = []
-        """Guessed tokens that the memory holds behind those of the cache's list, the next one last."""
+        self._pending: list[int] = []
+        """Draft tokens that llama.cpp holds behind the cells of the cache, the next one last."""
         self._row = -1
-        """Which of the last evaluated tokens the next one is drawn after."""
-        self._decoding = 0.0
-        """Seconds the last evaluation took, what is still to be waited for excluded; 0 once it is accounted for."""
+        """The row of the last evaluation's logits from which the next token is sampled."""
+        self._evaluation_seconds = 0.0
+        """Time of the last evaluation, without waiting for the device; 0 once it is recorded."""
         self.count = 0
         self.drafted = self.accepted = 0
-        """Guessed tokens that were evaluated, and those of them that were drawn."""
+        """Draft tokens that were evaluated, and those of them that were sampled."""
         self.drafts: list[int] = []
-        """In pairs: tokens drawn before a guess, and tokens guessed."""
+        """In pairs: tokens sampled before a draft, and its size."""
         self.reason: StopReason = "stopped"
-        self.first = self._last = time.perf_counter()
-        """When the first and the last token came, by `time.perf_counter`."""
+        self.first_token_at = self._last_token_at = time.perf_counter()
 
     @property
     def speed(self) -> float:
         """Tokens per second after the first; 0 for an answer of one."""
-        return (self.count - 1) / (self._last - self.first) if self.count > 1 else 0.0
+        return (self.count - 1) / (self._last_token_at - self.first_token_at) if self.count > 1 else 0.0
 
     def run(self, stopped: Callable[[], bool]) -> Iterator[Delta]:
-        """Draw tokens until the model ends, the limit or the context is reached, or the person stops it."""
+        """Generate until the model ends, the limit or the context is reached, or the user stops it."""
         if self._speculation:
-            self._speculation.follow(self._llama.cache.held)
+            self._speculation.start(self._llama.cache.cells)
         try:
-            yield from self._said(stopped)
+            yield from self._deltas(stopped)
         finally:
-            self._drop_ahead()
+            self._drop_pending()
 
-    def _said(self, stopped: Callable[[], bool]) -> Iterator[Delta]:
+    def _deltas(self, stopped: Callable[[], bool]) -> Iterator[Delta]:
         waiting: list[Delta] = []
-        breathed = 0.0
+        sent_at = 0.0
         while not stopped():
             token = self._next()
             if token is None:
                 break
-            waiting += self._pieces.feed(token)
+            waiting += self._detokenizer.feed(token)
             if pace := self._llama.spec.pace:
-                time.sleep(max(0.0, self.first + self.count / pace - time.perf_counter()))
-            if waiting and self._last - breathed >= BREATH:
+                time.sleep(max(0.0, self.first_token_at + self.count / pace - time.perf_counter()))
+            if waiting and self._last_token_at - sent_at >= MIN_DELTA_SECONDS:
                 yield from _joined(waiting)
-                waiting, breathed = [], self._last
-        rest = self._pieces.finish() if self.reason == "end" else self._pieces.cut()
+                waiting, sent_at = [], self._last_token_at
+        rest = self._detokenizer.finish() if self.reason == "end" else self._detokenizer.cut()
         yield from _joined(waiting + rest)
 
     def _next(self) -> int | None:
-        """The next token, already in the cache; None, with the reason set, when there is none."""
+        """The next token, evaluated and in the cache; None, with the reason set, when there is none."""
         llama = self._llama
-        if self.count == self._limit or len(llama.cache.held) >= llama.size:
+        if self.count == self._limit or len(llama.cache.cells) >= llama.window:
             self.reason = "length"
             return None
-        token = self._draw()
+        token = self._sample()
         if self.count == 0:
-            self.first = self._last
+            self.first_token_at = self._last_token_at
         if llama.vocab.is_end(token):
             self.reason = "end"
             return None
         self.count += 1
         if self._speculation:
             self._speculation.add(token)
-        if self._ahead and token == self._ahead[-1]:
-            self._ahead.pop()
+        if self._pending and token == self._pending[-1]:
+            self._pending.pop()
             self._row += 1
             self.accepted += 1
         else:
-            self._drop_ahead()
+            self._drop_pending()
             self._evaluate(token)
         llama.cache.extend((token,))
         return token
 
-    def _draw(self) -> int:
-        """A token from the logits; here a device that computes on its own is waited for."""
+    def _sample(self) -> int:
+        """A token from the logits; this waits for a device that computes on its own."""
         began = time.perf_counter()
-        token = self._sampler.next(self._llama.context, self._row)
-        self._last = time.perf_counter()
-        if self._speculation and self._decoding:
-            self._speculation.took(len(self._ahead), self._decoding + self._last - began)
-            self._decoding = 0.0
+        token = self._sampler.sample(self._llama.context, self._row)
+        self._last_token_at = time.perf_counter()
+        if self._speculation and self._evaluation_seconds:
+            seconds = self._evaluation_seconds + self._last_token_at - began
+            self._speculation.record(len(self._pending), seconds)
+            self._evaluation_seconds = 0.0
         return token
 
     def _evaluate(self, token: int) -> None:
-        """Put the token into the memory, and behind it what may follow."""
+        """Evaluate the token, and draft tokens behind it."""
         context = self._llama.context
         draft = self._draft()
         began = time.perf_counter()
         if not (decode_each(context, (token, *draft)) if draft else decode(context, (token,))):
-            self._llama.cache.mend()
-            raise EngineError("llama.cpp could not go on with the answer; /regen tries again")
-        self._decoding = time.perf_counter() - began
-        self._ahead = list(reversed(draft))
+            self._llama.cache.rollback()
+            raise EngineError("llama.cpp could not continue the answer; /regen tries again")
+        self._evaluation_seconds = time.perf_counter() - began
+        self._pending = list(reversed(draft))
         self._row = 0 if draft else -1
         self.drafted += len(draft)
         self.drafts += (self.count, len(draft)) if draft else ()
 
     def _draft(self) -> tuple[int, ...]:
-        """Guesses for the tokens after the one to be evaluated, no more than the limit and the context allow."""
+        """Draft tokens behind the one to be evaluated, no more than the limit and the context allow."""
         if not self._speculation:
             return ()
-        room = self._llama.size - len(self._llama.cache.held) - 1
+        room = self._llama.window - len(self._llama.cache.cells) - 1
         most = room if self._limit is None else min(room, self._limit - self.count)
         draft = self._speculation.draft(most)
         return tuple(takewhile(lambda token: not self._llama.vocab.is_end(token), draft))
 
-    def _drop_ahead(self) -> None:
-        """Cut the guesses that did not come true from the memory."""
-        if not self._ahead:
+    def _drop_pending(self) -> None:
+        """Drop the draft tokens that were not accepted from llama.cpp's memory."""
+        if not self._pending:
             return
-        self._ahead = []
-        held = len(self._llama.cache.held)
-        self._llama.cache.mend()
-        if len(self._llama.cache.held) < held:  # this memory is cut as a whole or not at all
+        self._pending = []
+        length = len(self._llama.cache.cells)
+        self._llama.cache.rollback()
+        if len(self._llama.cache.cells) < length:  # this memory cannot be cut at a token
             self._llama.speculation = self._speculation = None
-            raise EngineError("llama.cpp could not go on with the answer; /regen tries again, without guessing ahead")
+            raise EngineError(
+                "llama.cpp could not continue the answer; /regen tries again without speculative decoding"
+            )
 
 
 def _joined(deltas: Sequence[Delta]) -> Iterator[Delta]:
-    """Neighbours of one kind as one piece."""
+    """The deltas, with neighbors of one kind joined."""
     joined: list[Delta] = []
     for delta in deltas:
         if joined and joined[-1].kind == delta.kind:

@@ -1,4 +1,4 @@
-"""What llama.cpp can compute on: its devices, as ggml lists them. Loads no model."""
+"""The devices that llama.cpp can compute on, as ggml lists them."""
 
 import ctypes
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Device:
     description: str
     type: str
     memory: int
-    """Bytes; what the device says, which on a CPU may be 0."""
+    """Bytes, as the device reports it; a CPU may report 0."""
     free: int
 
     @property
@@ -33,9 +33,9 @@ def devices() -> list[Device]:
 
 
 def gpu_memory() -> list[int] | None:
-    """Bytes of each GPU that this build of llama.cpp can use, 0 for one that does not say; None when it sees none.
+    """Bytes of each GPU that this build of llama.cpp can use, 0 for an unknown size; None when there is none.
 
-    One that shares the CPU's memory counts only where there is no other, as llama.cpp itself has it.
+    A GPU that shares the CPU's memory counts only where there is no other, as in llama.cpp itself.
     """
     found = [device for device in devices() if device.is_gpu]
     own = [device for device in found if device.type == "GPU"] or found
@@ -47,21 +47,21 @@ def _device(ggml: ctypes.CDLL, pointer: ctypes.c_void_p) -> Device:
     ggml.ggml_backend_dev_memory(pointer, ctypes.byref(free), ctypes.byref(total))
     kind = int(ggml.ggml_backend_dev_type(pointer))
     return Device(
-        name=_words(ggml.ggml_backend_dev_name(pointer)),
-        description=_words(ggml.ggml_backend_dev_description(pointer)),
+        name=_string(ggml.ggml_backend_dev_name(pointer)),
+        description=_string(ggml.ggml_backend_dev_description(pointer)),
         type=_TYPES[kind] if kind < len(_TYPES) else "other",
         memory=total.value,
         free=free.value,
     )
 
 
-def _words(text: bytes | None) -> str:
+def _string(text: bytes | None) -> str:
     return (text or b"").decode("utf-8", "replace").strip()
 
 
 @cache
 def _ggml() -> ctypes.CDLL:
-    """ggml's own functions, which the Python module does not name, found through the library that it has loaded."""
+    """ggml's functions, which the Python module does not bind, in the library that it has loaded."""
     ggml = ctypes.CDLL(bindings._lib._name)
     pointer, sizes = ctypes.c_void_p, ctypes.POINTER(ctypes.c_size_t)
     for name, arguments, result in (

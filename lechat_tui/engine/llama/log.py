@@ -1,4 +1,4 @@
-"""llama.cpp's own words. Knows no model."""
+"""llama.cpp's log: everything but debug messages to stderr, and the first error kept for the user."""
 
 import ctypes
 import sys
@@ -11,22 +11,22 @@ _DEBUG, _ERROR = 1, 4
 
 
 class Log:
-    """llama.cpp's own words: all but its chatter to stderr, and the first error kept for the person to read."""
+    """Takes what llama.cpp logs, from its creation on."""
 
     def __init__(self) -> None:
         self.error = ""
-        """The first error, which is the cause of the others, since somebody emptied this."""
-        self._callback = llama_cpp.llama_log_callback(self._hear)  # a collected callback is a crash
-        for listen in (llama_cpp.llama_log_set, mtmd_cpp.mtmd_log_set, mtmd_cpp.mtmd_helper_log_set):
-            listen(self._callback, ctypes.c_void_p(0))
+        """The first error, which is the cause of the later ones, since this was last set to an empty string."""
+        self._callback = llama_cpp.llama_log_callback(self._write)  # a collected callback is a crash
+        for set_log in (llama_cpp.llama_log_set, mtmd_cpp.mtmd_log_set, mtmd_cpp.mtmd_helper_log_set):
+            set_log(self._callback, ctypes.c_void_p(0))
 
-    def _hear(self, level: int, text: bytes, _: object) -> None:
-        words = text.decode("utf-8", "replace")
+    def _write(self, level: int, text: bytes, _: object) -> None:
+        line = text.decode("utf-8", "replace")
         if level == _ERROR:
-            self.error = self.error or words.strip()
+            self.error = self.error or line.strip()
         if level != _DEBUG:
-            sys.stderr.write(words)
+            sys.stderr.write(line)
 
-    def why(self) -> str:
-        """The first error, ready to be put behind a sentence."""
+    def reason(self) -> str:
+        """The first error in brackets, to append to a sentence; empty without one."""
         return f" ({self.error.rpartition(': ')[2]})" if self.error else ""

@@ -1,4 +1,4 @@
-"""A loaded model: weights, context, vocabulary, template and eyes, and their lifetimes. Evaluates nothing."""
+"""A loaded model: its weights, context, vocabulary, chat template, projector and adapters, and their lifetimes."""
 
 import ctypes
 import hashlib
@@ -12,14 +12,15 @@ from typing import Any
 import llama_cpp
 
 from lechat_tui.engine.base import EngineError, FlashAttention, KvType, Loading, LocalModel
-from lechat_tui.engine.llama.adapters import Adapters, identity
+from lechat_tui.engine.llama.adapters import Adapters, file_identity
 from lechat_tui.engine.llama.cache import Cache
 from lechat_tui.engine.llama.devices import gpu_memory
 from lechat_tui.engine.llama.log import Log
 from lechat_tui.engine.llama.placement import shape_of
 from lechat_tui.engine.llama.prompt import ChatTemplate
+from lechat_tui.engine.llama.saved_states import SavedStates
 from lechat_tui.engine.llama.speculation import Speculation
-from lechat_tui.engine.llama.states import Disk, States
+from lechat_tui.engine.llama.state_files import StateFiles
 from lechat_tui.engine.llama.tuning import Tuning, choose
 from lechat_tui.engine.llama.vision import Projector
 from lechat_tui.engine.llama.vocab import Vocab
@@ -30,7 +31,7 @@ from lechat_tui.machine.placement import MemoryNeed
 from lechat_tui.machine.split_files import size_on_disk
 from lechat_tui.message import Adapter
 
-BATCH = 512
+MAX_BATCH = 512
 """The most tokens evaluated in one call."""
 
 _KV_TYPES: Mapping[KvType, int] = {"f16": llama_cpp.GGML_TYPE_F16, "q8_0": llama_cpp.GGML_TYPE_Q8_0}
@@ -47,23 +48,25 @@ class Llama:
     def __init__(
         self,
         spec: LocalModel,
-        say: Callable[[Loading], None],
+        report: Callable[[Loading], None],
         states: Path | None = None,
         limit: int = 0,
         machine: Machine | None = None,
     ) -> None:
-        """`states` is the folder of what outlives this process, of at most `limit` bytes; None keeps nothing.
+        """Load the model. Raises `EngineError`.
 
-        `machine` is this one, unless it is given.
+        `report` takes the progress. `states` is the folder for saved states, of at most `limit` bytes; None saves none.
+        `machine` is this one by default.
         """
         self.spec = spec
         self._log = Log()
         llama_cpp.llama_backend_init()
         machine, gpus = machine or hardware.read(), gpu_memory()
-        before = self._foreseen() if gpus and spec.tuning.gpu_layers < 0 and not self._is_small(max(gpus)) else None
-        self._model = self._load(say, choose(spec, machine, gpus=gpus, need=before))
-        self.tuning = choose(spec, machine, gpus=gpus, need=before or self._memory_need(self._model))
-        """How it was set up for this machine, and why."""
+        uncertain = gpus and spec.tuning.gpu_layers < 0 and not self._surely_fits(max(gpus))
+        predicted = self._predicted_need() if uncertain else None
+        self._model = self._load(report, choose(spec, machine, gpus=gpus, need=predicted))
+        self.tuning = choose(spec, machine, gpus=gpus, need=predicted or self._memory_need(self._model))
+        """How llama.cpp is set up for this machine, and why."""
         self.vocab = Vocab(llama_cpp.llama_model_get_vocab(self._model), metadata(self._model))
         self.template = ChatTemplate(self._template(), self.vocab, spec.system)
         self._params = self._context_params()
@@ -71,9 +74,9 @@ class Llama:
         self.adapters = Adapters(self._model, self.context, self._log)
         self.cache = Cache(self.context)
         self._folder, self._limit = states, limit
-        self.states = States(self.cache, self._disk())
-        self.speculation = Speculation() if spec.tuning.speculate and not spec.pace and self._cuts() else None
-        """Guesses at what comes next; None where they are not wanted or cannot help."""
+        self.saved_states = SavedStates(self.cache, self._state_files())
+        self.speculation = Speculation() if spec.tuning.speculate and not spec.pace and self._can_truncate() else None
+        """Makes draft tokens; None where that is turned off or cannot help."""
         self.projector = self._open_projector()
 
     def close(self) -> None:
@@ -84,27 +87,27 @@ class Llama:
         llama_cpp.llama_free(self.context)
         llama_cpp.llama_model_free(self._model)
 
-    def lay(self, adapters: Sequence[Adapter]) -> None:
-        """Have these adapters lie over the model, and none else. Raises `EngineError`, and then nothing has changed."""
-        if self.adapters.lay(adapters):
-            self.states.turn(self.adapters.key, self._disk)
+    def apply_adapters(self, adapters: Sequence[Adapter]) -> None:
+        """Apply these adapters and no others. Raises `EngineError`, and then nothing has changed."""
+        if self.adapters.apply(adapters):
+            self.saved_states.use_adapters(self.adapters.key, self._state_files)
 
     @property
-    def size(self) -> int:
+    def window(self) -> int:
         """The context window in tokens."""
         return int(llama_cpp.llama_n_ctx(self.context))
 
     @property
     def quant(self) -> str:
-        """The quantization of the weights, as llama.cpp calls it."""
+        """The quantization of the weights, by llama.cpp's name for it."""
         name: bytes | None = llama_cpp.llama_ftype_name(llama_cpp.llama_model_ftype(self._model))
         return name.decode("utf-8", "replace") if name else ""
 
     @contextmanager
     def interruptible(self, stopped: Callable[[], bool]) -> Iterator[None]:
-        """Within this, llama.cpp asks `stopped` at every node of its graph (CPU only) and breaks off when it is true.
+        """A context in which llama.cpp aborts an evaluation once `stopped` is true; only its CPU backend does so.
 
-        For the long calls of prefill: asking Python hundreds of times for each token of the answer would slow it down.
+        For the long calls of prefill: llama.cpp asks at every node of its graph, which would slow down decoding.
         """
         callback = llama_cpp.ggml_abort_callback(lambda _: stopped())
         nothing = ctypes.c_void_p(0)
@@ -114,43 +117,43 @@ class Llama:
         finally:
             llama_cpp.llama_set_abort_callback(self.context, llama_cpp.ggml_abort_callback(0), nothing)
 
-    def _is_small(self, card: int) -> bool:
-        """Whether it plainly fits into so many bytes, so that nothing need be read of it beforehand."""
+    def _surely_fits(self, gpu: int) -> bool:
+        """Whether the model plainly fits into so many bytes, so that its header need not be read first."""
         projector = size_on_disk(self.spec.projector) if self.spec.projector else 0
-        return self.spec.context <= 32_768 and 2 * (size_on_disk(self.spec.path) + projector) + 4 * GIB <= card
+        return self.spec.context <= 32_768 and 2 * (size_on_disk(self.spec.path) + projector) + 4 * GIB <= gpu
 
-    def _foreseen(self) -> MemoryNeed | None:
-        """What the model will take, told by its file's header; None where it does not tell."""
+    def _predicted_need(self) -> MemoryNeed | None:
+        """The memory the model will need, by its file's header; None where that is unknown."""
         params = llama_cpp.llama_model_default_params()
         params.vocab_only = True
         header: llama_cpp.llama_model_p | None = llama_cpp.llama_model_load_from_file(
             str(self.spec.path).encode(), params
         )
         if not header:
-            return None  # loading it will say why
+            return None  # loading it will fail with the reason
         need = self._memory_need(header)
         llama_cpp.llama_model_free(header)
         return need
 
     def _memory_need(self, model: llama_cpp.llama_model_p) -> MemoryNeed | None:
-        """What the model takes; None where its file does not tell."""
+        """The memory the model needs; None where its file does not say."""
         vocabulary = int(llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(model)))
         shape = shape_of(metadata(model), vocabulary)
         projector = size_on_disk(self.spec.projector) if self.spec.projector else 0
         return MemoryNeed(shape, size_on_disk(self.spec.path), projector) if shape else None
 
-    def _cuts(self) -> bool:
-        """Whether the memory can forget its last tokens: a recurrent one cannot."""
+    def _can_truncate(self) -> bool:
+        """Whether the memory can drop its last tokens: a recurrent one cannot."""
         return not (llama_cpp.llama_model_is_recurrent(self._model) or llama_cpp.llama_model_is_hybrid(self._model))
 
-    def _load(self, say: Callable[[Loading], None], tuning: Tuning) -> llama_cpp.llama_model_p:
-        said = -1
+    def _load(self, report: Callable[[Loading], None], tuning: Tuning) -> llama_cpp.llama_model_p:
+        percent = -1
 
         def progress(fraction: float, _: object) -> bool:
-            nonlocal said
-            if int(fraction * 100) > said:
-                said = int(fraction * 100)
-                say(Loading(fraction))
+            nonlocal percent
+            if int(fraction * 100) > percent:
+                percent = int(fraction * 100)
+                report(Loading(fraction))
             return True
 
         params = llama_cpp.llama_model_default_params()
@@ -163,7 +166,7 @@ class Llama:
             str(self.spec.path).encode(), params
         )
         if not model:
-            raise EngineError(f"{self.spec.path.name} could not be loaded{self._log.why()}")
+            raise EngineError(f"{self.spec.path.name} could not be loaded{self._log.reason()}")
         return model
 
     def _template(self) -> str:
@@ -173,22 +176,21 @@ class Llama:
         if self.spec.template:
             return self.spec.template
         raise EngineError(
-            f"{self.spec.path.name} carries no chat template; give its row in models.toml a template, "
-            'as in template = "v7-tekken"'
+            f'{self.spec.path.name} has no chat template; set one for it in models.toml, as in template = "v7-tekken"'
         )
 
-    def _disk(self) -> Disk | None:
-        """Where the states go that are read as the model is now; None where none are kept, and then none stay."""
-        disk = Disk(self._folder, self._key(), self._limit) if self._folder else None
-        return disk if self._limit else None
+    def _state_files(self) -> StateFiles | None:
+        """The files for states made with the adapters applied now; without a limit, existing ones are deleted."""
+        files = StateFiles(self._folder, self.state_key(), self._limit) if self._folder else None
+        return files if self._limit else None
 
-    def _key(self) -> str:
-        """A name for all that the numbers in the KV cache depend on."""
+    def state_key(self) -> str:
+        """A name for everything that the numbers in the KV cache depend on."""
         params = self._params
         fields = {name: getattr(params, name) for name, *_ in params._fields_ if not name.startswith("n_threads")}
         parts = [
-            identity(self.spec.path),
-            identity(self.spec.projector) if self.spec.projector else None,
+            file_identity(self.spec.path),
+            file_identity(self.spec.projector) if self.spec.projector else None,
             {name: value for name, value in fields.items() if isinstance(value, int | float)},
             self._template(),
             self.spec.image_tokens,
@@ -200,8 +202,8 @@ class Llama:
     def _context_params(self) -> llama_cpp.llama_context_params:
         params: llama_cpp.llama_context_params = llama_cpp.llama_context_default_params()
         params.n_ctx = self.tuning.context
-        params.n_batch = BATCH
-        params.n_ubatch = min(BATCH, self.tuning.batch)
+        params.n_batch = MAX_BATCH
+        params.n_ubatch = min(MAX_BATCH, self.tuning.batch)
         params.n_threads = self.tuning.threads
         params.n_threads_batch = self.tuning.threads_batch
         params.flash_attn_type = _FLASH_ATTENTION[self.tuning.flash_attention]
@@ -212,7 +214,7 @@ class Llama:
         context: llama_cpp.llama_context_p | None = llama_cpp.llama_init_from_model(self._model, params)
         if not context:
             raise EngineError(
-                f"there is not enough memory for a context of {self.tuning.context} tokens{self._log.why()}; "
+                f"there is not enough memory for a context of {self.tuning.context} tokens{self._log.reason()}; "
                 "a smaller --ctx-size needs less"
             )
         return context

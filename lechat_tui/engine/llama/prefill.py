@@ -1,69 +1,56 @@
-"""Reads a prompt: only what the KV cache does not hold, chunk by chunk. Draws no token."""
+"""Evaluates a prompt, batch by batch, except for what the KV cache or a saved state holds already."""
 
 from collections.abc import Callable, Iterator, Sequence
 
 from lechat_tui.engine.base import EngineError, Prefill
-from lechat_tui.engine.llama.cache import Slot
 from lechat_tui.engine.llama.decode import decode
-from lechat_tui.engine.llama.model import BATCH, Llama
+from lechat_tui.engine.llama.model import MAX_BATCH, Llama
+from lechat_tui.engine.llama.segments import Segment, cells_of
 from lechat_tui.message import Attachment
-
-Run = tuple[int, ...] | Attachment
-"""What is evaluated in one go: ordinary tokens, or a picture."""
-
-
-def length(llama: Llama, runs: Sequence[Run]) -> int:
-    """The positions of the KV cache that the runs take."""
-    return sum(len(slots_of(llama, run)) for run in runs)
 
 
 def prefill(
     llama: Llama,
-    runs: Sequence[Run],
+    segments: Sequence[Segment],
     stopped: Callable[[], bool],
     chat: int | None = None,
     reuse: int | None = None,
 ) -> Iterator[Prefill]:
-    """Evaluate what neither the cache nor a state set aside holds, chunk by chunk; ends early when stopped.
+    """Evaluate the prompt and yield progress; ends early when stopped. Raises `EngineError`.
 
-    `reuse` is how many of the slots that are held may be used at most; None is all of them.
+    `reuse` is the most cells that may be used of those the cache holds; None is all of them.
     """
-    wanted = [slot for run in runs for slot in slots_of(llama, run)]
-    cached = llama.states.prepare(wanted, chat, stopped)
+    wanted = [cell for segment in segments for cell in cells_of(llama, segment)]
+    cached = llama.saved_states.restore_best(wanted, chat, stopped)
     if reuse is not None:
-        cached = llama.cache.shorten(reuse)
+        cached = llama.cache.truncate(reuse)
     total = len(wanted)
     yield Prefill(cached, total, cached)
     start = 0
-    for run in runs:
-        slots = slots_of(llama, run)
-        end = start + len(slots)
-        while len(llama.cache.held) < end:
+    for segment in segments:
+        end = start + len(cells_of(llama, segment))
+        while len(llama.cache.cells) < end:
             if stopped():
                 return
-            done = len(llama.cache.held)
-            chunk: Run = run if isinstance(run, Attachment) else run[done - start : done - start + llama.tuning.batch]
+            batch = segment
+            if isinstance(segment, tuple):
+                done = len(llama.cache.cells) - start
+                batch = segment[done : done + llama.tuning.batch]
             with llama.interruptible(stopped):
-                whole = _evaluate(llama, chunk)
-            if not whole:
-                llama.cache.mend()
+                completed = _evaluate(llama, batch)
+            if not completed:
+                llama.cache.rollback()
                 if stopped():
                     return
-                raise EngineError("llama.cpp could not read the prompt; ask again, or try a smaller --ctx-size")
-            llama.cache.extend(slots_of(llama, chunk))
-            yield Prefill(len(llama.cache.held), total, cached)
+                raise EngineError("llama.cpp could not evaluate the prompt; ask again, or try a smaller --ctx-size")
+            llama.cache.extend(cells_of(llama, batch))
+            yield Prefill(len(llama.cache.cells), total, cached)
         start = end
 
 
-def _evaluate(llama: Llama, run: Run) -> bool:
-    """Put a run at the end of the KV cache. False when it broke off."""
-    if isinstance(run, tuple):
-        return decode(llama.context, run)
-    return bool(llama.projector and llama.projector.evaluate(run, llama.context, len(llama.cache.held), BATCH))
-
-
-def slots_of(llama: Llama, run: Run) -> Sequence[Slot]:
-    """The positions of the KV cache that a run takes."""
-    if isinstance(run, tuple):
-        return run
-    return [run.sha256] * llama.projector.layout(run).positions if llama.projector else ()
+def _evaluate(llama: Llama, segment: Segment) -> bool:
+    """Evaluate a segment behind the cells of the KV cache; False when it broke off."""
+    if isinstance(segment, Attachment):
+        past = len(llama.cache.cells)
+        return bool(llama.projector and llama.projector.evaluate(segment, llama.context, past, MAX_BATCH))
+    return decode(llama.context, segment)

@@ -1,6 +1,6 @@
-"""What this build of llama.cpp can do on this machine, as JSON: `python -m lechat_tui.engine.llama.report`.
+"""Reports what this build of llama.cpp can do on this machine: `python -m lechat_tui.engine.llama.report`.
 
-Run in a process of its own, as the engine is; it reads a `Load` frame and says how it would set that model up.
+Run in a process of its own, as the engine is. Reads a `Load` frame from stdin and writes a JSON object.
 """
 
 import os
@@ -12,7 +12,7 @@ import msgspec
 
 
 def main() -> None:
-    """Read the frame from stdin, write one JSON object to stdout."""
+    """Write the devices, the machine and how the model of the frame would be set up."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # native prints go elsewhere
     import llama_cpp

@@ -1,4 +1,4 @@
-"""From `Sampling` to llama.cpp's chain of samplers, each present only where it does something."""
+"""Builds llama.cpp's chain of samplers from `Sampling`, leaving out each sampler that would have no effect."""
 
 import ctypes
 
@@ -7,22 +7,22 @@ import llama_cpp
 from lechat_tui.engine.base import EngineError
 from lechat_tui.message import Sampling
 
-PENALTY_LAST = 64
-"""Tokens looked back on for the repeat penalty: llama.cpp's own default."""
+PENALTY_TOKENS = 64
+"""Tokens that the repeat penalty looks back on: llama.cpp's own default."""
 
 
 class Sampler:
     """A chain of samplers; `close` frees it."""
 
     def __init__(self, sampling: Sampling, seed: int, vocabulary: int) -> None:
-        """`vocabulary` is how many tokens there are."""
+        """`vocabulary` is the number of tokens in the vocabulary. Raises `EngineError`."""
         chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
         if not chain:
-            raise EngineError("the sampler could not be made; the machine may be out of memory")
+            raise EngineError("the sampler could not be created; the machine may be out of memory")
         self._chain = chain
         if sampling.repeat_penalty != 1.0:
             penalty = sampling.repeat_penalty
-            self._add(llama_cpp.llama_sampler_init_penalties(vocabulary, PENALTY_LAST, penalty, 0.0, 0.0))
+            self._add(llama_cpp.llama_sampler_init_penalties(vocabulary, PENALTY_TOKENS, penalty, 0.0, 0.0))
         if sampling.temperature <= 0:
             self._add(llama_cpp.llama_sampler_init_greedy())
             return
@@ -39,8 +39,8 @@ class Sampler:
     def _add(self, sampler: ctypes.c_void_p) -> None:
         llama_cpp.llama_sampler_chain_add(self._chain, sampler)
 
-    def next(self, context: llama_cpp.llama_context_p, row: int = -1) -> int:
-        """Draw a token from the logits of one token of the last evaluation, by default the last."""
+    def sample(self, context: llama_cpp.llama_context_p, row: int = -1) -> int:
+        """Sample a token from one row of the last evaluation's logits, by default the last row."""
         return int(llama_cpp.llama_sampler_sample(self._chain, context, row))
 
     def close(self) -> None:

@@ -1,126 +1,128 @@
-"""Whether to guess the next tokens, and how many: by what guesses cost on this machine and how often they come true.
+"""Decides how many draft tokens to evaluate: by what they cost on this machine and how often they are accepted.
 
-Both are measured as it runs. A guess that is not worth trying is still compared with what is drawn, which costs
-nothing, so that guessing comes back by itself when the answer begins to repeat what was there. Knows no llama.cpp.
+Both are measured while it runs. Draft tokens that are not worth evaluating are still compared with the sampled ones,
+which costs nothing, so that speculation resumes by itself when an answer begins to repeat earlier text.
 """
 
 from collections.abc import Sequence
 from itertools import pairwise
 
-from lechat_tui.engine.llama.lookup import LONG, LONGEST, Lookup, Slot
+from lechat_tui.engine.llama.cells import Cell
+from lechat_tui.engine.llama.prompt_lookup import LONG_MATCH, MAX_MATCH, PromptLookup
 
-DRAFTS = (1, 3, 7, 11, 15)
-"""How many tokens may be guessed at a time; with the one before them 2, 4, 8, 12 or 16, since the matrix kernels of
-many machines work on rows in fours or eights."""
+DRAFT_SIZES = (1, 3, 7, 11, 15)
+"""Numbers of draft tokens; with the token before them 2, 4, 8, 12 or 16, since the matrix kernels of many machines work
+on rows in fours or eights."""
 
-WORTH = 1.2
-"""What a draft must promise, in tokens drawn in the time of one: what promises less may as well lose."""
+MIN_GAIN = 1.2
+"""Tokens that a draft must be expected to give in the time of one."""
 
-PRIOR = 0.1
-"""What an additional token costs, in evaluations of one, where nothing was measured: little, so that it is tried."""
+UNMEASURED_COST = 0.1
+"""Cost of an additional token, in evaluations of one, before it is measured: low, so that it is tried."""
 
-FORGET = 256
-"""Guesses after which the measured costs are thought half as bad: another program may have disturbed them."""
+DISCOUNT_INTERVAL = 256
+"""Drafts after which the measured costs are halved: another program may have disturbed the measurement."""
 
 
 class Speculation:
-    """Guesses for one loaded model; what it has learned stays for the next answer."""
+    """Draft tokens for one loaded model; what it has measured stays for the next answer."""
 
     def __init__(self) -> None:
-        self.lookup = Lookup()
-        self._alone = 0.0
-        """Seconds that one token takes."""
-        self._costs: dict[int, float] = {}
-        """What a draft of this many tokens adds to the evaluation of one, in evaluations of one; measured."""
-        self._expected = [PRIOR * size for size in DRAFTS]
-        """The same for each of `DRAFTS`, read off the measured ones."""
-        self._right = [0.4, 0.7, 0.9]
-        """How often the next token is the guessed one, by how far the place agrees: short, long, longest."""
-        self._asked = 0
+        self.lookup = PromptLookup()
+        self._single = 0.0
+        """Seconds that the evaluation of one token takes."""
+        self._measured: dict[int, float] = {}
+        """Cost that a draft of this many tokens adds to the evaluation of one, in evaluations of one."""
+        self._costs = [UNMEASURED_COST * size for size in DRAFT_SIZES]
+        """The same for each of `DRAFT_SIZES`, interpolated."""
+        self._acceptance = [0.4, 0.7, 0.9]
+        """How often the predicted token is sampled, by the length of the match: short, long, longest."""
+        self._drafts = 0
 
-    def follow(self, text: Sequence[Slot]) -> None:
+    def start(self, text: Sequence[Cell]) -> None:
         """An answer begins after this text."""
-        self.lookup.follow(text)
+        self.lookup.sync(text)
 
     def add(self, token: int) -> None:
-        """This token was drawn: learn from it."""
-        guess = self.lookup.next()
-        if guess is not None:
-            kind = self._kind()
-            self._right[kind] += 0.05 * ((guess == token) - self._right[kind])
+        """This token was sampled: learn from it."""
+        predicted = self.lookup.predicted()
+        if predicted is not None:
+            kind = self._match_kind()
+            self._acceptance[kind] += 0.05 * ((predicted == token) - self._acceptance[kind])
         self.lookup.add(token)
 
     def draft(self, most: int) -> tuple[int, ...]:
-        """The tokens to evaluate together with the last one, at most so many; none when it would not pay."""
-        if not self.lookup.agrees or not self._alone:
+        """Up to `most` draft tokens to evaluate together with the last token; none when it would not pay."""
+        if not self.lookup.match_length or not self._single:
             return ()
-        self._doubt()
-        tokens = self.lookup.propose(min(most, DRAFTS[-1]))
-        return tokens[: self._best(len(tokens))]
+        self._discount()
+        tokens = self.lookup.propose(min(most, DRAFT_SIZES[-1]))
+        return tokens[: self._best_size(len(tokens))]
 
-    def took(self, drafted: int, seconds: float) -> None:
-        """One token and this many guessed ones were evaluated together, in this time."""
+    def record(self, drafted: int, seconds: float) -> None:
+        """One token and this many draft tokens were evaluated together, in this time."""
         if not drafted:
-            self._alone += 0.1 * (min(seconds, 2 * self._alone) - self._alone) if self._alone else seconds
+            single = self._single
+            self._single += 0.1 * (min(seconds, 2 * single) - single) if single else seconds
             return
-        cost = max(0.0, seconds / self._alone - 1)
-        known = self._costs.get(drafted)
-        self._costs[drafted] = cost if known is None else known + 0.3 * (min(cost, 2 * known + 1) - known)
-        self._expect()
+        cost = max(0.0, seconds / self._single - 1)
+        known = self._measured.get(drafted)
+        self._measured[drafted] = cost if known is None else known + 0.3 * (min(cost, 2 * known + 1) - known)
+        self._interpolate()
 
-    def _kind(self) -> int:
-        return (self.lookup.agrees >= LONG) + (self.lookup.agrees >= LONGEST)
+    def _match_kind(self) -> int:
+        return (self.lookup.match_length >= LONG_MATCH) + (self.lookup.match_length >= MAX_MATCH)
 
-    def _best(self, most: int) -> int:
-        """The size of draft that gives the most tokens in a time; 0 when none gives more than no draft."""
-        right = self._right[self._kind()]
-        best, gain = 0, WORTH
-        for size, cost in zip(DRAFTS, self._expected, strict=True):
+    def _best_size(self, most: int) -> int:
+        """The size of draft that gives the most tokens per second; 0 when no draft is worth it."""
+        accepted = self._acceptance[self._match_kind()]
+        best, gain = 0, MIN_GAIN
+        for size, cost in zip(DRAFT_SIZES, self._costs, strict=True):
             if size > most:
                 break
-            drawn = (1 - right ** (size + 1)) / (1 - right) if right < 1 else size + 1
-            if drawn / (1 + cost) > gain:
-                best, gain = size, drawn / (1 + cost)
+            expected = (1 - accepted ** (size + 1)) / (1 - accepted) if accepted < 1 else size + 1
+            if expected / (1 + cost) > gain:
+                best, gain = size, expected / (1 + cost)
         return best
 
-    def _doubt(self) -> None:
-        """Now and then, think half as badly of what was measured: what is worth it is measured again."""
-        self._asked += 1
-        if self._asked % FORGET == 0:
-            self._costs = {size: cost / 2 for size, cost in self._costs.items()}
-            self._expect()
+    def _discount(self) -> None:
+        """Now and then halve the measured costs, so that a size that was too expensive is measured again."""
+        self._drafts += 1
+        if self._drafts % DISCOUNT_INTERVAL == 0:
+            self._measured = {size: cost / 2 for size, cost in self._measured.items()}
+            self._interpolate()
 
-    def _expect(self) -> None:
-        """The costs of all sizes: on straight lines from nothing through the measured ones, then hopeful."""
-        known = [(0, 0.0), *sorted(self._costs.items())]
-        self._expected = [_on_line(known, size) for size in DRAFTS]
+    def _interpolate(self) -> None:
+        """The costs of all sizes: on straight lines through the measured ones, beyond them as if unmeasured."""
+        known = [(0, 0.0), *sorted(self._measured.items())]
+        self._costs = [_on_line(known, size) for size in DRAFT_SIZES]
 
 
 class Replay(Speculation):
-    """Guesses when an earlier answer did, and as much: what is evaluated together decides the last bits of a logit."""
+    """Drafts when an earlier answer did, and as many tokens: what is evaluated together affects a logit's last bits."""
 
     def __init__(self, drafts: Sequence[int]) -> None:
-        """`drafts` are pairs: tokens drawn before a guess, and tokens guessed."""
+        """`drafts` are pairs, as in a receipt: tokens sampled before a draft, and its size."""
         super().__init__()
         self._sizes = dict(zip(drafts[::2], drafts[1::2], strict=False))
-        self._drawn = 0
+        self._sampled = 0
 
     def add(self, token: int) -> None:
-        self._drawn += 1
+        self._sampled += 1
         super().add(token)
 
     def draft(self, most: int) -> tuple[int, ...]:
-        size = min(most, self._sizes.get(self._drawn, 0))
+        size = min(most, self._sizes.get(self._sampled, 0))
         return self.lookup.propose(size)[:size] if size else ()
 
-    def took(self, drafted: int, seconds: float) -> None:
-        """Nothing is decided by time here."""
+    def record(self, drafted: int, seconds: float) -> None:
+        """Does nothing: a replay does not depend on time."""
 
 
 def _on_line(known: Sequence[tuple[int, float]], size: int) -> float:
-    """The cost at a size; behind the last known one, every token costs as little as it may."""
+    """The cost of a size, between the known ones by interpolation."""
     for (low, before), (high, after) in pairwise(known):
         if size <= high:
             return before + (after - before) * (size - low) / (high - low)
     last, cost = known[-1]
-    return cost + PRIOR * (size - last)
+    return cost + UNMEASURED_COST * (size - last)

@@ -1,4 +1,4 @@
-"""How llama.cpp is set up for a model on a machine, and why. Pure: reads nothing, loads nothing."""
+"""Decides how llama.cpp is set up for a model on a machine, with a reason for each choice. Pure: reads nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,35 +19,35 @@ class Tuning:
     context: int
     """The context window, in tokens."""
     threads: int
-    """For drawing tokens one by one."""
+    """For decoding, one token at a time."""
     threads_batch: int
-    """For reading a prompt, and for evaluating guesses."""
+    """For prefill, and for evaluating draft tokens."""
     batch: int
-    """The micro-batch: tokens of a prompt computed at once, between two looks at whether to stop."""
+    """The micro-batch: tokens of a prompt computed at once, between two checks for a stop."""
     flash_attention: FlashAttention
     kv_type: KvType
     mmap: bool | None
     """None leaves it to llama.cpp."""
     why: tuple[str, ...]
-    """A sentence for each of these, in their order."""
+    """The reason for each of the settings above, in their order."""
     note: str = ""
-    """What had to give for the model to fit into the memory, as a sentence; empty for nothing."""
+    """What was reduced to make the model fit, as a sentence; empty for nothing."""
 
 
 def choose(
     spec: LocalModel, machine: Machine, *, gpus: Sequence[int] | None = None, need: MemoryNeed | None = None
 ) -> Tuning:
-    """The set-up for this model.
+    """The settings for this model.
 
-    `gpus` has the bytes of each GPU that llama.cpp was built for and sees, 0 for one that does not say; None without
-    any. `need` is what the model takes, where that is known.
+    `gpus` has the bytes of each GPU that llama.cpp can use, 0 for an unknown size; None without any. `need` is the
+    memory the model needs, where that is known.
     """
     threads, why_threads = _threads(spec, machine)
     batch, why_batch = _batch(spec, gpu=bool(gpus))
     placed = place(spec, machine, replace(need, batch=batch) if need else None, gpus)
     flash, why_flash = _flash_attention(spec, placed.kv_type)
-    why_threads_batch = SET_BY_USER if spec.tuning.threads_batch else "as many as for drawing tokens"
-    why_mmap = "llama.cpp knows what suits the device" if spec.tuning.mmap is None else SET_BY_USER
+    why_threads_batch = SET_BY_USER if spec.tuning.threads_batch else "as many as for decoding"
+    why_mmap = "llama.cpp chooses what suits the device" if spec.tuning.mmap is None else SET_BY_USER
     return Tuning(
         gpu_layers=placed.gpu_layers,
         context=placed.context,
@@ -72,13 +72,13 @@ def choose(
 
 
 def _threads(spec: LocalModel, machine: Machine) -> tuple[int, str]:
-    """llama.cpp's threads wait for each other by spinning, so one without a core of its own stalls all."""
+    """llama.cpp's threads wait for each other by spinning, so one without a core of its own stalls all others."""
     if spec.tuning.threads:
         return spec.tuning.threads, SET_BY_USER
     if machine.physical:
-        return machine.physical, "one for each real core; a thread without a core of its own would stall all"
+        return machine.physical, "one for each physical core; a thread without a core of its own would stall the others"
     if machine.cores > 4:
-        return machine.cores // 2, "half of the cores, since the others usually are their hyperthreads"
+        return machine.cores // 2, "half of the logical cores, since the others are usually hyperthreads"
     return machine.cores, "one for each core"
 
 
@@ -86,10 +86,10 @@ def _batch(spec: LocalModel, *, gpu: bool) -> tuple[int, str]:
     if spec.tuning.batch:
         return spec.tuning.batch, SET_BY_USER
     if gpu:
-        return GPU_BATCH, "a GPU reads a prompt fastest in large pieces"
+        return GPU_BATCH, "a GPU is fastest with large batches"
     return (
         CPU_BATCH,
-        "a CPU reads no faster in larger pieces, and these tell sooner how far it is and need less memory",
+        "a CPU is no faster with larger ones, and smaller ones show progress sooner and need less memory",
     )
 
 

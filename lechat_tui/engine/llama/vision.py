@@ -1,4 +1,4 @@
-"""Pictures to positions in the context, through llama.cpp's mtmd. Knows no prompt and no chat."""
+"""Encodes images into the context through llama.cpp's mtmd."""
 
 import ctypes
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ from lechat_tui.engine.base import EngineError
 from lechat_tui.engine.llama.cache import SEQUENCE
 from lechat_tui.message import Attachment
 
-LONGEST_SIDE = 2048
-"""Pixels; a larger picture is scaled down before mtmd scales it to its own limit, which needs far less memory."""
+MAX_SIDE_PIXELS = 2048
+"""Pixels; a larger image is scaled down before mtmd scales it to its own limit, which takes far less memory."""
 
 
 @dataclass(frozen=True)
-class Layout:
-    """How a picture lies in the context: tokens before it, its own positions, tokens after it."""
+class ImageLayout:
+    """How an image is placed in the context: tokens before it, its own positions, tokens after it."""
 
     before: tuple[int, ...]
     positions: int
@@ -28,7 +28,7 @@ class Layout:
 
 
 class Projector:
-    """The projector of a model that sees."""
+    """The image encoder of a model."""
 
     def __init__(
         self, projector: Path, model: llama_cpp.llama_model_p, *, threads: int, gpu: bool, tokens: int | None = None
@@ -44,21 +44,21 @@ class Projector:
         if not context:
             raise EngineError(f"{projector.name} could not be loaded; it may belong to another model")
         self._context = context
-        self._layouts: dict[str, Layout] = {}
+        self._layouts: dict[str, ImageLayout] = {}
 
     def close(self) -> None:
         mtmd_cpp.mtmd_free(self._context)
 
-    def layout(self, picture: Attachment) -> Layout:
-        """How many positions the picture takes. Raises `EngineError` when it cannot be read."""
-        if picture.sha256 not in self._layouts:
-            with self._chunks(picture) as chunks:
-                self._layouts[picture.sha256] = _layout(chunks)
-        return self._layouts[picture.sha256]
+    def layout(self, attachment: Attachment) -> ImageLayout:
+        """How the image is placed. Raises `EngineError` when it cannot be read."""
+        if attachment.sha256 not in self._layouts:
+            with self._chunks(attachment) as chunks:
+                self._layouts[attachment.sha256] = _layout(chunks)
+        return self._layouts[attachment.sha256]
 
-    def evaluate(self, picture: Attachment, context: llama_cpp.llama_context_p, past: int, batch: int) -> bool:
-        """Encode the picture and put it into the KV cache at position `past`. False when it broke off."""
-        with self._chunks(picture) as chunks:
+    def evaluate(self, attachment: Attachment, context: llama_cpp.llama_context_p, past: int, batch: int) -> bool:
+        """Encode the image and evaluate it at position `past` of the KV cache; False when it broke off."""
+        with self._chunks(attachment) as chunks:
             image = next(chunk for chunk in chunks if not _is_text(chunk))
             reached = llama_cpp.llama_pos(0)
             start, sequence = llama_cpp.llama_pos(past), llama_cpp.llama_seq_id(SEQUENCE)
@@ -68,18 +68,18 @@ class Projector:
             return bool(status == 0)
 
     @contextmanager
-    def _chunks(self, picture: Attachment) -> Iterator[list[mtmd_cpp.mtmd_input_chunk_p]]:
-        """The picture alone as mtmd takes it apart: its embedding and the control tokens around it."""
-        width, height, pixels = _pixels(picture)
+    def _chunks(self, attachment: Attachment) -> Iterator[list[mtmd_cpp.mtmd_input_chunk_p]]:
+        """The image as mtmd's chunks: its embedding and the control tokens around it."""
+        width, height, pixels = _pixels(attachment)
         bitmap = mtmd_cpp.mtmd_bitmap_init(width, height, (ctypes.c_uint8 * len(pixels)).from_buffer_copy(pixels))
         chunks = mtmd_cpp.mtmd_input_chunks_init()
         if not bitmap or not chunks:
-            raise EngineError(f"{picture.name} does not fit into memory")
+            raise EngineError(f"{attachment.name} does not fit into memory")
         try:
             part = mtmd_cpp.mtmd_input_part(text=None, bitmap=bitmap)
             parts = (ctypes.POINTER(mtmd_cpp.mtmd_input_part) * 1)(ctypes.pointer(part))
             if mtmd_cpp.mtmd_tokenize_from_parts(self._context, chunks, parts, 1, False):
-                raise EngineError(f"{picture.name} could not be prepared for the model")
+                raise EngineError(f"{attachment.name} could not be prepared for the model")
             count = mtmd_cpp.mtmd_input_chunks_size(chunks)
             yield [mtmd_cpp.mtmd_input_chunks_get(chunks, i) for i in range(count)]
         finally:
@@ -91,7 +91,7 @@ def _is_text(chunk: mtmd_cpp.mtmd_input_chunk_p) -> bool:
     return bool(mtmd_cpp.mtmd_input_chunk_get_type(chunk) == mtmd_cpp.MTMD_INPUT_CHUNK_TYPE_TEXT)
 
 
-def _layout(chunks: list[mtmd_cpp.mtmd_input_chunk_p]) -> Layout:
+def _layout(chunks: list[mtmd_cpp.mtmd_input_chunk_p]) -> ImageLayout:
     around: tuple[list[int], list[int]] = ([], [])
     positions = 0
     for chunk in chunks:
@@ -101,18 +101,18 @@ def _layout(chunks: list[mtmd_cpp.mtmd_input_chunk_p]) -> Layout:
             around[positions > 0].extend(tokens[: size.value] if tokens else ())
         else:
             positions += mtmd_cpp.mtmd_input_chunk_get_n_pos(chunk)
-    return Layout(tuple(around[0]), positions, tuple(around[1]))
+    return ImageLayout(tuple(around[0]), positions, tuple(around[1]))
 
 
-def _pixels(picture: Attachment) -> tuple[int, int, bytes]:
-    """Width, height and RGB bytes, upright, on white where the picture is transparent."""
+def _pixels(attachment: Attachment) -> tuple[int, int, bytes]:
+    """Width, height and RGB bytes, upright, on white where the image is transparent."""
     try:
-        with Image.open(picture.path) as opened:
-            opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
+        with Image.open(attachment.path) as opened:
+            opened.draft("RGB", (MAX_SIDE_PIXELS, MAX_SIDE_PIXELS))
             image = ImageOps.exif_transpose(opened).convert("RGBA")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise EngineError(f"{picture.name} cannot be read as a picture; attach it again") from error
-    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+        raise EngineError(f"{attachment.name} cannot be read as an image; attach it again") from error
+    image.thumbnail((MAX_SIDE_PIXELS, MAX_SIDE_PIXELS))
     paper = Image.new("RGBA", image.size, "white")
     flat = Image.alpha_composite(paper, image).convert("RGB")
     return flat.width, flat.height, flat.tobytes()
