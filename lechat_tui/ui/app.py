@@ -32,6 +32,7 @@ from lechat_tui.ui.look.themes import read_themes, textual_theme
 from lechat_tui.ui.palette import Palette, Slash
 from lechat_tui.ui.textual_private import (
     CrashReportingApp,
+    on_the_stack,
     raise_frame_rate,
     read_alt_enter_as_new_line,
     write_to_terminal,
@@ -99,7 +100,7 @@ class LeChat(CrashReportingApp):
             painted=self._remember_page,
             clock=clock,
         )
-        self.add_mode(self.DEFAULT_MODE, lambda: self._chat)
+        self.add_mode(self.DEFAULT_MODE, lambda: on_the_stack(self, self._chat))
 
     def get_line_filters(self) -> list[LineFilter]:
         """The filters that every row passes on its way to the terminal."""

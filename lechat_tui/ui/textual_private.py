@@ -39,6 +39,16 @@ def read_alt_enter_as_new_line() -> None:
         ANSI_SEQUENCES_KEYS["\x1b\r"] = (Keys.ControlJ,)
 
 
+def on_the_stack(app: App[Any], screen: Screen[Any]) -> Screen[Any]:
+    """The first screen of the app's mode, which `App.screen` returns from now on.
+
+    Textual puts it on the stack only after it began to mount its widgets. From Python 3.12 on tasks are eager, so these
+    are mounted before that, and an `Input` among them asks for `App.screen`.
+    """
+    app._screen_stacks[app._current_mode] = [screen]
+    return screen
+
+
 def screen_rows(screen: Screen[Any]) -> list[Strip]:
     """The rows of a screen as they were laid out last."""
     return list(screen._compositor.render_strips())

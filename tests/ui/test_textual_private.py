@@ -10,7 +10,8 @@ from textual._xterm_parser import XTermParser
 from textual.app import App, ComposeResult
 from textual.command import CommandPalette
 from textual.events import Key, MouseMove
-from textual.widgets import Static
+from textual.screen import Screen
+from textual.widgets import Input, Static
 
 from lechat_tui.ui import textual_private
 from lechat_tui.ui.textual_private import CrashReportingApp, EarlyCommandPalette, SequenceReader
@@ -50,6 +51,22 @@ async def test_the_rows_of_a_screen_are_as_wide_and_as_many_as_the_terminal() ->
     async with app.run_test(size=(20, 4)):
         rows = textual_private.screen_rows(app.screen)
         assert rows[0].text == f"{'hello':<20}" and len(rows) == 4
+
+
+class Asking(App[None]):
+    DEFAULT_MODE = "asking"
+
+    def __init__(self) -> None:
+        super().__init__()
+        first = Screen[None]()
+        first.compose = lambda: [Input("tea")]  # type: ignore[method-assign]
+        self.add_mode(self.DEFAULT_MODE, lambda: textual_private.on_the_stack(self, first))
+
+
+async def test_the_first_screen_of_a_mode_may_have_an_input() -> None:
+    async with Asking().run_test() as pilot:  # failed from Python 3.12 on
+        assert pilot.app.query_one(Input).value == "tea"
+        assert len(pilot.app.screen_stack) == 1
 
 
 async def test_an_escape_sequence_reaches_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
