@@ -1,4 +1,4 @@
-"""What becomes of a question that does not fit into the context, on an engine that counts words."""
+"""`--overflow`, on an engine that counts words."""
 
 import re
 from itertools import pairwise
@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from lechat_tui.attachments.files import File
+from lechat_tui.cli.inputs import Input, NoPrompt
 from lechat_tui.cli.overflow import CUTS, fitting
-from lechat_tui.cli.piped import Given, NoPrompt
 from lechat_tui.engine.base import ContextOverflow, EngineError
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Message
@@ -41,41 +41,41 @@ def talk(tmp_path: Path):
 
 
 async def fitted(conversation: Conversation, material: str, instruction: str, overflow) -> tuple[str, list[str]]:
-    said: list[str] = []
-    text, files = await fitting(conversation, Given(material, instruction, ()), (), overflow, said.append)
+    hints: list[str] = []
+    text, files = await fitting(conversation, Input(material, instruction, ()), (), overflow, hints.append)
     assert not files
-    return text, said
+    return text, hints
 
 
 @pytest.mark.parametrize("overflow", ["refuse", "head", "map"])
 async def test_a_file_that_fits_stays_an_attachment(talk, overflow):
     conversation = talk()
     file = conversation.keep_attachment(File("notes.txt", b"a text", "text"))
-    asked = await fitting(conversation, Given("", "sum it up", ()), (file,), overflow, print)
+    asked = await fitting(conversation, Input("", "sum it up", ()), (file,), overflow, print)
     assert asked == ("sum it up", (file,))
 
 
 async def test_a_file_that_is_cut_goes_into_the_question(talk):
     conversation = talk()
     file = conversation.keep_attachment(File("notes.txt", LINES.encode(), "text"))
-    text, files = await fitting(conversation, Given("", "sum it up", ()), (file,), "head", lambda _: None)
+    text, files = await fitting(conversation, Input("", "sum it up", ()), (file,), "head", lambda _: None)
     assert not files and text.startswith(LINES[:20]) and text.endswith("sum it up")
 
 
 @pytest.mark.parametrize("overflow", ["refuse", "head", "tail", "middle", "map"])
-async def test_what_fits_is_asked_as_it_is(talk, overflow):
+async def test_a_text_that_fits_is_not_changed(talk, overflow):
     assert await fitted(talk(), "a text", "sum it up", overflow) == ("a text\n\nsum it up", [])
 
 
-async def test_what_is_refused_is_not_even_counted(talk):
+async def test_refuse_counts_no_tokens(talk):
     assert (await fitted(talk(), LINES, "why?", "refuse"))[0] == f"{LINES}\n\nwhy?"
 
 
 @pytest.mark.parametrize(
     ("overflow", "first", "last"), [("head", True, False), ("tail", False, True), ("middle", True, True)]
 )
-async def test_a_cut_keeps_the_ends_it_names_and_whole_lines_and_says_how_much_is_gone(talk, overflow, first, last):
-    question, said = await fitted(talk(), LINES, "what is it about?", overflow)
+async def test_a_cut_keeps_the_right_ends_and_whole_lines_and_says_how_much_was_dropped(talk, overflow, first, last):
+    question, hints = await fitted(talk(), LINES, "what is it about?", overflow)
     text, _, instruction = question.rpartition("\n\n")
     assert instruction == "what is it about?"
     assert text.startswith("line 0 of the text\n") == first and text.endswith("line 399 of the text") == last
@@ -83,7 +83,7 @@ async def test_a_cut_keeps_the_ends_it_names_and_whole_lines_and_says_how_much_i
     assert set(filter(None, kept)) <= set(LINES.splitlines()), "every line is whole"
     assert ROOM * 0.9 < len(question.split()) <= ROOM
     gone = int(GAP.search(text)[1].replace(",", ""))
-    assert len(said) == 1 and f"{gone:,} of {len(LINES):,} characters ({gone / len(LINES):.0%})" in said[0]
+    assert len(hints) == 1 and f"{gone:,} of {len(LINES):,} characters ({gone / len(LINES):.0%})" in hints[0]
     assert len(GAP.sub("", text)) + gone == pytest.approx(len(LINES), abs=2)
 
 
@@ -93,22 +93,22 @@ async def test_a_single_long_line_is_cut_inside(talk):
 
 
 @pytest.mark.parametrize("overflow", ["head", "tail", "middle", "map"])
-async def test_words_on_the_line_that_leave_no_room_are_told_and_not_cut(talk, overflow):
-    with pytest.raises(ContextOverflow, match="shorten the words on the line"):
+async def test_words_on_the_command_line_that_leave_no_room_are_reported_and_not_cut(talk, overflow):
+    with pytest.raises(ContextOverflow, match="shorten the words on the command line"):
         await fitted(talk(), LINES, "please " * 300, overflow)
 
 
 async def test_a_text_without_an_instruction_is_cut_but_not_mapped(talk):
     assert len((await fitted(talk(), LINES, "", "head"))[0].split()) <= ROOM
-    with pytest.raises(NoPrompt, match="needs words that say what to do with each piece"):
+    with pytest.raises(NoPrompt, match="needs a prompt that says what to do with each piece"):
         await fitted(talk(), LINES, "", "map")
 
 
 async def test_each_piece_is_asked_about_and_then_the_answers(talk):
     conversation = talk(*(f"answer {n}" for n in range(1, 9)))
-    question, said = await fitted(conversation, LINES, "which lines?", "map")
+    question, hints = await fitted(conversation, LINES, "which lines?", "map")
     asked = [request.messages for request in conversation.engine.requests]
-    assert 7 <= len(asked) <= 8 and f"read in {len(asked)} pieces" in said[0]
+    assert 7 <= len(asked) <= 8 and f"read in {len(asked)} pieces" in hints[0]
     assert all(len(messages) == 1 and messages[0].text.endswith("which lines?") for messages in asked)
     pieces = [messages[0].text.removesuffix("which lines?").strip("\n") for messages in asked]
     assert "\n".join(pieces) == LINES, "nothing is lost between the pieces"
@@ -134,13 +134,13 @@ async def exhaust(events):
 
 async def test_answers_that_are_too_long_are_mapped_again_and_refused_when_that_does_not_help(talk):
     conversation = talk(*("word " * 60,) * 8, *("short",) * 3)
-    question, said = await fitted(conversation, LINES, "which?", "map")
-    assert len(said) == 2 and question.count("short") == 2
+    question, hints = await fitted(conversation, LINES, "which?", "map")
+    assert len(hints) == 2 and question.count("short") == 2
     with pytest.raises(ContextOverflow, match="do not fit into the context either"):
         await fitted(talk(), LINES, "which?", "map")  # an answer that says the whole piece again
 
 
-async def test_an_engine_that_cannot_count_is_a_sentence(talk):
+async def test_an_engine_that_fails_to_plan_is_one_sentence(talk):
     class Broken(EchoEngine):
         async def plan(self, request):
             raise EngineError("it broke")
@@ -163,7 +163,7 @@ def test_no_text_is_cut_wrongly(text, overflow):
         assert all(before.stop <= after.start for before, after in pairwise(stays))
 
 
-async def test_earlier_messages_give_way_to_the_text(talk):
+async def test_earlier_messages_are_left_out_before_the_text_is(talk):
     conversation = talk()
     await exhaust(conversation.ask("word " * 250))
     question, _ = await fitted(conversation, LINES, "which?", "head")

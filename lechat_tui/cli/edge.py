@@ -124,7 +124,7 @@ def _log_file() -> Path:
 
 
 def _exit_code(error: LechatError) -> int:
-    from lechat_tui.cli.piped import NoPrompt
+    from lechat_tui.cli.inputs import NoPrompt
     from lechat_tui.engine.base import ContextOverflow
     from lechat_tui.settings.config import ConfigError
 

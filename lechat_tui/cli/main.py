@@ -136,25 +136,25 @@ def ask(
     if offline:
         network.forbid()
     from lechat_tui import plaintext, terminal
-    from lechat_tui.cli import compose, piped
+    from lechat_tui.cli import compose, inputs
 
     with edge.answering(as_lines=output is Output.stream_json and not json):
-        given = piped.read(prompt, [*(file or []), *(attach or [])])
+        question = inputs.read(prompt, [*(file or []), *(attach or [])])
         overrides = compose.Overrides(
             model=model,
             system=plaintext.whole(system) if system else None,
             resume=resume or ("last" if resume_last else ""),
-            with_images=bool(given and given.has_images),
+            with_images=bool(question and question.has_images),
             private=no_save,
             settings=compose.given(**settings, lora=lora, reduced=reduced or None),
         )
         conversation = compose.conversation(overrides)
         with conversation.store:
-            if given is None and (inline or terminal.cannot_be_drawn_on(os.environ)):
+            if question is None and (inline or terminal.cannot_be_drawn_on(os.environ)):
                 from lechat_tui.cli.inline import run as run_inline
 
                 run_inline(conversation)
-            elif given is None:
+            elif question is None:
                 from lechat_tui.cli.screen import run as run_screen
 
                 run_screen(conversation)
@@ -163,7 +163,7 @@ def ask(
 
                 run_once(
                     conversation,
-                    given,
+                    question,
                     output="json" if json else output.value,
                     overflow=overflow.value,
                     quiet=quiet,

@@ -1,4 +1,4 @@
-"""One answer for a pipe: the words to stdout, all else to stderr. One host of a conversation, beside the screen."""
+"""One answer for a script: the text to stdout, everything else to stderr."""
 
 import asyncio
 import json
@@ -9,8 +9,8 @@ from contextlib import aclosing
 from dataclasses import asdict, fields
 from typing import Literal
 
+from lechat_tui.cli.inputs import Input
 from lechat_tui.cli.overflow import Overflow, fitting
-from lechat_tui.cli.piped import Given
 from lechat_tui.engine.base import ContextOverflow, Delta, Done, Event, Fitted, Loading, Prefill
 from lechat_tui.message import Attachment, Message, Receipt, Sampling
 from lechat_tui.plaintext import safe
@@ -19,7 +19,7 @@ from lechat_tui.talk.conversation import Conversation
 
 Output = Literal["text", "json", "stream-json"]
 
-FIGURES = (
+STATS = (
     "prompt_tokens",
     "cached_tokens",
     "completion_tokens",
@@ -29,8 +29,7 @@ FIGURES = (
     "left_out",
     "seed",
 )
-"""What a program is told of a receipt."""
-
+"""Fields of a receipt in `stats`."""
 
 RECEIPT = (
     "model",
@@ -47,12 +46,12 @@ RECEIPT = (
     "kv_type",
     "memory",
 )
-"""What a program is told of how an answer was made."""
+"""Fields of a receipt in `receipt`: how the answer was made."""
 
 
 def run(
     conversation: Conversation,
-    given: Given,
+    question: Input,
     *,
     output: Output,
     overflow: Overflow,
@@ -60,18 +59,18 @@ def run(
     stats: bool,
     kept: bool,
 ) -> None:
-    """Ask, and print the answer as it comes. Raises what `Conversation.ask` raises."""
-    files = [conversation.keep_attachment(file) for file in given.files]
+    """Ask, and print the answer as it arrives. Raises what `Conversation.ask` raises."""
+    files = [conversation.keep_attachment(file) for file in question.files]
     printer, hints = Printer(output, kept), Hints(quiet)
     try:
-        asyncio.run(_answer(conversation, given, files, overflow, printer, hints, stats=stats))
-    except BrokenPipeError:  # nobody reads on: what was said is kept, and the last flush goes nowhere
+        asyncio.run(_answer(conversation, question, files, overflow, printer, hints, stats=stats))
+    except BrokenPipeError:  # nobody reads on: what arrived is kept, and the last flush goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 async def _answer(
     conversation: Conversation,
-    given: Given,
+    question: Input,
     files: Sequence[Attachment],
     overflow: Overflow,
     printer: "Printer",
@@ -80,19 +79,19 @@ async def _answer(
     stats: bool,
 ) -> None:
     if conversation.model.toy:
-        hints.say(f"{conversation.model.id} is a toy model; lechat ls lists real ones, lechat pull NAME gets one")
+        hints.say(f"{conversation.model.id} is a toy model; lechat ls lists real ones, lechat pull NAME downloads one")
     try:
         if conversation.setup.loras:
-            hints.say(f"asking {conversation.title}: adapters are laid over the model")
-        text, attached = await fitting(conversation, given, files, overflow, hints.say)
-        async with aclosing(conversation.ask(text, attached, title=given.instruction)) as events:
+            hints.say(f"{conversation.title} answers, with adapters applied")
+        text, attached = await fitting(conversation, question, files, overflow, hints.say)
+        async with aclosing(conversation.ask(text, attached, title=question.instruction)) as events:
             async for event in events:
                 hints.show(event, conversation.model.id)
                 printer.show(event, conversation)
     except ContextOverflow as error:
         if overflow != "refuse":
             raise
-        raise ContextOverflow(f"{error}, or let --overflow head, tail, middle or map see to it") from error
+        raise ContextOverflow(f"{error}, or choose what to keep with --overflow head, tail, middle or map") from error
     finally:
         hints.clear()
         await conversation.engine.close()
@@ -103,7 +102,7 @@ async def _answer(
 
 
 class Printer:
-    """What goes to stdout. `kept` says whether the chat can be found again by its id."""
+    """Prints to stdout. `kept` says whether the chat is saved and has an ID."""
 
     def __init__(self, output: Output, kept: bool) -> None:
         self._output = output
@@ -111,7 +110,7 @@ class Printer:
         self._clean = safe if sys.stdout.isatty() else str
 
     def show(self, event: Event, conversation: Conversation) -> None:
-        """An event of the answer, as it comes."""
+        """Print an event of the answer."""
         match self._output, event:
             case "text", Delta(text, "text"):
                 _write(self._clean(text))
@@ -121,7 +120,7 @@ class Printer:
                 pass
 
     def end(self, last: Message, conversation: Conversation) -> None:
-        """What follows the last event."""
+        """Print what follows the last event."""
         if self._output == "text" and not last.text.endswith("\n"):
             _write("\n")
         elif self._output == "json":
@@ -134,8 +133,8 @@ class Printer:
             "model": conversation.model.id,
             "chat": conversation.chat.id if conversation.chat and self._kept else None,
             "message": last.id if self._kept else None,
-            "stats": _told(last.receipt, FIGURES) if last.receipt else {},
-            "receipt": _told(last.receipt, RECEIPT) if last.receipt else {},
+            "stats": _fields(last.receipt, STATS) if last.receipt else {},
+            "receipt": _fields(last.receipt, RECEIPT) if last.receipt else {},
         }
 
 
@@ -145,7 +144,7 @@ def _write(text: str) -> None:
 
 
 class Hints:
-    """What is said on stderr: sentences always, progress only where a person looks on."""
+    """Prints to stderr: sentences always, progress only on a terminal."""
 
     def __init__(self, quiet: bool) -> None:
         self._progress = sys.stderr.isatty() and not quiet
@@ -155,7 +154,7 @@ class Hints:
         self._notes = phrases.Notes()
 
     def say(self, sentence: str) -> None:
-        """A line of its own."""
+        """Print a sentence on a line of its own."""
         self.clear()
         if not self._quiet:
             print(f"lechat: {sentence}", file=sys.stderr)
@@ -164,7 +163,7 @@ class Hints:
         """Print what the user should know of an event; progress goes on one line that is overwritten."""
         if (activity := phrases.activity(event, model)) and phrases.is_long(event):
             text, fraction = activity
-            self._over(f"{text}: {fraction:.0%}")
+            self._overwrite(f"{text}: {fraction:.0%}")
         for sentence in self._notes.about(event, model):
             self.say(sentence)
         if isinstance(event, Fitted) and event.left_out:
@@ -172,25 +171,25 @@ class Hints:
         if isinstance(event, Delta):
             self.clear()
 
-    def _over(self, text: str) -> None:
+    def _overwrite(self, text: str) -> None:
         if self._progress:
             print(f"\r{text:<{self._shown}}", end="\r", file=sys.stderr, flush=True)
             self._shown = len(text)
 
     def clear(self) -> None:
-        """Take the progress line away."""
+        """Remove the progress line."""
         if self._shown:
             print(f"\r{'':<{self._shown}}", end="\r", file=sys.stderr, flush=True)
             self._shown = 0
 
 
-def _told(receipt: Receipt, names: Sequence[str]) -> dict[str, object]:
-    every = asdict(receipt) | asdict(receipt.sampling)
-    return {name: every[name] for name in names}
+def _fields(receipt: Receipt, names: Sequence[str]) -> dict[str, object]:
+    values = asdict(receipt) | asdict(receipt.sampling)
+    return {name: values[name] for name in names}
 
 
 def _as_line(event: Event, conversation: Conversation) -> dict[str, object]:
-    """An event, as `--output stream-json` prints it."""
+    """An event as `--output stream-json` prints it."""
     match event:
         case Loading(fraction):
             return {"type": "loading", "fraction": fraction}
@@ -204,6 +203,6 @@ def _as_line(event: Event, conversation: Conversation) -> dict[str, object]:
             return {
                 "type": "done",
                 "model": conversation.model.id,
-                "stats": _told(receipt, FIGURES),
-                "receipt": _told(receipt, RECEIPT),
+                "stats": _fields(receipt, STATS),
+                "receipt": _fields(receipt, RECEIPT),
             }

@@ -1,4 +1,4 @@
-"""The question of a one-shot call: the words on the line, attached files, and what comes through the pipe."""
+"""The input of a one-shot answer: the words on the command line, attached files, and stdin."""
 
 import sys
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ class NoPrompt(LechatError):
 
 
 @dataclass(frozen=True)
-class Given:
-    """A question for a one-shot answer: what it is about, then what to do with it."""
+class Input:
+    """A question: the material it is about, then what to do with it."""
 
     material: str
-    """What the pipe gave."""
+    """Text from stdin."""
     instruction: str
-    """The words on the line."""
+    """The words on the command line."""
     files: tuple[File, ...]
-    """What is attached."""
+    """The attachments."""
 
     @property
     def text(self) -> str:
@@ -38,11 +38,11 @@ class Given:
         return any(file.kind == "image" for file in self.files)
 
 
-def read(words: Sequence[str] | None, files: Sequence[Path]) -> Given | None:
-    """Gather the question; None when there is none and a person sits at the terminal.
+def read(words: Sequence[str] | None, files: Sequence[Path]) -> Input | None:
+    """Read the input; None when there is none and stdin and stdout are a terminal.
 
-    The pipe goes before the words, with a blank line between. Raises `NoPrompt`, or `AttachmentError` for a file that
-    cannot be used.
+    Text from stdin goes before the words, with a blank line between. Raises `NoPrompt`, or `AttachmentError` for a file
+    that cannot be used.
     """
     piped = b"" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.read()
     attached = [reading.read(file) for file in files]
@@ -50,10 +50,10 @@ def read(words: Sequence[str] | None, files: Sequence[Path]) -> Given | None:
         attached.append(check_image(piped, "stdin"))
         piped = b""
     elif b"\0" in piped:
-        raise AttachmentError("what comes through the pipe is neither text nor an image")
-    given = Given(joined(piped.decode("utf-8", "replace")), joined(" ".join(words or ())), tuple(attached))
-    if given.text or attached:
-        return given
+        raise AttachmentError("the input from stdin is neither text nor an image")
+    read = Input(joined(piped.decode("utf-8", "replace")), joined(" ".join(words or ())), tuple(attached))
+    if read.text or attached:
+        return read
     if words is None and not files and sys.stdin and sys.stdin.isatty() and sys.stdout.isatty():
         return None
-    raise NoPrompt("there is no prompt; give one as an argument or through a pipe")
+    raise NoPrompt("there is no prompt; pass it as an argument or through a pipe")
