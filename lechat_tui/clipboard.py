@@ -1,7 +1,8 @@
-"""The clipboards of desktops, of tmux, and of the terminal a person sits at. Knows no screen.
+"""Copies to and reads from the clipboard of the desktop, of tmux and of the terminal.
 
-A desktop's clipboard and tmux's buffer are served by programs that say whether it worked. The terminal's is reached
-with the escape sequence OSC 52, also through SSH, to which no terminal answers: whether it was taken cannot be known.
+The clipboard of a desktop and the buffer of tmux are reached through programs, whose exit code says whether it worked.
+That of the terminal is reached with the escape sequence OSC 52, also through SSH. Terminals do not reply to it, so
+whether they accepted the text cannot be known.
 """
 
 import os
@@ -11,15 +12,17 @@ import sys
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 
-PROGRAMS = (
+from lechat_tui.units import size_text
+
+COPY_PROGRAMS = (
     ("wl-copy", "WAYLAND_DISPLAY", ("wl-copy",)),
     ("xclip", "DISPLAY", ("xclip", "-selection", "clipboard")),
     ("xsel", "DISPLAY", ("xsel", "--clipboard", "--input")),
     ("clip.exe", "WSL_DISTRO_NAME", ("clip.exe",)),
 )
-"""A program, the variable without which it has no desktop to serve, and how it is called."""
+"""The name of a program, the variable that says that it can work, and its command line."""
 
-READERS = (
+READ_COMMANDS = (
     ("WAYLAND_DISPLAY", ("wl-paste", "--type", "image/png")),
     ("WAYLAND_DISPLAY", ("wl-paste", "--no-newline", "--type", "text")),
     ("DISPLAY", ("xclip", "-selection", "clipboard", "-target", "image/png", "-out")),
@@ -28,50 +31,50 @@ READERS = (
     ("WSL_DISTRO_NAME", ("powershell.exe", "-NoProfile", "-Command", "Get-Clipboard -Raw")),
     ("TMUX", ("tmux", "show-buffer")),
 )
-"""What tells what is on a clipboard, pictures before text, each with the variable without which it is not asked."""
+"""Commands that print the clipboard, images before text, each after the variable that says that it can work."""
 
-PATIENCE = 2.0
-"""Seconds a program may take."""
+TIMEOUT_SECONDS = 2.0
+"""For one program."""
 
-LARGEST = 74_994
-"""Bytes sent with OSC 52: with its frame and in Base64 that is 100,000, where the first of the terminals stop."""
+MAX_OSC52_BYTES = 74_994
+"""In Base64 and with its frame, that is a sequence of 100,000 bytes, the lowest limit of a known terminal."""
 
-CHUNK = 256
-"""Bytes of a string that GNU screen passes on in one piece."""
+SCREEN_CHUNK_BYTES = 256
+"""The longest string that GNU screen passes on."""
 
 Write = Callable[[str], None]
-"""Sends a control sequence to the terminal."""
+"""Writes a control sequence to the terminal."""
 
 
-def put(text: str, write: Write, environment: Mapping[str, str] = os.environ) -> str:
-    """Put the text on every clipboard that can be reached; the sentence says which, and no more than is known."""
+def copy(text: str, write: Write, environment: Mapping[str, str] = os.environ) -> str:
+    """Copy the text to the clipboard; a sentence that says which one was used, and no more than is known."""
     program = _native(text, environment)
     if program:
         return f"copied with {program}"
     if environment.get("TMUX") and _run(("tmux", "load-buffer", "-w", "-"), text, environment):
-        return "copied to tmux (prefix ] pastes it), which hands it to the terminal's clipboard if that takes it"
+        return "copied to tmux (prefix ] pastes it); tmux passes it on to the terminal if that allows it"
     size = len(text.encode("utf-8", "replace"))
-    if size > LARGEST:
+    if size > MAX_OSC52_BYTES:
         return (
-            f"not copied: it has {size // 1000} kB, and terminals take {LARGEST // 1000} kB (OSC 52); "
-            "/save answer PATH or /export PATH writes it to a file"
+            f"not copied: the text has {size_text(size)}, terminals accept {size_text(MAX_OSC52_BYTES)} (OSC 52); "
+            "/save answer PATH or /export PATH writes a file"
         )
-    write(sequences(text, environment))
-    return "sent to the terminal's clipboard (OSC 52); if nothing arrives, your terminal does not allow that"
+    write(osc52(text, environment))
+    return "sent to the terminal's clipboard (OSC 52); if it is not there, your terminal does not allow that"
 
 
 def _native(text: str, environment: Mapping[str, str]) -> str | None:
-    """The desktop's program that took the text. Beyond SSH, only what the session's own display has."""
-    for name, wanted, command in PROGRAMS:
-        if environment.get(wanted) and _run(command, text, environment):
+    """The desktop program that accepted the text; over SSH, only one with a display of its own."""
+    for name, variable, command in COPY_PROGRAMS:
+        if environment.get(variable) and _run(command, text, environment):
             return name
     if sys.platform == "darwin" and not _remote(environment) and _run(("pbcopy",), text, environment):
         return "pbcopy"
     return None
 
 
-def sequences(text: str, environment: Mapping[str, str] = os.environ) -> str:
-    """OSC 52 for the terminal, and for what stands between: tmux and GNU screen pass on what is wrapped for them.
+def osc52(text: str, environment: Mapping[str, str] = os.environ) -> str:
+    """The text as OSC 52, wrapped so that tmux or GNU screen pass it on where one of them is in between.
 
     See "Operating System Commands" in xterm's ctlseqs, and allow-passthrough in tmux(1).
     """
@@ -81,14 +84,14 @@ def sequences(text: str, environment: Mapping[str, str] = os.environ) -> str:
         escaped = plain.replace("\x1b", "\x1b\x1b")
         return f"{plain}\x1bPtmux;{escaped}\x1b\\"
     if environment.get("STY") or terminal.startswith("screen"):
-        pieces = (plain[at : at + CHUNK] for at in range(0, len(plain), CHUNK))
+        pieces = (plain[at : at + SCREEN_CHUNK_BYTES] for at in range(0, len(plain), SCREEN_CHUNK_BYTES))
         return plain * (not environment.get("STY")) + "".join(f"\x1bP{piece}\x1b\\" for piece in pieces)
     return plain
 
 
-def get(environment: Mapping[str, str] = os.environ) -> bytes | None:
-    """What is on the desktop's clipboard, a PNG picture or a text; None when nothing can be read from any."""
-    readers = [command for wanted, command in READERS if environment.get(wanted)]
+def read(environment: Mapping[str, str] = os.environ) -> bytes | None:
+    """The content of the clipboard, a PNG image or text; None when there is none or it cannot be read."""
+    readers = [command for variable, command in READ_COMMANDS if environment.get(variable)]
     if sys.platform == "darwin" and not _remote(environment):
         readers.insert(0, ("pbpaste",))
     return next((content for content in (_output(command, environment) for command in readers) if content), None)
@@ -108,7 +111,7 @@ def _output(command: Sequence[str], environment: Mapping[str, str]) -> bytes:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=PATIENCE,
+            timeout=TIMEOUT_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
@@ -117,7 +120,7 @@ def _output(command: Sequence[str], environment: Mapping[str, str]) -> bytes:
 
 
 def _run(command: Sequence[str], text: str, environment: Mapping[str, str]) -> bool:
-    """Give the text to a program; True when it took it."""
+    """Pass the text to a program on stdin; whether it succeeded."""
     program = shutil.which(command[0], path=environment.get("PATH"))
     if not program:
         return False
@@ -128,7 +131,7 @@ def _run(command: Sequence[str], text: str, environment: Mapping[str, str]) -> b
             input=text.encode(encoding, "replace"),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=PATIENCE,
+            timeout=TIMEOUT_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):

@@ -1,5 +1,5 @@
-"""What every room raises when something cannot be done."""
+"""The base class of all errors that are shown to the user."""
 
 
 class LechatError(Exception):
-    """A sentence for the person: what happened and what to do next. Shown as it stands, in one line."""
+    """The text is a sentence for the user: what happened and what to do next. It is shown as it is, in one line."""

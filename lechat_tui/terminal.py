@@ -1,4 +1,4 @@
-"""What the environment says a terminal can do. Asks no terminal."""
+"""What a terminal can do, according to the environment variables. Sends no queries to the terminal."""
 
 import io
 import os
@@ -8,59 +8,59 @@ from pathlib import Path
 from typing import TextIO
 
 SIMPLE = frozenset(("ansi", "cons25", "linux", "unknown", "vt52", "vt100", "vt102", "vt220"))
-"""Kinds of terminal whose fonts lack the shapes the screen draws with."""
+"""Values of `TERM` for terminals whose fonts lack the shapes that the screen uses."""
 
 DUMB = frozenset(("", "dumb", "emacs"))
-"""Kinds of terminal whose cursor cannot be moved."""
+"""Values of `TERM` for terminals whose cursor cannot be moved."""
 
-BETWEEN = (
+INTERMEDIARIES = (
     "TMUX", "STY", "ZELLIJ", "VIM_TERMINAL", "NVIM", "INSIDE_EMACS", "SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY",
 )  # fmt: skip
-"""What says that a program that draws by itself stands before the terminal, or that one may."""
+"""Variables that are set when a multiplexer, an editor or SSH is, or may be, between the program and the terminal."""
 
-PLACEHOLDERS = 0, 28
-"""The first version of kitty that draws pictures in cells."""
+MIN_KITTY_VERSION = 0, 28
+"""The first version of kitty with Unicode placeholders, which show an image in text cells."""
 
 UTF8 = re.compile(r"utf-?8", re.IGNORECASE)
 
 
 def wants_reduced(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether to draw plain ASCII: wanted by `LECHAT_REDUCED`, or all that the terminal or the locale can show."""
+    """Whether to use plain ASCII: `LECHAT_REDUCED` asks for it, or the terminal or the locale shows nothing else."""
     wanted = environment.get("LECHAT_REDUCED", "")
     if wanted:
         return wanted != "0"
-    return environment.get("TERM", "") in SIMPLE | DUMB or not _speaks_unicode(environment)
+    return environment.get("TERM", "") in SIMPLE | DUMB or not _locale_is_utf8(environment)
 
 
-def cannot_be_drawn_on(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether only lines can be written, one below the other."""
+def is_dumb(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the terminal can only append lines."""
     return environment.get("TERM", "") in DUMB
 
 
-def _speaks_unicode(environment: Mapping[str, str]) -> bool:
-    """By the locale, where one is set: POSIX says which of the three counts."""
+def _locale_is_utf8(environment: Mapping[str, str]) -> bool:
+    """Whether the locale is UTF-8 or not set; the first of the three variables that is set counts, as in POSIX."""
     locale = next(filter(None, (environment.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))), "")
     return not locale or bool(UTF8.search(locale)) or locale in ("C", "POSIX")
 
 
-def draws_pictures(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether the terminal is known to draw pictures in cells: Ghostty, or kitty from 0.28 on.
+def shows_kitty_images(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the terminal is known to show images in text cells: Ghostty, or kitty from 0.28 on.
 
-    Each terminal sets `TERM` itself; the other names that tell of one are handed down to whatever is started in it.
+    Only `TERM` is set anew by each terminal; other variables are inherited by a terminal that is started from another.
     """
-    if any(environment.get(name) for name in BETWEEN):
+    if any(environment.get(name) for name in INTERMEDIARIES):
         return False
     match environment.get("TERM"):
         case "xterm-ghostty":
             return True
         case "xterm-kitty":
-            return _draws_placeholders(environment.get("KITTY_INSTALLATION_DIR", ""))
+            return _is_recent_kitty(environment.get("KITTY_INSTALLATION_DIR", ""))
         case _:
             return False
 
 
-def _draws_placeholders(folder: str) -> bool:
-    """Whether the kitty in this folder is new enough; one whose version cannot be read is taken for a new one."""
+def _is_recent_kitty(folder: str) -> bool:
+    """Whether the kitty in this folder is new enough; one whose version cannot be read counts as new."""
     if not folder:
         return False
     try:
@@ -68,18 +68,18 @@ def _draws_placeholders(folder: str) -> bool:
     except OSError:
         return True
     version = re.search(r"^version\b.*\bVersion\((\d+), *(\d+)", text, re.MULTILINE)
-    return version is None or (int(version[1]), int(version[2])) >= PLACEHOLDERS
+    return version is None or (int(version[1]), int(version[2])) >= MIN_KITTY_VERSION
 
 
-def seen(*streams: TextIO | None) -> TextIO | None:
-    """The first of these that a person sees; a screen drawn into a file or into nothing helps nobody."""
+def first_terminal(*streams: TextIO | None) -> TextIO | None:
+    """The first of these streams that is a terminal."""
     return next((stream for stream in streams if stream and stream.isatty()), None)
 
 
-def whole(stream: TextIO) -> TextIO:
-    """A stream that loses nothing when a signal interrupts a write, as one does that has no buffer.
+def buffered(stream: TextIO) -> TextIO:
+    """The same stream with a buffer, so that nothing is lost when a signal interrupts a write.
 
-    With `PYTHONUNBUFFERED` stderr has none: what the system did not take of a frame would be missing on the screen.
+    With `PYTHONUNBUFFERED` stderr has no buffer: what the system did not accept of a frame would be missing.
     """
     raw = getattr(stream, "buffer", None)
     if not isinstance(raw, io.RawIOBase):

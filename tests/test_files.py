@@ -59,51 +59,51 @@ def host_with(store: Store, models: Models, answer: str, *answers: str | None) -
 def test_a_desktops_program_takes_a_copy_and_nothing_is_sent_to_the_terminal(tmp_path: Path) -> None:
     program(tmp_path / "bin", "xclip", f'cat > "{tmp_path}/taken"')
     sent: list[str] = []
-    assert clipboard.put("été", sent.append, desktop(tmp_path / "bin", DISPLAY=":0")) == "copied with xclip"
+    assert clipboard.copy("été", sent.append, desktop(tmp_path / "bin", DISPLAY=":0")) == "copied with xclip"
     assert (tmp_path / "taken").read_text() == "été" and not sent
 
 
 def test_a_program_that_fails_leaves_it_to_the_terminal_and_nobody_claims_more(tmp_path: Path) -> None:
     program(tmp_path / "bin", "wl-copy", "exit 1")
     sent: list[str] = []
-    told = clipboard.put("text", sent.append, desktop(tmp_path / "bin", WAYLAND_DISPLAY="w"))
+    told = clipboard.copy("text", sent.append, desktop(tmp_path / "bin", WAYLAND_DISPLAY="w"))
     assert told.startswith("sent to the terminal's clipboard (OSC 52)") and "copied" not in told
     assert sent == ["\x1b]52;c;dGV4dA==\a"]
 
 
 def test_tmux_takes_a_copy_into_its_buffer(tmp_path: Path) -> None:
     program(tmp_path / "bin", "tmux", f'echo "$@" > "{tmp_path}/called"; cat > "{tmp_path}/taken"')
-    assert clipboard.put("text", pytest.fail, desktop(tmp_path / "bin", TMUX="x")).startswith("copied to tmux")
+    assert clipboard.copy("text", pytest.fail, desktop(tmp_path / "bin", TMUX="x")).startswith("copied to tmux")
     assert (tmp_path / "called").read_text() == "load-buffer -w -\n" and (tmp_path / "taken").read_text() == "text"
 
 
 def test_what_is_too_long_for_a_terminal_is_not_sent_and_a_file_is_offered(tmp_path: Path) -> None:
     sent: list[str] = []
-    told = clipboard.put("é" * 40_000, sent.append, desktop(tmp_path))
-    assert told.startswith("not copied: it has 80 kB, and terminals take 74 kB") and "/save answer PATH" in told
+    told = clipboard.copy("é" * 40_000, sent.append, desktop(tmp_path))
+    assert told.startswith("not copied: the text has 80.0 kB, terminals accept 75.0 kB") and "/save answer PATH" in told
     assert not sent
-    clipboard.put("x" * clipboard.LARGEST, sent.append, desktop(tmp_path))
+    clipboard.copy("x" * clipboard.MAX_OSC52_BYTES, sent.append, desktop(tmp_path))
     assert len(sent[0]) <= 100_000
 
 
 def test_what_stands_between_gets_the_sequence_wrapped_as_it_passes_it_on() -> None:
     plain = "\x1b]52;c;dGV4dA==\a"
-    assert clipboard.sequences("text", {"TERM": "xterm-256color", "SSH_CONNECTION": "x"}) == plain
-    wrapped = clipboard.sequences("text", {"TERM": "tmux-256color"})
+    assert clipboard.osc52("text", {"TERM": "xterm-256color", "SSH_CONNECTION": "x"}) == plain
+    wrapped = clipboard.osc52("text", {"TERM": "tmux-256color"})
     assert wrapped == plain + "\x1bPtmux;\x1b\x1b]52;c;dGV4dA==\a\x1b\\"
-    pieces = clipboard.sequences("x" * 1000, {"STY": "1.pts", "TERM": "screen"}).split("\x1b\\")
-    assert all(piece.startswith("\x1bP") and len(piece) <= clipboard.CHUNK + 2 for piece in pieces[:-1])
+    pieces = clipboard.osc52("x" * 1000, {"STY": "1.pts", "TERM": "screen"}).split("\x1b\\")
+    assert all(piece.startswith("\x1bP") and len(piece) <= clipboard.SCREEN_CHUNK_BYTES + 2 for piece in pieces[:-1])
     joined = "".join(piece.removeprefix("\x1bP") for piece in pieces)
     assert b64decode(joined.removeprefix("\x1b]52;c;").removesuffix("\a")) == b"x" * 1000
 
 
 def test_a_clipboard_is_read_pictures_before_text(tmp_path: Path) -> None:
     environment = desktop(tmp_path / "bin", DISPLAY=":0")
-    assert clipboard.get(environment) is None
+    assert clipboard.read(environment) is None
     program(tmp_path / "bin", "xclip", 'case "$*" in *image*) exit 1;; *) printf words;; esac')
-    assert clipboard.get(environment) == b"words"
+    assert clipboard.read(environment) == b"words"
     program(tmp_path / "bin", "xclip", 'case "$*" in *image*) printf PNG;; *) printf words;; esac')
-    assert clipboard.get(environment) == b"PNG"
+    assert clipboard.read(environment) == b"PNG"
 
 
 # /save
@@ -276,13 +276,13 @@ def test_the_command_line_exports_and_imports(
     assert capsys.readouterr().out == "# Bread\n\n## You\n\nhow?\n"
     file = tmp_path / "bread.json"
     history.export(chat.id, "json", file, force=False)
-    with pytest.raises(ExportError, match="is there already; --force replaces it"):
+    with pytest.raises(ExportError, match="exists already; --force overwrites it"):
         history.export(chat.id, "json", file, force=False)
-    history.bring_in(file)
+    history.import_chat(file)
     assert capsys.readouterr().out == "     2  Bread\n"
-    for path, words in ((tmp_path, "is not a regular file"), (tmp_path / "none", "cannot be read: No such file")):
+    for path, words in ((tmp_path, "is not a regular file"), (tmp_path / "none", "cannot read .*: No such file")):
         with pytest.raises(ExportError, match=words):
-            history.bring_in(path)
+            history.import_chat(path)
 
 
 def test_a_chat_exported_by_an_earlier_version_keeps_its_sampling(store: Store) -> None:

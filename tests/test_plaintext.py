@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from lechat_tui.plaintext import safe, whole
+from lechat_tui.plaintext import safe, storable
 
 anything = some.text(some.characters(exclude_categories=()))
 
@@ -46,7 +46,7 @@ def test_what_would_act_on_a_terminal_is_shown_instead(hostile: str, shown: str)
 )
 def test_words_of_every_script_and_emoji_stay_as_they_are(text: str) -> None:
     assert safe(text) == text
-    assert whole(text) == text
+    assert storable(text) == text
 
 
 @given(anything)
@@ -61,11 +61,11 @@ def test_nothing_a_terminal_obeys_is_left(text: str) -> None:
 
 @given(anything)
 def test_whole_text_can_be_written_and_read_back(text: str) -> None:
-    kept = whole(text)
+    kept = storable(text)
     assert kept.encode("utf-8").decode("utf-8") == kept
     assert "\0" not in kept
-    assert whole(kept) == kept
+    assert storable(kept) == kept
 
 
 def test_whole_text_keeps_what_was_said_escapes_included() -> None:
-    assert whole("\x1b[31mred\r\nnext\rline\0\udfff") == "\x1b[31mred\nnext\rline�"
+    assert storable("\x1b[31mred\r\nnext\rline\0\udfff") == "\x1b[31mred\nnext\rline�"

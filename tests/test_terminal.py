@@ -1,12 +1,12 @@
-"""What is written to a terminal arrives."""
+"""A terminal receives everything that is written to it."""
 
 import io
 
-from lechat_tui.terminal import whole
+from lechat_tui.terminal import buffered
 
 
 class Interrupted(io.RawIOBase):
-    """A terminal whose every write is interrupted half way."""
+    """A terminal whose every write is interrupted halfway."""
 
     def __init__(self) -> None:
         self.written = b""
@@ -20,19 +20,19 @@ class Interrupted(io.RawIOBase):
         return len(taken)
 
 
-def test_a_write_that_is_interrupted_goes_on_also_where_python_has_no_buffer() -> None:
+def test_an_interrupted_write_continues_where_python_has_no_buffer() -> None:
     terminal = Interrupted()
     frame = "".join(f"row {n}\n" for n in range(3_000))
     bare = io.TextIOWrapper(terminal, "utf-8", write_through=True)
     bare.write(frame)
     assert len(terminal.written) < len(frame)
     terminal.written = b""
-    stream = whole(bare)
+    stream = buffered(bare)
     stream.write(frame)
     stream.flush()
     assert terminal.written.decode() == frame
 
 
-def test_a_stream_that_has_a_buffer_stays_as_it_is() -> None:
+def test_a_stream_with_a_buffer_is_not_changed() -> None:
     stream = io.TextIOWrapper(io.BytesIO())
-    assert whole(stream) is stream
+    assert buffered(stream) is stream

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lechat_tui.attachments.files import AttachmentError
 from lechat_tui.message import Attachment, Message
-from lechat_tui.plaintext import safe, whole
+from lechat_tui.plaintext import safe, storable
 
 MAX_TEXT_BYTES = 20_000_000
 """Of the file; more than any context window holds."""
@@ -32,7 +32,7 @@ def decoded(content: bytes, name: str) -> str:
         raise AttachmentError(f"{name} {what}") from error
     if "\0" in text:
         raise AttachmentError(f"{name} is a binary file; only text and images can be attached")
-    return whole(text)
+    return storable(text)
 
 
 def stored_text(file: Attachment) -> str:
@@ -65,4 +65,4 @@ def fenced(name: str, text: str) -> str:
 
 def joined(*texts: str) -> str:
     """These texts with a blank line between them, without the empty ones."""
-    return "\n\n".join(whole(text).strip("\n") for text in texts if text.strip())
+    return "\n\n".join(storable(text).strip("\n") for text in texts if text.strip())

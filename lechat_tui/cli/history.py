@@ -1,4 +1,4 @@
-"""`lechat chats`: the history from the command line."""
+"""`lechat chats`: lists, shows, searches, exports, imports and deletes chats."""
 
 import sys
 import time
@@ -13,7 +13,7 @@ from lechat_tui.talk.exports import ExportError, Format
 
 
 def list_chats(limit: int) -> None:
-    """Print id, date and title of the latest chats."""
+    """Print ID, date and title of the most recent chats."""
     with compose.store() as store:
         for chat in store.chats(limit=limit):
             day = time.strftime("%Y-%m-%d %H:%M", time.localtime(chat.updated))
@@ -34,21 +34,21 @@ def export(id: int, format: Format, output: Path | None, *, force: bool) -> None
         print(_text(text), end="")
         return
     if output.exists() and not force:
-        raise ExportError(f"{output} is there already; --force replaces it")
+        raise ExportError(f"{output} exists already; --force overwrites it")
     try:
         writing.write(output, text.encode("utf-8", "replace"))
     except OSError as error:
-        raise ExportError(f"{output} cannot be written: {error.strerror}") from error
+        raise ExportError(f"cannot write {output}: {error.strerror}") from error
 
 
-def bring_in(file: Path) -> None:
-    """Make a chat that was exported as JSON one of the history. Raises `StoreError` or `ExportError`."""
+def import_chat(file: Path) -> None:
+    """Add a chat that was exported as JSON to the history. Raises `StoreError` or `ExportError`."""
     try:
         if file.exists() and not file.is_file():
             raise ExportError(f"{file} is not a regular file")
         content = file.read_bytes()
     except OSError as error:
-        raise ExportError(f"{file} cannot be read: {error.strerror}") from error
+        raise ExportError(f"cannot read {file}: {error.strerror}") from error
     saved = exports.from_json(content)
     with compose.store() as store:
         chat = exports.keep(store, saved)
@@ -56,7 +56,7 @@ def bring_in(file: Path) -> None:
 
 
 def search(words: str) -> None:
-    """Print chat, title and the words around each hit."""
+    """Print the chat, its title and the text around each match."""
     with compose.store() as store:
         for hit in store.search(words):
             found = "".join(f"[{text}]" if is_match else text for text, is_match in hit.pieces())
@@ -64,7 +64,7 @@ def search(words: str) -> None:
 
 
 def remove(id: int) -> None:
-    """Remove a chat. Raises `StoreError`."""
+    """Delete a chat and what the engine saved of it. Raises `StoreError`."""
     with compose.store() as store:
         store.delete(_chat(store, id).id)
     compose.engine().forget(id)

@@ -142,7 +142,7 @@ def ask(
         question = inputs.read(prompt, [*(file or []), *(attach or [])])
         overrides = compose.Overrides(
             model=model,
-            system=plaintext.whole(system) if system else None,
+            system=plaintext.storable(system) if system else None,
             resume=resume or ("last" if resume_last else ""),
             with_images=bool(question and question.has_images),
             private=no_save,
@@ -150,7 +150,7 @@ def ask(
         )
         conversation = compose.conversation(overrides)
         with conversation.store:
-            if question is None and (inline or terminal.cannot_be_drawn_on(os.environ)):
+            if question is None and (inline or terminal.is_dumb(os.environ)):
                 from lechat_tui.cli.inline import run as run_inline
 
                 run_inline(conversation)
@@ -350,7 +350,7 @@ def chats_export(
 def chats_import(file: Annotated[Path, typer.Argument(metavar="FILE.json")]) -> None:
     from lechat_tui.cli import history
 
-    history.bring_in(file)
+    history.import_chat(file)
 
 
 @chats.command("rm", help="Delete a chat.")

@@ -1,4 +1,4 @@
-"""Opens the screen on a conversation."""
+"""Opens the full screen."""
 
 import asyncio
 import gc
@@ -11,23 +11,25 @@ from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.app import LeChat
 from lechat_tui.ui.look.front import Front
 
-SETTLED = 3.0
-"""Seconds after which what is not needed at once has been imported, too."""
+SETTLED_SECONDS = 3.0
+"""After this time, modules that are imported late have been imported, too."""
 
 
 def run(conversation: Conversation, front: Front | None = None) -> None:
-    """Show the conversation until the person leaves, in place of what was shown before."""
+    """Show the conversation until the user quits; `front` is what the terminal shows meanwhile."""
     edge.open_log()
-    gc.freeze()  # what was imported stays for ever: a collection in mid-answer need not look at it
+    gc.freeze()  # imported modules are never garbage: collections during an answer need not scan them
     gc.enable()
-    if canvas := terminal.seen(sys.__stderr__, sys.__stdout__):
-        vars(sys)["__stderr__"] = terminal.whole(canvas)  # where Textual draws
+    if canvas := terminal.first_terminal(sys.__stderr__, sys.__stdout__):
+        # Textual writes to `sys.__stderr__` and takes no other stream. It gets the one that is a terminal, so that
+        # `lechat 2> file` works, and with a buffer, so that a resize in mid-write loses nothing.
+        vars(sys)["__stderr__"] = terminal.buffered(canvas)
     asyncio.run(_show(conversation, front))
 
 
 async def _show(conversation: Conversation, front: Front | None) -> None:
     jobs = Jobs()
-    asyncio.get_running_loop().call_later(SETTLED, gc.freeze)  # nor at the screen itself, which stays as long
+    asyncio.get_running_loop().call_later(SETTLED_SECONDS, gc.freeze)  # nor the screen, which lives as long
     try:
         app = LeChat(
             conversation,

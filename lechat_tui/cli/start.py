@@ -1,4 +1,4 @@
-"""Where the program begins. What is asked for most often is answered without reading a command line."""
+"""The entry point. The most frequent command lines run without loading the command line parser."""
 
 import os
 import sys
@@ -8,15 +8,15 @@ from lechat_tui import __version__, terminal
 from lechat_tui.cli import edge
 
 LAST = (["-c"], ["-C"], ["--continue"])
-"""Lines that open the screen on the last chat."""
+"""Arguments that open the full screen on the most recent chat."""
 
 
 def main() -> NoReturn:
-    """Run the program and leave with its exit code; whatever goes wrong is one line on stderr."""
+    """Run the program and exit; a failure is one line on stderr."""
     arguments = sys.argv[1:]
     if arguments in (["--version"], ["-V"]):
         edge.leave(lambda: print(f"lechat {__version__}"))
-    if (not arguments or arguments in LAST) and _at_a_terminal() and not terminal.cannot_be_drawn_on(os.environ):
+    if (not arguments or arguments in LAST) and _at_a_terminal() and not terminal.is_dumb(os.environ):
         edge.leave(lambda: _show(resume="last" if arguments else ""))
     from lechat_tui.cli import main
 
@@ -28,12 +28,12 @@ def _at_a_terminal() -> bool:
 
 
 def _show(*, resume: str) -> None:
-    """What `ask` in `main.py` does with such a line, behind the start page of last time."""
+    """What `ask` in `main.py` does with these arguments, behind the start page of the last run."""
     import gc
 
     from lechat_tui.ui.look.front import Front
 
-    gc.disable()  # nothing that is imported is ever garbage; the screen enables it
+    gc.disable()  # imported modules are never garbage; `screen.run` enables it again
     front = Front()
     try:
         front.open(page=not resume)

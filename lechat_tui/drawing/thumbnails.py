@@ -20,7 +20,7 @@ from lechat_tui.drawing.kitty import CELL, Placement, Placements, Png, Write, pn
 from lechat_tui.drawing.rows import Row, Run, plain
 from lechat_tui.message import Attachment
 from lechat_tui.settings.config import Settings
-from lechat_tui.terminal import draws_pictures
+from lechat_tui.terminal import shows_kitty_images
 
 COLUMNS, ROWS = 36, 10
 """Cells of the largest thumbnail."""
@@ -54,7 +54,7 @@ def way(settings: Settings, colours: str | None, write: Write, environment: Mapp
     """
     if settings.reduced or settings.pictures == "none":
         return "none"
-    able = settings.pictures == "kitty" or (settings.pictures == "auto" and draws_pictures(environment))
+    able = settings.pictures == "kitty" or (settings.pictures == "auto" and shows_kitty_images(environment))
     if able and colours == "truecolor":
         return Placements(write, tmux=bool(environment.get("TMUX")))
     return "blocks"

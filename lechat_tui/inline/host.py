@@ -25,11 +25,11 @@ from lechat_tui.inline.picker import Picker
 from lechat_tui.message import Attachment, Message
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole
-from lechat_tui.plaintext import safe, whole
+from lechat_tui.plaintext import safe, storable
 from lechat_tui.settings.choices import Choices
 from lechat_tui.store import Chat, Store
 from lechat_tui.talk.conversation import Again, Conversation
-from lechat_tui.terminal import cannot_be_drawn_on
+from lechat_tui.terminal import is_dumb
 from lechat_tui.units import size_text
 
 Download = Callable[[Model], bool]
@@ -66,7 +66,7 @@ class InlineHost:
         self._download = download
         self._console = Console(highlight=False, markup=False, emoji=False)
         reduced = conversation.settings.reduced
-        live = self._console.is_terminal and not reduced and not cannot_be_drawn_on()
+        live = self._console.is_terminal and not reduced and not is_dumb()
         self.flow = Flow(self._console, themes, reduced=reduced, live=live)
         self.draft = Draft()
         self.pending: deque[Callable[[], Awaitable[None]]] = deque()
@@ -222,21 +222,21 @@ class InlineHost:
 
     async def paste(self) -> str:
         """Attach an image on the clipboard, or begin the next line with its text; a sentence that says so."""
-        content = await asyncio.to_thread(clipboard.get)
+        content = await asyncio.to_thread(clipboard.read)
         if not content:
             return "the clipboard can't be read; paste with your terminal's own key, or attach a file with /attach PATH"
         if is_image(content):
             file = await asyncio.to_thread(check_image, content, "pasted.png")
             self.attach(await asyncio.to_thread(self._conversation.keep_attachment, file))
             return f"the image on the clipboard goes with the next question ({file.width}x{file.height})"
-        self.draft.prefill(safe(whole(content.decode("utf-8", "replace"))))
+        self.draft.prefill(safe(storable(content.decode("utf-8", "replace"))))
         return ""
 
     def copy(self, text: str) -> str:
         """Put the text on the clipboard; a sentence that says how."""
-        if not self._console.is_terminal or cannot_be_drawn_on():
+        if not self._console.is_terminal or is_dumb():
             return "there is no clipboard here; /export and /save write to a file"
-        return clipboard.put(text, _write)
+        return clipboard.copy(text, _write)
 
     # What is shown
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib.util import find_spec
 
 from lechat_tui.commands.base import completions
-from lechat_tui.plaintext import safe, whole
+from lechat_tui.plaintext import safe, storable
 
 HAS_READLINE = find_spec("readline") is not None
 """A Python built without it reads lines, too, only without editing."""
@@ -46,7 +46,7 @@ class LineReader:
         if HAS_READLINE and prefilled:
             readline.set_startup_hook(lambda: readline.insert_text(safe(prefilled)))
         try:
-            return whole(self._text(prompt))
+            return storable(self._text(prompt))
         finally:
             if HAS_READLINE:
                 readline.set_startup_hook(None)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lechat_tui import writing
 from lechat_tui.message import Attachment
-from lechat_tui.plaintext import whole
+from lechat_tui.plaintext import storable
 
 SHARED_MEMORY = Path("/dev/shm")
 """A folder in memory, on Linux."""
@@ -78,7 +78,7 @@ def attach(db: sqlite3.Connection, message: int, place: int, file: Attachment) -
     """Add a file to a message, in this place of its attachments."""
     hold(db, file.sha256, file.size, 0)
     query = "INSERT INTO attachment (message, place, sha256, name, kind, width, height) VALUES (?, ?, ?, ?, ?, ?, ?)"
-    row = (message, place, file.sha256, whole(file.name), file.kind, file.width or None, file.height or None)
+    row = (message, place, file.sha256, storable(file.name), file.kind, file.width or None, file.height or None)
     db.execute(query, row)
 
 

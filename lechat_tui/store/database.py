@@ -14,7 +14,7 @@ from typing import Self
 import msgspec
 
 from lechat_tui.message import Attachment, AttachmentKind, Message
-from lechat_tui.plaintext import whole
+from lechat_tui.plaintext import storable
 from lechat_tui.store import blobs, drafts, queries, schema, search
 from lechat_tui.store.blobs import Blobs
 from lechat_tui.store.errors import OTHER_WAYS, StoreError, store_errors
@@ -69,14 +69,14 @@ class Store:
 
     def chats(self, limit: int = 100, offset: int = 0, matching: str = "") -> list[Chat]:
         """The chats, newest first; with `matching`, those whose title has all its words."""
-        where, words = search.title_condition(whole(matching))
+        where, words = search.title_condition(storable(matching))
         query = f"SELECT {CHAT_COLUMNS} FROM chat {where} ORDER BY updated DESC, id DESC LIMIT ? OFFSET ?"
         with self._reading() as db:
             return [Chat(*row) for row in db.execute(query, (*words, limit, offset))]
 
     def listing(self, matching: str = "") -> Listing:
         """The IDs and dates of all chats, or of those whose title has all words of `matching`."""
-        where, words = search.title_condition(whole(matching))
+        where, words = search.title_condition(storable(matching))
         ids, updated = array("q"), array("d")
         with self._reading() as db:
             rows = db.execute(f"SELECT id, updated FROM chat {where} ORDER BY updated DESC, id DESC", words)
@@ -124,21 +124,21 @@ class Store:
 
     def rename(self, id: int, title: str) -> Chat:
         """Give a chat another title."""
-        return self._change(id, "title", whole(title))
+        return self._change(id, "title", storable(title))
 
     def retitle(self, id: int, old: str, new: str) -> bool:
         """Give a chat another title if it still has the old one; whether it had."""
         with self._writing() as db:
             query = "UPDATE chat SET title = ? WHERE id = ? AND title = ?"
-            return bool(db.execute(query, (whole(new), id, whole(old))).rowcount)
+            return bool(db.execute(query, (storable(new), id, storable(old))).rowcount)
 
     def set_model(self, id: int, model: str) -> Chat:
         """Set the model that answers a chat."""
-        return self._change(id, "model", whole(model))
+        return self._change(id, "model", storable(model))
 
     def set_system(self, id: int, system: str) -> Chat:
         """Set the system prompt of a chat; an empty one removes it."""
-        return self._change(id, "system", whole(system))
+        return self._change(id, "system", storable(system))
 
     def set_leaf(self, id: int, leaf: int) -> Chat:
         """Show the branch of a chat that ends with this message; 0 shows none."""
@@ -169,8 +169,8 @@ class Store:
         now = time.time()
         stored = replace(
             message,
-            text=whole(message.text),
-            thinking=whole(message.thinking),
+            text=storable(message.text),
+            thinking=storable(message.thinking),
             parent=parent,
             created=message.created or now,
         )
@@ -186,7 +186,7 @@ class Store:
         """
         query = """UPDATE message SET text = ?, thinking = ?, state = ?, receipt = ?, written = ?
                    WHERE id = ? AND (state IN ('draft', 'interrupted') OR ? <> 'draft')"""
-        row = (whole(message.text), whole(message.thinking), message.state, encode_receipt(message.receipt))
+        row = (storable(message.text), storable(message.thinking), message.state, encode_receipt(message.receipt))
         with self._writing() as db:
             changed = db.execute(query, (*row, time.time(), message.id, message.state)).rowcount
             if not changed and message.state != "draft":
@@ -238,7 +238,7 @@ class Store:
     def search(self, query: str, limit: int = 50) -> list[Hit]:
         """The messages with all words of the query, newest first; whatever is typed is a valid query."""
         with self._reading() as db:
-            return search.search(db, whole(query), limit, full_text=self._full_text)
+            return search.search(db, storable(query), limit, full_text=self._full_text)
 
     def keep_attachment(
         self, content: bytes, name: str, kind: AttachmentKind, width: int = 0, height: int = 0
@@ -248,7 +248,7 @@ class Store:
         with self._writing() as db:  # the file is written inside, so that no other program deletes it in between
             blobs.hold(db, sha256, len(content), time.time())
             path = self._blobs.write(content)
-        return Attachment(sha256, whole(name), kind, path, len(content), width, height)
+        return Attachment(sha256, storable(name), kind, path, len(content), width, height)
 
     # What was typed
 
@@ -377,7 +377,7 @@ def _existing(db: sqlite3.Connection, id: int) -> Chat:
 def _insert_chat(db: sqlite3.Connection, chat: Chat) -> int:
     """A new chat with no message; returns its ID."""
     query = "INSERT INTO chat (title, created, updated, system, model) VALUES (?, ?, ?, ?, ?)"
-    row = (whole(chat.title), chat.created, chat.updated, whole(chat.system), whole(chat.model))
+    row = (storable(chat.title), chat.created, chat.updated, storable(chat.system), storable(chat.model))
     return db.execute(query, row).lastrowid or 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from lechat_tui.message import Attachment, AttachmentKind
-from lechat_tui.plaintext import whole
+from lechat_tui.plaintext import storable
 from lechat_tui.store.blobs import Blobs
 from lechat_tui.store.rows import Draft
 
@@ -19,7 +19,7 @@ def set_drafts(db: sqlite3.Connection, chat: int, drafts: Sequence[Draft]) -> No
     db.execute("DELETE FROM draft WHERE chat = ?", (chat,))
     if chat and not db.execute("SELECT 1 FROM chat WHERE id = ?", (chat,)).fetchone():
         return
-    rows = [(chat, place, whole(draft.text), _encode(draft.attachments)) for place, draft in enumerate(drafts)]
+    rows = [(chat, place, storable(draft.text), _encode(draft.attachments)) for place, draft in enumerate(drafts)]
     db.executemany("INSERT INTO draft (chat, place, text, attachments) VALUES (?, ?, ?, ?)", rows)
 
 
@@ -31,7 +31,7 @@ def drafts(db: sqlite3.Connection, blobs: Blobs, chat: int) -> list[Draft]:
 
 def add_prompt(db: sqlite3.Connection, text: str) -> None:
     """Add a line to the prompt history, unless it is empty or the last one again."""
-    text = whole(text)
+    text = storable(text)
     if not text.strip():
         return
     last = db.execute("SELECT text FROM prompt ORDER BY id DESC LIMIT 1").fetchone()
@@ -46,7 +46,7 @@ def prompts(db: sqlite3.Connection, limit: int) -> list[str]:
 
 
 def _encode(files: Sequence[Attachment]) -> str:
-    rows = [(file.sha256, whole(file.name), file.kind, file.size, file.width, file.height) for file in files]
+    rows = [(file.sha256, storable(file.name), file.kind, file.size, file.width, file.height) for file in files]
     return msgspec.json.encode(rows).decode()
 
 

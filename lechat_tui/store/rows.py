@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from lechat_tui.message import Attachment, Receipt
-from lechat_tui.plaintext import whole
+from lechat_tui.plaintext import storable
 
 CHAT_COLUMNS = "chat.id, chat.title, chat.created, chat.updated, chat.leaf, chat.system, chat.model"
 """In the order of the fields of `Chat`."""
@@ -77,9 +77,9 @@ def encode_receipt(receipt: Receipt | None) -> str | None:
 
 def _valid(value: Any) -> Any:
     if isinstance(value, str):
-        return whole(value)
+        return storable(value)
     if isinstance(value, dict):
-        return {whole(key): _valid(item) for key, item in value.items()}
+        return {storable(key): _valid(item) for key, item in value.items()}
     return [_valid(item) for item in value] if isinstance(value, list | tuple) else value
 
 

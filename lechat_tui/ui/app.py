@@ -159,7 +159,7 @@ class LeChat(CrashReportingApp):
     def copy(self, text: str) -> str:
         """Put the text on every clipboard that can be reached; the sentence says which."""
         self._copied = text
-        return clipboard.put(text, self._to_terminal)
+        return clipboard.copy(text, self._to_terminal)
 
     def copy_to_clipboard(self, text: str) -> None:
         """What the editor's own cut and copy do."""

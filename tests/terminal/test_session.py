@@ -13,7 +13,7 @@ from terminal import Terminal
 
 from lechat_tui.message import Message
 from lechat_tui.store import Store
-from lechat_tui.terminal import BETWEEN
+from lechat_tui.terminal import INTERMEDIARIES
 
 PROMPT = "Ask le chat"
 
@@ -225,7 +225,7 @@ def test_a_picture_is_in_the_terminal_before_its_cells_are_and_is_deleted_before
     with Store(home / "data") as store:
         picture = store.keep_attachment((tmp_path / "red.png").read_bytes(), "red.png", "image", 30, 16)
         store.add(store.new_chat("red").id, Message("user", "what is it", attachments=(picture,)), 0)
-    alone = dict.fromkeys(BETWEEN, "")
+    alone = dict.fromkeys(INTERMEDIARIES, "")
     with Terminal(home, "-c", more={**alone, "TERM": "xterm-ghostty"}) as screen:
         screen.see("red.png 30x16 ·")
         os.kill(screen.process.pid, signal.SIGTERM)

@@ -22,7 +22,7 @@ from lechat_tui.drawing.thumbnails import COLUMNS, ROWS, Thumbnails, Wanted, pix
 from lechat_tui.message import Attachment, Message
 from lechat_tui.plaintext import safe
 from lechat_tui.settings.config import Settings
-from lechat_tui.terminal import BETWEEN, draws_pictures
+from lechat_tui.terminal import INTERMEDIARIES, shows_kitty_images
 
 LOOK = Look(**dict.fromkeys(ROLES, Style.null()))
 EDGE = "▌ ", Style.null()
@@ -207,7 +207,7 @@ def test_no_text_can_forge_a_picture() -> None:
         ({"TERM": "xterm-256color", "TERM_PROGRAM": "ghostty"}, False),
         ({"TERM": "tmux-256color", "TERM_PROGRAM": "tmux"}, False),
         ({}, False),
-        *[({"TERM": "xterm-ghostty", name: "1"}, False) for name in BETWEEN],
+        *[({"TERM": "xterm-ghostty", name: "1"}, False) for name in INTERMEDIARIES],
     ],
 )
 def test_only_a_terminal_that_is_known_to_draw_pictures_is_given_any(
@@ -218,7 +218,7 @@ def test_only_a_terminal_that_is_known_to_draw_pictures_is_given_any(
         source = f"appname: str = 'kitty'\nversion: Version = Version({version})\n"
         (tmp_path / folder / "kitty" / "constants.py").write_text(source)
     monkeypatch.chdir(tmp_path)
-    assert draws_pictures(environment) == drawn
+    assert shows_kitty_images(environment) == drawn
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from lechat_tui.engine.base import Delta, Done
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Message, Receipt
 from lechat_tui.store import Store
-from lechat_tui.terminal import BETWEEN
+from lechat_tui.terminal import INTERMEDIARIES
 from lechat_tui.ui.app import LeChat
 
 
@@ -28,7 +28,7 @@ def colours(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal with all colours, whatever runs the tests."""
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLORTERM", "truecolor")
-    for name in BETWEEN:
+    for name in INTERMEDIARIES:
         monkeypatch.delenv(name, raising=False)
 
 

@@ -11,7 +11,7 @@ from lechat_tui.message import Message
 from lechat_tui.models.available import Models
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
-from lechat_tui.terminal import cannot_be_drawn_on, wants_reduced
+from lechat_tui.terminal import is_dumb, wants_reduced
 from lechat_tui.ui.chat.screen import ChatScreen
 from lechat_tui.ui.widgets.recents import hints
 from lechat_tui.ui.widgets.sidebar import Sidebar
@@ -152,7 +152,7 @@ def test_every_shape_has_a_mark_of_its_width() -> None:
 )
 def test_a_simple_terminal_gets_plain_ascii(environment: dict[str, str], reduced: bool) -> None:
     assert wants_reduced(environment) is reduced
-    assert cannot_be_drawn_on(environment) is (environment["TERM"] == "dumb")
+    assert is_dumb(environment) is (environment["TERM"] == "dumb")
 
 
 def test_as_many_hints_as_fit_are_given() -> None:

@@ -9,7 +9,7 @@ from lechat_tui.attachments.images import check_image, is_image
 from lechat_tui.attachments.mentions import mentions
 from lechat_tui.attachments.reading import read
 from lechat_tui.message import Attachment
-from lechat_tui.plaintext import safe, whole
+from lechat_tui.plaintext import safe, storable
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.widgets.pastes import Written
 from lechat_tui.ui.widgets.prompt import PromptBox
@@ -50,14 +50,14 @@ class PromptAttachments:
 
     async def paste(self, copied: str) -> str:
         """Attach or insert what is on the clipboard, else what was copied here; the sentence says what, or why not."""
-        content = await asyncio.to_thread(clipboard.get) or copied.encode("utf-8", "replace")
+        content = await asyncio.to_thread(clipboard.read) or copied.encode("utf-8", "replace")
         if is_image(content):
             file = await asyncio.to_thread(check_image, content, "pasted.png")
             self.add(await asyncio.to_thread(self._conversation.keep_attachment, file))
             return f"the image on the clipboard goes with the next question ({file.width}x{file.height})"
         if not content:
             return "no clipboard can be read from here; paste with the terminal's own key, or use /attach PATH"
-        self._box.prompt.insert(safe(whole(content.decode("utf-8", "replace"))))
+        self._box.prompt.insert(safe(storable(content.decode("utf-8", "replace"))))
         self._box.prompt.focus()
         return ""
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from lechat_tui.plaintext import whole
+from lechat_tui.plaintext import storable
 
 LINES, CHARACTERS = 12, 1_000
 """A paste of more than so many lines or characters is folded."""
@@ -56,7 +56,7 @@ class Written:
 
     def opened(self, typed: str) -> str:
         """This in place of what was typed, with its pastes."""
-        return whole(self.pastes.open(typed))
+        return storable(self.pastes.open(typed))
 
 
 def is_long(text: str) -> bool:
