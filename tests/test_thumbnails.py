@@ -9,7 +9,16 @@ from rich.style import Style
 from lechat_tui.attachments.files import AttachmentError
 from lechat_tui.attachments.images import Thumbnail, thumbnail
 from lechat_tui.drawing.rows import plain
-from lechat_tui.drawing.thumbnails import COLUMNS, ROWS, WAITING, Thumbnails, Wanted, cells, pixel_rows, read
+from lechat_tui.drawing.thumbnails import (
+    MAX_COLUMNS,
+    MAX_ROWS,
+    MAX_WAITING,
+    Request,
+    Thumbnails,
+    decode,
+    pixel_rows,
+    thumbnail_cells,
+)
 from lechat_tui.message import Attachment
 
 
@@ -33,8 +42,8 @@ def picture(width: int, height: int, path: Path = Path("x")) -> Attachment:
 def test_the_rows_of_a_picture_are_known_from_its_size(
     size: tuple[int, int], width: int, expected: tuple[int, int]
 ) -> None:
-    assert cells(picture(*size), width) == expected
-    assert expected[0] <= COLUMNS and expected[1] <= ROWS
+    assert thumbnail_cells(picture(*size), width) == expected
+    assert expected[0] <= MAX_COLUMNS and expected[1] <= MAX_ROWS
 
 
 def test_two_pixels_are_one_cell_and_none_of_it_is_copied(tmp_path: Path) -> None:
@@ -81,8 +90,8 @@ def test_a_damaged_picture_has_no_pixels(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:60])
     with pytest.raises(AttachmentError, match="damaged"):
         thumbnail(file, 20, 20)
-    assert read(Wanted(picture(200, 150, file), 20, 10)).width == 0
-    assert read(Wanted(picture(200, 150, tmp_path / "gone"), 20, 10)).width == 0
+    assert decode(Request(picture(200, 150, file), 20, 10)).width == 0
+    assert decode(Request(picture(200, 150, tmp_path / "gone"), 20, 10)).width == 0
 
 
 class Item:
@@ -102,23 +111,23 @@ def test_what_is_wanted_is_told_once_it_is_known_and_the_last_comes_first() -> N
     assert thumbnails.get(first, 10, 5, one) is thumbnails.get(second, 10, 5, one) is None
     assert thumbnails.get(second, 10, 5, other) is None
     wanted = thumbnails.next
-    assert wanted and wanted.picture == second and len(loads) == 3
+    assert wanted and wanted.image == second and len(loads) == 3
     seen = Thumbnail(0, 0, b"", 0)
     assert thumbnails.keep(wanted, seen) == [one, other]
     assert (one.told, other.told) == (1, 1)
     assert thumbnails.get(second, 10, 5, one) is seen
-    assert thumbnails.next and thumbnails.next.picture == first
+    assert thumbnails.next and thumbnails.next.image == first
 
 
 def test_of_what_was_passed_long_ago_nothing_is_decoded_until_it_is_drawn_again() -> None:
     thumbnails = Thumbnails(lambda: None)
-    items = [Item() for _ in range(WAITING + 2)]
+    items = [Item() for _ in range(MAX_WAITING + 2)]
     for number, item in enumerate(items):
         thumbnails.get(picture(10, 10, Path(f"{number}")), 10, 5, item)
-    assert [item.told for item in items] == [1, 1] + [0] * WAITING
+    assert [item.told for item in items] == [1, 1] + [0] * MAX_WAITING
     seen = Thumbnail(0, 0, b"", 0)
     decoded = 0
     while wanted := thumbnails.next:
         thumbnails.keep(wanted, seen)
         decoded += 1
-    assert decoded == WAITING
+    assert decoded == MAX_WAITING

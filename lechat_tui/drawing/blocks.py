@@ -23,7 +23,7 @@ OPENED = ("http://", "https://", "mailto:")
 """What a click may open."""
 
 
-def draw(block: Block, width: int, look: Look) -> list[Row]:
+def render_block(block: Block, width: int, look: Look) -> list[Row]:
     """A block in a column of this width."""
     rows = list(_Pen(look, block).block(SyntaxTreeNode(block.tokens), max(width, 1)))
     if rows and block.joint.inline:
@@ -31,10 +31,10 @@ def draw(block: Block, width: int, look: Look) -> list[Row]:
     return rows
 
 
-def draw_all(blocks: Iterable[Block], width: int, look: Look, *, below: bool = False) -> Iterator[Row]:
+def render_blocks(blocks: Iterable[Block], width: int, look: Look, *, below: bool = False) -> Iterator[Row]:
     """Blocks below each other; `below` says that something stands above the first."""
     for block in blocks:
-        rows = draw(block, width, look)
+        rows = render_block(block, width, look)
         if rows and below and block.joint.gap:
             yield row(())
         yield from rows

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
-from lechat_tui.drawing.items import ABOVE, ABOVE_UNPINNED, Activity, Answer, Item, Question, Summary, pace
+from lechat_tui.drawing.answer import Answer, speed_summary
+from lechat_tui.drawing.items import DIVIDER, DIVIDER_PINNED, Item
+from lechat_tui.drawing.notes import Activity, Summary
+from lechat_tui.drawing.question import Question
 from lechat_tui.drawing.thumbnails import Thumbnails
 from lechat_tui.drawing.viewport import Viewport
 from lechat_tui.engine.base import Kind
@@ -74,7 +77,7 @@ class Feed:
         """Show the answer as it was stored, and what the pictures of the questions took."""
         answer, self._growing = self._growing, None
         if answer:
-            answer.settle(message)
+            answer.finish(message)
             answer.aside = self._speed(message.receipt)
             self._measure(answer)
         if new := self._learn_costs(message):
@@ -93,7 +96,7 @@ class Feed:
         answers = [item for item in self._viewport.items if isinstance(item, Answer)]
         if answers:
             self._growing = answers[-1]
-            self._growing.reopen()
+            self._growing.resume()
             self._measure(self._growing)
 
     def remove_after_question(self) -> None:
@@ -138,9 +141,9 @@ class Feed:
         `pinned` says that the model also gets pinned messages from above.
         """
         for number, item in enumerate(self.messages):
-            text = (ABOVE_UNPINNED if pinned else ABOVE) if number == message else ""
-            if item.divided != text:
-                item.divided = text
+            text = (DIVIDER_PINNED if pinned else DIVIDER) if number == message else ""
+            if item.divider != text:
+                item.divider = text
                 self._change(item)
 
     def mark_branches(self, marks: Sequence[str]) -> None:
@@ -153,7 +156,7 @@ class Feed:
     def fold_newest_thinking(self) -> bool:
         """Fold or unfold the thinking of the newest answer that has any; False when none has."""
         for item in reversed(self._viewport.items):
-            if isinstance(item, Answer) and item.thoughts:
+            if isinstance(item, Answer) and item.thinking:
                 item.fold()
                 self._measure(item)
                 return True
@@ -163,7 +166,7 @@ class Feed:
         """Unfold the thinking of every answer, and of those to come, or fold it."""
         self._thinking_shown = shown
         for item in self._viewport.items:
-            if isinstance(item, Answer) and item.thoughts and item.unfolded != shown:
+            if isinstance(item, Answer) and item.thinking and item.unfolded != shown:
                 item.fold()
                 self._measure(item)
 
@@ -176,7 +179,7 @@ class Feed:
                 item.changed()
 
     def _speed(self, receipt: Receipt | None) -> str:
-        return pace(receipt) if self._speed_shown and receipt else ""
+        return speed_summary(receipt) if self._speed_shown and receipt else ""
 
     def _item(self, message: Message) -> Item:
         match message.role:

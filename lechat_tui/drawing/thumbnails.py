@@ -1,6 +1,6 @@
-"""Pictures drawn small: by the terminal where it can, else two pixels a cell, a half block over what is behind it.
+"""Images as thumbnails: by the terminal's own graphics where it has them, else two pixels in a cell, as half blocks.
 
-How many rows one takes is known from its size alone; its pixels come later, from a thread.
+The number of rows of a thumbnail follows from the size of its image. Its pixels come later, from a thread.
 """
 
 import os
@@ -22,74 +22,76 @@ from lechat_tui.message import Attachment
 from lechat_tui.settings.config import Settings
 from lechat_tui.terminal import shows_kitty_images
 
-COLUMNS, ROWS = 36, 10
+MAX_COLUMNS, MAX_ROWS = 36, 10
 """Cells of the largest thumbnail."""
 
-KEPT = 256
+MAX_CACHED = 256
 """Thumbnails in memory, some kilobytes each."""
 
-WAITING = 24
-"""Pictures that wait to be decoded; of more, those that were passed first have gone out of view."""
+MAX_WAITING = 24
+"""Images that wait to be decoded; of more, those that were asked for first have scrolled out of view."""
 
-HALF = "▀"
+HALF_BLOCK = "▀"
 
-Way = Placements | Literal["blocks", "none"]
-"""How pictures are drawn: by the terminal, as half blocks, or not at all."""
+Graphics = Placements | Literal["blocks", "none"]
+"""How images are shown: by the terminal, as half blocks, or not at all."""
 
-Seen = Thumbnail | Placement
-"""What is drawn of a picture; of one that cannot be decoded the width is 0."""
-
-
-def cells(picture: Attachment, width: int) -> tuple[int, int]:
-    """Columns and rows of a picture in a column of this width; it is made smaller only, never larger."""
-    wide, high = max(picture.width, 1), max(picture.height, 1)
-    scale = min(COLUMNS / wide, 2 * ROWS / high, max(width, 1) / wide, 1.0)
-    return max(round(wide * scale), 1), max(-(-round(high * scale) // 2), 1)
+Pixels = Thumbnail | Placement
+"""What is shown of an image; the width is 0 if it could not be decoded."""
 
 
-def way(settings: Settings, colours: str | None, write: Write, environment: Mapping[str, str] = os.environ) -> Way:
-    """How pictures are drawn on a terminal with these `colours`, as Rich calls them.
+def thumbnail_cells(image: Attachment, width: int) -> tuple[int, int]:
+    """Columns and rows of an image in a column of this width; it is only ever made smaller."""
+    across, down = max(image.width, 1), max(image.height, 1)
+    scale = min(MAX_COLUMNS / across, 2 * MAX_ROWS / down, max(width, 1) / across, 1.0)
+    return max(round(across * scale), 1), max(-(-round(down * scale) // 2), 1)
 
-    One that draws them itself tells them apart by the colours of their cells, so it needs all.
+
+def graphics(
+    settings: Settings, color_system: str | None, write: Write, environment: Mapping[str, str] = os.environ
+) -> Graphics:
+    """How images are shown on a terminal with this `color_system`, as Rich calls it.
+
+    A terminal with graphics of its own needs "truecolor": the color of a cell names the image in it.
     """
     if settings.reduced or settings.pictures == "none":
         return "none"
     able = settings.pictures == "kitty" or (settings.pictures == "auto" and shows_kitty_images(environment))
-    if able and colours == "truecolor":
+    if able and color_system == "truecolor":
         return Placements(write, tmux=bool(environment.get("TMUX")))
     return "blocks"
 
 
-class Shown(Protocol):
-    """Something that shows pictures."""
+class Viewer(Protocol):
+    """Something that shows images."""
 
     def changed(self) -> None:
-        """More is known of a picture."""
+        """An image looks different now."""
 
 
-class Wanted(NamedTuple):
-    """A picture in a size."""
+class Request(NamedTuple):
+    """An image in a size, in cells."""
 
-    picture: Attachment
+    image: Attachment
     columns: int
     rows: int
 
 
 class Thumbnails:
-    """What is known of the pictures of a chat, beside what their messages say."""
+    """The thumbnails of a chat, and what its images took of the context."""
 
-    def __init__(self, load: Callable[[], None], way: Way = "blocks") -> None:
-        """`load` is called when something is wanted that is not known; it lets `next` be read in a thread."""
+    def __init__(self, load: Callable[[], None], graphics: Graphics = "blocks") -> None:
+        """`load` is called when `next` has something to decode in a thread."""
         self._visible = False
         self.costs: dict[str, int] = {}
-        """The tokens that a picture took when it was last read, by its SHA-256."""
+        """The tokens that an image took when it was last read, by its SHA-256."""
         self._load = load
-        self._way = way
-        self._known: OrderedDict[Wanted, Thumbnail] = OrderedDict()
+        self._graphics = graphics
+        self._cached: OrderedDict[Request, Thumbnail] = OrderedDict()
         """The decoded thumbnails, the one used last at the end."""
-        self._placed: dict[Wanted, tuple[Placement, WeakSet[Shown]]] = {}
-        """What the terminal draws, and who shows it."""
-        self._wanted: dict[Wanted, list[Shown]] = {}
+        self._placed: dict[Request, tuple[Placement, WeakSet[Viewer]]] = {}
+        """What the terminal shows, and the items it is in."""
+        self._requests: dict[Request, list[Viewer]] = {}
 
     @property
     def visible(self) -> bool:
@@ -98,102 +100,102 @@ class Thumbnails:
 
     def allow(self, colors: bool) -> None:
         """Show pixels from now on if the terminal, the theme and the user have colors enough for them."""
-        self._visible = colors and self._way != "none"
+        self._visible = colors and self._graphics != "none"
 
-    def get(self, picture: Attachment, columns: int, rows: int, item: Shown) -> Seen | None:
-        """The picture in so many cells; None when it is not known yet, and the item will be told when it is.
+    def get(self, image: Attachment, columns: int, rows: int, viewer: Viewer) -> Pixels | None:
+        """The image in so many cells; None if it has to be decoded first.
 
-        The item is also told when what it got is not drawn any longer.
+        The viewer is told when it has been decoded, and when what it got is no longer shown.
         """
-        wanted = Wanted(picture, columns, rows)
-        if placed := self._placed.get(wanted):
-            placed[1].add(item)
+        request = Request(image, columns, rows)
+        if placed := self._placed.get(request):
+            placed[1].add(viewer)
             return placed[0]
-        known = self._known.get(wanted)
-        if known:
-            self._known.move_to_end(wanted)
+        cached = self._cached.get(request)
+        if cached is not None:
+            self._cached.move_to_end(request)
         else:
-            self._wanted.setdefault(wanted, []).append(item)
-            if len(self._wanted) > WAITING:
-                self._forget(next(iter(self._wanted)))
+            self._requests.setdefault(request, []).append(viewer)
+            if len(self._requests) > MAX_WAITING:
+                self._forget(next(iter(self._requests)))
             self._load()
-        return known
+        return cached
 
-    def _forget(self, wanted: Wanted) -> None:
-        """Who asked for it asks again when it is drawn again."""
-        for item in self._wanted.pop(wanted):
-            item.changed()
+    def _forget(self, request: Request) -> None:
+        """Drop a request; its viewers repeat it when they are rendered again."""
+        for viewer in self._requests.pop(request):
+            viewer.changed()
 
     @property
-    def next(self) -> Wanted | None:
-        """What was asked for last: it is most likely still in view."""
-        return next(reversed(self._wanted), None)
+    def next(self) -> Request | None:
+        """The newest request: it is most likely still in view."""
+        return next(reversed(self._requests), None)
 
-    def read(self, wanted: Wanted) -> Thumbnail | Png:
-        """Decode a picture in the size in which it is drawn, which takes as long as it takes."""
-        if not isinstance(self._way, Placements):
-            return read(wanted)
-        seen = read(wanted, *CELL)
-        return png(seen) if seen.width else seen
+    def decode(self, request: Request) -> Thumbnail | Png:
+        """Decode an image in the size in which it is shown. May take long; safe to call in a thread."""
+        if not isinstance(self._graphics, Placements):
+            return decode(request)
+        decoded = decode(request, *CELL)
+        return png(decoded) if decoded.width else decoded
 
-    def keep(self, wanted: Wanted, seen: Thumbnail | Png) -> list[Shown]:
-        """This is what was wanted; returns who has asked for it, and is to be drawn again."""
-        asked = self._wanted.pop(wanted, [])
-        if isinstance(seen, Thumbnail):
-            self._known[wanted] = seen
-            if len(self._known) > KEPT:
-                self._known.popitem(last=False)
-        elif isinstance(self._way, Placements):
-            placement = self._way.add(seen, wanted.columns, wanted.rows, partial(self._lose, wanted))
-            self._placed[wanted] = placement, WeakSet()
-        for item in asked:
-            item.changed()
-        return asked
+    def keep(self, request: Request, decoded: Thumbnail | Png) -> list[Viewer]:
+        """Keep what was decoded; returns the viewers that asked for it, which must be rendered again."""
+        viewers = self._requests.pop(request, [])
+        if isinstance(decoded, Thumbnail):
+            self._cached[request] = decoded
+            if len(self._cached) > MAX_CACHED:
+                self._cached.popitem(last=False)
+        elif isinstance(self._graphics, Placements):
+            placement = self._graphics.add(decoded, request.columns, request.rows, partial(self._lose, request))
+            self._placed[request] = placement, WeakSet()
+        for viewer in viewers:
+            viewer.changed()
+        return viewers
 
-    def _lose(self, wanted: Wanted) -> None:
-        """The terminal does not draw it any longer."""
-        _, shown = self._placed.pop(wanted)
-        for item in shown:
-            item.changed()
+    def _lose(self, request: Request) -> None:
+        """The terminal does not show it any longer."""
+        _, viewers = self._placed.pop(request)
+        for viewer in viewers:
+            viewer.changed()
 
 
-def read(wanted: Wanted, across: int = 1, down: int = 2) -> Thumbnail:
-    """Decode a picture in so many pixels a cell; one that cannot be decoded has no pixels."""
+def decode(request: Request, across: int = 1, down: int = 2) -> Thumbnail:
+    """Decode an image with so many pixels in a cell; one that cannot be decoded has no pixels."""
     try:
-        return thumbnail(wanted.picture.path, wanted.columns * across, wanted.rows * down)
+        return thumbnail(request.image.path, request.columns * across, request.rows * down)
     except AttachmentError:
         return Thumbnail(0, 0, b"", 0)
 
 
-def pixel_rows(seen: Seen | None, rows: int, width: int, edge: Run, behind: Style) -> Iterator[Row]:
-    """So many rows of a picture, blank while it is not known, with `edge` at the left; none of them is copied."""
+def pixel_rows(pixels: Pixels | None, rows: int, width: int, edge: Run, background: Style) -> Iterator[Row]:
+    """The rows of an image with `edge` to their left, blank until it has been decoded; none of them is copied."""
     for number in range(rows):
-        if isinstance(seen, Placement):
-            drawn, style = seen.row(number)
-            runs = [edge, (drawn, behind + style), (" " * (width - seen.columns), behind)]
+        if isinstance(pixels, Placement):
+            cells, style = pixels.row(number)
+            runs = [edge, (cells, background + style), (" " * (width - pixels.columns), background)]
             yield Row(runs, skip=len(plain(runs)), joint="")
         else:
-            yield Row(Pixels(seen, number, width, edge, behind), skip=len(edge[0]) + width, joint="")
+            yield Row(PixelRow(pixels, number, width, edge, background), skip=len(edge[0]) + width, joint="")
 
 
-class Pixels(Sequence[Run]):
-    """A row of a picture as runs, made when they are asked for: a style for each cell is much to keep."""
+class PixelRow(Sequence[Run]):
+    """A row of an image as runs, made when they are asked for: a style for each cell would take much memory."""
 
-    def __init__(self, seen: Thumbnail | None, number: int, width: int, edge: Run, behind: Style) -> None:
-        self._seen = seen
+    def __init__(self, pixels: Thumbnail | None, number: int, width: int, edge: Run, background: Style) -> None:
+        self._pixels = pixels
         self._number = number
         self._width = width
         self._edge = edge
-        self._behind = behind
+        self._background = background
 
     def __iter__(self) -> Iterator[Run]:
         yield self._edge
-        drawn = 0
+        done = 0
         for style, same in groupby(self._cells()):
             count = sum(1 for _ in same)
-            drawn += count
-            yield HALF * count, style
-        yield " " * (self._width - drawn), self._behind
+            done += count
+            yield HALF_BLOCK * count, style
+        yield " " * (self._width - done), self._background
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -206,9 +208,12 @@ class Pixels(Sequence[Run]):
         return list(self)[at]
 
     def _cells(self) -> Iterator[Style]:
-        seen, top = self._seen, self._number * 2
-        if seen is None or top >= seen.height:
+        pixels, top = self._pixels, self._number * 2
+        if pixels is None or top >= pixels.height:
             return
-        for column in range(min(seen.width, self._width)):
-            below = Style(bgcolor=Color.from_rgb(*seen.pixel(column, top + 1))) if top + 1 < seen.height else Style()
-            yield self._behind + below + Style(color=Color.from_rgb(*seen.pixel(column, top)))
+        for column in range(min(pixels.width, self._width)):
+            upper = Style(color=Color.from_rgb(*pixels.pixel(column, top)))
+            lower = Style()
+            if top + 1 < pixels.height:
+                lower = Style(bgcolor=Color.from_rgb(*pixels.pixel(column, top + 1)))
+            yield self._background + lower + upper

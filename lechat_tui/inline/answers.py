@@ -4,14 +4,15 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from lechat_tui.drawing.items import Note, pace
+from lechat_tui.drawing.answer import speed_summary
+from lechat_tui.drawing.notes import Note
 from lechat_tui.engine.base import Delta, Event, Fitted
 from lechat_tui.inline.flow import Flow
 from lechat_tui.message import Message
 from lechat_tui.models.catalog import Model, ModelError
 from lechat_tui.talk import phrases
 from lechat_tui.talk.conversation import Conversation
-from lechat_tui.units import tokens_text
+from lechat_tui.units import token_speed_text, tokens_text
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,8 @@ class Answers:
         if receipt is None:
             return
         context = f"{tokens_text(conversation.used)} of {tokens_text(conversation.window)} tokens"
-        speed = f"{receipt.tokens_per_s:.0f} tok/s" if receipt.tokens_per_s else ""
-        speed = pace(receipt) if self.shows_figures else speed
+        speed = token_speed_text(receipt.tokens_per_s) if receipt.tokens_per_s else ""
+        speed = speed_summary(receipt) if self.shows_figures else speed
         self._flow.words(" · ".join(filter(None, (conversation.title, context, speed))) + "\n")
         if warning := self._notes.fullness(conversation.nearly_full):
             self._say(warning)

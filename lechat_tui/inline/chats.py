@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from lechat_tui.commands.base import Choice
-from lechat_tui.drawing.items import Answer, Note, Question, Summary
+from lechat_tui.drawing.answer import Answer
+from lechat_tui.drawing.notes import Note, Summary
+from lechat_tui.drawing.question import Question
 from lechat_tui.inline.flow import Flow
 from lechat_tui.store import Chat, Hit
 from lechat_tui.talk.conversation import Conversation

@@ -13,13 +13,15 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from lechat_tui.drawing.answer import ENDINGS, Answer
 from lechat_tui.drawing.ascii import to_ascii
-from lechat_tui.drawing.blocks import draw_all
-from lechat_tui.drawing.items import ENDINGS, INDENT, Answer, Item, Thoughts
+from lechat_tui.drawing.blocks import render_blocks
+from lechat_tui.drawing.items import INDENT, Item
 from lechat_tui.drawing.markdown import Block, Reader, read
 from lechat_tui.drawing.rows import Look, Row, prefixed, row, text_rows
 from lechat_tui.drawing.styles import styles_on_any_background
 from lechat_tui.drawing.themes import DEFAULT, Themes
+from lechat_tui.drawing.thinking import Thinking
 from lechat_tui.engine.base import Kind
 from lechat_tui.message import Message
 from lechat_tui.plaintext import safe
@@ -63,7 +65,7 @@ class Flow:
     def begin(self, onto: Message | None = None) -> None:
         """An answer begins, or goes on with this one, which has been written; its last block is repeated, and grows."""
         self._width = self.width
-        self._thoughts = Thoughts()
+        self._thoughts = Thinking()
         self._inner = self._width - INDENT
         self._part: _Lines | _Blocks = _Lines(self._inner, self._look)
         """What is said now: thoughts, or the answer."""
@@ -104,7 +106,7 @@ class Flow:
         if self.thinking and isinstance(self._part, _Lines):
             self._take(text, self._part)
         else:
-            self.over(self._thoughts.told())
+            self.over(self._thoughts.summary())
 
     def end(self, message: Message | None) -> None:
         """The answer has ended, as kept in this message: whatever is open is written, and why it ended."""
@@ -125,7 +127,7 @@ class Flow:
             self._thoughts.end()
             self._write(self._part.close())
             mark = "╰" if self._above else "▸"
-            self._write(text_rows([(f"{mark} {self._thoughts.told()}", self._look.soft)], self._inner))
+            self._write(text_rows([(f"{mark} {self._thoughts.summary()}", self._look.soft)], self._inner))
         self._part = _Blocks(self._inner, self._look, below=self._above)
         return self._part
 
@@ -286,7 +288,7 @@ class _Blocks:
         return new
 
     def _rows(self, blocks: Sequence[Block]) -> list[Row]:
-        return list(draw_all(blocks, self._width, self._look, below=self._below))
+        return list(render_blocks(blocks, self._width, self._look, below=self._below))
 
     def links(self, text: str) -> Sequence[Row]:
         """Where links lead whose words were written before the answer said so: they were drawn as plain words."""

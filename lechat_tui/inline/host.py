@@ -12,7 +12,8 @@ from rich.console import Console
 from lechat_tui import clipboard
 from lechat_tui.attachments.images import check_image, is_image
 from lechat_tui.commands.base import Bound, Choice
-from lechat_tui.drawing.items import Answer, Note
+from lechat_tui.drawing.answer import Answer
+from lechat_tui.drawing.notes import Note
 from lechat_tui.drawing.themes import Themes
 from lechat_tui.errors import LechatError
 from lechat_tui.inline.answers import Answers, PendingAnswer

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from lechat_tui.commands.base import Choice
-from lechat_tui.drawing.items import Note
+from lechat_tui.drawing.notes import Note
 from lechat_tui.drawing.rows import Row, prefixed, text_rows
 from lechat_tui.inline.flow import Flow
 from lechat_tui.inline.lines import LineReader, shown_input

@@ -20,7 +20,7 @@ from textual.worker import WorkerFailed
 from lechat_tui import clipboard
 from lechat_tui.drawing.kitty import Placements
 from lechat_tui.drawing.themes import DEFAULT, Themes
-from lechat_tui.drawing.thumbnails import way
+from lechat_tui.drawing.thumbnails import graphics
 from lechat_tui.plaintext import safe
 from lechat_tui.settings.choices import Choices
 from lechat_tui.talk.conversation import Conversation
@@ -88,7 +88,7 @@ class LeChat(CrashReportingApp):
         self._styled_with = self.get_css_variables()
         self.stylesheet.set_variables(self._styled_with)
         self.set_keymap(conversation.settings.keys)
-        self._pictures = way(conversation.settings, self.console.color_system, self._to_terminal)
+        self._pictures = graphics(conversation.settings, self.console.color_system, self._to_terminal)
         self._chat = ChatScreen(
             conversation,
             jobs=jobs,

@@ -92,7 +92,7 @@ def test_a_dumb_terminal_gets_lines_without_a_single_control(home: Path) -> None
     with Terminal(home, size=(100, 60), more={"TERM": "dumb"}) as lines:
         lines.see(READY)
         lines.ask("What is 7 + 5?")
-        lines.see("7 + 5 = 12.", "tok/s")
+        lines.see("7 + 5 = 12.", "tokens/s")
         lines.type("ctrl+d")
         assert lines.ended() == 0
         assert not COLOUR.search(lines.raw) and not MOVES.search(lines.raw)

@@ -38,7 +38,7 @@ def test_resize_suspension_another_theme_a_dead_engine_and_a_hang_up_lose_no_wor
         screen.process.send_signal(signal.SIGCONT)
         screen.type(", and more")
         screen.see("half a question, and more", "Count from 1 to 100")
-        screen.see("99, 100.", "tok/s")
+        screen.see("99, 100.", "tokens/s")
 
         screen.type("ctrl+c")
         screen.see(PROMPT)

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from rich.style import Style
 
 from lechat_tui.drawing import markdown
-from lechat_tui.drawing.items import Answer
+from lechat_tui.drawing.answer import Answer
 from lechat_tui.drawing.rows import Look
 from lechat_tui.drawing.styles import ROLES
 from lechat_tui.message import Message
@@ -118,7 +118,7 @@ def streamed(text: str, pick: random.Random, longest: int = 7) -> list[str]:
         answer.grow(text[at : at + size])
         answer.rows(WIDTH, LOOK)
         at += size
-    answer.settle(Message("assistant", text))
+    answer.finish(Message("assistant", text))
     return rows(answer)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from test_commonmark import LONG, examples
 
-from lechat_tui.drawing.items import Answer
+from lechat_tui.drawing.answer import Answer
 from lechat_tui.drawing.themes import read_themes
 from lechat_tui.inline.flow import Flow
 from lechat_tui.message import Message, State

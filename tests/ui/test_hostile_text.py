@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.style import Style
 from seeing import Talk, rests, say, shows
 
-from lechat_tui.drawing.items import Answer
+from lechat_tui.drawing.answer import Answer
 from lechat_tui.drawing.rows import Look
 from lechat_tui.drawing.styles import ROLES
 from lechat_tui.message import Message
@@ -72,7 +72,7 @@ def drawn(text: str, pieces: int) -> tuple[Answer, float]:
         answer.rows(WIDTH, LOOK)
         longest = max(longest, time.process_time() - began)
     began = time.process_time()
-    answer.settle(Message("assistant", text))
+    answer.finish(Message("assistant", text))
     answer.rows(WIDTH, LOOK)
     return answer, max(longest, time.process_time() - began)
 

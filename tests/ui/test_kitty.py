@@ -14,11 +14,12 @@ from rich.style import Style
 from textual.strip import Strip
 
 from lechat_tui.attachments.images import Thumbnail
-from lechat_tui.drawing.items import Answer, Question
+from lechat_tui.drawing.answer import Answer
 from lechat_tui.drawing.kitty import CHUNK, DIACRITICS, KEPT, PLACEHOLDER, Placements, Png, png
+from lechat_tui.drawing.question import Question
 from lechat_tui.drawing.rows import Look, plain
 from lechat_tui.drawing.styles import ROLES
-from lechat_tui.drawing.thumbnails import COLUMNS, ROWS, Thumbnails, Wanted, pixel_rows, way
+from lechat_tui.drawing.thumbnails import MAX_COLUMNS, MAX_ROWS, Request, Thumbnails, graphics, pixel_rows
 from lechat_tui.message import Attachment, Message
 from lechat_tui.plaintext import safe
 from lechat_tui.settings.config import Settings
@@ -51,12 +52,12 @@ def test_what_is_sent_is_the_picture_pixel_by_pixel_in_chunks_that_nobody_answer
 
 def test_every_cell_says_which_picture_it_is_of_and_where_in_it() -> None:
     terminal = Terminal()
-    placement = Placements(terminal.write).add(small(), COLUMNS, ROWS, ignore)
-    rows = list(pixel_rows(placement, ROWS, COLUMNS + 4, EDGE, Style(bgcolor="#101010")))
+    placement = Placements(terminal.write).add(small(), MAX_COLUMNS, MAX_ROWS, ignore)
+    rows = list(pixel_rows(placement, MAX_ROWS, MAX_COLUMNS + 4, EDGE, Style(bgcolor="#101010")))
     for number, row in enumerate(rows):
-        drawn = [(placement.number, number, column) for column in range(COLUMNS)]
+        drawn = [(placement.number, number, column) for column in range(MAX_COLUMNS)]
         assert list(cells(row.runs)) == [None, None, *drawn, None, None, None, None]
-        assert cell_len(row.text) == COLUMNS + 6
+        assert cell_len(row.text) == MAX_COLUMNS + 6
         assert {str(style.bgcolor and style.bgcolor.name) for _, style in row.runs[1:]} == {"#101010"}
     assert placement.number in terminal.pictures
 
@@ -75,7 +76,7 @@ def test_nothing_of_a_row_is_copied() -> None:
 
 
 def test_the_diacritics_suffice_and_take_no_cell() -> None:
-    assert len(DIACRITICS) >= max(COLUMNS, ROWS)
+    assert len(DIACRITICS) >= max(MAX_COLUMNS, MAX_ROWS)
     assert cell_len(DIACRITICS) == 0
 
 
@@ -134,10 +135,10 @@ def question(file: Path, thumbnails: Thumbnails) -> Question:
     return Question("what", (Attachment("f00", "x.png", "image", file, 0, 30, 16),), thumbnails=thumbnails)
 
 
-def decode(thumbnails: Thumbnails) -> None:
+def decode_all(thumbnails: Thumbnails) -> None:
     """As the transcript's worker does."""
     while wanted := thumbnails.next:
-        thumbnails.keep(wanted, thumbnails.read(wanted))
+        thumbnails.keep(wanted, thumbnails.decode(wanted))
 
 
 def test_a_picture_that_had_to_make_room_is_sent_anew_when_it_comes_into_view_again(tmp_path: Path) -> None:
@@ -146,13 +147,13 @@ def test_a_picture_that_had_to_make_room_is_sent_anew_when_it_comes_into_view_ag
     thumbnails = Thumbnails(ignore, placements)
     asked = question(tmp_path / "x.png", thumbnails)
     high = len(asked.rows(80, LOOK))
-    decode(thumbnails)
+    decode_all(thumbnails)
     [first] = {cell[0] for row in asked.rows(80, LOOK) for cell in cells(row.runs) if cell}
     for _ in range(KEPT):
         placements.add(small(), 1, 1, ignore)
     assert first not in terminal.pictures
     assert not any(PLACEHOLDER in row.text for row in asked.rows(80, LOOK))
-    decode(thumbnails)
+    decode_all(thumbnails)
     rows = asked.rows(80, LOOK)
     [second] = {cell[0] for row in rows for cell in cells(row.runs) if cell}
     assert second != first and second in terminal.pictures
@@ -165,7 +166,7 @@ def test_a_damaged_picture_is_not_sent(tmp_path: Path) -> None:
     asked = question(tmp_path / "x.png", thumbnails)
     (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n no more")
     asked.rows(80, LOOK)
-    decode(thumbnails)
+    decode_all(thumbnails)
     assert "x.png 30x16" in plain([run for row in asked.rows(80, LOOK) for run in row.runs])
     assert len(asked.rows(80, LOOK)) == 3 and terminal.sent == 0
 
@@ -174,8 +175,8 @@ def test_a_large_picture_is_sent_in_the_size_of_its_cells(tmp_path: Path) -> Non
     terminal = Terminal()
     thumbnails = Thumbnails(ignore, Placements(terminal.write))
     Image.effect_noise((3000, 2000), 90).convert("RGB").save(tmp_path / "x.jpg")
-    wanted = Wanted(Attachment("f00", "x.jpg", "image", tmp_path / "x.jpg", 0, 3000, 2000), 30, 10)
-    thumbnails.keep(wanted, thumbnails.read(wanted))
+    wanted = Request(Attachment("f00", "x.jpg", "image", tmp_path / "x.jpg", 0, 3000, 2000), 30, 10)
+    thumbnails.keep(wanted, thumbnails.decode(wanted))
     [(columns, rows, image)] = terminal.pictures.values()
     assert (columns, rows, image.size) == (30, 10, (480, 320))
 
@@ -238,5 +239,5 @@ def test_only_a_terminal_that_is_known_to_draw_pictures_is_given_any(
 def test_the_person_s_wish_comes_before_what_is_known_of_the_terminal(
     settings: Settings, colours: str | None, terminal: str, expected: str
 ) -> None:
-    chosen = way(settings, colours, Terminal().write, {"TERM": terminal})
+    chosen = graphics(settings, colours, Terminal().write, {"TERM": terminal})
     assert ("terminal" if isinstance(chosen, Placements) else chosen) == expected

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.style import Style
 
-from lechat_tui.drawing.blocks import draw, draw_all
-from lechat_tui.drawing.items import Answer, Note, Question
+from lechat_tui.drawing.answer import Answer
+from lechat_tui.drawing.blocks import render_block, render_blocks
 from lechat_tui.drawing.markdown import read
+from lechat_tui.drawing.notes import Note
+from lechat_tui.drawing.question import Question
 from lechat_tui.drawing.rows import Look, wrap
 from lechat_tui.drawing.styles import ROLES
 from lechat_tui.message import Message
@@ -19,7 +21,7 @@ LOOK = Look(**dict.fromkeys(ROLES, Style.null()))
 
 
 def drawn(source: str, width: int = 40) -> list[str]:
-    return [row.text.rstrip() for block in read(source) for row in draw(block, width, LOOK)]
+    return [row.text.rstrip() for block in read(source) for row in render_block(block, width, LOOK)]
 
 
 def words(rows: Iterable[str]) -> str:
@@ -60,7 +62,7 @@ def test_fences_are_numbered_and_say_how_they_are_copied() -> None:
 
 
 def test_a_long_line_of_code_is_broken_and_joined_again_without_a_gap() -> None:
-    rows = list(draw_all(read("```\n" + "x" * 50 + "\n```"), 30, LOOK))[1:]
+    rows = list(render_blocks(read("```\n" + "x" * 50 + "\n```"), 30, LOOK))[1:]
     assert [row.joint for row in rows] == [None, ""]
     assert "".join(row.text[row.skip :].rstrip() for row in rows) == "x" * 50
 
@@ -114,7 +116,7 @@ def test_a_definition_that_comes_late_still_makes_its_link() -> None:
     assert "[x][1]" in texts(answer)[0]
     answer.grow("[1]: https://a.org\n\nend")
     assert "[x][1]" in texts(answer)[0]
-    answer.settle(Message("assistant", "[x][1]\n\nmore\n\n[1]: https://a.org\n\nend"))
+    answer.finish(Message("assistant", "[x][1]\n\nmore\n\n[1]: https://a.org\n\nend"))
     assert "x (https://a.org)" in [row.text.strip() for row in answer.rows(40, LOOK)]
 
 
@@ -158,7 +160,7 @@ def test_an_answer_that_grew_is_drawn_as_one_that_came_whole(source: str, sizes:
         grown.rows(40, LOOK)
         at += size
     message = Message("assistant", source)
-    grown.settle(message)
+    grown.finish(message)
     assert texts(grown) == texts(Answer(message))
 
 

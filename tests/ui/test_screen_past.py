@@ -113,7 +113,7 @@ async def test_a_cut_answer_goes_on_inside_its_code(talk: Talk, store: Store) ->
         await say(pilot, "/continue")
         await shows(pilot, "there is no answer to go on with")
         await say(pilot, "go")
-        await shows(pilot, "■ cut at the token limit; /continue goes on")
+        await shows(pilot, "■ cut at the token limit; /continue to resume")
         await rests(pilot)
         await say(pilot, "/continue")
         await shows(pilot, "def add(a, b):", "return a + b", "Done.")

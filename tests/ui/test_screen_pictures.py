@@ -13,8 +13,8 @@ from textual.drivers.headless_driver import HeadlessDriver
 from textual.events import Paste
 from textual.pilot import Pilot
 
-from lechat_tui.drawing.items import Question
 from lechat_tui.drawing.kitty import PLACEHOLDER
+from lechat_tui.drawing.question import Question
 from lechat_tui.engine.base import Delta, Done
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Message, Receipt

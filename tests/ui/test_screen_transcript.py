@@ -283,7 +283,7 @@ async def test_how_fast_an_answer_was_stands_beside_it_when_asked_and_is_not_cop
         await shows(pilot, "One.")
         assert "first token after" not in seen(app)
         await say(pilot, "/stats on")
-        await shows(pilot, "42 tok/s · first token after 0.31 s")
+        await shows(pilot, "42 tokens/s · first token after 0.31 s")
         await say(pilot, "And?")
         await shows(pilot, "Two.")
         await until(pilot, lambda: seen(app).count("first token after") == 2)

@@ -13,7 +13,7 @@ from seeing import MACHINE, NOON, Talk, hides, prompt, rests, say, seen, shows, 
 from textual.timer import Timer
 
 from lechat_tui import paths
-from lechat_tui.drawing.items import Answer
+from lechat_tui.drawing.answer import Answer
 from lechat_tui.engine.base import Delta, Done, EngineError, Event, Fitted, Loading, Prefill, Request
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.engine.local import LocalEngine
@@ -99,7 +99,7 @@ async def test_an_engine_that_dies_is_one_line_and_the_next_question_works(talk:
     app = talk([Delta("so far"), EngineError("the engine died; ask again")], "back again")
     async with app.run_test(size=(80, 24)) as pilot:
         await say(pilot, "one")
-        await shows(pilot, "so far", "■ the engine failed here", "✗ the engine died; ask again")
+        await shows(pilot, "so far", "■ engine error", "✗ the engine died; ask again")
         await say(pilot, "two")
         await shows(pilot, "back again")
         await rests(pilot)
@@ -152,7 +152,7 @@ async def test_what_the_model_no_longer_sees_is_marked(talk: Talk) -> None:
             await say(pilot, question)
             await rests(pilot)
         rows = seen(app).splitlines()
-    line = next(n for n, row in enumerate(rows) if "the model no longer sees what is above" in row)
+    line = next(n for n, row in enumerate(rows) if "messages above are no longer sent to the model" in row)
     assert any(row.strip() == "one" for row in rows[:line])
     assert any("second question" in row for row in rows[line:])
 
@@ -177,7 +177,7 @@ async def test_the_line_stands_where_the_real_engine_cut(store: Store, system: s
         questions = [m for m in conversation.messages if m.role == "user"]
         unseen = [m for m in gone if m.role == "user"]
         assert len(above) == len(unseen) + len(pins) and questions[len(above) - 1] == unseen[-1]
-        assert ("only what is pinned" in rows_seen[line]) == bool(pins)
+        assert ("only pinned ones" in rows_seen[line]) == bool(pins)
         app.screen.host.open_chat(store.chat(1))  # type: ignore[attr-defined]
         await rests(pilot)
         again = next(n for n, row in enumerate(seen(app).splitlines()) if "╌" in row)
@@ -207,25 +207,25 @@ async def test_a_summary_is_written_before_the_eyes_folded_and_marks_what_is_abo
         await say(pilot, "/compact")
         await shows(pilot, "She is Anna")
         go.set()
-        await shows(pilot, "the model no longer sees what is above", "▸ summary of what was said, 5 words")
+        await shows(pilot, "messages above are no longer sent to the model", "▸ summary of the messages above, 5 words")
         assert "and kind" not in seen(app)
         await say(pilot, "who am I?")
         await rests(pilot)
         rows = seen(app).splitlines()
         places = [
             next(n for n, row in enumerate(rows) if text in row)
-            for text in ("Nice to meet", "no longer sees", "▸ summary", "who am I?")
+            for text in ("Nice to meet", "no longer sent", "▸ summary", "who am I?")
         ]
         assert places == sorted(places)
         await pilot.click(offset=(6, places[2]))
         await shows(pilot, "▾ summary", "│ She is **Anna** and kind")
         app.screen.host.open_chat(store.chat(1))  # type: ignore[attr-defined]
-        await shows(pilot, "no longer sees", "▸ summary")
+        await shows(pilot, "no longer sent", "▸ summary")
         await say(pilot, "/undo")
         await hides(pilot, "▌ who am I?")
         await say(pilot, "/undo")
         await hides(pilot, "▸ summary")
-        assert "no longer sees" not in seen(app)
+        assert "no longer sent" not in seen(app)
     assert [m.role for m in store.path(1)] == ["user", "assistant"]
 
 
@@ -288,7 +288,7 @@ async def test_the_status_line_tells_the_context_in_use_and_the_speed(talk: Talk
     app = talk([Delta("done"), Done(receipt)])
     async with app.run_test(size=(100, 24)) as pilot:
         await say(pilot, "go")
-        await shows(pilot, "petit text · 3.9k of 8k ▰▰▰▰▱▱▱▱ · 41 tok/s")
+        await shows(pilot, "petit text · 3.9k of 8k ▰▰▰▰▱▱▱▱ · 41 tokens/s")
 
 
 async def test_the_status_line_shows_the_context_window_that_was_opened(talk: Talk) -> None:

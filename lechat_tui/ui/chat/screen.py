@@ -18,7 +18,7 @@ from textual.widgets import TextArea
 
 from lechat_tui.commands.base import run
 from lechat_tui.commands.program import TWICE
-from lechat_tui.drawing.thumbnails import Way
+from lechat_tui.drawing.thumbnails import Graphics
 from lechat_tui.models.catalog import Model
 from lechat_tui.settings.choices import Choices
 from lechat_tui.talk.conversation import Conversation
@@ -56,7 +56,7 @@ class ChatScreen(Screen[None]):
         jobs: "Jobs",
         machine: "Callable[[], Resources]",
         copy: Callable[[str], str],
-        pictures: Way = "blocks",
+        pictures: Graphics = "blocks",
         themes: Mapping[str, str] = {},
         choices: Choices | None = None,
         painted: Callable[[], None] = lambda: None,
@@ -69,7 +69,7 @@ class ChatScreen(Screen[None]):
         self._conversation = conversation
         self._keymap = Keymap(conversation.settings.keys)
         self._widgets = widgets = Widgets(
-            transcript=Transcript(pictures=pictures, end_key=partial(self._keymap.key, "newest")),
+            transcript=Transcript(graphics=pictures, end_key=partial(self._keymap.key, "newest")),
             box=PromptBox(),
             status=StatusLine(Status(conversation.title, conversation.model.role, context=conversation.window)),
             sidebar=Sidebar(),

@@ -25,7 +25,7 @@ from textual.worker import Worker
 from lechat_tui.attachments.folders import files_below
 from lechat_tui.attachments.mentions import pasted_paths
 from lechat_tui.commands.base import Command, find
-from lechat_tui.drawing.items import chip
+from lechat_tui.drawing.question import chip
 from lechat_tui.message import Attachment
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.keys import PROMPT_BINDINGS

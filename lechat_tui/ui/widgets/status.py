@@ -10,7 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from lechat_tui.plaintext import safe
-from lechat_tui.units import tokens_text
+from lechat_tui.units import token_speed_text, tokens_text
 
 METER = 8
 """Cells of the meter of the context."""
@@ -92,6 +92,6 @@ class StatusLine(Widget):
                 ("▱" * (METER - full), "empty"),
             ]
         if status.speed:
-            yield [(f"{status.speed:.0f} tok/s", "soft")]
+            yield [(token_speed_text(status.speed), "soft")]
         if not status.used:
             yield from ([(hint, "soft")] for hint in status.hints)

@@ -15,9 +15,9 @@ from textual.timer import Timer
 from textual.worker import Worker
 
 from lechat_tui.drawing.feed import Feed
-from lechat_tui.drawing.items import Note, Summary
+from lechat_tui.drawing.notes import Note, Summary
 from lechat_tui.drawing.selection import find_word
-from lechat_tui.drawing.thumbnails import Thumbnails, Way
+from lechat_tui.drawing.thumbnails import Graphics, Thumbnails
 from lechat_tui.engine.base import Kind
 from lechat_tui.message import Attachment, Message
 from lechat_tui.ui.widgets.row_view import RowView
@@ -38,10 +38,12 @@ class Transcript(RowView, can_focus=False):
         place: int
         by: int
 
-    def __init__(self, *, pictures: Way = "blocks", end_key: Callable[[], str] = str, id: str | None = None) -> None:
-        """`pictures` says how thumbnails are shown; `end_key` returns the key that goes to the newest message."""
+    def __init__(
+        self, *, graphics: Graphics = "blocks", end_key: Callable[[], str] = str, id: str | None = None
+    ) -> None:
+        """`graphics` says how images are shown; `end_key` returns the key that goes to the newest message."""
         super().__init__(end_key=end_key, id=id)
-        self._thumbnails = Thumbnails(self._want_thumbnails, pictures)
+        self._thumbnails = Thumbnails(self._want_thumbnails, graphics)
         self._decoding = False
         self._feed = Feed(self.viewport, self._thumbnails)
         self._timer: Timer | None = None
@@ -248,9 +250,9 @@ class Transcript(RowView, can_focus=False):
     async def _decode(self) -> None:
         """Decode the pictures that are wanted, one after the other in a thread; each has its rows already."""
         try:
-            while wanted := self._thumbnails.next:
-                thumbnail = await asyncio.to_thread(self._thumbnails.read, wanted)
-                items = self._thumbnails.keep(wanted, thumbnail)
+            while request := self._thumbnails.next:
+                thumbnail = await asyncio.to_thread(self._thumbnails.decode, request)
+                items = self._thumbnails.keep(request, thumbnail)
                 for item in self.viewport.items:
                     if item in items:
                         self.viewport.measure(self.viewport.index(item))
