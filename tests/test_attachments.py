@@ -12,8 +12,9 @@ from hypothesis import strategies as some
 from PIL import Image
 
 from lechat_tui.attachments.files import AttachmentError, File
-from lechat_tui.attachments.images import FORMATS, check_image, is_image
+from lechat_tui.attachments.images import check_image, is_image
 from lechat_tui.attachments.mentions import Mentions, mentioned, mentions, pasted_path, pasted_paths
+from lechat_tui.attachments.pixels import FORMATS
 from lechat_tui.attachments.reading import read
 from lechat_tui.attachments.texts import MAX_TEXT_BYTES, decoded, inlined
 from lechat_tui.message import Attachment, Message

@@ -3,20 +3,16 @@
 import logging
 import re
 import struct
-import warnings
 import zlib
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
+from lechat_tui.attachments import pixels
 from lechat_tui.attachments.files import AttachmentError, File, read_bytes
 from lechat_tui.plaintext import safe
 
-FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
-
 MAX_IMAGE_BYTES = 64_000_000
 """Of the file."""
-MAX_IMAGE_PIXELS = 100_000_000
 
 _IMAGE = re.compile(
     rb"""\x89PNG\r\n\x1a\n
@@ -72,20 +68,13 @@ def check_image(content: bytes, name: str) -> File:
     if len(content) > MAX_IMAGE_BYTES:
         raise AttachmentError(f"{shown} is too large; an image may have {MAX_IMAGE_BYTES // 1_000_000} MB")
     if not is_image(content):
-        raise AttachmentError(f"{shown} is not an image; {', '.join(FORMATS)} can be attached")
+        raise AttachmentError(f"{shown} is not an image; {', '.join(pixels.FORMATS)} can be attached")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the errors below say it
-            with Image.open(BytesIO(content), formats=FORMATS) as image:
-                width, height = image.size
-                if width * height <= MAX_IMAGE_PIXELS:
-                    image.load()
-    except Image.DecompressionBombError as error:
+        width, height = pixels.size(content)
+    except (pixels.TooManyPixels, Image.DecompressionBombError) as error:
         raise AttachmentError(_too_many_pixels(shown)) from error
     except _BROKEN as error:
         raise AttachmentError(f"{shown} is damaged or cut short and can't be decoded") from error
-    if width * height > MAX_IMAGE_PIXELS:
-        raise AttachmentError(_too_many_pixels(shown))
     return File(name, content, "image", width, height)
 
 
@@ -110,25 +99,18 @@ class Thumbnail:
 
 def thumbnail(path: Path, width: int, height: int) -> Thumbnail:
     """A small copy of an image file, upright and on white, of at most this size in pixels. Raises `AttachmentError`."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     content = read_bytes(path, MAX_IMAGE_BYTES)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(BytesIO(content), formats=FORMATS) as opened:
-                if opened.width * opened.height > MAX_IMAGE_PIXELS:
-                    raise AttachmentError(_too_many_pixels(safe(path.name)))
-                opened.draft("RGB", (width * 2, height * 2))
-                image = ImageOps.exif_transpose(opened)
-                image = image if image.mode in ("L", "RGB") else image.convert("RGBA")
-            image.thumbnail((width, height), reducing_gap=2.0)
-            image = image.convert("RGBA")
-            flat = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    except (Image.DecompressionBombError, *_BROKEN) as error:
+        flat = pixels.rgb(content, width, height)
+    except (pixels.TooManyPixels, Image.DecompressionBombError) as error:
+        raise AttachmentError(_too_many_pixels(safe(path.name))) from error
+    except _BROKEN as error:
         raise AttachmentError(f"{safe(path.name)} is damaged or cut short and can't be decoded") from error
     return Thumbnail(flat.width, flat.height, flat.tobytes(), len(content))
 
 
 def _too_many_pixels(name: str) -> str:
-    return f"{name} has too many pixels; an image may have {MAX_IMAGE_PIXELS // 1_000_000} million, so make it smaller"
+    millions = pixels.MAX_PIXELS // 1_000_000
+    return f"{name} has too many pixels; an image may have {millions} million, {pixels.MAX_SIDE:,} a side"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import llama_cpp
 from llama_cpp import mtmd_cpp
-from PIL import Image, ImageOps
+from PIL import Image
 
+from lechat_tui.attachments import pixels
 from lechat_tui.engine.base import EngineError
 from lechat_tui.engine.llama.cache import SEQUENCE
 from lechat_tui.message import Attachment
@@ -107,12 +108,7 @@ def _layout(chunks: list[mtmd_cpp.mtmd_input_chunk_p]) -> ImageLayout:
 def _pixels(attachment: Attachment) -> tuple[int, int, bytes]:
     """Width, height and RGB bytes, upright, on white where the image is transparent."""
     try:
-        with Image.open(attachment.path) as opened:
-            opened.draft("RGB", (MAX_SIDE_PIXELS, MAX_SIDE_PIXELS))
-            image = ImageOps.exif_transpose(opened).convert("RGBA")
+        flat = pixels.rgb(attachment.path.read_bytes(), MAX_SIDE_PIXELS, MAX_SIDE_PIXELS)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise EngineError(f"{attachment.name} cannot be read as an image; attach it again") from error
-    image.thumbnail((MAX_SIDE_PIXELS, MAX_SIDE_PIXELS))
-    paper = Image.new("RGBA", image.size, "white")
-    flat = Image.alpha_composite(paper, image).convert("RGB")
     return flat.width, flat.height, flat.tobytes()
