@@ -82,7 +82,7 @@ def this_machine() -> "Resources":
     """The memory and disk space that models may use."""
     from lechat_tui.models import resources
 
-    return resources.here(paths.hub_cache())
+    return resources.detect(paths.hub_cache())
 
 
 def places(chosen: Settings) -> tuple[ModelFolder, ...]:

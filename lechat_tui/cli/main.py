@@ -252,7 +252,7 @@ def fit(
 ) -> None:
     from lechat_tui.cli import fit
 
-    fit.run(name, fit.Wanted(vram or (), ram, unified, disk), context=context, as_json=json)
+    fit.run(name, fit.MachineFlags(vram or (), ram, unified, disk), context=context, as_json=json)
 
 
 @commands.command("doctor", help="Check the installation and run a self-test.")

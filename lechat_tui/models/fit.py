@@ -1,9 +1,9 @@
-"""Which model, in which quantization and with how large a context, a machine can run. Arithmetic alone; reads nothing.
+"""Which model a machine can run, in which quantization and with how large a context window. Pure arithmetic.
 
-What fits is settled in passes, the best first: all of it on the graphics card (or in a Mac's unified memory) with exact
-keys and values; the same with keys and values of q8_0; then in RAM, with as many layers on a card as it takes. Within
-a pass the catalog's order decides between models, and the bits a weight between quantizations: more than about five
-are taken when a roomy context stays, fewer than four never of its own accord.
+A model is placed in the best of four ways that fits: completely on the GPU (or in a Mac's unified memory) with an f16
+KV cache; the same with a q8_0 KV cache; in RAM with an f16 KV cache and as many layers on the GPU as fit; the same with
+q8_0. Among models placed equally well, the first one of the catalog wins. Among the quantizations of a model, more than
+about five bits per weight are chosen only if a large context still fits, and fewer than four never.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -11,115 +11,116 @@ from dataclasses import dataclass, replace
 
 from lechat_tui.machine import footprint
 from lechat_tui.machine.bandwidth import bandwidth
-from lechat_tui.machine.footprint import CONTEXT_STEPS, GIB, MIN_CHAT_CONTEXT, KvType, comfortable_context
+from lechat_tui.machine.footprint import CONTEXT_STEPS, MIN_CHAT_CONTEXT, KvType, comfortable_context
 from lechat_tui.machine.hardware import Gpu
 from lechat_tui.machine.placement import KV_TYPES, NO_OFFLOAD, Budget, MemoryNeed, Place, search
 from lechat_tui.models.catalog import ROLES, Model, ModelError, ModelRole, Weights
+from lechat_tui.units import size_text
 
-LEAST = 4096
-"""Tokens of context below which a model is said not to fit."""
+MIN_CONTEXT = 4096
+"""Tokens; a model that fits only with a shorter context does not fit."""
 
-ROOMY: Mapping[ModelRole, int] = {"text": 32_768, "code": 32_768, "vision": 24_576}
-"""Tokens of context that must stay before memory goes into more than about five bits a weight."""
+LARGE_CONTEXT: Mapping[ModelRole, int] = {"text": 32_768, "code": 32_768, "vision": 24_576}
+"""Tokens of context that must fit before memory is spent on more than about five bits per weight."""
 
-MOST = 131_072
-"""Tokens of context of a model whose trained length is not known."""
+ASSUMED_TRAINED_CONTEXT = 131_072
+"""Tokens; for a model whose trained context length is not known."""
 
 CPU_CONTEXT = 16_384
-"""Tokens of context chosen where the CPU reads the prompt: a longer one would be waited for."""
+"""Tokens of context on a CPU; reading a longer prompt would take too long."""
 
-RICH = 5.0
-"""Bits a weight above which more are hardly noticed, so that context is worth more."""
-FULL = 4.8
-"""Bits a weight of Q4_K_M. Those of four bits that have fewer are alike: of these the one with more context wins."""
-POOR = 3.9
-"""Bits a weight below which they are missed; such a quantization is no choice of ours."""
+MANY_BITS = 5.0
+"""Bits per weight above which the quality hardly improves, so that a larger context is preferred."""
+Q4_K_M_BITS = 4.8
+"""Bits per weight; among four-bit quantizations with fewer, the one with the larger context is preferred."""
+MIN_BITS = 3.9
+"""Bits per weight below which the quality suffers; such a quantization is never chosen on its own."""
 
-READING = 8.0
-"""Tokens per second that a person reads; where the CPU computes, an answer should not be slower."""
+MIN_TOKENS_PER_SECOND = 8.0
+"""Reading speed; a model that answers more slowly is chosen only if no other fits."""
 
-LOOKING = 16.0
-"""The same for a model that sees: a picture is a thousand tokens to be read before the answer begins."""
+MIN_VISION_TOKENS_PER_SECOND = 16.0
+"""The same for images, which are a thousand tokens each to read before the answer begins."""
 
 CPU_BANDWIDTH = 50e9
-"""Bytes per second of RAM, taken where nobody says: two channels of DDR4-3200 move 51.2 GB/s."""
+"""Bytes per second of RAM, which no system reports; two channels of DDR4-3200 have 51.2 GB/s."""
 
-UNTOLD = "this machine does not tell how much memory it has; say it with --ram, --vram or --unified"
+UNKNOWN_MEMORY = "the memory of this machine cannot be detected; give it with --ram, --vram or --unified"
 
-BITS = {
+BITS_PER_WEIGHT = {
     "IQ2_XXS": 2.1, "IQ2_XS": 2.3, "IQ2_S": 2.5, "IQ2_M": 2.7, "Q2_K": 3.0, "Q2_K_L": 3.1, "IQ3_XXS": 3.1,
     "IQ3_XS": 3.3, "IQ3_S": 3.4, "Q3_K_S": 3.5, "IQ3_M": 3.7, "Q3_K_M": 3.8, "Q3_K_L": 3.85,
     "IQ4_XS": 4.3, "IQ4_NL": 4.5, "Q4_0": 4.5, "Q4_K_S": 4.55, "Q4_K_M": 4.85, "Q4_K_L": 4.9, "Q4_K_XL": 4.9,
     "Q4_1": 5.0, "Q5_0": 5.5, "Q5_K_S": 5.5, "Q5_K_M": 5.7, "Q5_1": 6.0, "Q6_K": 6.6, "Q6_K_L": 6.7, "Q8_0": 8.5,
     "F16": 16.0, "BF16": 16.0, "F32": 32.0,
 }  # fmt: skip
-"""Bits a weight of llama.cpp's quantizations, mixtures of types as they are, for their order."""
+"""Average bits per weight of llama.cpp's quantizations, which mix several types; only their order matters."""
 
 
 @dataclass(frozen=True)
 class Resources:
-    """A machine's memory, as far as a model cares."""
+    """What a machine offers to a model."""
 
     gpus: tuple[Gpu, ...] = ()
-    """Those that llama.cpp can use and whose memory is known."""
+    """The GPUs that llama.cpp can use and whose memory is known."""
     unified: int = 0
-    """Bytes that a Mac's CPU and GPU share; 0 elsewhere."""
+    """Bytes of memory that a Mac's CPU and GPU share; 0 on other machines."""
     ram: int = 0
-    """Bytes; 0 where it is not known."""
+    """Bytes; 0 if it is not known."""
     disk: int | None = None
-    """Bytes free where models are kept."""
+    """Free bytes on the disk of the models; None if it is not known."""
 
     @property
-    def cards(self) -> tuple[int, ...]:
-        """Bytes that a model may take of each graphics card, or of the memory that a GPU shares."""
+    def gpu_budgets(self) -> tuple[int, ...]:
+        """Bytes that a model may use on each GPU, or of the unified memory."""
         if self.unified:
             return (next((gpu.total for gpu in self.gpus if gpu.total), footprint.unified_budget(self.unified)),)
         return tuple(footprint.gpu_budget(gpu.total) for gpu in self.gpus if gpu.total)
 
     @property
     def speed(self) -> float | None:
-        """Bytes per second of the GPU's memory; of several, of the slowest. None where it is not known."""
+        """Memory bandwidth of the slowest GPU in bytes per second; None if it is not known."""
         known = [bandwidth(gpu.name) for gpu in self.gpus]
         return min((speed for speed in known if speed), default=None) if all(known) else None
 
 
 @dataclass(frozen=True)
 class Fit:
-    """How one model lies in a machine's memory. All sizes in bytes."""
+    """How a model fits into a machine's memory. All sizes are in bytes."""
 
     model: Model
-    """With the quantization that was looked at as its `weights`."""
+    """Its `weights` are the measured quantization."""
     context: int
-    """The context window to use, in tokens; 0 when it does not fit."""
-    most: int
-    """The largest that would fit, in tokens."""
+    """Tokens of context to use; 0 if the model does not fit."""
+    largest_context: int
+    """Tokens of context that would fit at most."""
     kv_type: KvType
     gpu_layers: int
-    """-1 is all of them; else as llama.cpp counts, the output being one."""
+    """Layers on the GPU as llama.cpp counts them, the output layer included; -1 for all."""
     weights: int
     projector: int
     kv: int
     compute: int
     reserve: int
     budget: int
-    """What may be taken, of cards and RAM together when both are used."""
+    """Bytes that may be used, of GPU and RAM together if both are used."""
     fits: bool
     speed: float | None
-    """Tokens per second at the very most: memory bandwidth by the bytes read for one token. None where unknown."""
+    """Upper bound in tokens per second: memory bandwidth divided by the bytes read per token. None if not known."""
     grade: int
-    """0 where all of it is on the GPU, 1 with a KV cache of q8_0; 2 and 3 the same where the CPU computes, too."""
+    """0 if all of it is on the GPU, 1 with a q8_0 KV cache; 2 and 3 if the CPU computes as well."""
     reason: str = ""
-    """Why, as a sentence; what would fit in its place when it does not."""
+    """A sentence that explains the result."""
 
     @property
     def total(self) -> int:
-        """Bytes it takes."""
+        """Bytes that the model needs."""
         return self.weights + self.projector + self.kv + self.compute + self.reserve
 
 
 def bits(weights: Weights) -> float:
-    """Bits a weight of this quantization, for their order; 0 where its name is not known."""
-    return BITS.get(weights.quant.upper().removeprefix("UD-"), 0.0)
+    """Average bits per weight of this quantization; 0 if it is not known."""
+    return BITS_PER_WEIGHT.get(weights.quant.upper().removeprefix("UD-"), 0.0)
 
 
 def measure(
@@ -130,9 +131,9 @@ def measure(
     kv_type: KvType | None = None,
     vision: bool | None = None,
 ) -> Fit:
-    """How the model's `weights` lie in the machine's memory; `vision` says whether its projector is loaded.
+    """How the model fits in the quantization it has; `vision=False` leaves its projector out.
 
-    Raises `ModelError` when the model's shape or size is not known, or the machine's memory.
+    Raises `ModelError` if the model's shape or size, or the machine's memory, is not known.
     """
     images = model.supports_images and vision is not False
     return _Case(model, machine, context, images=images).fit((kv_type,) if kv_type else KV_TYPES)
@@ -147,16 +148,16 @@ def best_quantization(
     vision: bool | None = None,
     role: ModelRole | None = None,
 ) -> Fit:
-    """The model in the best of its quantizations for this machine; one that was asked for by name is left as it is.
+    """How the model fits in its best quantization for this machine; a quantization in its id (`ID:QUANT`) is kept.
 
-    Raises `ModelError` when the model's shape or size is not known, or the machine's memory.
+    Raises `ModelError` as `measure`.
     """
     every = [measure(m, machine, context=context, kv_type=kv_type, vision=vision) for m in quantizations(model)]
     return _preferred(every, role or ("vision" if vision else "text"))
 
 
 def quantizations(model: Model) -> list[Model]:
-    """The model in each quantization whose size is known; only the one it was asked for by name (`id:QUANT`)."""
+    """The model in each quantization of known size; only that one if its id names it (`ID:QUANT`)."""
     quant = model.weights.quant
     if quant and model.id.lower().endswith(f":{quant.lower()}"):
         return [model]
@@ -164,34 +165,33 @@ def quantizations(model: Model) -> list[Model]:
 
 
 def best(models: Sequence[Model], machine: Resources, role: ModelRole, *, here: Collection[str] = ()) -> Fit | None:
-    """The best model of these for a role, and how it fits; None when none does.
+    """The best model for a role and how it fits; None if none does.
 
-    `models` are in the order of the catalog. A toy, what is not published, what has better successors, what a license
-    keeps from being used freely and what the disk has no room for are left out; the latter two not when their ids are
-    among those that are `here`.
+    `models` are in the order of the catalog. Left out are toy models, unpublished and superseded ones, and, unless
+    their ids are in `here`, models whose license needs consent and models that the disk has no space for.
     """
     found: list[Fit] = []
-    for model in models if machine.cards or machine.ram else ():
+    for model in models if machine.gpu_budgets or machine.ram else ():
         if role in model.roles and _eligible(model):
             obtainable = [m for m in quantizations(model) if m.id in here or _obtainable(m, machine)]
             every = [measure(m, machine, vision=role == "vision") for m in obtainable]
             found += [_preferred(every, role)] if every else []
-    return min((fit for fit in found if fit.fits), key=lambda fit: _pass(fit, role), default=None)
+    return min((fit for fit in found if fit.fits), key=lambda fit: _model_rank(fit, role), default=None)
 
 
 def best_by_role(
     catalog: Mapping[str, Model], machine: Resources, *, here: Collection[str] = ()
 ) -> dict[ModelRole, Fit]:
-    """The best model for each role on this machine; a role that nothing fits is left out."""
+    """The best model for each role on this machine; roles for which none fits are left out."""
     found = {role: best(tuple(catalog.values()), machine, role, here=here) for role in ROLES}
     return {role: fit for role, fit in found.items() if fit}
 
 
 def recommendation(role: ModelRole, choice: Fit | None) -> str:
-    """What to do when no real model of a role is on this machine."""
+    """The message for a role without an installed model: what to download."""
     if choice is None:
         return f"no {role} model is on this machine, and none in the catalog fits it (lechat fit says why)"
-    size = f" ({choice.model.bytes / 1e9:.1f} GB)" if choice.model.bytes else ""
+    size = f" ({size_text(choice.model.bytes)})" if choice.model.bytes else ""
     return f"no {role} model is on this machine; lechat pull {choice.model.id} downloads the best one for it{size}"
 
 
@@ -200,20 +200,20 @@ class _Case:
 
     def __init__(self, model: Model, machine: Resources, context: int | None, *, images: bool) -> None:
         if not _is_measurable(model) or model.shape is None:
-            raise ModelError(f"the shape of {model.id} is not known, so what it needs cannot be said beforehand")
+            raise ModelError(f"the memory that {model.id} needs is not known before it is downloaded")
         self._model = model
         self._machine = machine
         self._asked = context
-        self._trained = model.trained or MOST
+        self._trained = model.trained or ASSUMED_TRAINED_CONTEXT
         projector = model.projector.size if images and model.projector else 0
-        batch = footprint.GPU_BATCH if machine.cards else footprint.CPU_BATCH
+        batch = footprint.GPU_BATCH if machine.gpu_budgets else footprint.CPU_BATCH
         self._need = MemoryNeed(model.shape, model.weights.size, projector, batch)
-        self._budget = Budget(machine.cards, 0 if machine.unified else footprint.ram_budget(machine.ram))
+        self._budget = Budget(machine.gpu_budgets, 0 if machine.unified else footprint.ram_budget(machine.ram))
 
     def fit(self, kv_types: Sequence[KvType]) -> Fit:
-        """The best way for it to fit; where there is none, the one that comes nearest. Raises `ModelError`."""
-        if not (self._machine.cards or self._machine.ram):
-            raise ModelError(UNTOLD)
+        """The best way for it to fit, else the one that comes closest. Raises `ModelError`."""
+        if not (self._machine.gpu_budgets or self._machine.ram):
+            raise ModelError(UNKNOWN_MEMORY)
         place = search(
             self._need,
             self._budget,
@@ -226,32 +226,32 @@ class _Case:
             return self._placed(place)
         places = [Place(0, kind, None) for kind in kv_types if self._budget.gpus]
         places += [Place(0, kind, NO_OFFLOAD) for kind in kv_types if self._budget.ram]
-        return max(map(self._placed, places), key=lambda fit: fit.most)
+        return max(map(self._placed, places), key=lambda fit: fit.largest_context)
 
     def _contexts(self) -> list[int]:
-        """What to try, the largest first."""
-        steps = [step for step in reversed(CONTEXT_STEPS) if LEAST <= step <= self._trained]
+        """Context lengths to try, the largest first."""
+        steps = [step for step in reversed(CONTEXT_STEPS) if MIN_CONTEXT <= step <= self._trained]
         return [self._asked] if self._asked else steps or [self._trained]
 
     def _placed(self, place: Place) -> Fit:
-        """How it lies in this place; one without a context does not fit."""
+        """How it fits in this place; it does not if the place has no context."""
         need, kind = self._need, place.kv_type
         held = place.context or self._asked or min(MIN_CHAT_CONTEXT, self._trained)
         if place.offload is None:
             budget, reserve = self._budget.pooled(need), need.reserve(gpu=True)
-            most = need.largest_context(budget, self._trained, kind, gpu=True)
+            largest = need.largest_context(budget, self._trained, kind, gpu=True)
         else:
             budget, reserve = self._budget.ram or 0, need.reserve(gpu=False)
             elsewhere = place.offload.bytes + (need.projector if place.offload.layers else 0)
-            most = need.largest_context(budget + elsewhere, self._trained, kind, gpu=False)
+            largest = need.largest_context(budget + elsewhere, self._trained, kind, gpu=False)
             if place.offload.layers:
-                beside = footprint.GPU_BACKEND_BYTES + need.compute(held, kind)
-                budget += sum(self._machine.cards)
-                reserve += sum(min(card, beside) for card in self._machine.cards)
+                overhead = footprint.GPU_BACKEND_BYTES + need.compute(held, kind)
+                budget += sum(self._machine.gpu_budgets)
+                reserve += sum(min(bytes, overhead) for bytes in self._machine.gpu_budgets)
         fit = Fit(
             model=self._model,
             context=place.context,
-            most=most,
+            largest_context=largest,
             kv_type=kind,
             gpu_layers=place.gpu_layers,
             weights=need.weights,
@@ -267,7 +267,7 @@ class _Case:
         return replace(fit, reason=_reason(fit, self._machine))
 
     def _speed(self, layers: int) -> float | None:
-        """Every weight that is used is read once for a token, by the CPU and the GPU in turn."""
+        """Each active weight is read once per token, by the CPU and the GPU in turn."""
         model, fast = self._model, self._machine.speed
         read = self._need.weights * (model.active / model.parameters if model.active and model.parameters else 1.0)
         share = 1.0 if layers < 0 else layers / (self._need.shape.layers + 1)
@@ -291,42 +291,57 @@ def _obtainable(model: Model, machine: Resources) -> bool:
 
 
 def _preferred(every: Sequence[Fit], role: ModelRole) -> Fit:
-    """The best of a model's quantizations; where none fits, the one that comes nearest."""
+    """The best of a model's quantizations; if none fits, the smallest."""
     chosen = min(every, key=lambda fit: _rank(fit, role))
     return chosen if chosen.fits else min(every, key=lambda fit: fit.total)
 
 
 def _rank(fit: Fit, role: ModelRole) -> tuple[float, ...]:
-    """What makes one quantization of a model better than another; the lower, the better."""
+    """The order of a model's quantizations; lower is better."""
     size = bits(fit.model.weights)
-    rich = size > RICH and (fit.grade >= 2 or fit.most < min(ROOMY[role], fit.model.trained or MOST))
-    context = 0 if size >= FULL else 1 - min(fit.context, CPU_CONTEXT)
-    return not fit.fits, 0 < size < POOR, not _talks(fit), fit.grade, rich, size < FULL, context, -size
+    wasteful = size > MANY_BITS and (
+        fit.grade >= 2 or fit.largest_context < min(LARGE_CONTEXT[role], fit.model.trained or ASSUMED_TRAINED_CONTEXT)
+    )
+    context = 0 if size >= Q4_K_M_BITS else 1 - min(fit.context, CPU_CONTEXT)
+    return (
+        not fit.fits,
+        0 < size < MIN_BITS,
+        not _has_chat_context(fit),
+        fit.grade,
+        wasteful,
+        size < Q4_K_M_BITS,
+        context,
+        -size,
+    )
 
 
-def _talks(fit: Fit) -> bool:
-    return fit.most >= comfortable_context(fit.model.trained or MOST, images=fit.projector > 0)
+def _has_chat_context(fit: Fit) -> bool:
+    return fit.largest_context >= comfortable_context(
+        fit.model.trained or ASSUMED_TRAINED_CONTEXT, images=fit.projector > 0
+    )
 
 
-def _pass(fit: Fit, role: ModelRole) -> tuple[int, float]:
-    """What makes one model better than one that stands before it in the catalog; the lower, the better."""
-    slow = fit.grade >= 2 and (fit.speed or 0.0) < (LOOKING if role == "vision" else READING)
-    if slow or not _talks(fit) or 0 < bits(fit.model.weights) < POOR:
+def _model_rank(fit: Fit, role: ModelRole) -> tuple[int, float]:
+    """The order of models; lower is better, and the catalog's order decides between equals."""
+    slow = fit.grade >= 2 and (fit.speed or 0.0) < (
+        MIN_VISION_TOKENS_PER_SECOND if role == "vision" else MIN_TOKENS_PER_SECOND
+    )
+    if slow or not _has_chat_context(fit) or 0 < bits(fit.model.weights) < MIN_BITS:
         return 4, -(fit.speed or 0.0)
     return fit.grade, 0.0
 
 
 def _reason(fit: Fit, machine: Resources) -> str:
-    size = f"{fit.total / GIB:.1f} of {fit.budget / GIB:.1f} GiB"
-    where = "the memory the GPU shares" if machine.unified else "the graphics card"
-    if len(machine.cards) > 1:
-        where = f"the {len(machine.cards)} graphics cards"
-    quantized = " with a KV cache of q8_0" if fit.kv_type == "q8_0" else ""
+    size = f"{size_text(fit.total)} of {size_text(fit.budget)}"
+    count = len(machine.gpu_budgets)
+    gpu = "into unified memory" if machine.unified else "on the GPU" if count < 2 else f"on the {count} GPUs"
+    quantized = " with a q8_0 KV cache" if fit.kv_type == "q8_0" else ""
+    if not fit.fits and fit.largest_context >= MIN_CONTEXT:
+        return f"needs {size}{quantized}: it would fit with a context of {fit.largest_context:,} tokens"
     if not fit.fits:
-        shorter = f"with a context of {fit.most:,} tokens it would fit" if fit.most >= LEAST else "that is too much"
-        return f"it needs {size}{quantized}: {shorter}"
+        return f"needs {size}{quantized}: too much"
     if fit.gpu_layers < 0:
-        return f"all of it fits into {where}{quantized}: {size}"
+        return f"fits {gpu}{quantized}: {size}"
     if fit.gpu_layers == 0:
-        return f"it fits into RAM{quantized}, and the CPU computes: {size}"
-    return f"{fit.gpu_layers} of its layers fit into {where}, the rest into RAM{quantized}: {size}"
+        return f"fits into RAM and runs on the CPU{quantized}: {size}"
+    return f"{fit.gpu_layers} layers fit {gpu}, the rest into RAM{quantized}: {size}"

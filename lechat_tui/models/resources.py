@@ -1,4 +1,4 @@
-"""This machine, as `fit` looks at it. Asks the system, and what is installed; loads nothing."""
+"""What this machine offers to a model: memory, the GPUs that the installed llama.cpp can use, and disk space."""
 
 import shutil
 from importlib.util import find_spec
@@ -9,25 +9,25 @@ from lechat_tui.machine.hardware import Gpu
 from lechat_tui.models.fit import Resources
 
 LIBRARIES = {"cuda": "NVIDIA", "hip": "AMD", "metal": "Apple", "vulkan": ""}
-"""ggml's backends for GPUs and whose they drive; Vulkan drives them all."""
+"""ggml's GPU backends and the vendor whose GPUs they support; Vulkan supports all."""
 
 WHEELS = "https://abetlen.github.io/llama-cpp-python/whl"
 
 CUDA = ((580, "cu130"), (525, "cu124"))
-"""The least driver for each build for CUDA: every later 12.x runs on the driver that 12.0 came with."""
+"""The minimum driver version for each CUDA build; any CUDA 12.x runs on the driver of 12.0."""
 
 
-def here(folder: Path, root: Path = hardware.ROOT) -> Resources:
-    """This machine's memory, its GPUs that llama.cpp can use, and the room on the disk that `folder` lies on."""
+def detect(folder: Path, root: Path = hardware.ROOT) -> Resources:
+    """The resources of this machine; the disk space is that of the disk that `folder` is on."""
     read, gpus = hardware.read(root), hardware.gpus(root)
     known = tuple(gpu for gpu in gpus if gpu.total or gpu.vendor == "Apple")
     memory = read.memory.total or 0
     unified = memory if any(gpu.vendor == "Apple" for gpu in known) else 0
-    return Resources(tuple(gpu for gpu in known if usable(gpu, backends())), unified, memory, room(folder))
+    return Resources(tuple(gpu for gpu in known if usable(gpu, backends())), unified, memory, free_disk(folder))
 
 
-def room(folder: Path) -> int | None:
-    """Bytes free for files in this folder, which need not be there yet; None where the system does not say."""
+def free_disk(folder: Path) -> int | None:
+    """Free bytes on the disk of a folder, which need not exist yet; None if the system does not report it."""
     try:
         nearest = next(path for path in (folder, *folder.parents) if path.exists())
         return shutil.disk_usage(nearest).free
@@ -36,9 +36,9 @@ def room(folder: Path) -> int | None:
 
 
 def backends(package: Path | None = None) -> frozenset[str]:
-    """What the installed llama-cpp-python was built for besides the CPU, told by its libraries in `package`."""
+    """The GPU backends of the installed llama-cpp-python, by the libraries in its folder `package`."""
     if package is None:
-        spec = find_spec("llama_cpp")  # finds it and imports nothing
+        spec = find_spec("llama_cpp")  # does not import it
         package = Path(spec.origin).parent if spec and spec.origin else Path()
     names = [file.name for file in (package / "lib").glob("*ggml-*")]
     return frozenset(backend for backend in LIBRARIES if any(f"ggml-{backend}" in name for name in names))
@@ -50,14 +50,14 @@ def usable(gpu: Gpu, built: frozenset[str]) -> bool:
 
 
 def advice(gpu: Gpu, built: frozenset[str]) -> str:
-    """What to install so that this GPU is used, as a sentence; empty when it is, or when nothing is known to help."""
+    """How to make llama.cpp use this GPU; empty if it already does or if nothing is known to help."""
     if usable(gpu, built):
         return ""
     wheel = _wheel(gpu)
     if not wheel:
-        return f"{gpu.name} is not used: its driver {gpu.driver} is too old for CUDA 12; install a newer one"
+        return f"{gpu.name} is not used, because its driver {gpu.driver} is too old for CUDA 12; install a newer one"
     return (
-        f"{gpu.name} is not used, since llama-cpp-python is built without {_backend(wheel)} here; this changes it: "
+        f"{gpu.name} is not used, because llama-cpp-python is installed without {_backend(wheel)}; to change that: "
         f"pip install --force-reinstall --no-deps --only-binary llama-cpp-python "
         f"--index-url {WHEELS}/{wheel} llama-cpp-python"
     )
