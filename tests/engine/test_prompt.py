@@ -178,7 +178,7 @@ def test_pictures_stand_before_the_text_of_their_message(template, vocabulary):
         CAT,
         (*tokens("sure?"), end),
     )
-    assert prompt.pictures == (CAT, DOG, CAT)
+    assert prompt.images == (CAT, DOG, CAT)
     assert prompt.ids == (*prompt.parts[0], *prompt.parts[3], *prompt.parts[5])
 
 
@@ -303,7 +303,7 @@ def test_what_the_template_says_against_a_conversation_is_passed_on(vocabulary):
 
 @pytest.mark.parametrize("source", ["[INST]x[/INST]", "[INST]{{ messages[0].content[2:] }}[/INST]"])
 def test_a_picture_is_never_lost_silently(source, vocabulary):
-    with pytest.raises(EngineError, match="leaves out a picture"):
+    with pytest.raises(EngineError, match="leaves out an image"):
         ChatTemplate(source, vocabulary("v3-tekken")).prompt([Message("user", "hi", attachments=(CAT,))])
 
 

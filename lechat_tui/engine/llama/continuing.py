@@ -93,7 +93,7 @@ def _matching_tokens(vocab: Vocab, cells: Sequence[Cell], answer: Message) -> It
         for delta in detokenizer.feed(cell):
             if delta.kind == "thinking":
                 thinking += delta.text
-            else:
+            elif delta.kind == "text":
                 text += delta.text
         if (text, thinking) == (answer.text, answer.thinking):
             matching = count

@@ -1,8 +1,8 @@
-"""Messages to the token ids of a prompt, through the model's chat template. Knows no context window and no cache.
+"""Turns messages into the token IDs of a prompt, through the model's chat template.
 
-Only the template and the catalog's system prompt write control tokens: whatever a person, a file or a model wrote
-stays ordinary text. The rendered text is split at the control tokens that they wrote, and what stands between two of
-them is tokenized as one run, as mistral-common does.
+Only the template and the model's own system prompt from the catalog write control tokens: whatever a user, a file or a
+model wrote stays ordinary text. The rendered text is split at the control tokens that they wrote, and the text between
+two of them is tokenized in one call, as mistral-common does.
 """
 
 import hashlib
@@ -19,30 +19,30 @@ from lechat_tui.message import Attachment, Message
 
 @dataclass(frozen=True)
 class Prompt:
-    """What the model reads: token ids, and pictures in their places."""
+    """Token IDs, and images in their places."""
 
     parts: tuple[tuple[int, ...] | Attachment, ...]
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """The token ids alone."""
+        """The token IDs alone."""
         return tuple(token for part in self.parts if isinstance(part, tuple) for token in part)
 
     @property
-    def pictures(self) -> tuple[Attachment, ...]:
+    def images(self) -> tuple[Attachment, ...]:
         return tuple(part for part in self.parts if isinstance(part, Attachment))
 
 
 @dataclass(frozen=True)
 class _Marks:
-    """Characters that nobody wrote in the conversation: Unicode's noncharacters first."""
+    """Characters that occur nowhere in the conversation, Unicode's noncharacters first."""
 
     guard: str
-    """Breaks what reads like a control token."""
-    picture: str
-    """Stands on both sides of a picture's number."""
+    """Put into text that reads like a control token, so that it is not one."""
+    image: str
+    """Put on both sides of an image's number."""
     end: str
-    """Stands after an unfinished answer."""
+    """Put after an unfinished answer."""
 
     @classmethod
     def unused_in(cls, texts: Iterable[str]) -> "_Marks":
@@ -52,125 +52,128 @@ class _Marks:
 
 
 class ChatTemplate:
-    """A model's chat template and the vocabulary it writes for."""
+    """A model's chat template and the vocabulary it is used with."""
 
     def __init__(self, source: str, vocab: Vocab, system: str = "") -> None:
         """Compile the Jinja source. Raises `EngineError` when it is not a template.
 
-        `system` is the catalog's system prompt for the model; its control tokens count, in a system message.
+        `system` is the model's own system prompt from the catalog; its control tokens are kept in a system message.
         """
         self.id = hashlib.sha256(source.encode("utf-8", "replace")).hexdigest()[:12]
-        """Tells this template from others, in the receipts."""
+        """Identifies this template in receipts."""
         self._vocab = vocab
         self._system = system
         self._sandbox = Sandbox(source)
         special = any_of(vocab.specials) if vocab.specials else "(?!)"
         self._special = re.compile(special)
         self._forged = re.compile(f"(?={special}).", re.DOTALL)
-        """The first character of whatever reads like a control token."""
+        """Matches the first character of text that reads like a control token."""
 
     def prompt(self, messages: Sequence[Message]) -> Prompt:
-        """What asks for the next answer. Raises `EngineError`."""
-        talk = self._ordered(messages)
-        marks = _Marks.unused_in(message.text for message in talk)
-        text = self._written(talk, marks, self._asking)
-        return self._tokenized(text, marks, talk)
+        """The prompt for the next answer. Raises `EngineError`."""
+        ordered = self._ordered(messages)
+        marks = _Marks.unused_in(message.text for message in ordered)
+        text = self._with_system(ordered, marks, self._render_question)
+        return self._tokenized(text, marks, ordered)
 
     def continuation(self, messages: Sequence[Message]) -> Prompt:
-        """What lets the model go on with the last message, its own unfinished answer. Raises `EngineError`."""
-        talk = self._ordered(messages)
-        if talk[-1].role != "assistant":
+        """The prompt that continues the last message, an unfinished answer. Raises `EngineError`."""
+        ordered = self._ordered(messages)
+        if ordered[-1].role != "assistant":
             return self.prompt(messages)
-        marks = _Marks.unused_in(message.text for message in talk)
-        text, end, _ = self._written(talk, marks, self._continuing).partition(marks.end)
+        marks = _Marks.unused_in(message.text for message in ordered)
+        text, end, _ = self._with_system(ordered, marks, self._render_unfinished).partition(marks.end)
         if not end:
-            raise EngineError("the model's chat template cannot go on with an answer; /regen asks for a new one")
-        return self._tokenized(text, marks, talk)
+            raise EngineError("the model's chat template cannot continue an answer; /regen asks for a new one")
+        return self._tokenized(text, marks, ordered)
 
     def count(self, message: Message) -> int:
-        """Tokens of the message's own text, without its pictures and what the template writes around it."""
+        """Tokens of the message's own text, without its images and what the template writes around it."""
         marks = _Marks.unused_in([message.text])
         return sum(1 for _ in self._tokens(self._guarded(message, marks), marks))
 
     def _ordered(self, messages: Sequence[Message]) -> list[Message]:
-        """The messages as templates expect them: nothing empty from the model, roles in turns, a question first."""
-        said = [message for message in messages if message.role != "assistant" or message.text.strip()]
-        first = next((at for at, message in enumerate(said) if message.role == "user"), len(said))
-        opening = [message for message in said[:first] if message.role == "system"]
-        talk = [self._stripped(message) for message in _merged([*opening, *said[first:]])]
-        if not any(message.role == "user" for message in talk):
+        """The messages as templates expect them: no empty answers, alternating roles, a question first."""
+        kept = [message for message in messages if message.role != "assistant" or message.text.strip()]
+        first = next((index for index, message in enumerate(kept) if message.role == "user"), len(kept))
+        system = [message for message in kept[:first] if message.role == "system"]
+        ordered = [self._stripped(message) for message in _merged([*system, *kept[first:]])]
+        if not any(message.role == "user" for message in ordered):
             raise EngineError("there is no question to answer")
-        return talk
+        return ordered
 
     def _stripped(self, message: Message) -> Message:
-        """An answer without the spaces at its end, as mistral-common encodes it since its version 2."""
+        """An answer without trailing spaces, as mistral-common encodes it since its version 2."""
         if message.role != "assistant" or self._vocab.special("[INST]") is None:
             return message
         return replace(message, text=message.text.rstrip(" "))
 
-    def _written(self, talk: list[Message], marks: _Marks, write: Callable[[list[Message], _Marks], str]) -> str:
-        """The text the template makes; where it takes no system prompt, that opens the first question instead."""
-        system = [self._guarded(message, marks).strip() for message in talk if message.role == "system"]
+    def _with_system(
+        self, messages: list[Message], marks: _Marks, render: Callable[[list[Message], _Marks], str]
+    ) -> str:
+        """The rendered text; a template without a system prompt gets it at the start of the first question instead."""
+        system = [self._guarded(message, marks).strip() for message in messages if message.role == "system"]
         if not system:
-            return write(talk, marks)
+            return render(messages, marks)
         try:
-            text = write(talk, marks)
+            text = render(messages, marks)
         except EngineError:
-            return write(_folded(talk), marks)
-        return text if all(part in text for part in system) else write(_folded(talk), marks)
+            return render(_folded(messages), marks)
+        return text if all(part in text for part in system) else render(_folded(messages), marks)
 
-    def _asking(self, talk: list[Message], marks: _Marks) -> str:
-        return self._render(self._rows(talk, marks), opens=True)
+    def _render_question(self, messages: list[Message], marks: _Marks) -> str:
+        return self._render(self._rows(messages, marks), answering=True)
 
-    def _continuing(self, talk: list[Message], marks: _Marks) -> str:
-        rows = self._rows(talk, marks)
+    def _render_unfinished(self, messages: list[Message], marks: _Marks) -> str:
+        rows = self._rows(messages, marks)
         rows[-1]["content"] += marks.end
-        return self._render(rows, opens=False)
+        return self._render(rows, answering=False)
 
-    def _rows(self, talk: list[Message], marks: _Marks) -> list[dict[str, str]]:
-        """The messages as the template sees them, each with its pictures' numbers in front of its text."""
+    def _rows(self, messages: list[Message], marks: _Marks) -> list[dict[str, str]]:
+        """The messages for the template, each with its images' numbers in front of its text."""
         numbers = count()
         return [
             {
                 "role": message.role,
-                "content": "".join(f"{marks.picture}{next(numbers)}{marks.picture}" for _ in message.images)
+                "content": "".join(f"{marks.image}{next(numbers)}{marks.image}" for _ in message.images)
                 + self._guarded(message, marks),
             }
-            for message in talk
+            for message in messages
         ]
 
     def _guarded(self, message: Message, marks: _Marks) -> str:
-        ours = self._system if message.role == "system" else ""
-        parts = message.text.split(ours) if ours else [message.text]
-        text = ours.join(self._forged.sub(lambda found: found[0] + marks.guard, part) for part in parts)
+        """The message's text with a mark in whatever reads like a control token and is not meant as one."""
+        own = self._system if message.role == "system" else ""
+        parts = message.text.split(own) if own else [message.text]
+        text = own.join(self._forged.sub(lambda found: found[0] + marks.guard, part) for part in parts)
         if self._vocab.adds_space and text.startswith(" "):
-            return f" {marks.guard}{text[1:]}"  # not the space a template writes in front of a text
+            return f" {marks.guard}{text[1:]}"  # or it would be taken for the space a template writes before a text
         return text
 
-    def _render(self, rows: list[dict[str, str]], *, opens: bool) -> str:
+    def _render(self, rows: list[dict[str, str]], *, answering: bool) -> str:
         vocab = self._vocab
-        return self._sandbox.write(
+        return self._sandbox.render(
             rows,
             bos_token="" if vocab.bos is None else vocab.text(vocab.bos),
             eos_token="" if vocab.eos is None else vocab.text(vocab.eos),
-            add_generation_prompt=opens,
+            add_generation_prompt=answering,
             tools=None,
             documents=None,
         )
 
-    def _tokenized(self, text: str, marks: _Marks, talk: list[Message]) -> Prompt:
-        pictures = [picture for message in talk for picture in message.images]
-        first, *rest = re.split(rf"{marks.picture}(\d+){marks.picture}", text)
+    def _tokenized(self, text: str, marks: _Marks, messages: list[Message]) -> Prompt:
+        images = [image for message in messages for image in message.images]
+        first, *rest = re.split(rf"{marks.image}(\d+){marks.image}", text)
         numbers, runs = [int(number) for number in rest[::2]], rest[1::2]
-        if set(numbers) != set(range(len(pictures))):
-            raise EngineError("the model's chat template leaves out a picture; ask without it, or ask another model")
-        parts: list[tuple[int, ...] | Attachment] = [self._begun(self._tokens(first, marks))]
+        if set(numbers) != set(range(len(images))):
+            raise EngineError("the model's chat template leaves out an image; ask without it, or ask another model")
+        parts: list[tuple[int, ...] | Attachment] = [self._with_bos(self._tokens(first, marks))]
         for number, run in zip(numbers, runs, strict=True):
-            parts += [pictures[number], tuple(self._tokens(run, marks))]
+            parts += [images[number], tuple(self._tokens(run, marks))]
         return Prompt(tuple(part for part in parts if part))
 
     def _tokens(self, text: str, marks: _Marks) -> Iterator[int]:
-        """Control tokens where the template wrote them, and what stands between them as one run each."""
+        """Control tokens where the template wrote them, and the text between two of them tokenized in one call."""
         start = 0
         for found in self._special.finditer(text):
             if text.startswith(marks.guard, found.end()):
@@ -182,11 +185,11 @@ class ChatTemplate:
 
     def _run(self, text: str, marks: _Marks) -> list[int]:
         if self._vocab.adds_space and text.startswith(" ") and not text.startswith(marks.guard, 1):
-            text = text[1:]  # the vocabulary puts one there itself
+            text = text[1:]  # the vocabulary adds one itself
         return self._vocab.tokenize(text.replace(marks.guard, ""))
 
-    def _begun(self, tokens: Iterable[int]) -> tuple[int, ...]:
-        """The tokens with exactly one BOS in front, for a vocabulary or a template that wants one."""
+    def _with_bos(self, tokens: Iterable[int]) -> tuple[int, ...]:
+        """The tokens with exactly one BOS in front, where the vocabulary or the template wants one."""
         bos = self._vocab.bos
         written = tuple(tokens)
         rest = tuple(dropwhile(lambda token: token == bos, written))
@@ -196,18 +199,18 @@ class ChatTemplate:
 
 
 def _merged(messages: Iterable[Message]) -> list[Message]:
-    """Messages of one role that follow each other, as one, with a blank line between."""
+    """The messages, with neighbors of one role joined by a blank line."""
     return [_joined(list(group)) for _, group in groupby(messages, key=lambda message: message.role)]
 
 
 def _joined(messages: list[Message]) -> Message:
     text = "\n\n".join(message.text for message in messages if message.text)
-    pictures = tuple(picture for message in messages for picture in message.images)
-    return replace(messages[-1], text=text, attachments=pictures)
+    images = tuple(image for message in messages for image in message.images)
+    return replace(messages[-1], text=text, attachments=images)
 
 
-def _folded(talk: list[Message]) -> list[Message]:
-    """The talk with its system prompt at the head of the first question."""
-    system = [message.text for message in talk if message.role == "system"]
-    first, *rest = _merged(message for message in talk if message.role != "system")
+def _folded(messages: list[Message]) -> list[Message]:
+    """The messages with the system prompt at the start of the first question."""
+    system = [message.text for message in messages if message.role == "system"]
+    first, *rest = _merged(message for message in messages if message.role != "system")
     return [replace(first, text="\n\n".join(text for text in (*system, first.text) if text)), *rest]

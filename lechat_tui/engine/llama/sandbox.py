@@ -1,6 +1,6 @@
-"""Runs the chat template of a model file, which anybody may have written, within bounds. Knows no tokens.
+"""Runs the chat template of a model file, which anybody may have written, in a sandbox with limits.
 
-A template finds around it what transformers gives it: `raise_exception`, `strftime_now`, `tojson`, loop controls and
+A template gets the functions that transformers gives it: `raise_exception`, `strftime_now`, `tojson`, loop controls and
 `{% generation %}` (https://huggingface.co/docs/transformers/chat_templating_writing).
 """
 
@@ -18,13 +18,13 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from lechat_tui.engine.base import EngineError
 
-_STEPS = 300_000
-"""Loop rounds and calls for one text; a real template takes a few for each message."""
+_MAX_STEPS = 300_000
+"""Loop iterations and calls for one text; a real template needs a few for each message."""
 
-_ROOM = 1_000_000
-"""Characters that a text, or any value on the way to it, may have beside twice those of the messages."""
+_MAX_EXTRA_CHARACTERS = 1_000_000
+"""Characters of the text, or of any value on the way to it, beyond twice those of the messages."""
 
-_FAULTS = (
+_TEMPLATE_ERRORS = (
     TemplateError,
     ArithmeticError,
     AttributeError,
@@ -35,24 +35,24 @@ _FAULTS = (
     TypeError,
     ValueError,
 )
-"""What somebody's template can raise, when it is compiled and when it runs."""
+"""What a template can raise when it is compiled or run."""
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """One template, which can neither reach anything outside nor go on for ever."""
+    """One template, which can neither reach anything outside nor run forever."""
 
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
     def __init__(self, source: str) -> None:
         """Compile the template. Raises `EngineError`."""
-        # unoptimized: nothing the template says is worked out before a step is counted
+        # not optimized: Jinja would evaluate constants while compiling, where no step is counted
         super().__init__(trim_blocks=True, lstrip_blocks=True, optimized=False, extensions=[_Generation, loopcontrols])
         self._steps = 0
-        self._room = _ROOM
+        self._max_characters = _MAX_EXTRA_CHARACTERS
         del self.globals["lipsum"]
         self.globals |= {"raise_exception": _raise, "strftime_now": _now}
         own = {"tojson": _to_json, "counted": self._counted, "bounded": lambda value: value}
-        self.filters = {name: self._modest(filter) for name, filter in (self.filters | own).items()}
+        self.filters = {name: self._limited(filter) for name, filter in (self.filters | own).items()}
         try:
             tree = self.parse(source)
             for loop in tree.find_all(nodes.For):
@@ -60,52 +60,52 @@ class Sandbox(ImmutableSandboxedEnvironment):
             for joined in tree.find_all(nodes.Concat):
                 joined.nodes = [_filtered(node, "bounded") for node in joined.nodes]
             self._template = Template.from_code(self, self.compile(tree), self.make_globals(None))
-        except _FAULTS as error:
+        except _TEMPLATE_ERRORS as error:
             raise EngineError(f"the model's chat template is broken: {_reason(error)}") from error
 
-    def write(self, messages: Sequence[Mapping[str, str]], **values: object) -> str:
-        """The text the template makes of the messages. Raises `EngineError`."""
-        self._steps = _STEPS
-        self._room = _ROOM + 2 * sum(len(message["content"]) for message in messages)
+    def render(self, messages: Sequence[Mapping[str, str]], **values: object) -> str:
+        """The text that the template renders. Raises `EngineError`."""
+        self._steps = _MAX_STEPS
+        self._max_characters = _MAX_EXTRA_CHARACTERS + 2 * sum(len(message["content"]) for message in messages)
         pieces = []
         size = 0
         try:
             for piece in self._template.generate(messages=messages, **values):
                 pieces.append(piece)
                 size += len(piece)
-                self._bound(size)
-        except _FAULTS as error:
-            raise EngineError(f"the model's chat template refuses the conversation: {_reason(error)}") from error
+                self._check_size(size)
+        except _TEMPLATE_ERRORS as error:
+            raise EngineError(f"the model's chat template rejects the conversation: {_reason(error)}") from error
         return "".join(pieces)
 
     def call(self, context: Context, called: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """Call for the template: every call it makes comes through here."""
+        """Every call of the template comes through here."""
         self._step(1)
-        self._bound(*args, *kwargs.values())
+        self._check_size(*args, *kwargs.values())
         return super().call(context, called, *args, **kwargs)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Calculate for the template: every operation of `intercepted_binops` comes through here."""
-        self._bound(left, right)
+        """Every operation of `intercepted_binops` comes through here."""
+        self._check_size(left, right)
         if operator == "**":
-            raise TemplateError("it takes a power")
+            raise TemplateError("it uses the power operator")
         if operator == "*":
-            self._bound(_size(left) * _size(right))
+            self._check_size(_size(left) * _size(right))
         return super().call_binop(context, operator, left, right)
 
-    def _modest(self, called: Callable[..., Any]) -> Callable[..., Any]:
-        """The same, refusing arguments that are too large."""
+    def _limited(self, called: Callable[..., Any]) -> Callable[..., Any]:
+        """The same function, rejecting arguments that are too large."""
 
         @wraps(called)
-        def bounded(*args: Any, **kwargs: Any) -> Any:
-            self._bound(*args, *kwargs.values())
+        def limited(*args: Any, **kwargs: Any) -> Any:
+            self._check_size(*args, *kwargs.values())
             return called(*args, **kwargs)
 
-        return bounded
+        return limited
 
-    def _bound(self, *values: Any) -> None:
-        if any(_size(value) > self._room for value in values):
-            raise TemplateError("it makes too much of something")
+    def _check_size(self, *values: Any) -> None:
+        if any(_size(value) > self._max_characters for value in values):
+            raise TemplateError("it makes a value that is too large")
 
     def _counted(self, items: Iterable[Any]) -> Iterable[Any]:
         if not isinstance(items, Sized):
@@ -121,11 +121,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def _step(self, count: int) -> None:
         self._steps -= count
         if self._steps < 0:
-            raise TemplateError("it does not come to an end")
+            raise TemplateError("it runs too long")
 
 
 class _Generation(Extension):
-    """`{% generation %}` marks the assistant's words for training; here it says nothing."""
+    """`{% generation %}` marks the assistant's text for training; here it has no effect."""
 
     tags = {"generation"}  # noqa: RUF012, as Jinja has it
 

@@ -1,6 +1,6 @@
-"""The vocabulary of a loaded model: text to token ids as the model was trained on them, and token ids to bytes.
+"""The vocabulary of a loaded model: text to token IDs as in its training, and token IDs to bytes.
 
-Knows no conversation and no template. Text given here is only ever text: it never becomes a control token.
+Text never becomes a control token here.
 """
 
 import ctypes
@@ -22,18 +22,17 @@ _TEKKEN_WORDS = regex.compile(
     r"|\s+(?!\S)"
     r"|\s+"
 )
-"""How Tekken cuts text into words: `config.pattern` of the published tekken.json."""
+"""How Tekken splits text into words: `config.pattern` of the published tekken.json."""
 
 _RUNS = regex.compile(r"[\p{L}\p{M}]++|\p{N}++|\s++|[^\s\p{L}\p{M}\p{N}]++")
-_LONGEST_RUN = 500
-"""Characters. llama.cpp cuts byte-level text by a recursive regular expression; a longer run overflows the stack."""
+_MAX_RUN = 500
+"""Characters. llama.cpp splits byte-level text by a recursive regular expression; a longer run overflows the stack."""
 
 _SPANS = regex.compile(r".{1,8000}(?:(?<=[^ ])(?= )|\Z)|.{8000}", regex.DOTALL)
-"""SentencePiece text in spans that end before a space, which no piece reaches over. llama.cpp's time for characters
-without a piece grows with the square of a text's length."""
+"""SentencePiece text in spans that end before a space, which no token crosses. llama.cpp's time for characters without
+a token grows with the square of a text's length."""
 
-_LONGEST_CACHED_WORD = 64
-"""Bytes."""
+_MAX_CACHED_WORD_BYTES = 64
 
 
 class Vocab:
@@ -46,40 +45,40 @@ class Vocab:
         self.bos = _token(llama_cpp.llama_vocab_bos(pointer))
         self.eos = _token(llama_cpp.llama_vocab_eos(pointer))
         self.adds_bos = bool(llama_cpp.llama_vocab_get_add_bos(pointer)) and self.bos is not None
-        """Whether a prompt is to begin with the BOS token."""
+        """Whether a prompt begins with the BOS token."""
         kind = llama_cpp.llama_vocab_type(pointer)
         self.adds_space = (
             kind == llama_cpp.LLAMA_VOCAB_TYPE_SPM
             and metadata.get("tokenizer.ggml.add_space_prefix", "true").lower() == "true"
         )
-        """Whether every run of text gets a space in front (SentencePiece's dummy prefix)."""
+        """Whether every run of text gets a space before it (SentencePiece's dummy prefix)."""
         attributes = [llama_cpp.llama_vocab_get_attr(pointer, token) for token in range(self.size)]
         self.control: Mapping[str, int] = self._named(attributes, llama_cpp.LLAMA_TOKEN_ATTR_CONTROL)
-        """The text of each control token, and its id."""
+        """The ID of each control token, by its text."""
         added = self._named(attributes, llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED)
         self.specials: Mapping[str, int] = added | self.control
-        """The control tokens and those a fine-tune has added: what only the chat template may write."""
+        """The control tokens and those that a fine-tune has added: only the chat template may write them."""
         self._added = re.compile(f"(?={any_of(added)}).", re.DOTALL) if added else None
-        """The first character of what llama.cpp takes for an added token even in ordinary text."""
+        """Matches the first character of what llama.cpp takes for an added token even in ordinary text."""
         self._is_bpe = kind == llama_cpp.LLAMA_VOCAB_TYPE_BPE
         self._is_tekken = self._is_bpe and metadata.get("tokenizer.ggml.pre") == "tekken"
         self._ranks = self._tekken_ranks() if self._is_tekken else {}
         self._merged = lru_cache(maxsize=1 << 16)(self._merge)
 
     def special(self, text: str) -> int | None:
-        """The token that stands for exactly this text and that only the chat template may write."""
+        """The token with exactly this text that only the chat template may write."""
         return self.specials.get(text)
 
     def is_end(self, token: int) -> bool:
-        """Whether the model ends its answer with it."""
+        """Whether this token ends an answer."""
         return bool(llama_cpp.llama_vocab_is_eog(self._pointer, token))
 
     def text(self, token: int) -> str:
-        """The name of a token as the vocabulary has it, such as `[INST]`."""
+        """The text of a token in the vocabulary, such as `[INST]`."""
         return (llama_cpp.llama_vocab_get_text(self._pointer, token) or b"").decode("utf-8", "replace")
 
     def piece(self, token: int) -> bytes:
-        """The bytes a token stands for, perhaps only a part of a character; none for a control token."""
+        """The bytes of a token, perhaps only part of a character; none for a control token."""
         size = self._read_piece(token)
         if size < 0:  # that many were needed
             self._piece = ctypes.create_string_buffer(-size)
@@ -87,7 +86,7 @@ class Vocab:
         return ctypes.string_at(self._piece, size)
 
     def tokenize(self, run: str) -> list[int]:
-        """The tokens of one run of ordinary text: what stands between two control tokens of a prompt."""
+        """The tokens of one run of ordinary text: what is between two control tokens of a prompt."""
         run = run.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate cannot be encoded
         if self._is_tekken:
             return self._tokenize_tekken(run)
@@ -106,14 +105,14 @@ class Vocab:
         return int(llama_cpp.llama_token_to_piece(self._pointer, token, buffer, len(buffer), 0, False))
 
     def _tokenize_tekken(self, run: str) -> list[int]:
-        """As mistral-common does it; llama.cpp's own pattern differs where text has marks or accented capitals."""
+        """As mistral-common does it; llama.cpp's own pattern differs for text with marks or accented capitals."""
         ranks, tokens = self._ranks, list[int]()
         for found in _TEKKEN_WORDS.finditer(run):
             word = found[0].encode()
             if (token := ranks.get(word)) is not None:
                 tokens.append(token)
             else:
-                tokens += self._merged(word) if len(word) <= _LONGEST_CACHED_WORD else self._merge(word)
+                tokens += self._merged(word) if len(word) <= _MAX_CACHED_WORD_BYTES else self._merge(word)
         return tokens
 
     def _tekken_ranks(self) -> dict[bytes, int]:
@@ -124,7 +123,7 @@ class Vocab:
         return ranks
 
     def _merge(self, word: bytes) -> tuple[int, ...]:
-        """Byte pair encoding of one word: the pair that makes the lowest rank first, of equals the leftmost."""
+        """Byte pair encoding of one word: the pair of the lowest rank is merged first, of equal ones the leftmost."""
         ranks, size = self._ranks, len(word)
         end = list(range(1, size + 1))  # of the part that begins here; 0 once it has been merged into the one before
         before = list(range(-1, size - 1))
@@ -146,7 +145,7 @@ class Vocab:
         return tuple(ranks[word[at:to]] for at, to in enumerate(end) if to and word[at:to] in ranks)
 
     def _parts(self, run: str) -> Iterator[str]:
-        """Cut the run where llama.cpp would fail on it, and inside each text it would take for an added token."""
+        """Split the run where llama.cpp would fail on it, and inside each text that it takes for an added token."""
         start = 0
         for found in self._added.finditer(run) if self._added else ():
             yield from self._cut(run[start : found.end()])
@@ -163,7 +162,7 @@ class Vocab:
             yield text[start:]
 
     def _call_within(self, text: str) -> list[int]:
-        """The tokens of text that goes on in the middle of a run, so without the space a run gets in front."""
+        """The tokens of text in the middle of a run, so without the space that a run gets before it."""
         if not self.adds_space:
             return self._call(text)
         return self._call("\n" + text)[len(self._call("\n")) :]
@@ -176,7 +175,7 @@ class Vocab:
 
 
 def any_of(texts: Iterable[str]) -> str:
-    """A regular expression for any of the texts, the longest first; it looks at each character once."""
+    """A regular expression for any of the texts, the longest first, which reads each character once."""
     first, *rest = sorted(texts, reverse=True)
     if not rest:
         return re.escape(first)
@@ -185,9 +184,9 @@ def any_of(texts: Iterable[str]) -> str:
 
 
 def _run_ends(text: str) -> Iterator[int]:
-    """Where to cut runs of one kind of character that are too long."""
+    """Where to split runs of one kind of character that are too long."""
     for run in _RUNS.finditer(text):
-        yield from range(run.start() + _LONGEST_RUN, run.end(), _LONGEST_RUN)
+        yield from range(run.start() + _MAX_RUN, run.end(), _MAX_RUN)
 
 
 def _token(token: int) -> int | None:
