@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from lechat_tui.models.available import Models
+from lechat_tui.models.catalog import Model, Weights
+from lechat_tui.store import Store
+
 
 @pytest.fixture(scope="session", autouse=True)
 def nobody_elses_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -35,3 +39,26 @@ def seldom_collected() -> Iterator[None]:
     yield
     gc.set_threshold(*kept)
     gc.unfreeze()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A history in a temporary folder."""
+    with Store(tmp_path / "data") as store:
+        yield store
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Models:
+    """A text, a code and a vision model on this machine, one that can be downloaded, and one that can't."""
+    weights = tmp_path / "m.gguf"
+    weights.write_bytes(b"GGUF")
+    file = Weights(str(weights))
+    rows = (
+        Model("petit", "Petit", ("text",), file, temperature=0.4, context=800),
+        Model("codeur", "Codeur", ("code",), file, system="write code"),
+        Model("oeil", "Oeil", ("vision",), file, projector=file),
+        Model("loin", "Loin", ("text",), Weights("loin.gguf", 5_000_000_000), repo="who/loin"),
+        Model("secret", "Secret", ("text",), status="closed", instead="loin"),
+    )
+    return Models({model.id: model for model in rows})

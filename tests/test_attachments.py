@@ -37,7 +37,7 @@ def png_of(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_formats_people_have_are_known_and_measured(format: str, tmp_path: Path) -> None:
+def test_common_image_formats_are_read_with_their_size(format: str, tmp_path: Path) -> None:
     content = image(format)
     assert is_image(content)
     assert check_image(content, "x") == File("x", content, "image", 40, 30)
@@ -59,21 +59,21 @@ def test_the_formats_people_have_are_known_and_measured(format: str, tmp_path: P
         b"\0" * 99,
     ],
 )
-def test_what_is_not_a_picture_is_not_taken_for_one(content: bytes) -> None:
+def test_other_content_is_not_taken_for_an_image(content: bytes) -> None:
     assert not is_image(content)
     with pytest.raises(AttachmentError, match=r"notes.txt is not an image; PNG, JPEG, GIF, WEBP, BMP, TIFF"):
         check_image(content, "notes.txt")
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_picture_cut_short_is_said(format: str) -> None:
+def test_a_truncated_image_is_an_error(format: str) -> None:
     content = image(format, (200, 150))
     with pytest.raises(AttachmentError, match=r"x.img is damaged or cut short"):
         check_image(content[: len(content) // 2], "x.img")
 
 
 @given(some.sampled_from(FORMATS), some.lists(some.tuples(some.integers(0, 10**6), some.integers(0, 255)), max_size=8))
-def test_a_damaged_picture_is_decoded_or_said_never_worse(format: str, damage: list[tuple[int, int]]) -> None:
+def test_a_damaged_image_is_decoded_or_an_error_never_worse(format: str, damage: list[tuple[int, int]]) -> None:
     content = bytearray(image(format))
     for place, value in damage:
         content[place % len(content)] = value
@@ -85,7 +85,7 @@ def test_a_damaged_picture_is_decoded_or_said_never_worse(format: str, damage: l
 
 
 @pytest.mark.parametrize("size", [(10_001, 10_000), (14_000, 9_000), (50_000, 50_000), (2**31 - 1, 2**31 - 1)])
-def test_a_decompression_bomb_is_refused_before_it_goes_off(size: tuple[int, int]) -> None:
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(size: tuple[int, int]) -> None:
     with pytest.raises(AttachmentError, match=r"bomb.png has too many pixels"):
         check_image(png_of(*size), "bomb.png")
 
@@ -98,7 +98,7 @@ def test_a_name_from_outside_cannot_write_to_the_terminal(tmp_path: Path) -> Non
     assert "\x1b" not in str(raised.value)
 
 
-def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(AttachmentError, match=r"there is no file .*none.png"):
         read(tmp_path / "none.png")
     with pytest.raises(AttachmentError, match="is a folder; name a file in it"):
@@ -108,7 +108,7 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-def test_a_pipe_that_would_never_end_is_refused(tmp_path: Path) -> None:
+def test_a_named_pipe_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(AttachmentError, match="pipe is a pipe or a device, not a file"):
         read(tmp_path / "pipe")
@@ -139,14 +139,14 @@ def test_a_binary_file_is_refused(tmp_path: Path, content: bytes, sentence: str)
         read(tmp_path / "thing")
 
 
-def test_text_larger_than_any_context_is_refused_unread(tmp_path: Path) -> None:
+def test_a_huge_text_file_is_refused_unread(tmp_path: Path) -> None:
     with (tmp_path / "huge.log").open("wb") as file:
         file.truncate(MAX_TEXT_BYTES + 1)
     with pytest.raises(AttachmentError, match=r"huge.log is too large; up to 20 MB"):
         read(tmp_path / "huge.log")
 
 
-def test_a_home_folder_is_written_with_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / "cat.png").write_bytes(image())
@@ -183,14 +183,14 @@ def dropped(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_dropped_file_is_known_however_the_terminal_writes_it(dropped: Path) -> None:
+def test_a_dropped_file_is_recognized_however_the_terminal_writes_its_path(dropped: Path) -> None:
     escaped = "".join(f"\\{char}" if char in " '()" else char for char in str(dropped))
     for text in (str(dropped), f"'{dropped}'", f'"{dropped}"', escaped, dropped.as_uri(), f" {dropped} \n"):
         assert pasted_path(text) == dropped
     assert pasted_path(dropped.as_uri().replace("file://", "file://localhost")) == dropped
 
 
-def test_other_text_stays_text(dropped: Path, tmp_path: Path) -> None:
+def test_other_pasted_text_stays_text(dropped: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     for text in (
         "",
@@ -213,7 +213,7 @@ def test_other_text_stays_text(dropped: Path, tmp_path: Path) -> None:
         assert pasted_paths(text) == []
 
 
-def test_several_files_may_be_dropped_at_once(dropped: Path, tmp_path: Path) -> None:
+def test_several_files_can_be_dropped_at_once(dropped: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.png"
     other.write_bytes(image())
     escaped = "".join(f"\\{char}" if char in " '()" else char for char in str(dropped))
@@ -232,19 +232,19 @@ def test_several_files_may_be_dropped_at_once(dropped: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["~nobody-of-this-name/x", "nul\0", "x" * 5000, "a/" * 3000, "", "."])
-def test_what_no_file_can_be_called_is_not_a_mention(name: str) -> None:
+def test_an_impossible_file_name_is_not_a_mention(name: str) -> None:
     assert mentioned(name) is None
 
 
 @given(some.text(some.characters(exclude_categories=())))
-def test_any_text_may_be_pasted(text: str) -> None:
+def test_any_text_can_be_pasted(text: str) -> None:
     assert pasted_path(text) is None
     assert pasted_paths(f"{text}\n{text}") == []
     assert pasted_path(f"file://{text}") is None
     assert pasted_path(f"~{text}") is None
 
 
-def test_what_is_mentioned_is_a_file_that_is_there_whatever_stands_behind_its_name(tmp_path: Path) -> None:
+def test_mentions_are_existing_files_followed_by_anything(tmp_path: Path) -> None:
     Image.new("RGB", (2, 2)).save(tmp_path / "red dot.png")
     (tmp_path / "notes.txt").write_text("seven\n")
     found = mentions(f'See @{tmp_path}/notes.txt, and @"{tmp_path}/red dot.png": me@home, @nobody')
@@ -252,7 +252,7 @@ def test_what_is_mentioned_is_a_file_that_is_there_whatever_stands_behind_its_na
     assert found.files == (tmp_path / "notes.txt", tmp_path / "red dot.png")
 
 
-def test_what_is_no_file_stays_as_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_word_that_is_no_file_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.txt").write_text("one")
     assert mentions("anna@a.txt and @nobody") == Mentions("anna@a.txt and @nobody")

@@ -15,7 +15,7 @@ def choices(tmp_path: Path) -> Choices:
     return Choices(tmp_path / "config.toml", tmp_path / "data" / "choices.json")
 
 
-def test_a_choice_holds_the_next_time_and_touches_no_configuration(choices: Choices, tmp_path: Path) -> None:
+def test_a_choice_is_saved_and_config_toml_is_not_written(choices: Choices, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('seed = 7  # mine\ntheme = "mistral-light"\n')
     choices.keep("theme", "terminal16")
     choices.keep("keys", {"stop": "ctrl+x"})
@@ -24,13 +24,13 @@ def test_a_choice_holds_the_next_time_and_touches_no_configuration(choices: Choi
     assert (tmp_path / "config.toml").read_text() == 'seed = 7  # mine\ntheme = "mistral-light"\n'
 
 
-def test_what_is_written_into_the_configuration_later_counts_more(choices: Choices, tmp_path: Path) -> None:
+def test_a_later_change_of_config_toml_wins(choices: Choices, tmp_path: Path) -> None:
     choices.keep("theme", "terminal16")
     (tmp_path / "config.toml").write_text('theme = "mistral-light"')
     assert choices.settings().theme == "mistral-light"
 
 
-def test_a_choice_is_taken_back(choices: Choices) -> None:
+def test_a_choice_can_be_removed(choices: Choices) -> None:
     choices.keep("theme", "terminal16")
     choices.keep("theme", None)
     assert choices.settings() == Settings()
@@ -41,7 +41,7 @@ def test_a_choice_is_taken_back(choices: Choices) -> None:
     [b"", b"[]", b"{", b"\xff\xfe", b'{"theme": 3}', b'{"nosuch": {"value": 1, "instead_of": 2}}',
      b'{"theme": {"value": ["x"], "instead_of": "mistral-dark"}}', b"[" * 100_000],
 )  # fmt: skip
-def test_choices_that_cannot_be_read_are_none(choices: Choices, tmp_path: Path, kept: bytes) -> None:
+def test_unreadable_choices_are_ignored(choices: Choices, tmp_path: Path, kept: bytes) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "choices.json").write_bytes(kept)
     assert choices.settings() == Settings()
@@ -49,9 +49,9 @@ def test_choices_that_cannot_be_read_are_none(choices: Choices, tmp_path: Path, 
     assert choices.settings().theme == "terminal16"
 
 
-def test_a_choice_that_cannot_be_kept_says_so(tmp_path: Path) -> None:
+def test_a_choice_that_cannot_be_saved_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("no folder")
-    with pytest.raises(ConfigError, match=r"holds until you leave; .*choices.json cannot be written: "):
+    with pytest.raises(ConfigError, match=r"holds until you quit only; .*choices.json can't be written: "):
         Choices(tmp_path / "config.toml", tmp_path / "data" / "choices.json").keep("theme", "x")
 
 

@@ -1,6 +1,5 @@
 """What can be said with a slash, on a host that only remembers what it was asked."""
 
-from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -16,31 +15,10 @@ from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.errors import LechatError
 from lechat_tui.message import Message, Receipt, Sampling
 from lechat_tui.models.available import Models
-from lechat_tui.models.catalog import Model, ModelError, Weights
+from lechat_tui.models.catalog import ModelError
 from lechat_tui.settings.config import ConfigError
 from lechat_tui.store import Store
 from lechat_tui.talk.conversation import Again, as_before
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "data") as store:
-        yield store
-
-
-@pytest.fixture
-def models(tmp_path: Path) -> Models:
-    file = tmp_path / "m.gguf"
-    file.write_bytes(b"GGUF")
-    here = Weights(str(file))
-    rows = (
-        Model("petit", "Petit", ("text",), here, temperature=0.4, context=800),
-        Model("codeur", "Codeur", ("code",), here),
-        Model("oeil", "Oeil", ("vision",), here, projector=here),
-        Model("loin", "Loin", ("text",), Weights("loin.gguf", 5_000_000_000), repo="who/loin"),
-        Model("secret", "Secret", ("text",), status="closed", instead="loin"),
-    )
-    return Models({model.id: model for model in rows})
 
 
 @pytest.fixture

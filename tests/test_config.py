@@ -14,7 +14,7 @@ def written(folder: Path, text: str) -> Path:
     return file
 
 
-def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+def test_without_a_file_the_defaults_apply(tmp_path: Path) -> None:
     assert load(tmp_path / "none" / "config.toml") == Settings()
     assert load(written(tmp_path, "")) == Settings()
 
@@ -88,7 +88,7 @@ def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "sentence"),
     [
         ('tempreature = 0.3\ntheme = "x"', "unknown key tempreature; did you mean temperature?"),
         ('temperature = "hot"', "temperature: expected float, got str"),
@@ -106,22 +106,22 @@ def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path: Path) -> No
         ("[" * 100_000, "not valid TOML"),
     ],
 )
-def test_a_mistake_is_said_with_its_file_and_its_place(tmp_path: Path, text: str, said: str) -> None:
+def test_an_error_names_the_file_and_the_place(tmp_path: Path, text: str, sentence: str) -> None:
     file = written(tmp_path, text)
     with pytest.raises(ConfigError) as raised:
         load(file)
     assert str(file) in str(raised.value)
-    assert said in str(raised.value)
+    assert sentence in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
-def test_a_file_that_is_not_text_is_said(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_bytes(b'theme = "\xff\xfe"')
     with pytest.raises(ConfigError, match=r"config.toml is not text in UTF-8"):
         load(tmp_path / "config.toml")
 
 
-def test_a_folder_in_its_place_is_said(tmp_path: Path) -> None:
+def test_a_folder_in_its_place_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "config.toml").mkdir()
     with pytest.raises(ConfigError, match=r"config.toml can.t be read"):
         load(tmp_path / "config.toml")

@@ -1,9 +1,8 @@
-"""What leaves the chat: copies, saved code, exported chats, and how an export comes back."""
+"""Copies, saved code, and exported and imported chats."""
 
 import json
 import os
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -17,21 +16,9 @@ from lechat_tui.cli import history
 from lechat_tui.commands.files import FileError, asked, typed
 from lechat_tui.message import Message, Receipt, Sampling
 from lechat_tui.models.available import Models
-from lechat_tui.models.catalog import Model, Weights
 from lechat_tui.store import Chat, Store
 from lechat_tui.talk import exports
 from lechat_tui.talk.exports import ExportError
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "data") as store:
-        yield store
-
-
-@pytest.fixture
-def models(tmp_path: Path) -> Models:
-    return Models({"petit": Model("petit", "Petit", ("text",), Weights(str(tmp_path / "m.gguf")))})
 
 
 def program(folder: Path, name: str, script: str) -> None:
@@ -56,18 +43,18 @@ def host_with(store: Store, models: Models, answer: str, *answers: str | None) -
 # The clipboard
 
 
-def test_a_desktops_program_takes_a_copy_and_nothing_is_sent_to_the_terminal(tmp_path: Path) -> None:
+def test_a_desktop_program_takes_a_copy_and_nothing_is_sent_to_the_terminal(tmp_path: Path) -> None:
     program(tmp_path / "bin", "xclip", f'cat > "{tmp_path}/taken"')
     sent: list[str] = []
     assert clipboard.copy("été", sent.append, desktop(tmp_path / "bin", DISPLAY=":0")) == "copied with xclip"
     assert (tmp_path / "taken").read_text() == "été" and not sent
 
 
-def test_a_program_that_fails_leaves_it_to_the_terminal_and_nobody_claims_more(tmp_path: Path) -> None:
+def test_a_failing_clipboard_program_leaves_the_copy_to_the_terminal(tmp_path: Path) -> None:
     program(tmp_path / "bin", "wl-copy", "exit 1")
     sent: list[str] = []
-    told = clipboard.copy("text", sent.append, desktop(tmp_path / "bin", WAYLAND_DISPLAY="w"))
-    assert told.startswith("sent to the terminal's clipboard (OSC 52)") and "copied" not in told
+    sentence = clipboard.copy("text", sent.append, desktop(tmp_path / "bin", WAYLAND_DISPLAY="w"))
+    assert sentence.startswith("sent to the terminal's clipboard (OSC 52)") and "copied" not in sentence
     assert sent == ["\x1b]52;c;dGV4dA==\a"]
 
 
@@ -77,16 +64,19 @@ def test_tmux_takes_a_copy_into_its_buffer(tmp_path: Path) -> None:
     assert (tmp_path / "called").read_text() == "load-buffer -w -\n" and (tmp_path / "taken").read_text() == "text"
 
 
-def test_what_is_too_long_for_a_terminal_is_not_sent_and_a_file_is_offered(tmp_path: Path) -> None:
+def test_a_copy_too_long_for_the_terminal_is_not_sent_and_a_file_is_suggested(tmp_path: Path) -> None:
     sent: list[str] = []
-    told = clipboard.copy("é" * 40_000, sent.append, desktop(tmp_path))
-    assert told.startswith("not copied: the text has 80.0 kB, terminals accept 75.0 kB") and "/save answer PATH" in told
+    sentence = clipboard.copy("é" * 40_000, sent.append, desktop(tmp_path))
+    assert (
+        sentence.startswith("not copied: the text has 80.0 kB, terminals accept 75.0 kB")
+        and "/save answer PATH" in sentence
+    )
     assert not sent
     clipboard.copy("x" * clipboard.MAX_OSC52_BYTES, sent.append, desktop(tmp_path))
     assert len(sent[0]) <= 100_000
 
 
-def test_what_stands_between_gets_the_sequence_wrapped_as_it_passes_it_on() -> None:
+def test_the_sequence_is_wrapped_for_tmux_and_screen() -> None:
     plain = "\x1b]52;c;dGV4dA==\a"
     assert clipboard.osc52("text", {"TERM": "xterm-256color", "SSH_CONNECTION": "x"}) == plain
     wrapped = clipboard.osc52("text", {"TERM": "tmux-256color"})
@@ -97,7 +87,7 @@ def test_what_stands_between_gets_the_sequence_wrapped_as_it_passes_it_on() -> N
     assert b64decode(joined.removeprefix("\x1b]52;c;").removesuffix("\a")) == b"x" * 1000
 
 
-def test_a_clipboard_is_read_pictures_before_text(tmp_path: Path) -> None:
+def test_an_image_on_the_clipboard_is_preferred_to_text(tmp_path: Path) -> None:
     environment = desktop(tmp_path / "bin", DISPLAY=":0")
     assert clipboard.read(environment) is None
     program(tmp_path / "bin", "xclip", 'case "$*" in *image*) exit 1;; *) printf words;; esac')
@@ -112,7 +102,7 @@ def test_a_clipboard_is_read_pictures_before_text(tmp_path: Path) -> None:
 CODE = "Here:\n\n```python\nx = 1\n```\nand\n```sh\npwd\n```\n"
 
 
-async def test_code_is_saved_where_it_was_typed(store: Store, models: Models, tmp_path: Path) -> None:
+async def test_code_is_saved_to_the_path_that_was_typed(store: Store, models: Models, tmp_path: Path) -> None:
     host = host_with(store, models, CODE)
     assert await host.do(f"/save 2 {tmp_path}/run.sh") == f"written to {tmp_path}/run.sh (4 bytes)"
     assert (tmp_path / "run.sh").read_text() == "pwd\n"
@@ -124,7 +114,7 @@ async def test_code_is_saved_where_it_was_typed(store: Store, models: Models, tm
     assert not (tmp_path / "x").exists()
 
 
-async def test_a_file_that_is_there_is_replaced_only_after_its_difference_and_a_yes(
+async def test_an_existing_file_is_replaced_only_after_a_diff_and_a_yes(
     store: Store, models: Models, tmp_path: Path
 ) -> None:
     file = tmp_path / "x.py"
@@ -137,7 +127,7 @@ async def test_a_file_that_is_there_is_replaced_only_after_its_difference_and_a_
     assert file.read_text() == "x = 1\n" and file.stat().st_mode & 0o777 == 0o700
 
 
-async def test_a_folder_is_made_only_after_a_yes(store: Store, models: Models, tmp_path: Path) -> None:
+async def test_a_folder_is_created_only_after_a_yes(store: Store, models: Models, tmp_path: Path) -> None:
     host = host_with(store, models, CODE, "no", "yes")
     assert await host.do(f"/save 1 {tmp_path}/new/x.py") == "nothing was written"
     assert not (tmp_path / "new").exists()
@@ -145,7 +135,7 @@ async def test_a_folder_is_made_only_after_a_yes(store: Store, models: Models, t
     assert (tmp_path / "new" / "x.py").read_text() == "x = 1\n"
 
 
-async def test_what_cannot_be_written_is_a_sentence(store: Store, models: Models, tmp_path: Path) -> None:
+async def test_a_file_that_cannot_be_written_is_an_error(store: Store, models: Models, tmp_path: Path) -> None:
     host = host_with(store, models, CODE, "yes", "yes")
     (tmp_path / "file").write_text("a file")
     os.mkfifo(tmp_path / "pipe")
@@ -161,7 +151,7 @@ async def test_what_cannot_be_written_is_a_sentence(store: Store, models: Models
 # /export
 
 
-def test_the_format_is_the_one_named_or_that_of_the_suffix() -> None:
+def test_the_format_is_the_named_one_or_that_of_the_suffix() -> None:
     assert asked("") == ("", "md") and asked("json") == ("", "json")
     assert asked("a b.html") == ("a b.html", "html") and asked("x.txt html") == ("x.txt", "html")
 
@@ -172,7 +162,7 @@ async def test_a_chat_is_exported_as_markdown(store: Store, models: Models, tmp_
     assert (tmp_path / "bread.md").read_text() == "# Bread & <b>\n\n## You\n\nhow?\n<i>\n\n## petit\n\n**so**\n"
 
 
-async def test_a_path_that_nobody_typed_is_written_only_after_a_yes(
+async def test_a_default_path_is_written_only_after_a_yes(
     store: Store, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -183,7 +173,7 @@ async def test_a_path_that_nobody_typed_is_written_only_after_a_yes(
     assert (tmp_path / "bread-b.html").read_text().startswith("<!doctype html>")
 
 
-def test_a_page_has_nothing_of_a_message_that_acts_or_is_fetched(store: Store, models: Models) -> None:
+def test_an_html_page_runs_and_loads_nothing(store: Store, models: Models) -> None:
     hostile = (
         "<script>alert(1)</script>\n\n![x](https://example.com/spy.png)\n\n[y](javascript:alert(1))\n\n"
         "```\n</pre><img src=x onerror=alert(1)>\n```"
@@ -196,7 +186,7 @@ def test_a_page_has_nothing_of_a_message_that_acts_or_is_fetched(store: Store, m
     assert "--background: #161311" in page
 
 
-def test_a_chat_comes_back_from_json_with_branches_receipts_and_pictures(store: Store, models: Models) -> None:
+def test_json_keeps_branches_receipts_and_attachments(store: Store, models: Models) -> None:
     conversation = host_with(store, models, "first").conversation
     chat = conversation.chat
     assert chat
@@ -225,14 +215,14 @@ def test_a_chat_comes_back_from_json_with_branches_receipts_and_pictures(store: 
         (None, "does not follow one that stands before it"),
     ],
 )
-def test_a_file_that_is_no_export_is_refused(content: bytes | None, words: str) -> None:
+def test_other_json_is_refused(content: bytes | None, words: str) -> None:
     loop = [Message("user", "x", id=1, parent=2), Message("assistant", "y", id=2, parent=1)]
     chat = Chat(1, "t", 0, 0, 2, "", "")
     with pytest.raises(ExportError, match=words):
         exports.from_json(content if content is not None else exports.as_json(chat, loop).encode())
 
 
-def test_a_picture_that_is_none_is_named_in_its_place(store: Store, tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_decoded_is_replaced_by_its_name(store: Store, tmp_path: Path) -> None:
     chat = store.new_chat("t")
     picture = store.keep_attachment(b"\x89PNG no picture", "bad.png", "image", 3, 2)
     store.add(chat.id, Message("user", "look", attachments=(picture,)), 0)

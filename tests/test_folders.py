@@ -13,7 +13,7 @@ def lay(folder: Path, *names: str, content: bytes = b"text") -> None:
         (folder / name).write_bytes(content)
 
 
-def test_texts_and_pictures_are_found_the_nearest_first(tmp_path: Path) -> None:
+def test_text_and_images_are_found_nearest_first(tmp_path: Path) -> None:
     lay(tmp_path, "src/deep/a.py", "src/b.py", "z.md", "LICENSE", "photo.JPG")
     assert files_below(tmp_path) == ["LICENSE", "photo.JPG", "z.md", "src/b.py", "src/deep/a.py"]
 
@@ -24,7 +24,7 @@ def test_hidden_and_binary_files_are_left_out(tmp_path: Path) -> None:
     assert files_below(tmp_path) == ["a.txt"]
 
 
-def test_what_git_ignores_is_left_out_and_an_inner_file_has_the_last_word(tmp_path: Path) -> None:
+def test_ignored_files_are_left_out_and_the_inner_gitignore_wins(tmp_path: Path) -> None:
     lay(tmp_path, "a.txt", "a.log", "build/x.txt", "src/keep.log", "src/other.log", "src/private/y.txt")
     (tmp_path / ".git").mkdir()
     (tmp_path / ".gitignore").write_text("*.log\nbuild/\n")
@@ -39,10 +39,10 @@ def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
     assert files_below(tmp_path) == ["a/b.txt"]
 
 
-def test_no_more_than_so_much_is_looked_at(tmp_path: Path) -> None:
+def test_the_search_stops_at_its_limits(tmp_path: Path) -> None:
     lay(tmp_path, *(f"{n:02}.txt" for n in range(30)), "deep/x.txt")
-    assert len(files_below(tmp_path, most=12)) == 12
-    assert files_below(tmp_path, seconds=-1) == []
+    assert len(files_below(tmp_path, max_entries=12)) == 12
+    assert files_below(tmp_path, max_seconds=-1) == []
 
 
 def test_a_folder_that_is_gone_has_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +53,7 @@ def test_a_folder_that_is_gone_has_no_files(tmp_path: Path, monkeypatch: pytest.
     assert files_below(Path()) == []
 
 
-def test_rules_that_cannot_be_read_rule_nothing(tmp_path: Path) -> None:
+def test_unreadable_rules_are_skipped(tmp_path: Path) -> None:
     lay(tmp_path, "a.txt", "b/c.txt")
     (tmp_path / ".git").mkdir()
     (tmp_path / ".gitignore").mkdir()
@@ -72,7 +72,7 @@ def test_rules_that_cannot_be_read_rule_nothing(tmp_path: Path) -> None:
         ("TESTS", "tests/test_chat.py"),
     ],
 )
-def test_what_is_typed_finds_the_likeliest_file(typed: str, first: str) -> None:
+def test_the_best_match_comes_first(typed: str, first: str) -> None:
     files = ["README.md", "docs/read/more.md", "ui/chat.py", "ui/chatlist.py", "tests/test_chat.py"]
     assert matching(files, typed, 9)[0] == first
     assert matching(files, "", 2) == files[:2]

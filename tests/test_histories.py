@@ -24,7 +24,7 @@ def history(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return Path(shutil.copytree(HISTORIES / request.param, tmp_path / "data"))
 
 
-def test_everything_is_found_again(history: Path) -> None:
+def test_everything_is_still_there(history: Path) -> None:
     expected = json.loads((history / "expected.json").read_text("utf-8"))
     with Store(history) as store:
         assert read(store) == expected
@@ -32,7 +32,7 @@ def test_everything_is_found_again(history: Path) -> None:
         assert read(store) == expected
 
 
-def test_every_picture_is_where_it_is_said_to_be(history: Path) -> None:
+def test_every_attachment_has_its_content(history: Path) -> None:
     with Store(history) as store:
         messages = [message for chat in store.chats() for message in store.messages(chat.id)]
         pictures = [picture for message in messages for picture in message.attachments]
@@ -41,12 +41,12 @@ def test_every_picture_is_where_it_is_said_to_be(history: Path) -> None:
             assert hashlib.sha256(picture.path.read_bytes()).hexdigest() == picture.sha256
 
 
-def test_a_search_finds_what_was_written_then(history: Path) -> None:
+def test_a_search_finds_old_messages(history: Path) -> None:
     with Store(history) as store:
         assert [hit.chat.title for hit in store.search("cheese")] == ["What is in notes.txt?"]
 
 
-def test_it_can_be_written_to(history: Path) -> None:
+def test_it_can_be_added_to(history: Path) -> None:
     with Store(history) as store:
         chat = next(chat for chat in store.chats() if store.path(chat.id)[0].attachments)
         question = Message("user", "Once more", attachments=store.path(chat.id)[0].attachments)

@@ -1,4 +1,4 @@
-"""Keys a person would rather have, the help that names them, and the log."""
+"""Rebound keys, the help that names them, and the log."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ def host(tmp_path: Path) -> Iterator[FakeHost]:
 
 
 @pytest.mark.parametrize(
-    ("written", "key", "said"),
+    ("written", "key", "name"),
     [
         ("Ctrl-X", "ctrl+x", "Ctrl+X"),
         ("C-x", "ctrl+x", "Ctrl+X"),
@@ -34,8 +34,8 @@ def host(tmp_path: Path) -> Iterator[FakeHost]:
         ("-", "-", "-"),
     ],
 )
-def test_a_key_is_understood_as_people_write_it(written: str, key: str, said: str) -> None:
-    assert canonical(written) == key and shown([key]) == said
+def test_a_key_is_understood_as_people_write_it(written: str, key: str, name: str) -> None:
+    assert canonical(written) == key and shown([key]) == name
 
 
 async def test_a_key_is_changed_and_taken_back(host: FakeHost) -> None:
@@ -71,12 +71,12 @@ async def test_a_key_that_would_not_work_is_refused_with_what_would(host: FakeHo
 
 async def test_help_has_every_command_once_with_the_key_it_has_now(host: FakeHost) -> None:
     host.bind({"new": "f2"})
-    told = manual(COMMANDS.values(), host.bindings())
+    text = manual(COMMANDS.values(), host.bindings())
     for command in COMMANDS.values():
-        assert told.count(f"\n  {command.name} ") == 1
-    assert "this one stays in the history (F2)" in told and "Esc " in told
-    assert [title for title in GROUPS.values() if title in told] == list(GROUPS.values())
-    assert f"\n{OTHERS}\n" not in told, "every command belongs to a group"
+        assert text.count(f"\n  {command.name} ") == 1
+    assert "this one stays in the history (F2)" in text and "Esc " in text
+    assert [title for title in GROUPS.values() if title in text] == list(GROUPS.values())
+    assert f"\n{OTHERS}\n" not in text, "every command belongs to a group"
     assert (await host.do("/help new")).endswith("(also /clear) (F2)")
 
 
@@ -86,9 +86,9 @@ async def test_the_end_of_the_engines_log_is_shown(host: FakeHost, tmp_path: Pat
     paths.logs().mkdir(parents=True)
     lines = [f"line {n} \x1b[31m" for n in range(9000)]
     (paths.logs() / "engine.log").write_bytes("\n".join(lines).encode() + b"\n\xff\n")
-    said = (await host.do("/log")).splitlines()
-    assert said[-2] == "\ufffd" and said[-3].startswith("line 8999") and len(said) < 60
-    assert said[-1].endswith("engine.log")
+    lines = (await host.do("/log")).splitlines()
+    assert lines[-2] == "\ufffd" and lines[-3].startswith("line 8999") and len(lines) < 60
+    assert lines[-1].endswith("engine.log")
 
 
 async def test_thinking_is_shown_or_folded(host: FakeHost) -> None:

@@ -1,7 +1,7 @@
 """What was said already: other questions and answers in its place, branches, forks, answers that are gone on with."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -15,25 +15,9 @@ from lechat_tui.engine.local import LocalEngine
 from lechat_tui.message import Message, Receipt
 from lechat_tui.models import catalog
 from lechat_tui.models.available import Models
-from lechat_tui.models.catalog import Model, Weights
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Draft, Store, StoreError
 from lechat_tui.talk.conversation import Branch, Conversation
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "data") as store:
-        yield store
-
-
-@pytest.fixture
-def models(tmp_path: Path) -> Models:
-    weights = tmp_path / "m.gguf"
-    weights.write_bytes(b"GGUF")
-    file = Weights(str(weights))
-    rows = [Model("petit", "P", ("text",), file), Model("codeur", "C", ("code",), file, system="write code")]
-    return Models({model.id: model for model in rows})
 
 
 def talk(store: Store, models: Models, *script: object) -> Conversation:

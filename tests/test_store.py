@@ -1,4 +1,4 @@
-"""The history on disk: what was said is there afterwards, whatever happened in between."""
+"""The history on disk: messages are still there, whatever happened in between."""
 
 import os
 import sqlite3
@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,14 +23,8 @@ QUESTION = Message("user", "What is the capital of France?")
 DRAFT = Message("assistant", "Par", state="draft")
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "data") as store:
-        yield store
-
-
 def program(source: str, folder: Path) -> subprocess.Popen[str]:
-    """Another program, which opens `store` in this folder as soon as it is told to."""
+    """Another program, which opens `store` in this folder when a line arrives on its stdin."""
     begin = """
 import sys
 from pathlib import Path
@@ -79,7 +73,7 @@ def abandon(folder: Path) -> None:
 
 
 def ask(store: Store, *texts: str) -> Chat:
-    """A chat in which these were said, one after the other."""
+    """A chat with these messages, one after the other."""
     chat = store.new_chat(texts[0] if texts else "empty")
     parent = 0
     for text in texts:
@@ -87,7 +81,7 @@ def ask(store: Store, *texts: str) -> Chat:
     return store.chat(chat.id) or chat
 
 
-def test_what_was_said_is_there_after_closing_and_opening(tmp_path: Path) -> None:
+def test_messages_survive_closing_and_opening(tmp_path: Path) -> None:
     receipt = Receipt(
         "chaton", file="chaton.gguf", sampling=Sampling(0.3, seed=7), tokens_per_s=12.5, stop_reason="length"
     )
@@ -115,16 +109,16 @@ def test_a_growing_answer_replaces_itself(store: Store) -> None:
 def test_editing_a_question_adds_a_sibling_and_keeps_the_earlier_branch(store: Store) -> None:
     chat = ask(store, "first", "second")
     before = store.path(chat.id)
-    edited = store.add(chat.id, Message("user", "second, said better"), before[0].id)
-    assert [m.text for m in store.path(chat.id)] == ["first", "second, said better"]
+    edited = store.add(chat.id, Message("user", "second, improved"), before[0].id)
+    assert [m.text for m in store.path(chat.id)] == ["first", "second, improved"]
     assert store.siblings(edited.id) == [before[1].id, edited.id]
     assert store.set_leaf(chat.id, before[1].id).leaf == before[1].id
     assert store.path(chat.id) == before
 
 
-def test_the_first_question_can_have_siblings_of_its_own_chat_only(store: Store) -> None:
+def test_siblings_of_a_first_question_belong_to_its_chat(store: Store) -> None:
     other, chat = ask(store, "elsewhere"), ask(store, "first")
-    second = store.add(chat.id, Message("user", "first, said better"), 0)
+    second = store.add(chat.id, Message("user", "first, improved"), 0)
     assert store.siblings(second.id) == [chat.leaf, second.id]
     assert store.siblings(other.leaf) == [other.leaf]
 
@@ -148,7 +142,7 @@ def test_every_branch_of_any_tree_can_be_shown(choices: list[int], chosen: int) 
         assert store.siblings(leaf.id) == [m.id for m in kept if m.parent == leaf.parent]
 
 
-def test_a_message_cannot_hang_below_one_of_another_chat(store: Store) -> None:
+def test_a_parent_must_belong_to_the_same_chat(store: Store) -> None:
     one, two = ask(store, "one"), ask(store, "two")
     with pytest.raises(StoreError):
         store.add(two.id, QUESTION, one.leaf)
@@ -163,7 +157,7 @@ def test_an_empty_branch_can_be_shown(store: Store) -> None:
     assert store.path(chat.id) == []
 
 
-def test_the_newest_chat_comes_first_and_new_words_move_a_chat_up(store: Store) -> None:
+def test_chats_are_listed_by_their_last_message_newest_first(store: Store) -> None:
     one, two, three = ask(store, "one"), ask(store, "two"), ask(store, "three")
     assert [chat.id for chat in store.chats()] == [three.id, two.id, one.id]
     store.add(one.id, QUESTION, one.leaf)
@@ -179,20 +173,20 @@ def test_an_empty_history_has_no_latest_chat(store: Store) -> None:
 
 
 @pytest.mark.parametrize("typed", ["été", "ETE", "Été à la", "paris été"])
-def test_chats_are_found_by_title_whatever_the_case_and_the_accents(store: Store, typed: str) -> None:
+def test_titles_match_regardless_of_case_and_accents(store: Store, typed: str) -> None:
     store.new_chat("Un été à la mer, 100 % Paris")
     store.new_chat("Winter_")
     assert [chat.title for chat in store.chats(matching=typed)] == ["Un été à la mer, 100 % Paris"]
 
 
-def test_signs_in_a_title_filter_are_signs(store: Store) -> None:
+def test_wildcards_in_a_title_filter_are_literal(store: Store) -> None:
     store.new_chat("100 % Paris")
     store.new_chat("Winter_")
     assert [chat.title for chat in store.chats(matching="%")] == ["100 % Paris"]
     assert [chat.title for chat in store.chats(matching="_")] == ["Winter_"]
 
 
-def test_a_pin_and_a_system_prompt_are_kept(store: Store) -> None:
+def test_pins_and_system_prompts_are_stored(store: Store) -> None:
     chat = ask(store, "one", "two")
     first = store.path(chat.id)[0]
     store.set_pinned(first.id, True)
@@ -206,7 +200,7 @@ def test_a_pin_and_a_system_prompt_are_kept(store: Store) -> None:
         store.set_pinned(999, True)
 
 
-def test_a_history_from_before_there_were_pins_is_read(tmp_path: Path) -> None:
+def test_a_history_without_pins_is_migrated(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
     db = sqlite3.connect(folder / "history.db", isolation_level=None)
@@ -238,13 +232,13 @@ def test_a_chat_can_be_renamed_and_given_another_model(store: Store) -> None:
         lambda store: store.chat(10**30),
     ],
 )
-def test_what_is_not_there_is_said_not_made(store: Store, act: Callable[[Store], object]) -> None:
+def test_unknown_ids_are_errors(store: Store, act: Callable[[Store], object]) -> None:
     with pytest.raises(StoreError, match="chat"):
         act(store)
     assert store.chats() == []
 
 
-def test_a_deleted_chat_takes_its_messages_its_index_and_its_pictures_along(store: Store, tmp_path: Path) -> None:
+def test_deleting_a_chat_deletes_its_messages_index_entries_and_files(store: Store, tmp_path: Path) -> None:
     mine, shared = (
         store.keep_attachment(b"mine", "a.png", "image", 1, 1),
         store.keep_attachment(b"shared", "b.png", "image", 1, 1),
@@ -270,13 +264,13 @@ def test_a_chat_of_thousands_of_messages_can_be_shown_and_deleted(store: Store) 
         assert store.search("2999") == []
 
 
-def test_the_number_of_a_deleted_chat_is_not_given_again(store: Store) -> None:
+def test_the_id_of_a_deleted_chat_is_not_reused(store: Store) -> None:
     chat = ask(store, "gone")
     store.delete(chat.id)
     assert store.new_chat("next").id > chat.id
 
 
-def test_pictures_come_back_in_order_with_their_bytes(store: Store) -> None:
+def test_attachments_keep_their_order_and_content(store: Store) -> None:
     first = store.keep_attachment(b"first", "z.png", "image", 640, 480)
     second = store.keep_attachment(b"second", "a.png", "image", 3, 2)
     chat = store.new_chat("pictures")
@@ -287,7 +281,7 @@ def test_pictures_come_back_in_order_with_their_bytes(store: Store) -> None:
     assert [picture.path.read_bytes() for picture in message.attachments] == [b"first", b"second", b"first"]
 
 
-def test_the_same_picture_is_kept_once_under_each_of_its_names(store: Store) -> None:
+def test_the_same_content_is_stored_once_under_each_name(store: Store) -> None:
     one, two = (
         store.keep_attachment(b"same", "one.png", "image", 1, 1),
         store.keep_attachment(b"same", "two.png", "image", 1, 1),
@@ -297,20 +291,20 @@ def test_the_same_picture_is_kept_once_under_each_of_its_names(store: Store) -> 
     assert [file.name for file in one.path.parent.iterdir()] == [one.sha256]
 
 
-def test_a_picture_that_was_cut_on_the_disk_is_mended_when_it_is_given_again(store: Store) -> None:
+def test_a_truncated_file_is_repaired_when_it_is_attached_again(store: Store) -> None:
     path = store.keep_attachment(b"whole", "x.png", "image", 1, 1).path
     path.write_bytes(b"who")
     assert store.keep_attachment(b"whole", "x.png", "image", 1, 1).path.read_bytes() == b"whole"
 
 
-def test_a_picture_waiting_for_its_message_outlives_the_deletion_of_another_chat(store: Store) -> None:
+def test_a_file_that_is_not_sent_yet_survives_deleting_another_chat(store: Store) -> None:
     chat = ask(store, "gone")
     waiting = store.keep_attachment(b"waiting", "x.png", "image", 1, 1)
     store.delete(chat.id)
     assert waiting.path.read_bytes() == b"waiting"
 
 
-def test_a_picture_that_never_got_its_message_is_forgotten_the_next_day(store: Store, tmp_path: Path) -> None:
+def test_a_file_that_was_never_sent_is_deleted_after_a_day(store: Store, tmp_path: Path) -> None:
     forgotten = store.keep_attachment(b"forgotten", "x.png", "image", 1, 1)
     db = sqlite3.connect(tmp_path / "data" / "history.db")
     with db:
@@ -320,7 +314,7 @@ def test_a_picture_that_never_got_its_message_is_forgotten_the_next_day(store: S
     assert not forgotten.path.exists()
 
 
-def test_a_picture_that_cannot_be_written_is_said(store: Store, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_an_error(store: Store, tmp_path: Path) -> None:
     (tmp_path / "data" / "pictures").write_text("a file where the folder should be")
     with pytest.raises(StoreError, match="LECHAT_HOME"):
         store.keep_attachment(b"x", "x.png", "image", 1, 1)
@@ -337,7 +331,7 @@ def test_a_private_chat_leaves_nothing_on_the_disk(tmp_path: Path, monkeypatch: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_the_owner_may_read_the_history(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_history(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     with Store(folder) as store:
         picture = store.keep_attachment(b"x", "x.png", "image", 1, 1)
@@ -379,7 +373,7 @@ def test_only_the_owner_may_read_the_history(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("full_text", [True, False])
-def test_a_search_finds_what_a_person_means(query: str, found: bool, full_text: bool) -> None:
+def test_a_search_finds_what_was_meant(query: str, found: bool, full_text: bool) -> None:
     if not full_text and query == "apital":
         found = True  # without the index it is found in the middle of a word too
     with Store(None, connect=sqlite3.connect if full_text else without_fts5) as store:
@@ -388,7 +382,7 @@ def test_a_search_finds_what_a_person_means(query: str, found: bool, full_text: 
 
 
 @pytest.mark.parametrize("connect", [sqlite3.connect, without_fts5])
-def test_a_hit_shows_the_match_in_its_surroundings(connect: Callable[..., sqlite3.Connection]) -> None:
+def test_a_hit_shows_the_match_in_its_context(connect: Callable[..., sqlite3.Connection]) -> None:
     with Store(None, connect=connect) as store:
         chat = ask(store, "before " * 80 + "the Café there " + "after " * 80)
         [hit] = store.search("cafe")
@@ -405,17 +399,17 @@ def test_the_newest_hits_come_first_up_to_the_limit(connect: Callable[..., sqlit
 
 
 @given(some.text(some.characters(exclude_categories=())), some.text())
-def test_any_text_can_be_said_and_any_text_is_a_query(said: str, query: str) -> None:
+def test_any_text_is_a_message_and_a_query(text: str, query: str) -> None:
     with Store(None) as store:
-        chat = ask(store, said)
+        chat = ask(store, text)
         assert store.path(chat.id)[0].text == store.path(chat.id)[0].text.encode().decode()
         store.search(query)
-        store.search(said)
+        store.search(text)
         store.chats(matching=query)
-        store.add_prompt(said)
+        store.add_prompt(text)
 
 
-def test_lone_surrogates_are_kept_as_replacement_characters_everywhere(store: Store) -> None:
+def test_lone_surrogates_are_stored_as_replacement_characters(store: Store) -> None:
     chat = store.new_chat("a\ud800", system="b\ud800", model="c\ud800")
     picture = store.keep_attachment(b"x", "d\udcff.png", "image", 1, 1)
     receipt = Receipt("e\ud800", file="f\udcff")
@@ -429,7 +423,7 @@ def test_lone_surrogates_are_kept_as_replacement_characters_everywhere(store: St
     assert (kept.text, kept.thinking, store.prompts()) == ("i�", "h�", ["j�"])
 
 
-def test_a_draft_is_found_only_when_it_is_finished(store: Store) -> None:
+def test_an_answer_is_found_only_when_it_is_finished(store: Store) -> None:
     chat = ask(store, "Hello")
     draft = store.add(chat.id, replace(DRAFT, text="Parisian"), chat.leaf)
     assert store.search("parisian") == []
@@ -440,7 +434,7 @@ def test_a_draft_is_found_only_when_it_is_finished(store: Store) -> None:
     assert [hit.message for hit in store.search("lyonnais")] == [draft.id]
 
 
-def test_a_draft_whose_program_died_counts_as_interrupted_and_is_found(store: Store, tmp_path: Path) -> None:
+def test_an_answer_whose_program_died_is_interrupted_and_found(store: Store, tmp_path: Path) -> None:
     chat = ask(store, "Hello")
     draft = store.add(chat.id, DRAFT, chat.leaf)
     assert store.path(chat.id)[1].state == "draft"
@@ -449,7 +443,7 @@ def test_a_draft_whose_program_died_counts_as_interrupted_and_is_found(store: St
     assert [hit.message for hit in store.search("par")] == [draft.id]
 
 
-def test_a_slow_program_gets_its_draft_back(store: Store, tmp_path: Path) -> None:
+def test_a_slow_program_can_finish_an_interrupted_answer(store: Store, tmp_path: Path) -> None:
     chat = ask(store, "Hello")
     draft = store.add(chat.id, DRAFT, chat.leaf)
     abandon(tmp_path / "data")
@@ -461,7 +455,7 @@ def test_a_slow_program_gets_its_draft_back(store: Store, tmp_path: Path) -> Non
     assert len(store.search("par")) == 1
 
 
-def test_a_receipt_of_a_newer_or_a_broken_kind_does_not_hide_the_answer(store: Store, tmp_path: Path) -> None:
+def test_an_unreadable_receipt_does_not_hide_the_answer(store: Store, tmp_path: Path) -> None:
     chat = ask(store, "Hello")
     answer = store.add(chat.id, Message("assistant", "Hi", receipt=Receipt("chaton")), chat.leaf)
     db = sqlite3.connect(tmp_path / "data" / "history.db")
@@ -477,14 +471,14 @@ def test_a_receipt_of_a_newer_or_a_broken_kind_does_not_hide_the_answer(store: S
     db.close()
 
 
-def test_prompts_are_remembered_in_order_without_repeats(store: Store) -> None:
+def test_prompts_are_stored_in_order_without_repeats(store: Store) -> None:
     for text in ["one", "two", "two", "  ", "one", "three\nlines"]:
         store.add_prompt(text)
     assert store.prompts() == ["one", "two", "one", "three\nlines"]
     assert store.prompts(limit=2) == ["one", "three\nlines"]
 
 
-def test_many_threads_may_use_one_store(store: Store) -> None:
+def test_a_store_is_safe_to_use_from_many_threads(store: Store) -> None:
     chat = store.new_chat("threads")
 
     def talk(name: int) -> None:
@@ -501,7 +495,7 @@ def test_many_threads_may_use_one_store(store: Store) -> None:
     assert {len(store.search(f"thread{name}", limit=100)) for name in range(4)} == {20}
 
 
-def test_programs_that_begin_a_history_together_and_write_at_once_lose_nothing(tmp_path: Path) -> None:
+def test_programs_that_create_a_history_together_lose_nothing(tmp_path: Path) -> None:
     source = """
 chat, parent = store.new_chat("talk"), 0
 for number in range(25):
@@ -523,20 +517,20 @@ print(chat.id)
         assert len(store.search("answer", limit=1000)) == 100
 
 
-def test_programs_that_find_an_older_history_bring_it_up_to_date_once(tmp_path: Path) -> None:
+def test_an_older_history_is_migrated_once_by_several_programs(tmp_path: Path) -> None:
     for attempt in range(5):
         programs = [program("print(store.chats())", tmp_path / str(attempt)) for _ in range(3)]
         tell(*programs)
         assert [running.communicate()[0] for running in programs] == ["[]\n"] * 3
 
 
-def test_two_programs_in_the_same_chat_both_keep_their_branch(tmp_path: Path) -> None:
+def test_two_programs_in_one_chat_each_add_a_branch(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         chat = ask(store, "the beginning")
         source = f"""
 parent = {chat.leaf}
 for number in range(30):
-    parent = store.add({chat.id}, Message("user", f"said {{number}}"), parent).id
+    parent = store.add({chat.id}, Message("user", f"message {{number}}"), parent).id
 print(parent)
 """
         programs = [program(source, tmp_path) for _ in range(2)]
@@ -544,10 +538,10 @@ print(parent)
         for leaf in [int(running.communicate()[0]) for running in programs]:
             store.set_leaf(chat.id, leaf)
             texts = [message.text for message in store.path(chat.id)]
-            assert texts == ["the beginning", *(f"said {number}" for number in range(30))]
+            assert texts == ["the beginning", *(f"message {number}" for number in range(30))]
 
 
-def test_a_program_killed_amid_an_answer_has_kept_what_was_said(tmp_path: Path) -> None:
+def test_a_program_killed_during_an_answer_keeps_what_arrived(tmp_path: Path) -> None:
     source = """
 chat = store.new_chat("killed")
 question = store.add(chat.id, Message("user", "count"), 0)
@@ -575,7 +569,7 @@ for number in range(10**9):
         assert len(kept) >= len(seen)
 
 
-def test_an_older_history_becomes_a_newer_one_step_by_step_or_not_at_all() -> None:
+def test_each_migration_runs_completely_or_not_at_all() -> None:
     db = sqlite3.connect(":memory:", isolation_level=None)
     first = "CREATE TABLE a (x);\nCREATE TRIGGER t AFTER INSERT ON a BEGIN\n  DELETE FROM a WHERE x = 1;\nEND;\n"
     schema.migrate(db, [first])
@@ -590,7 +584,7 @@ def test_an_older_history_becomes_a_newer_one_step_by_step_or_not_at_all() -> No
     db.close()
 
 
-def test_a_history_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
+def test_a_newer_history_is_left_alone(tmp_path: Path) -> None:
     Store(tmp_path).close()
     db = sqlite3.connect(tmp_path / "history.db")
     db.execute("PRAGMA user_version = 99")
@@ -599,7 +593,7 @@ def test_a_history_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
         Store(tmp_path)
 
 
-def test_a_history_may_go_to_an_sqlite_without_full_text_search_and_back(tmp_path: Path) -> None:
+def test_a_history_can_move_to_an_sqlite_without_full_text_search_and_back(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         ask(store, "needle one")
     with Store(tmp_path, connect=without_fts5) as store:
@@ -617,7 +611,7 @@ def test_a_file_that_is_not_a_history_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "history.db").read_bytes() == b"a shopping list, " * 100
 
 
-def test_a_damaged_history_is_said(tmp_path: Path) -> None:
+def test_a_damaged_history_is_an_error(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         chat = ask(store, *["some words"] * 50)
     content = bytearray((tmp_path / "history.db").read_bytes())
@@ -627,7 +621,7 @@ def test_a_damaged_history_is_said(tmp_path: Path) -> None:
         store.path(chat.id)
 
 
-def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match=r"--no-save.*LECHAT_HOME"):
         Store(tmp_path / "file" / "data")
@@ -637,7 +631,7 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is read-only for root")
 @pytest.mark.parametrize("exists", [True, False])
-def test_a_read_only_folder_is_said(tmp_path: Path, exists: bool) -> None:
+def test_a_read_only_folder_is_an_error(tmp_path: Path, exists: bool) -> None:
     if exists:
         Store(tmp_path).close()
     tmp_path.chmod(0o500)
@@ -648,7 +642,7 @@ def test_a_read_only_folder_is_said(tmp_path: Path, exists: bool) -> None:
         tmp_path.chmod(0o700)
 
 
-def test_a_full_disk_is_said_and_what_was_kept_stays(tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path: Path) -> None:
     def small(*given: object, **options: object) -> sqlite3.Connection:
         db: sqlite3.Connection = sqlite3.connect(*given, **options)  # type: ignore[call-overload]
         db.execute("PRAGMA max_page_count = 60")
@@ -664,7 +658,7 @@ def test_a_full_disk_is_said_and_what_was_kept_stays(tmp_path: Path) -> None:
         assert [message.text for message in store.path(chat.id)] == ["before", "after"]
 
 
-def test_a_history_that_another_program_never_lets_go_is_said(tmp_path: Path) -> None:
+def test_a_locked_history_is_an_error_in_the_end(tmp_path: Path) -> None:
     def impatient(*given: object, **options: object) -> sqlite3.Connection:
         db: sqlite3.Connection = sqlite3.connect(*given, **{**options, "timeout": 0.01})  # type: ignore[call-overload]
         return db
@@ -680,7 +674,7 @@ def test_a_history_that_another_program_never_lets_go_is_said(tmp_path: Path) ->
         store.add(chat.id, QUESTION, chat.leaf)
 
 
-def test_a_history_that_another_program_is_just_beginning_is_waited_for(tmp_path: Path) -> None:
+def test_a_history_that_is_just_being_created_is_waited_for(tmp_path: Path) -> None:
     refused = threading.Event()
 
     def watched(*given: object, **options: object) -> sqlite3.Connection:
@@ -709,7 +703,7 @@ def test_a_history_that_another_program_is_just_beginning_is_waited_for(tmp_path
     other.close()
 
 
-def test_a_closed_history_says_so_and_may_be_closed_again(store: Store) -> None:
+def test_a_closed_history_is_an_error_and_can_be_closed_again(store: Store) -> None:
     store.close()
     store.close()
     with pytest.raises(StoreError, match="closed"):
@@ -730,7 +724,7 @@ def test_the_list_of_chats_and_a_branch_are_read_by_index(store: Store, tmp_path
     db.close()
 
 
-def test_a_draft_that_comes_late_does_not_overwrite_the_answer_that_has_ended(tmp_path: Path) -> None:
+def test_a_late_draft_does_not_overwrite_the_finished_answer(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         chat = store.new_chat("t")
         draft = store.add(chat.id, Message("assistant", "on", state="draft"), 0)
@@ -739,7 +733,7 @@ def test_a_draft_that_comes_late_does_not_overwrite_the_answer_that_has_ended(tm
         assert [(m.text, m.state) for m in store.path(chat.id)] == [("one two", "complete")]
 
 
-def test_a_listing_has_the_newest_first_and_only_titles_with_the_words(tmp_path: Path) -> None:
+def test_a_listing_is_sorted_and_filtered_by_title(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         titles = ("Été à Paris", "100% of it", "paris in spring", "a_b", "Rome")
         made = {title: store.new_chat(title).id for title in titles}

@@ -1,7 +1,7 @@
 """How a chat gets a better name than the first words of its question, and when it does not."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -36,12 +36,6 @@ class Watched(EchoEngine):
         finally:
             self.began.clear()
             self.ended.set()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "data") as store:
-        yield store
 
 
 def shelf_of(folder: Path, *, toy: bool = False) -> Models:

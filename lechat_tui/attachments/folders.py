@@ -1,4 +1,4 @@
-"""The files below a folder that may go into a question. Knows what is left out of them, not what is in them."""
+"""The files below a folder that `@` offers: text and images that git does not ignore."""
 
 import os
 import re
@@ -13,24 +13,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
-MOST = 20_000
-"""Entries of folders that are looked at, nearest first."""
+MAX_ENTRIES = 20_000
+"""Files and folders that are looked at, nearest first."""
 
-SECONDS = 3.0
-"""How long they are looked at."""
+MAX_SECONDS = 3.0
+"""How long to look at most."""
 
-_RULES = 1_000_000
-"""Bytes of the largest file of rules that is read."""
+_MAX_RULES_BYTES = 1_000_000
+"""A larger `.gitignore` is not read."""
 
-_HEAD = 1_024
-"""Bytes that tell a binary file."""
+_HEAD_BYTES = 1_024
+"""Read of a file with an unknown suffix, to tell whether it is binary."""
 
 
 def _suffixes(names: str) -> frozenset[str]:
     return frozenset(f".{name}" for name in names.split())
 
 
-PICTURES = _suffixes("png jpg jpeg gif webp bmp tif tiff")
+IMAGES = _suffixes("png jpg jpeg gif webp bmp tif tiff")
 TEXTS = _suffixes(
     "bash c cc cfg conf cpp cs css csv diff go h hpp htm html ini java js json jsonl jsx kt log lua markdown md php pl "
     "py pyi rb rs rst scala sh sql srt svg swift tcss tex toml ts tsv tsx txt vue xml yaml yml zig"
@@ -42,28 +42,28 @@ BINARIES = _suffixes(
 )
 
 Ignored = tuple[tuple[Path, "GitIgnoreSpec"], ...]
-"""What `.gitignore` files say, outermost first, each with its folder."""
+"""The rules of `.gitignore` files, outermost first, each with its folder."""
 
 
-def files_below(folder: Path, *, most: int = MOST, seconds: float = SECONDS) -> list[str]:
-    """Texts and pictures below a folder, as paths from there with `/`, those in nearer folders first.
+def files_below(folder: Path, *, max_entries: int = MAX_ENTRIES, max_seconds: float = MAX_SECONDS) -> list[str]:
+    """Text files and images below a folder, as relative paths with `/`, those in nearer folders first.
 
-    Hidden files, what git ignores, what links lead to and names with a quote in them are left out. It ends
-    after so many entries or seconds.
+    Left out are hidden files, files that git ignores, links to folders, and names with a quote. The search ends after
+    so many entries or seconds.
     """
     try:
         folder = folder.absolute()
     except OSError:  # the working directory is gone
         return []
-    end = time.monotonic() + seconds
+    end = time.monotonic() + max_seconds
     found: list[str] = []
     waiting: deque[tuple[Path, Ignored]] = deque([(folder, _above(folder))])
-    while waiting and most > 0 and time.monotonic() < end:
+    while waiting and max_entries > 0 and time.monotonic() < end:
         here, ignored = waiting.popleft()
         ignored += _rules(here)
         for entry in _entries(here):
-            most -= 1
-            if most < 0 or time.monotonic() > end:
+            max_entries -= 1
+            if max_entries < 0 or time.monotonic() > end:
                 break
             path = Path(entry.path)
             if entry.name.startswith(".") or '"' in entry.name or _ignores(ignored, path, entry):
@@ -75,16 +75,16 @@ def files_below(folder: Path, *, most: int = MOST, seconds: float = SECONDS) -> 
     return found
 
 
-def matching(files: Sequence[str], words: str, most: int) -> list[str]:
-    """The files that someone may mean who typed this, the likeliest first: by name, by path, by letters in order."""
+def matching(files: Sequence[str], words: str, limit: int) -> list[str]:
+    """The files that match what was typed, best first: by name, by path, or by its letters in their order."""
     typed = words.lower().removeprefix("./")
     if not typed:
-        return list(files[:most])
+        return list(files[:limit])
     named = [(_distance(file.lower(), typed), file) for file in files if typed in file.lower()]
     if not named:
         letters = re.compile("".join(f"[^{re.escape(char)}]*{re.escape(char)}" for char in typed))
         named = [(_likeness(file.lower(), letters), file) for file in files if letters.match(file.lower())]
-    return [file for _, file in nsmallest(most, named)]
+    return [file for _, file in nsmallest(limit, named)]
 
 
 def _distance(file: str, typed: str) -> tuple[int, int, int]:
@@ -99,7 +99,7 @@ def _likeness(file: str, letters: re.Pattern[str]) -> tuple[int, int, int]:
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """What is in a folder, by name; nothing where it cannot be read."""
+    """The entries of a folder, by name; none when it can't be read."""
     try:
         with os.scandir(folder) as entries:
             yield from sorted(entries, key=lambda entry: entry.name)
@@ -115,33 +115,33 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_offered(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a text or a picture, by its name; where that says nothing, by its first bytes."""
+    """Whether it is text or an image: by its suffix, else by its first bytes."""
     suffix = Path(entry.name).suffix.lower()
     if suffix in BINARIES or not entry.name.isprintable():
         return False
     try:
         if not entry.is_file():
             return False
-        if suffix in TEXTS or suffix in PICTURES:
+        if suffix in TEXTS or suffix in IMAGES:
             return True
         with Path(entry.path).open("rb") as file:
-            return b"\0" not in file.read(_HEAD)
+            return b"\0" not in file.read(_HEAD_BYTES)
     except OSError:
         return False
 
 
 def _ignores(ignored: Ignored, path: Path, entry: os.DirEntry[str]) -> bool:
-    """Whether git leaves it out: the innermost file that says anything of it decides."""
+    """Whether git ignores it; the innermost file with a rule for it decides."""
     for folder, rules in reversed(ignored):
         inside = path.relative_to(folder).as_posix()
-        said = rules.check_file(f"{inside}/" if _is_folder(entry) else inside).include
-        if said is not None:
-            return said
+        ignored_here = rules.check_file(f"{inside}/" if _is_folder(entry) else inside).include
+        if ignored_here is not None:
+            return ignored_here
     return False
 
 
 def _above(folder: Path) -> Ignored:
-    """The rules of the folders above, up to the root of the repository; none outside of one."""
+    """The rules of the parent folders, up to the root of the repository; none outside of one."""
     above: Ignored = ()
     for parent in folder.parents if not _is_root(folder) else ():
         above = _rules(parent) + above
@@ -161,6 +161,6 @@ def _rules(folder: Path) -> Ignored:
 
     file = folder / ".gitignore"
     with suppress(OSError, ValueError):
-        if file.is_file() and file.stat().st_size <= _RULES:
+        if file.is_file() and file.stat().st_size <= _MAX_RULES_BYTES:
             return ((folder, GitIgnoreSpec.from_lines(file.read_text("utf-8", "replace").splitlines())),)
     return ()

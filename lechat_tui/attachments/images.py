@@ -1,4 +1,4 @@
-"""Images: told by their first bytes, decoded to be sure, and made small."""
+"""Images: recognized by their first bytes, decoded to be sure, and made small."""
 
 import logging
 import re

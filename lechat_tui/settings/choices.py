@@ -1,7 +1,6 @@
-"""What was chosen in the program and holds the next time too: a theme, keys. Leaves `config.toml` to the person.
+"""Settings that were changed in the program and are saved, such as the theme and keys; `config.toml` is never written.
 
-The last word counts, wherever it was said: a choice is kept with what `config.toml` said at that time, and holds until
-`config.toml` says something else.
+The latest change wins: a choice is saved with the value that `config.toml` had then, and holds until that changes.
 """
 
 from dataclasses import asdict
@@ -17,25 +16,25 @@ from lechat_tui.settings.tables import TableError, build
 
 
 class Choices:
-    """The choices of one person: `Choices(config_file, file)`, the second written by `keep` alone."""
+    """The saved choices. `config_file` is read, `file` is written by `keep`."""
 
     def __init__(self, config_file: Path, file: Path) -> None:
         self._config = config_file
         self._file = file
 
     def settings(self) -> Settings:
-        """What `config.toml` says, with the choices laid over it. Raises `ConfigError`."""
+        """The settings of `config.toml`, overridden by the choices. Raises `ConfigError`."""
         written = config.load(self._config)
         chosen = written
         for name, choice in self._read().items():
-            if _holds(choice, written, name):
-                chosen = _laid(chosen, name, choice["value"])
+            if _is_current(choice, written, name):
+                chosen = _with(chosen, name, choice["value"])
         return chosen
 
     def keep(self, name: str, value: object) -> None:
-        """Let a setting have this value from now on, the next time too; None leaves it to `config.toml` again.
+        """Save a value for a setting; None removes it, so that `config.toml` decides again.
 
-        Raises `ConfigError` when it cannot be kept.
+        Raises `ConfigError` when it can't be saved.
         """
         kept = self._read()
         kept.pop(name, None)
@@ -46,11 +45,11 @@ class Choices:
             writing.write(self._file, msgspec.json.format(msgspec.json.encode(kept)) + b"\n", mode=0o600)
         except OSError as error:
             raise ConfigError(
-                f"this holds until you leave; {self._file} cannot be written: {error.strerror}"
+                f"this holds until you quit only; {self._file} can't be written: {error.strerror}"
             ) from error
 
     def _read(self) -> dict[str, Any]:
-        """What was kept; nothing when it is gone or cannot be read, since it can be chosen again."""
+        """The saved choices; none when the file is gone or unreadable, since they can be made again."""
         try:
             kept = msgspec.json.decode(self._file.read_bytes())
         except (OSError, ValueError, RecursionError):
@@ -58,7 +57,7 @@ class Choices:
         return kept if isinstance(kept, dict) else {}
 
 
-def _holds(choice: object, written: Settings, name: str) -> bool:
+def _is_current(choice: object, written: Settings, name: str) -> bool:
     return (
         isinstance(choice, dict)
         and choice.keys() == {"value", "instead_of"}
@@ -67,8 +66,8 @@ def _holds(choice: object, written: Settings, name: str) -> bool:
     )
 
 
-def _laid(settings: Settings, name: str, value: object) -> Settings:
-    """The settings with the choice; without it when it is none any more."""
+def _with(settings: Settings, name: str, value: object) -> Settings:
+    """The settings with the choice, or without it when it is not valid any more."""
     try:
         return build(Settings, {**asdict(settings), name: value})
     except TableError:

@@ -1,4 +1,4 @@
-"""A table of plain values made into a frozen dataclass, with every mistake said as a sentence."""
+"""Tables of plain values, from TOML or JSON, converted to frozen dataclasses, with errors that name the key."""
 
 import difflib
 from collections.abc import Mapping
@@ -11,22 +11,22 @@ T = TypeVar("T")
 
 
 class TableError(Exception):
-    """The table does not fit; the text names the key."""
+    """The table can't be converted; the text names the key."""
 
 
 def build(kind: type[T], table: Mapping[str, Any], *, strict: bool = True) -> T:
-    """Make a `kind` of the table. Raises `TableError` on an unknown key, a missing one or a value of a wrong type.
+    """Convert the table to a `kind`. Raises `TableError` for an unknown or missing key or a value of a wrong type.
 
-    Unless `strict`, a number may be written as a text.
+    Unless `strict`, numbers may be given as strings.
     """
-    _refuse_unknown(kind, table, "")
+    _reject_unknown(kind, table, "")
     try:
         return msgspec.convert(table, kind, strict=strict)
     except msgspec.ValidationError as error:
-        raise TableError(_said(str(error))) from error
+        raise TableError(_readable(str(error))) from error
 
 
-def _refuse_unknown(kind: Any, table: Mapping[str, Any], at: str) -> None:
+def _reject_unknown(kind: Any, table: Mapping[str, Any], at: str) -> None:
     known = {field.name for field in fields(kind)}
     hints = get_type_hints(kind)
     for key, value in table.items():
@@ -36,18 +36,18 @@ def _refuse_unknown(kind: Any, table: Mapping[str, Any], at: str) -> None:
         inner = next((t for t in (hints[key], *get_args(hints[key])) if is_dataclass(t)), None)
         for at_key, table in _listed(f"{at}{key}", value):
             if inner and isinstance(table, Mapping):
-                _refuse_unknown(inner, table, f"{at_key}.")
+                _reject_unknown(inner, table, f"{at_key}.")
 
 
 def _listed(key: str, value: Any) -> list[tuple[str, Any]]:
-    """The values below a key: those of a list, each by its place, or the one there is."""
+    """The values below a key with their keys: the items of a list, or the one value."""
     return (
-        [(f"{key}[{place}]", item) for place, item in enumerate(value)] if isinstance(value, list) else [(key, value)]
+        [(f"{key}[{index}]", item) for index, item in enumerate(value)] if isinstance(value, list) else [(key, value)]
     )
 
 
-def _said(error: str) -> str:
-    """What msgspec says, ``Expected `int`, got `str` - at `$.a` ``, as `a: expected int, got str`."""
+def _readable(error: str) -> str:
+    """An error of msgspec, as in ``Expected `int`, got `str` - at `$.a` ``, as `a: expected int, got str`."""
     what, _, where = error.replace("`", "").partition(" - at $.")
     what = what.replace(" | null", "").replace("object", "table")
     if missing := what.partition("Object missing required field ")[2]:

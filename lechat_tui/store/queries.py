@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 OPEN, CLOSE = "\x02", "\x03"
-"""What FTS5 is told to put before and after a match in a snippet."""
+"""Put before and after a match in a snippet of FTS5."""
 
 CONTEXT_CHARACTERS = 60
 """Of a snippet, on each side of a match."""

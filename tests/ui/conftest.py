@@ -55,13 +55,6 @@ def models(tmp_path: Path) -> Models:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "history")
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def jobs() -> Iterator[Jobs]:
     jobs = Jobs()
     yield jobs
