@@ -1,4 +1,4 @@
-"""`lechat doctor` and `/doctor`: all is well, and what is not is named."""
+"""`lechat doctor` and `/doctor`."""
 
 import json
 from functools import partial
@@ -22,28 +22,28 @@ def home(doctor, tmp_path) -> Path:
 
 
 def findings(run: Run) -> dict[str, dict[str, Any]]:
-    said = json.loads(run.stdout)
-    assert said["ok"] is (run.returncode == 0)
-    return {finding["topic"]: finding for finding in said["findings"]}
+    report = json.loads(run.stdout)
+    assert report["ok"] is (run.returncode == 0)
+    return {finding["topic"]: finding for finding in report["findings"]}
 
 
-def test_where_all_is_well_it_says_so_and_proves_it(doctor, home):
+def test_a_working_installation_passes_all_checks(doctor, home):
     run = doctor()
     assert run.returncode == 0 and run.stderr == ""
     *lines, last = run.stdout.splitlines()
-    assert last == "all is well" and all(line.startswith("ok ") for line in lines)
+    assert last == "all checks passed" and all(line.startswith("ok ") for line in lines)
     assert "7 + 5 = 12." in run.stdout and "A red circle." in run.stdout
     assert not home.joinpath("data").exists()
 
 
-def test_a_program_reads_the_same(doctor, home):
+def test_scripts_get_the_same_as_json(doctor, home):
     found = findings(doctor("--json"))
     assert all(finding["ok"] for finding in found.values())
-    assert {"engine", "machine", "device", "threads", "kv_type", "sum", "sight"} <= set(found)
+    assert {"engine", "machine", "device", "threads", "kv_type", "sum", "image"} <= set(found)
     assert found["chats"]["text"] == "none yet"
 
 
-def test_what_the_person_set_is_shown_as_theirs(doctor, home):
+def test_settings_of_the_user_are_marked_as_such(doctor, home):
     home.joinpath("config").mkdir(parents=True)
     home.joinpath("config/config.toml").write_text('threads = 1\nkv_type = "q8_0"\nmmap = false\n')
     found = findings(doctor("--json"))
@@ -53,7 +53,7 @@ def test_what_the_person_set_is_shown_as_theirs(doctor, home):
     assert found["mmap"]["text"] == "false: you set it"
 
 
-def test_each_thing_that_is_wrong_is_named_and_the_rest_is_still_looked_at(doctor, home):
+def test_each_failed_check_is_named_and_the_others_still_run(doctor, home):
     home.joinpath("config").mkdir(parents=True)
     home.joinpath("config/config.toml").write_text("kv_type = 3\n")
     home.joinpath("data").mkdir()
@@ -68,30 +68,30 @@ def test_each_thing_that_is_wrong_is_named_and_the_rest_is_still_looked_at(docto
     assert found["sum"]["ok"]
 
 
-def test_an_engine_that_does_not_start_is_a_sentence(doctor, tmp_path):
+def test_an_engine_that_does_not_start_is_one_sentence(doctor, tmp_path):
     broken = tmp_path / "broken"
     broken.mkdir()
     run = doctor("--json", LLAMA_CPP_LIB_PATH=str(broken))
     found = findings(run)
     assert run.returncode == 1
-    assert "does not start" in found["engine"]["text"] and not found["sum"]["ok"] and not found["sight"]["ok"]
+    assert "does not start" in found["engine"]["text"] and not found["sum"]["ok"] and not found["image"]["ok"]
 
 
 class Notes:
-    """A screen that keeps what it is told."""
+    """A host that only keeps its notes."""
 
     def __init__(self) -> None:
-        self.said: list[tuple[str, bool]] = []
+        self.notes: list[tuple[str, bool]] = []
 
     def say(self, text: str, *, error: bool = False) -> None:
-        self.said.append((text, error))
+        self.notes.append((text, error))
 
 
-async def test_the_slash_command_says_the_same(home):
+async def test_the_slash_command_prints_the_same(home):
     from lechat_tui.commands import program  # noqa: F401  enters the command into the table
 
-    screen = Notes()
-    await base.run(screen, "/doctor")
-    (_, first), (text, error) = screen.said
+    host = Notes()
+    await base.run(host, "/doctor")
+    (_, first), (text, error) = host.notes
     assert (first, error) == (False, False)
-    assert "7 + 5 = 12." in text and text.endswith("all is well")
+    assert "7 + 5 = 12." in text and text.endswith("all checks passed")

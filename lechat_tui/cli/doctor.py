@@ -1,4 +1,4 @@
-"""`lechat doctor`: looks at everything an answer needs, and has the engine prove itself."""
+"""`lechat doctor`: checks the installation and lets the bundled models answer two questions."""
 
 import asyncio
 import json
@@ -30,17 +30,34 @@ from lechat_tui.talk.setup import Setup
 from lechat_tui.units import size_text
 
 REPORT = (sys.executable, "-P", "-m", "lechat_tui.engine.llama.report")
-PATIENCE = 120.0
-"""Seconds for llama.cpp to load, and for each of the two proofs."""
+"""Prints what llama.cpp reports about itself, as JSON."""
+
+TIMEOUT_SECONDS = 120.0
+"""For llama.cpp to load, and for each answer."""
 
 LIBRARIES = ("llama-cpp-python", "textual", "huggingface-hub", "pillow")
-SUM = ("What is 7 + 5?", ("12",))
-SIGHT = ("What is in this picture?", ("red", "circle"))
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """A question that a bundled model must answer."""
+
+    topic: str
+    question: str
+    expected: tuple[str, ...]
+    """Words of the right answer."""
+    has_image: bool = False
+
+
+SELF_TESTS = (
+    SelfTest("sum", "What is 7 + 5?", ("12",)),
+    SelfTest("image", "What is in this picture?", ("red", "circle"), has_image=True),
+)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at."""
+    """The result of one check."""
 
     topic: str
     text: str
@@ -48,22 +65,23 @@ class Finding:
 
 
 def run(*, as_json: bool) -> int:
-    """Print what is found, one line after the other as it is found; 0 when all is well, else 1."""
+    """Print the results as they come; the exit code, 1 when a check failed."""
     found: list[Finding] = []
     for finding in examine():
         found.append(finding)
         if not as_json:
-            print(f"{'ok' if finding.ok else 'WRONG':<6} {finding.topic:<16} {finding.text}", flush=True)
-    well = all(finding.ok for finding in found)
+            print(f"{'ok' if finding.ok else 'FAILED':<6} {finding.topic:<16} {finding.text}", flush=True)
+    passed = all(finding.ok for finding in found)
     if as_json:
-        print(json.dumps({"ok": well, "findings": [asdict(finding) for finding in found]}, indent=2))
+        print(json.dumps({"ok": passed, "findings": [asdict(finding) for finding in found]}, indent=2))
     else:
-        print("all is well" if well else "something is wrong; the lines marked WRONG say what")
-    return 0 if well else 1
+        failed = sum(not finding.ok for finding in found)
+        print("all checks passed" if passed else f"{failed} of {len(found)} checks failed")
+    return 0 if passed else 1
 
 
 def examine() -> Iterator[Finding]:
-    """Look at everything, in the order in which one thing needs the other."""
+    """Run all checks."""
     yield Finding("lechat", f"{__version__}, Python {platform.python_version()}, {platform.platform()}")
     yield Finding("libraries", ", ".join(f"{name} {_version(name)}" for name in LIBRARIES))
     yield from _folders()
@@ -81,14 +99,14 @@ def examine() -> Iterator[Finding]:
         return
     yield Finding("models", ", ".join(model.id for model in models.installed()) or "none", ok=bool(models.installed()))
     yield from _engine(settings)
-    yield from _proofs(models)
+    yield from _self_tests(models)
 
 
 def _version(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
-        return "is missing"
+        return "missing"
 
 
 def _has_settings() -> bool:
@@ -103,11 +121,11 @@ def _folders() -> Iterator[Finding]:
         ("weights", paths.hub_cache()),
     ):
         writable = _is_writable(folder)
-        yield Finding(name, f"{folder}" if writable else f"{folder} cannot be written", ok=writable)
+        yield Finding(name, f"{folder}" if writable else f"{folder} is not writable", ok=writable)
 
 
 def _is_writable(folder: Path) -> bool:
-    """Whether files can be made there; of a folder that is not there yet, whether it can be made."""
+    """Whether files can be created there; for a folder that does not exist, whether it can be created."""
     try:
         nearest = next(path for path in (folder, *folder.parents) if path.exists())
     except OSError:
@@ -123,11 +141,11 @@ def _history() -> Finding:
             latest = store.latest()
     except LechatError as error:
         return Finding("chats", str(error), ok=False)
-    return Finding("chats", "the history opens" + (f"; the latest chat is {latest.id}" if latest else ""))
+    return Finding("chats", "readable" + (f"; the latest chat is {latest.id}" if latest else ""))
 
 
 def _engine(settings: Settings) -> Iterator[Finding]:
-    """What llama.cpp says of itself in a process of its own, and how it would be set up."""
+    """What llama.cpp reports in a process of its own, and the options it would run with."""
     setup = Setup(Model("any", "any", ("text",)), settings)
     adapt = settings.context is None
     spec = LocalModel("any", Path("any.gguf"), context=setup.window, adapt=adapt, tuning=setup.tuning())
@@ -136,7 +154,7 @@ def _engine(settings: Settings) -> Iterator[Finding]:
             REPORT,
             input=wire.encode(wire.Load(spec)),
             capture_output=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT_SECONDS,
             env=paths.environment(),
             check=True,
         )
@@ -146,7 +164,7 @@ def _engine(settings: Settings) -> Iterator[Finding]:
         return
     yield Finding("engine", f"{report['engine']}; {report['system']}")
     machine, memory = report["machine"], report["machine"]["memory"]
-    cores = f"{machine['cores']} cores" + (f", {machine['physical']} of them real" if machine["physical"] else "")
+    cores = f"{machine['cores']} cores" + (f", {machine['physical']} of them physical" if machine["physical"] else "")
     yield Finding("machine", f"{cores}; memory {_size(memory['total'])}, {_size(memory['available'])} free")
     for device in report["devices"]:
         yield Finding("device", f"{device['name']} ({device['type']}): {device['description']}")
@@ -156,7 +174,9 @@ def _engine(settings: Settings) -> Iterator[Finding]:
         and not any("GPU" in device["type"] for device in report["devices"])
     ):
         yield Finding(
-            "device", "llama.cpp is built for a GPU and finds none; install its driver, or set gpu_layers = 0", ok=False
+            "device",
+            "llama.cpp is built for a GPU but finds none; install its driver, or set gpu_layers = 0",
+            ok=False,
         )
     for sentence in unused():
         yield Finding("gpu", sentence)
@@ -171,8 +191,8 @@ def _tuning(tuning: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _last_line(error: Exception) -> str:
-    said = error.stderr if isinstance(error, subprocess.CalledProcessError) else b""
-    lines = (said or b"").decode("utf-8", "replace").strip().splitlines()
+    stderr = error.stderr if isinstance(error, subprocess.CalledProcessError) else b""
+    lines = (stderr or b"").decode("utf-8", "replace").strip().splitlines()
     return lines[-1] if lines else str(error)
 
 
@@ -180,8 +200,8 @@ def _size(size: int | None) -> str:
     return "unknown" if size is None else size_text(size)
 
 
-def _proofs(models: Models) -> Iterator[Finding]:
-    """A sum, and a picture drawn here, asked of the toys that ship with the program."""
+def _self_tests(models: Models) -> Iterator[Finding]:
+    """Ask the bundled models a sum and what is in a generated image."""
     from PIL import Image, ImageDraw
 
     with tempfile.TemporaryDirectory() as folder:
@@ -189,39 +209,39 @@ def _proofs(models: Models) -> Iterator[Finding]:
         image = Image.new("RGB", (256, 256), (205, 205, 205))
         ImageDraw.Draw(image).ellipse((60, 60, 200, 200), fill="red")
         image.save(path)
-        picture = Attachment("doctor", path.name, "image", path, path.stat().st_size, *image.size)
-        text = next((m for m in models.installed() if m.toy and not m.supports_images), None)
-        eyes = next((m for m in models.installed() if m.toy and m.supports_images), None)
-        for topic, model, (question, words), pictures in (("sum", text, SUM, ()), ("sight", eyes, SIGHT, (picture,))):
+        attachment = Attachment("doctor", path.name, "image", path, path.stat().st_size, *image.size)
+        bundled = [model for model in models.installed() if model.toy]
+        for test in SELF_TESTS:
+            model = next((model for model in bundled if model.supports_images == test.has_image), None)
             if model is None:
-                yield Finding(topic, "the toy model that ships with lechat is not here; install lechat again", ok=False)
-                continue
-            files = models.files(model)
-            assert files
-            spec = LocalModel(
-                model.id,
-                files.weights,
-                files.projector,
-                chat_template(model),
-                context=1024,
-                tuning=TuningOptions(threads=1),
-            )
-            message = Message("user", question, attachments=pictures)
-            try:
-                said = asyncio.run(asyncio.wait_for(_answer(Request(spec, (message,), Sampling(0.0))), PATIENCE))
-            except LechatError as error:
-                yield Finding(topic, str(error), ok=False)
-                continue
-            except TimeoutError:
-                yield Finding(topic, f"{model.id} did not answer within {PATIENCE:.0f} seconds", ok=False)
-                continue
-            right = all(word in said.lower() for word in words)
-            yield Finding(
-                topic, f"{question} {said}" + ("" if right else f" (that is wrong: {' '.join(words)})"), ok=right
-            )
+                yield Finding(test.topic, "a model that ships with lechat is missing; reinstall lechat", ok=False)
+            else:
+                message = Message("user", test.question, attachments=(attachment,) if test.has_image else ())
+                yield _self_test(test, _spec(models, model), message)
+
+
+def _spec(models: Models, model: Model) -> LocalModel:
+    files = models.files(model)
+    assert files
+    tuning = TuningOptions(threads=1)
+    return LocalModel(model.id, files.weights, files.projector, chat_template(model), context=1024, tuning=tuning)
+
+
+def _self_test(test: SelfTest, spec: LocalModel, message: Message) -> Finding:
+    request = Request(spec, (message,), Sampling(0.0))
+    try:
+        answer = asyncio.run(asyncio.wait_for(_answer(request), TIMEOUT_SECONDS))
+    except LechatError as error:
+        return Finding(test.topic, str(error), ok=False)
+    except TimeoutError:
+        return Finding(test.topic, f"{spec.name} did not answer within {TIMEOUT_SECONDS:.0f} seconds", ok=False)
+    if all(word in answer.lower() for word in test.expected):
+        return Finding(test.topic, f"{test.question} {answer}")
+    return Finding(test.topic, f"{test.question} {answer} (expected: {' '.join(test.expected)})", ok=False)
 
 
 async def _answer(request: Request) -> str:
+    """The text of the answer, from an engine of its own."""
     engine = LocalEngine(paths.logs())
     try:
         async with aclosing(engine.stream(request)) as events:
