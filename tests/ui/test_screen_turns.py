@@ -241,7 +241,7 @@ async def test_what_waits_and_is_not_done_any_more_is_named(talk: Talk, capsys: 
         await shows(pilot, "/compact the numbers, /regen was still queued in the other chat and was dropped")
         for line in ("another", "/continue"):
             await say(pilot, line)
-        await shows(pilot, "slower", "go on")
+        await shows(pilot, "slower", "continue the answer")
         await say(pilot, "/exit")
         await until(pilot, lambda: not app.is_running)
     assert "/continue was still queued and was dropped" in capsys.readouterr().err
