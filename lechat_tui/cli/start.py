@@ -31,16 +31,16 @@ def _show(*, resume: str) -> None:
     """What `ask` in `main.py` does with these arguments, behind the start page of the last run."""
     import gc
 
-    from lechat_tui.ui.look.front import Front
+    from lechat_tui.ui.look.start_page import StartPage
 
     gc.disable()  # imported modules are never garbage; `screen.run` enables it again
-    front = Front()
+    start_page = StartPage()
     try:
-        front.open(page=not resume)
+        start_page.open(page=not resume)
         from lechat_tui.cli import compose, screen
 
         conversation = compose.conversation(compose.Overrides(resume=resume))
         with conversation.store:
-            screen.run(conversation, front)
+            screen.run(conversation, start_page)
     finally:
-        front.close()
+        start_page.close()

@@ -1,4 +1,4 @@
-"""The program on the screen: themes, keys, the first page. Knows no talk."""
+"""The Textual app: themes, keys, clipboard, the start page, and how the program ends."""
 
 import asyncio
 import signal
@@ -26,8 +26,8 @@ from lechat_tui.settings.choices import Choices
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.chat.screen import ChatScreen
 from lechat_tui.ui.driver import InvalidInput, TerminalDriver
-from lechat_tui.ui.look.front import ENTER, Front
 from lechat_tui.ui.look.plain import added_filters, without_gray
+from lechat_tui.ui.look.start_page import ENTER, StartPage
 from lechat_tui.ui.look.themes import read_themes, textual_theme
 from lechat_tui.ui.palette import Palette, Slash
 from lechat_tui.ui.textual_private import (
@@ -44,13 +44,13 @@ if TYPE_CHECKING:
 
 
 class LeChat(CrashReportingApp):
-    """Shows one conversation until the person leaves."""
+    """Shows one conversation until the user quits."""
 
     TITLE = "lechat"
-    COMMAND_PALETTE_BINDING = "f24"  # `ChatScreen` has a binding of its own, which can be changed
+    COMMAND_PALETTE_BINDING = "f24"  # never: `ChatScreen` has a binding that can be changed
     CSS_PATH = "lechat.tcss"
     DEFAULT_MODE = "chat"
-    """Its screen is the conversation, so that no empty one is laid out below."""
+    """The mode of the chat screen, so that no empty screen is laid out below it."""
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Slash}
 
     def __init__(
@@ -61,14 +61,14 @@ class LeChat(CrashReportingApp):
         machine: "Callable[[], Resources]",
         themes: Themes | None = None,
         choices: Choices | None = None,
-        front: Front | None = None,
-        failed: Callable[[Exception], str] = repr,
+        start_page: StartPage | None = None,
+        report: Callable[[Exception], str] = repr,
         clock: Callable[[], datetime] = datetime.now,
     ) -> None:
-        """`failed` makes a sentence of what should not have happened, and keeps the rest of it somewhere."""
-        self._failed = failed
+        """`report` logs an unexpected exception and returns a sentence about it."""
+        self._report = report
         self._themes = themes or read_themes()
-        self._front = front
+        self._start_page = start_page
         self._copied = ""
         raise_frame_rate()
         read_alt_enter_as_new_line()
@@ -97,7 +97,7 @@ class LeChat(CrashReportingApp):
             pictures=self._pictures,
             themes=self._themes.descriptions,
             choices=choices,
-            painted=self._remember_page,
+            painted=self._save_start_page,
             clock=clock,
         )
         self.add_mode(self.DEFAULT_MODE, lambda: on_the_stack(self, self._chat))
@@ -107,46 +107,46 @@ class LeChat(CrashReportingApp):
         return [*without_gray(super().get_line_filters()), *self._added_filters]
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """What a theme leaves out is as in the first one."""
+        """The variables of the default theme, for those that a theme leaves out."""
         return self._themes.known[DEFAULT].variables
 
     def get_driver_class(self) -> type[Driver]:
-        """The usual one, which takes over from what was shown before."""
-        usual = super().get_driver_class()
-        if usual is LinuxDriver:
-            usual = TerminalDriver
-        return taking_over(usual, self._front) if self._front else usual
+        """Our own driver in a terminal; it takes over from the start page of the last run."""
+        driver = super().get_driver_class()
+        if driver is LinuxDriver:
+            driver = TerminalDriver
+        return taking_over(driver, self._start_page) if self._start_page else driver
 
     def refresh_css(self, animate: bool = True) -> None:
-        """Read the styles again for other colours; Textual asks for it at every start, when they are those already."""
+        """Apply the colors of another theme; skips the call at the start of Textual, when they are applied already."""
         variables = self.get_css_variables()
         if variables != self._styled_with:
             self._styled_with = variables
             super().refresh_css(animate)
 
     def on_mount(self) -> None:
-        """End well when the terminal goes or the system wants the program to end."""
+        """Show what is wrong with the themes, and quit cleanly on SIGTERM and SIGHUP."""
         for complaint in self._complaints:
             self._chat.host.say(complaint, error=True)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._chat.parts.quit.now)
-        self.app_resume_signal.subscribe(self, self._come_back)
+        self.app_resume_signal.subscribe(self, self._redraw_images)
 
     def on_invalid_input(self, _: InvalidInput) -> None:
-        """Say once that keys get lost, and why."""
+        """Tell the user once that keys get lost, and why."""
         if not self._invalid_input:
             self._invalid_input = True
             self._chat.host.say("the terminal sent bytes that are not UTF-8; set its encoding to UTF-8", error=True)
 
-    def _come_back(self, _: App[None]) -> None:
-        """The terminal was lent to another program."""
+    def _redraw_images(self, _: App[None]) -> None:
+        """Send images again after another program used the terminal."""
         if isinstance(self._pictures, Placements):
             self._pictures.send_again()
             self.refresh(layout=True)
 
     def exit(self, result: None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
-        """End, and leave no picture in the terminal; it keeps those of each of its two screens apart."""
+        """Remove all images from the terminal, which does not do so itself, and end."""
         if isinstance(self._pictures, Placements):
             self._pictures.close()
         super().exit(result, return_code, message)
@@ -157,46 +157,46 @@ class LeChat(CrashReportingApp):
         return self._copied
 
     def copy(self, text: str) -> str:
-        """Put the text on every clipboard that can be reached; the sentence says which."""
+        """Copy a text to every clipboard that can be reached; returns the sentence that says which."""
         self._copied = text
         return clipboard.copy(text, self._to_terminal)
 
     def copy_to_clipboard(self, text: str) -> None:
-        """What the editor's own cut and copy do."""
+        """Copy what is cut or copied in the prompt."""
         self.copy(text)
 
     def _to_terminal(self, sequence: str) -> None:
         write_to_terminal(self, sequence)
 
-    def _remember_page(self) -> None:
-        """Keep the start page for the next start."""
-        if self._front and (rows := self._chat.start_page):
-            self._front.keep([row.render(self.console) for row in rows])
+    def _save_start_page(self) -> None:
+        """Store the start page for the next run."""
+        if self._start_page and (rows := self._chat.start_page):
+            self._start_page.save([row.render(self.console) for row in rows])
 
     def action_command_palette(self) -> None:
-        """Everything, by name."""
+        """Open the command palette."""
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette())
 
     def before_crash(self, error: Exception) -> None:
         """Save what is typed, and print one sentence: Textual's traceback would also print the conversation."""
-        with suppress(Exception):  # what is typed is kept if anything still works
+        with suppress(Exception):  # whatever else is broken
             self._chat.parts.unsent.save_now()
         cause = error.error if isinstance(error, WorkerFailed) and isinstance(error.error, Exception) else error
-        vars(error)["__rich__"] = partial(Text, f"lechat: {safe(self._failed(cause))}")
+        vars(error)["__rich__"] = partial(Text, f"lechat: {safe(self._report(cause))}")
 
     async def action_quit(self) -> None:
-        """Leave; what was said is kept."""
+        """Quit, as `/exit` does."""
         self._chat.action_leave()
 
 
-def taking_over(usual: type[Driver], front: Front) -> type[Driver]:
-    """This driver, but what the front shows stays until the first page of the screen is drawn over it."""
+def taking_over(driver: type[Driver], start_page: StartPage) -> type[Driver]:
+    """This driver, without clearing what the start page shows: the first frame is painted over it."""
 
     def write(self: Driver, data: str) -> None:
-        painted = front.painted
+        painted = start_page.painted
         if ENTER in data:
-            front.hand_over()
-        usual.write(self, data.replace(ENTER, "") if painted else data)
+            start_page.hand_over()
+        driver.write(self, data.replace(ENTER, "") if painted else data)
 
-    return type(usual.__name__, (usual,), {"write": write})
+    return type(driver.__name__, (driver,), {"write": write})

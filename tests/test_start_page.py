@@ -1,4 +1,4 @@
-"""A bare start shows the page of last time at once, and loses nothing that is typed meanwhile."""
+"""A bare start shows the page of the last run at once, and loses no key that is typed meanwhile."""
 
 import os
 import pty
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lechat_tui.store import Draft, Store
-from lechat_tui.ui.look.front import ENTER, LEAVE, Front
+from lechat_tui.ui.look.start_page import ENTER, LEAVE, StartPage
 
 PATIENCE = 60
 PROMISE = "everything stays on this machine"
@@ -84,7 +84,7 @@ def started(home: Path, *words: str) -> Iterator[Terminal]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where lechat has been started once."""
+    """A home in which lechat was started once."""
     folder = tmp_path_factory.mktemp("home")
     with started(folder) as terminal:
         until = time.monotonic() + PATIENCE
@@ -97,10 +97,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_what_is_typed_before_the_screen_is_there_arrives_and_the_terminal_comes_back(home: Path) -> None:
+def test_keys_typed_before_the_screen_arrive_and_the_terminal_is_restored(home: Path) -> None:
     with started(home) as terminal:
         terminal.see(PROMISE)
-        assert "\x1b[?2004h" not in terminal.written, "this is the page of last time, not that of the screen"
+        assert "\x1b[?2004h" not in terminal.written, "this is the page of the last run, not of the screen"
         terminal.type("/exit\r")
         assert terminal.end() == 0
         assert terminal.written.count(ENTER) == 1, "a terminal may clear its screen at the second"
@@ -108,7 +108,7 @@ def test_what_is_typed_before_the_screen_is_there_arrives_and_the_terminal_comes
         assert termios.tcgetattr(terminal.slave) == terminal.before
 
 
-def test_a_configuration_that_is_wrong_is_told_on_the_terminal_as_it_was(home: Path) -> None:
+def test_an_invalid_configuration_is_reported_on_the_restored_terminal(home: Path) -> None:
     file = home / "config" / "config.toml"
     file.parent.mkdir()
     file.write_text("colour = 1\n")
@@ -123,7 +123,7 @@ def test_a_configuration_that_is_wrong_is_told_on_the_terminal_as_it_was(home: P
         file.parent.rmdir()
 
 
-def test_what_a_person_wrote_is_not_in_the_page_that_is_remembered(tmp_path: Path) -> None:
+def test_the_saved_page_has_nothing_the_user_wrote(tmp_path: Path) -> None:
     with Store(tmp_path / "data") as store:
         store.new_chat("a surprise party")
     with started(tmp_path) as terminal:
@@ -144,7 +144,7 @@ def test_what_a_person_wrote_is_not_in_the_page_that_is_remembered(tmp_path: Pat
     assert not page.exists()
 
 
-def test_an_interrupt_before_the_screen_is_there_gives_the_terminal_back(home: Path) -> None:
+def test_an_interrupt_before_the_screen_restores_the_terminal(home: Path) -> None:
     with started(home) as terminal:
         terminal.see(PROMISE)
         terminal.process.send_signal(2)
@@ -153,7 +153,7 @@ def test_an_interrupt_before_the_screen_is_there_gives_the_terminal_back(home: P
         assert termios.tcgetattr(terminal.slave) == terminal.before
 
 
-def test_the_first_paint_of_a_bare_start_loads_nothing_that_it_does_not_draw(tmp_path: Path) -> None:
+def test_the_first_paint_of_a_bare_start_imports_only_what_it_needs(tmp_path: Path) -> None:
     with started(tmp_path, "-c", UNTIL_THE_FIRST_PAINT) as terminal:
         terminal.see("MODULES", "END")
         loaded = set(terminal.written.partition("MODULES")[2].partition("END")[0].split())
@@ -163,44 +163,46 @@ def test_the_first_paint_of_a_bare_start_loads_nothing_that_it_does_not_draw(tmp
 
 
 @pytest.fixture
-def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
-    """One in a terminal of its own; what it writes can be read from `written`."""
+def start_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StartPage]:
+    """A start page in a terminal of its own."""
     monkeypatch.setenv("LECHAT_HOME", str(tmp_path))
     master, slave = pty.openpty()
     termios.tcsetwinsize(master, (3, 20))
     with open(slave, closefd=False) as stdin, open(slave, "w", encoding="utf-8", closefd=False) as stderr:
         monkeypatch.setattr(sys, "stdin", stdin)
         monkeypatch.setattr(sys, "__stderr__", stderr)
-        yield Front()
+        yield StartPage()
     os.close(slave)
     os.close(master)
 
 
-def test_a_page_is_shown_where_it_looks_the_same_only(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    front.keep(["\x1b[1;31mle chat\x1b[0m", "┌─┐", ""])
-    again = Front()
-    assert again._remembered() == ["\x1b[1;31mle chat\x1b[0m", "┌─┐", ""]
+def test_a_page_is_shown_only_where_it_looks_the_same(start_page: StartPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    start_page.save(["\x1b[1;31mle chat\x1b[0m", "┌─┐", ""])
+    again = StartPage()
+    assert again._saved() == ["\x1b[1;31mle chat\x1b[0m", "┌─┐", ""]
     monkeypatch.setenv("NO_COLOR", "1")
-    assert Front()._remembered() == []
+    assert StartPage()._saved() == []
 
 
 @pytest.mark.parametrize("row", ["\x1b]52;c;cm0gLXJm\x07", "a\x1b[2J", "\x9b2J", "\x1bc", "a\tb", "\x1b[?1049l"])
-def test_a_row_that_does_more_than_colour_is_neither_kept_nor_shown(front: Front, tmp_path: Path, row: str) -> None:
-    front.keep(["fine", row])
+def test_a_row_with_more_than_colors_is_neither_saved_nor_shown(
+    start_page: StartPage, tmp_path: Path, row: str
+) -> None:
+    start_page.save(["fine", row])
     assert not (tmp_path / "cache" / "front").exists()
-    front.keep(["fine", "row"])
+    start_page.save(["fine", "row"])
     file = tmp_path / "cache" / "front"
     file.write_text(file.read_text("utf-8").replace("row", row), "utf-8")
-    assert Front()._remembered() == []
+    assert StartPage()._saved() == []
 
 
-def test_a_front_that_nothing_takes_over_leaves_the_terminal_as_it_was(front: Front) -> None:
+def test_a_start_page_that_nothing_takes_over_restores_the_terminal(start_page: StartPage) -> None:
     assert sys.__stderr__
     before = termios.tcgetattr(sys.__stderr__.fileno())
-    front.keep(["le chat"])
-    front.open(page=True)
-    assert front.painted
+    start_page.save(["le chat"])
+    start_page.open(page=True)
+    assert start_page.painted
     assert termios.tcgetattr(sys.__stderr__.fileno()) != before
-    front.close()
+    start_page.close()
     assert termios.tcgetattr(sys.__stderr__.fileno()) == before
     assert LEAVE.startswith("\x1b[?1049l")
