@@ -1,1 +1,1 @@
-"""Answers rendered to rows of cells. Rich, no Textual."""
+"""Messages rendered to rows of terminal cells. Uses Rich; does not import Textual."""

@@ -1,4 +1,4 @@
-"""Blocks of Markdown drawn as rows of cells. Knows no widget, and nothing of the talk around them."""
+"""Blocks of Markdown rendered to rows."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,24 +15,24 @@ from lechat_tui.plaintext import safe
 
 BULLETS = "•◦▪"
 COLUMN_GAP = "  "
-NARROWEST_COLUMN = 5
-"""A table whose columns would be narrower is drawn as a list of its cells."""
+MIN_COLUMN_CELLS = 5
+"""A table whose columns would be narrower is rendered as a list of its cells."""
 
 TASK = re.compile(r"\[([ xX])\][ \u00a0]")
-OPENED = ("http://", "https://", "mailto:")
-"""What a click may open."""
+CLICKABLE = ("http://", "https://", "mailto:")
+"""The beginnings of links that a click may open."""
 
 
 def render_block(block: Block, width: int, look: Look) -> list[Row]:
-    """A block in a column of this width."""
-    rows = list(_Pen(look, block).block(SyntaxTreeNode(block.tokens), max(width, 1)))
+    """The rows of a block in a column of this width."""
+    rows = list(_Renderer(look, block).block(SyntaxTreeNode(block.tokens), max(width, 1)))
     if rows and block.joint.inline:
         rows[0] = rows[0]._replace(joint="")
     return rows
 
 
 def render_blocks(blocks: Iterable[Block], width: int, look: Look, *, below: bool = False) -> Iterator[Row]:
-    """Blocks below each other; `below` says that something stands above the first."""
+    """The rows of blocks below each other; `below` says that there is something above the first one."""
     for block in blocks:
         rows = render_block(block, width, look)
         if rows and below and block.joint.gap:
@@ -41,8 +41,8 @@ def render_blocks(blocks: Iterable[Block], width: int, look: Look, *, below: boo
         below = below or bool(rows)
 
 
-class _Pen:
-    """Draws the nodes of one block."""
+class _Renderer:
+    """Renders the nodes of one block."""
 
     def __init__(self, look: Look, block: Block) -> None:
         self._look = look
@@ -51,8 +51,8 @@ class _Pen:
         self._joint = block.joint
         self._depth = 0
         self._task = False
-        """Whether the next text begins with the box of a task, which is drawn already."""
-        self._draw = {
+        """Whether the next text begins with the box of a task, which has been rendered."""
+        self._renderers = {
             "paragraph": self._paragraph,
             "heading": self._heading,
             "bullet_list": self._list,
@@ -66,12 +66,12 @@ class _Pen:
         }
 
     def block(self, node: SyntaxTreeNode, width: int, *, gap: bool = True) -> Iterator[Row]:
-        """The children of a node, one under the other."""
+        """The children of a node, below each other."""
         for number, child in enumerate(node.children):
             if number and gap:
                 yield row(())
-            draw = self._draw.get(child.type)
-            yield from draw(child, width) if draw else text_rows([(child.content, self._look.text)], width)
+            render = self._renderers.get(child.type)
+            yield from render(child, width) if render else text_rows([(child.content, self._look.text)], width)
 
     def _paragraph(self, node: SyntaxTreeNode, width: int) -> Iterable[Row]:
         return text_rows(self._inline(node, self._look.text), width)
@@ -89,8 +89,8 @@ class _Pen:
 
     def _display(self, node: SyntaxTreeNode, width: int) -> Iterable[Row]:
         space = ("  ", self._look.text)
-        told = readable(node.content, rows=True)
-        return prefixed(text_rows([(told, self._look.maths)], max(width - 2, 1)), space, space)
+        formula = readable(node.content, rows=True)
+        return prefixed(text_rows([(formula, self._look.math)], max(width - 2, 1)), space, space)
 
     def _list(self, node: SyntaxTreeNode, width: int) -> Iterable[Row]:
         loose = any(child.type == "paragraph" and not child.hidden for item in node.children for child in item.children)
@@ -110,7 +110,7 @@ class _Pen:
         self._depth -= 1
 
     def _box(self, item: SyntaxTreeNode) -> str:
-        """The box of a task in place of a bullet."""
+        """The box of a task, in place of a bullet; empty for any other item."""
         first = item.children[0].children[0] if item.children and item.children[0].type == "paragraph" else None
         found = TASK.match(first.content) if first else None
         self._task = bool(found)
@@ -124,7 +124,7 @@ class _Pen:
         return [self._fence_head(number, language, width), *self._code(node.content, language, width)]
 
     def _fence_head(self, number: int, language: str, width: int) -> Row:
-        """The number by which a fence is copied and saved, its language, and how."""
+        """The line above a fence: the number to copy and save it by, its language, the command that copies it."""
         style = self._look.soft + Style.from_meta({"lines": True})
         head: list[Run] = [(f"{number} {language}".rstrip()[:width], style)]
         hint = f"/copy {number}"
@@ -158,7 +158,7 @@ class _Pen:
             yield from _table_row(cells, widths, aligns, look)
 
     def _stacked(self, head: list[list[Run]], body: list[list[list[Run]]], width: int) -> Iterator[Row]:
-        """A table too wide for its column: each row as `head: cell` lines."""
+        """A table that is too wide: each row as lines of `head: cell`."""
         for number, cells in enumerate(body):
             if number:
                 yield row(())
@@ -175,7 +175,7 @@ class _Pen:
             case "inline":
                 yield from self._inline(node, style)
             case "softbreak" | "hardbreak":
-                yield "\n", style  # models mean a line end when they write one
+                yield "\n", style  # a model that writes a line end means one
             case "code_inline":
                 yield node.content, look.code
             case "strong":
@@ -186,15 +186,15 @@ class _Pen:
                 yield from self._inline(node, style + Style(strike=True))
             case "link":
                 target = str(node.attrs.get("href", ""))
-                leads = Style.from_meta({"open": target}) if target.startswith(OPENED) else Style.null()
-                runs = list(self._inline(node, style + look.link + leads))
+                click = Style.from_meta({"open": target}) if target.startswith(CLICKABLE) else Style.null()
+                runs = list(self._inline(node, style + look.link + click))
                 yield from runs
                 if plain(runs) not in (target, target.removeprefix("mailto:")):
-                    yield f" ({target})", look.soft + leads
+                    yield f" ({target})", look.soft + click
             case "math_inline":
-                yield readable(node.content), style + look.maths
+                yield readable(node.content), style + look.math
             case "image":
-                yield f"{node.content or 'picture'} ({node.attrs.get('src', '')})", look.soft
+                yield f"{node.content or 'image'} ({node.attrs.get('src', '')})", look.soft
             case "text" if self._task:
                 self._task = False
                 yield node.content[4:], style
@@ -203,19 +203,19 @@ class _Pen:
 
 
 def _columns(rows: Sequence[Sequence[Sequence[Run]]], width: int) -> list[int] | None:
-    """The width of each column: what it wants where all fit, else the wide ones share what the narrow ones leave."""
-    wants = [
+    """The width of each column; wide columns share what narrow ones leave. None if some would be too narrow."""
+    wanted = [
         max(cell_len(plain(cells[n])) if n < len(cells) else 0 for cells in rows) or 1 for n in range(len(rows[0]))
     ]
-    if sum(wants) <= width:
-        return wants
-    widths = [0] * len(wants)
-    left, columns = width, len(wants)
-    for want, column in sorted((want, column) for column, want in enumerate(wants)):
+    if sum(wanted) <= width:
+        return wanted
+    widths = [0] * len(wanted)
+    left, columns = width, len(wanted)
+    for want, column in sorted((want, column) for column, want in enumerate(wanted)):
         widths[column] = min(want, left // columns)
         left -= widths[column]
         columns -= 1
-    if any(got < min(want, NARROWEST_COLUMN) for got, want in zip(widths, wants, strict=True)):
+    if any(got < min(want, MIN_COLUMN_CELLS) for got, want in zip(widths, wanted, strict=True)):
         return None
     return widths
 

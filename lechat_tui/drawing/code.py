@@ -1,4 +1,4 @@
-"""Code as rows in the colours of its language."""
+"""Code as rows, highlighted."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -8,22 +8,22 @@ from rich.style import Style
 from rich.syntax import Syntax, SyntaxTheme
 from rich.text import Text
 
-from lechat_tui.drawing.rows import TAB, Look, Row, Run, filled, lines, prefixed, row, wrap
+from lechat_tui.drawing.rows import TAB_CELLS, Look, Row, Run, filled, lines, prefixed, row, wrap
 from lechat_tui.plaintext import safe
 
-CHUNK = 40
-"""Lines of code that grows which are coloured together, so that its finished lines are coloured once."""
+CHUNK_LINES = 40
+"""Growing code is highlighted in chunks of so many lines, so that a finished chunk is highlighted once."""
 
 
 def code_rows(
     code: str, language: str, width: int, look: Look, *, growing: bool = False, first: int = 1
 ) -> Iterator[Row]:
-    """Code in a column of this width; `first` is the number of its first line."""
-    told = safe(code).expandtabs(TAB).removesuffix("\n").split("\n")
-    size = CHUNK if growing else len(told)
-    for start in range(0, len(told), size):
+    """The rows of code in a column of this width; `first` is the number of its first line."""
+    code_lines = safe(code).expandtabs(TAB_CELLS).removesuffix("\n").split("\n")
+    size = CHUNK_LINES if growing else len(code_lines)
+    for start in range(0, len(code_lines), size):
         number = first + start if look.numbered else 0
-        yield from _rows("\n".join(told[start : start + size]), language, width, look, number)
+        yield from _rows("\n".join(code_lines[start : start + size]), language, width, look, number)
 
 
 @lru_cache(maxsize=512)
@@ -31,30 +31,30 @@ def _rows(code: str, language: str, width: int, look: Look, number: int) -> list
     space = (" ", look.fence)
     gutter = max(len(str(number + code.count("\n"))), 3) + 2 if number else 0
     found: list[Row] = []
-    for line in _coloured(code, language, look):
+    for line in _highlighted(code, language, look):
         rows = [row(part, joint=joint) for part, joint in wrap(line, max(width - 2 - gutter, 1))]
         if number:
-            told = (f"{number:>{gutter - 2}}  ", look.faint)
-            rows = list(prefixed(rows, told, (" " * gutter, look.faint)))
+            label = (f"{number:>{gutter - 2}}  ", look.faint)
+            rows = list(prefixed(rows, label, (" " * gutter, look.faint)))
             number += 1
         found += rows
     return list(filled(prefixed(found, space, space), width, look.fence))
 
 
-def _coloured(code: str, language: str, look: Look) -> Iterator[list[Run]]:
-    """The lines of code in the colours of its language."""
+def _highlighted(code: str, language: str, look: Look) -> Iterator[list[Run]]:
+    """The lines of code with the styles of its syntax."""
     plain: list[Run] = [(code, look.fence)]
-    syntax = Syntax("", language, theme=_Colours(look))
+    syntax = Syntax("", language, theme=_SyntaxTheme(look))
     if not language or syntax.lexer is None:
         return lines(plain)
     text = syntax.highlight(code)
     if not text.plain.startswith(code):
-        return lines(plain)  # a lexer may drop what it does not know
-    return islice(lines(_spans(text, look.fence)), code.count("\n") + 1)  # the lexer ends the last line, too
+        return lines(plain)  # some lexers drop what they do not know
+    return islice(lines(_spans(text, look.fence)), code.count("\n") + 1)  # the lexer also ends the last line
 
 
 def _spans(text: Text, rest: Style) -> Iterator[Run]:
-    """Highlighted text as runs; what has no style of its own takes `rest`."""
+    """Highlighted text as runs; text without a style of its own has the style `rest`."""
     at = 0
     for span in text.spans:
         if span.start > at:
@@ -84,11 +84,11 @@ _KINDS = {
     ("Generic", "Heading"): "type",
     ("Generic", "Subheading"): "type",
 }
-"""Kinds of tokens (pygments names them) and the style each is drawn in; a kind that is not here takes its parent's."""
+"""The style of each kind of token, as Pygments names them; other kinds have the style of their parent."""
 
 
-class _Colours(SyntaxTheme):
-    """A `Look` as Rich's highlighter wants it."""
+class _SyntaxTheme(SyntaxTheme):
+    """A `Look` for Rich's highlighter."""
 
     def __init__(self, look: Look) -> None:
         self._look = look

@@ -1,6 +1,6 @@
-"""Where maths stands in Markdown: `$x$`, `$$x$$`, `\\(x\\)` and `\\[x\\]`. Knows not what it means.
+"""Math in Markdown: `$x$`, `$$x$$`, `\\(x\\)` and `\\[x\\]`.
 
-A dollar is mostly money. What stands between two of them is maths only where it looks like it.
+A dollar sign mostly means money. Text between two of them is math only if it looks like it.
 """
 
 import re
@@ -21,12 +21,11 @@ _SIGNS = re.compile(r"[\\^_={}<>]|[A-Za-z0-9)]\s*[-+*/|]\s*[A-Za-z0-9(]")
 _WORDS = re.compile(r"(?<!\\)\b[^\W\d_]{3,}")
 _AMOUNT = re.compile(r"[\d.,]+[a-zA-Z%]?\s+\w")
 _LETTER = re.compile(r"\w")
-LONGEST = 2_000
-"""Characters a formula may have."""
+MAX_FORMULA_CHARS = 2_000
 
 
 def enable(markdown: MarkdownIt) -> None:
-    """Let a parser find maths: tokens `math_inline` and `math_block`, with the source as their content."""
+    """Make a parser find math, as tokens `math_inline` and `math_block` with the source as their content."""
     markdown.inline.ruler.before("escape", "math_inline", _inline)
     markdown.block.ruler.before(
         "fence", "math_block", _block, {"alt": ["paragraph", "reference", "blockquote", "list"]}
@@ -35,7 +34,7 @@ def enable(markdown: MarkdownIt) -> None:
 
 def _inline(state: StateInline, silent: bool) -> bool:
     start = state.pos
-    match = _match(state.src, start, min(state.posMax, start + LONGEST))
+    match = _match(state.src, start, min(state.posMax, start + MAX_FORMULA_CHARS))
     if match is None:
         return False
     if not silent:
@@ -49,26 +48,26 @@ def _inline(state: StateInline, silent: bool) -> bool:
 def _match(source: str, start: int, end: int) -> re.Match[str] | None:
     if source[start] == "\\" or source.startswith("$$", start):
         found = next((match for rule in _INLINE if (match := rule.match(source, start, end))), None)
-        if found and source[start] == "$" and not _looks_like_maths(found[1].strip()):
+        if found and source[start] == "$" and not _looks_like_math(found[1].strip()):
             return None
         return found if found and _LETTER.search(found[1]) else None
     if source[start] != "$":
         return None
     found = _DOLLARS.match(source, start, end)
-    return found if found and _looks_like_maths(found[1]) else None
+    return found if found and _looks_like_math(found[1]) else None
 
 
-def _looks_like_maths(content: str) -> bool:
-    """Whether it is more than words, an amount with words after it, or a variable of the shell."""
+def _looks_like_math(content: str) -> bool:
+    """False for words, an amount with words after it, or a shell variable."""
     if _AMOUNT.match(content) and not re.search(r"[\\^_=]", content):
         return False
     return bool(_SIGNS.search(content)) or not (_WORDS.search(content) or content[0].isdigit())
 
 
 def _block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
-    """Lines from an opening that begins one to a closing that ends one, without a blank line between them.
+    """A formula from an opening at the beginning of a line to a closing at the end of one, without a blank line.
 
-    While the closing has not come, and the text ends, it counts as there: an answer that grows shows its formula.
+    At the end of the text a missing closing counts as there: a growing answer shows its formula.
     """
     if state.is_code_block(first):
         return False
@@ -85,21 +84,21 @@ def _block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
             return False
         if text.endswith(closing) and not (closing == "\\]" and text.endswith("\\\\]")):
             content.append(text[:-2])
-            if opening == "$$" and not _looks_like_maths("\n".join(content).strip() or " "):
+            if opening == "$$" and not _looks_like_math("\n".join(content).strip() or " "):
                 return False
             return _push(state, first, line + 1, opening, content, silent)
-        if closing in text or sum(map(len, content)) > LONGEST:
+        if closing in text or sum(map(len, content)) > MAX_FORMULA_CHARS:
             return False
         content.append(text)
     if silent or state.parentType != "root" or last < state.lineMax:
         return False
     if content[0].strip():
-        return _wait(state, first, last)
+        return _as_paragraph(state, first, last)
     return _push(state, first, last, opening, content, silent)
 
 
-def _wait(state: StateBlock, first: int, end: int) -> bool:
-    """What may become a formula is a paragraph until it is one."""
+def _as_paragraph(state: StateBlock, first: int, end: int) -> bool:
+    """Keep what may become a formula as a paragraph until then."""
     state.push("paragraph_open", "p", 1).map = [first, end]
     inline = state.push("inline", "", 0)
     inline.content = state.getLines(first, end, state.blkIndent, False).strip()

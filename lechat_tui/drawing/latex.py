@@ -1,4 +1,4 @@
-"""LaTeX maths as a line of Unicode: readable, not typeset. What it does not know stays as it was written."""
+"""LaTeX math as Unicode text: readable, not typeset. Unknown commands stay as they were written."""
 
 import re
 import unicodedata
@@ -15,7 +15,7 @@ from lechat_tui.drawing.symbols import (
     RAISED,
     RELATIONS,
     SCRIPT,
-    SIGNS,
+    SYMBOLS,
     TEXT,
 )
 
@@ -36,13 +36,13 @@ _SIMPLE = re.compile(r"\d+|(?:[d∂]?[^\W\d_]|[^\W\d_]{3,})[⁰-₟ᴬ-ᵡⱼⱽ
 _SPACED = "=<>"
 _INSIDE = re.compile(r"([(\[]) | ([)\]])")
 
-DEEPEST = 40
-"""How deep groups may be nested; what is deeper stays as it was written."""
+MAX_DEPTH = 40
+"""Groups that are nested deeper stay as they were written."""
 
 
 @lru_cache(maxsize=1024)
 def readable(source: str, *, rows: bool = False) -> str:
-    """A formula as text. With `rows` its rows stand below each other, else beside each other."""
+    """A formula as text: with `rows` one line for each of its rows, else one line with semicolons."""
     try:
         text = _Formula(source).all(top=rows)
     except RecursionError:
@@ -77,7 +77,7 @@ class _Formula:
         return token
 
     def _until(self, end: Callable[[str], bool]) -> str:
-        """What stands before the token that ends it; that one is left."""
+        """The text up to a token that ends it, which is not consumed."""
         self._depth += 1
         parts: list[str] = []
         while (token := self._peek()) and not end(token):
@@ -110,7 +110,7 @@ class _Formula:
         return token
 
     def _group(self) -> str:
-        if self._depth > DEEPEST:
+        if self._depth > MAX_DEPTH:
             return "{"
         text = self._until(lambda token: token == "}")
         self._next()
@@ -122,7 +122,7 @@ class _Formula:
         return self._one().strip() if self._peek() else ""
 
     def _option(self) -> str:
-        """What stands in square brackets, where it does."""
+        """An optional argument in square brackets; empty if there is none."""
         if self._peek() != "[":
             return ""
         self._next()
@@ -131,7 +131,7 @@ class _Formula:
         return text
 
     def _raw(self) -> str:
-        """An argument that is text, as it was written."""
+        """An argument as it was written."""
         while self._peek().isspace():
             self._next()
         if self._peek() != "{":
@@ -163,8 +163,8 @@ class _Formula:
             return name
         if bare in RELATIONS:
             return f" {RELATIONS[bare]} "
-        if bare in SIGNS:
-            return SIGNS[bare]
+        if bare in SYMBOLS:
+            return SYMBOLS[bare]
         if bare in FUNCTIONS:
             return self._function(bare)
         return self._structure(bare, name)
@@ -228,12 +228,12 @@ class _Formula:
         return sign + (text if len(text) == 1 or text.isdecimal() else f"({text})")
 
     def _environment(self, name: str) -> str:
-        """The rows of a matrix, of cases, of equations below each other."""
+        """The rows of a matrix, of cases or of aligned equations."""
         bare = name.removesuffix("*")
         if bare == "array":
             self._raw()
         outer, self._newline = self._newline, "\n"
-        text = self._until(lambda token: token == "\\end") if self._depth <= DEEPEST else ""
+        text = self._until(lambda token: token == "\\end") if self._depth <= MAX_DEPTH else ""
         self._newline = outer
         if self._next():
             self._raw()
@@ -247,12 +247,12 @@ class _Formula:
 
 
 def _grouped(text: str) -> str:
-    """In brackets, where it is more than one thing."""
+    """In parentheses, if it is more than one term."""
     return text if _SIMPLE.fullmatch(text) else f"({text})"
 
 
 def _mapped(text: str, own: Mapping[str, str], upper: int, lower: int) -> str:
-    """Letters of another alphabet of Unicode's mathematical ones, which begin at these code points."""
+    """Letters in one of Unicode's mathematical alphabets, which begin at these code points; `own` has exceptions."""
 
     def letter(char: str) -> str:
         if char in own:

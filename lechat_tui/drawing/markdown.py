@@ -1,8 +1,8 @@
-"""Markdown read while it comes: an answer's top-level blocks, each parsed for the last time when it is finished.
+"""Markdown read while it is generated: the top-level blocks of an answer, each parsed until it is finished.
 
-However long an answer gets, and whatever is in it, a step of reading looks at a bounded stretch of it: a block that
-would grow without end is cut, and goes on in the next one. Where it is cut depends on what stands before the cut and
-on nothing else, so an answer reads the same however it came. Draws nothing.
+However long an answer gets, and whatever is in it, each step parses a bounded part of it: a block that would grow
+without end is cut, and continues in the next one. Where it is cut depends only on the text before the cut, so that an
+answer reads the same in whatever pieces it arrived.
 """
 
 import re
@@ -16,17 +16,17 @@ from markdown_it.token import Token
 
 from lechat_tui.drawing import equations
 
-LIMIT = 4_000
-"""Characters from which a block is cut."""
+MAX_BLOCK_CHARS = 4_000
+"""A longer block is cut."""
 
-CODE_LIMIT = 8_000
-"""The same for code, which is parsed faster and coloured as a whole."""
+MAX_CODE_CHARS = 8_000
+"""The same for code, which is parsed faster and highlighted as a whole."""
 
-BRUTE = 16_000
-"""Characters from which a block is cut even where its structure does not survive it, as in one item of a list."""
+MAX_LIST_ITEM_CHARS = 16_000
+"""A longer item of a list is cut, although that ends the list."""
 
-WINDOW = 24_000
-"""Characters that are parsed at once at most."""
+MAX_PARSED_CHARS = 24_000
+"""At most so many characters are parsed at once."""
 
 _CODE = ("fence", "code_block")
 _LISTS = ("bullet_list_open", "ordered_list_open")
@@ -35,18 +35,18 @@ _QUOTED_BLANK = re.compile(r"\s{0,3}>[\s>]*\n?")
 
 @dataclass(frozen=True)
 class Joint:
-    """How a block hangs on the one it was cut from."""
+    """How a block continues the one it was cut from."""
 
     head: str = ""
-    """Lines of that block that stand before this one's text too: the opening of a fence, the head of a table."""
+    """Lines of that block that are needed to parse this one: the opening of a fence, the head of a table."""
     gap: bool = True
-    """Whether a blank row stands between them."""
+    """Whether there is a blank row between them."""
     number: int | None = None
-    """The number of the first item, where a list goes on."""
+    """The number of the first item, if a list continues."""
     lines: int = 0
-    """Lines of code before this one's, where a fence goes on."""
+    """Lines of code before this one's, if a fence continues."""
     inline: bool = False
-    """Whether the cut lies within a line."""
+    """Whether the cut is within a line."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class Block:
 
     tokens: Sequence[Token]
     fence: int
-    """The number of its first fence, counted from 1 through the answer."""
+    """The number of its first fence, counted from 1 in the whole answer."""
     open: bool = False
     """True while it may still grow."""
     joint: Joint = field(default_factory=Joint)
@@ -78,7 +78,7 @@ class Block:
 
 @dataclass(frozen=True)
 class _Group:
-    """The tokens of a block, and its text as characters of the window."""
+    """The tokens of a block, and where its text is in the window, in characters."""
 
     tokens: Sequence[Token]
     start: int
@@ -86,26 +86,26 @@ class _Group:
 
 
 class Reader:
-    """Takes in an answer piece by piece, and has its blocks.
+    """Reads an answer piece by piece.
 
-    `references` are link definitions known from the start; those that are met are added to them.
+    `references` are link definitions known from the start; those that are read are added to them.
     """
 
     def __init__(self, references: dict[str, Any] | None = None) -> None:
         self.blocks: list[Block] = []
         self.references: dict[str, Any] = dict(references or {})
         self._found: dict[str, Any] = {}
-        """The link definitions in what may still grow, which may not be whole yet."""
+        """The link definitions in the text that may still grow, which may be incomplete."""
         self._text = ""
         self._joint = Joint()
         self._fence = 1
 
     def feed(self, text: str) -> None:
-        """Take in a piece."""
+        """Append a piece."""
         self._text += text
 
     def advance(self) -> list[Block]:
-        """Move what is finished into `blocks`; returns the last blocks, at most two, which may still grow."""
+        """Add the blocks that are finished to `blocks`; returns the others, at most two, which may still grow."""
         while self._text:
             window = self._window()
             if (rest := self._step(window, last=len(window) == len(self._text))) is not None:
@@ -113,18 +113,18 @@ class Reader:
         return []
 
     def close(self) -> None:
-        """Nothing more comes: what may still have grown is finished."""
+        """The answer has ended: all blocks are finished."""
         self.blocks += [replace(block, open=False) for block in self.advance()]
         self.references = {**self._found, **self.references}
         self._text = ""
 
     def _window(self) -> str:
-        if len(self._text) <= WINDOW:
+        if len(self._text) <= MAX_PARSED_CHARS:
             return self._text
-        return self._text[: self._text.rfind("\n", 0, WINDOW) + 1 or WINDOW]
+        return self._text[: self._text.rfind("\n", 0, MAX_PARSED_CHARS) + 1 or MAX_PARSED_CHARS]
 
     def _step(self, window: str, *, last: bool) -> list[_Group] | None:
-        """Commit what is finished. Returns what is not when the window was the last; None when there is more."""
+        """Commit the finished blocks of a window. Returns the others of the last window, None for any other."""
         head = self._joint.head
         known: dict[str, Any] = {"references": dict(self.references)}
         groups = _groups(_markdown.parse(head + window, known), head, window)
@@ -157,13 +157,13 @@ class Reader:
             self._joint, self._fence = Joint(), self.blocks[-1].next_fence
 
     def _commit_piece(self, text: str, rest: Joint) -> None:
-        """Commit the piece of a block before its cut, and remember how the rest hangs on it."""
+        """Commit a block up to its cut, and keep how the rest continues it."""
         head = self._joint.head
         tokens = _markdown.parse(head + text, {"references": dict(self.references)})
         groups = _groups(tokens, head, text)
         self._commit(groups)
         self._joint = rest
-        if not groups:  # link definitions alone
+        if not groups:  # only link definitions
             return
         piece = self.blocks[-1]
         if rest.number is not None:
@@ -174,7 +174,7 @@ class Reader:
         self._joint = rest
 
     def _drop(self, characters: int, found: dict[str, Any], above: int) -> None:
-        """Go on behind these characters, with the link definitions in them."""
+        """Drop so many characters that have been read, and keep the link definitions in them."""
         lines = self._text.count("\n", 0, characters) + above
         for label, target in found.items():
             if label not in self.references and target["map"][1] <= lines:
@@ -183,7 +183,7 @@ class Reader:
 
 
 def read(source: str) -> list[Block]:
-    """The blocks of a whole text; link definitions hold wherever they stand."""
+    """The blocks of a whole text; a link definition also counts for the text above it."""
     reader = Reader()
     reader.feed(source)
     reader.close()
@@ -207,7 +207,7 @@ _lines = re.compile(r"[^\n]*\n|[^\n]+").findall
 
 
 def _groups(tokens: Sequence[Token], head: str, window: str) -> list[_Group]:
-    """The top-level blocks among tokens of a head and a window."""
+    """The tokens of a head and a window, by top-level block."""
     starts = [0, *accumulate(map(len, _lines(window)))]
     above = head.count("\n")
 
@@ -231,20 +231,20 @@ def _by_level(tokens: Iterable[Token]) -> Iterator[list[Token]]:
 
 
 def _cut(text: str, head: str) -> tuple[int, Joint] | None:
-    """Where a block's text is to be cut, and how what follows hangs on it; None where it is short or cannot be cut.
+    """Where to cut the text of a block, and how the rest continues it; None if it is short or cannot be cut.
 
-    Only the first `LIMIT` characters decide where, and only lines that are complete, or endless, decide whether.
+    Only its first `MAX_BLOCK_CHARS` decide where it is cut, and only lines that are complete, or longer, whether.
     """
     solid = text.rfind("\n") + 1
-    if max(solid, len(text) - solid) <= LIMIT:
+    if max(solid, len(text) - solid) <= MAX_BLOCK_CHARS:
         return None
-    prefix = text[: text.rfind("\n", 0, LIMIT) + 1 or LIMIT]
+    prefix = text[: text.rfind("\n", 0, MAX_BLOCK_CHARS) + 1 or MAX_BLOCK_CHARS]
     first = next(iter(_groups(_markdown.parse(head + prefix), head, prefix)), None)
     kind = first.tokens[0].type if first else ""
     if kind in _CODE:
-        if max(solid, len(text) - solid) <= CODE_LIMIT:
+        if max(solid, len(text) - solid) <= MAX_CODE_CHARS:
             return None
-        prefix = text[: text.rfind("\n", 0, CODE_LIMIT) + 1 or CODE_LIMIT]
+        prefix = text[: text.rfind("\n", 0, MAX_CODE_CHARS) + 1 or MAX_CODE_CHARS]
     if not prefix.endswith("\n"):
         return _cut_line(prefix, kind, head)
     if kind in _LISTS:
@@ -254,25 +254,25 @@ def _cut(text: str, head: str) -> tuple[int, Joint] | None:
             lines = _lines(prefix)
             at = sum(map(len, lines[: items[-1]]))
             return at, Joint(gap=not lines[items[-1] - 1].strip(), number=len(items) - 1)
-        return (len(prefix), Joint(gap=False)) if len(text) > BRUTE else None
+        return (len(prefix), Joint(gap=False)) if len(text) > MAX_LIST_ITEM_CHARS else None
     opening = _lines(head + prefix)
     if kind == "fence":
-        at = _break(prefix, lambda line: not line.strip())
+        at = _end_of_line(prefix, lambda line: not line.strip())
         return at, Joint(head=opening[0], gap=False)
     if kind == "table_open":
         return len(prefix), Joint(head="".join(opening[:2]))
     if kind == "blockquote_open":
-        return _break(prefix, lambda line: bool(_QUOTED_BLANK.fullmatch(line))), Joint(gap=False)
+        return _end_of_line(prefix, lambda line: bool(_QUOTED_BLANK.fullmatch(line))), Joint(gap=False)
     return len(prefix), Joint(gap=False)
 
 
 def _items(tokens: Iterable[Token]) -> list[int]:
-    """The lines at which the items of a list begin."""
+    """The first line of each item of a list."""
     return [token.map[0] for token in tokens if token.type == "list_item_open" and token.level == 1 and token.map]
 
 
 def _cut_line(prefix: str, kind: str, head: str) -> tuple[int, Joint]:
-    """A cut within a line that has no end."""
+    """A cut within a line that is too long."""
     at = len(prefix)
     if kind == "paragraph_open":
         at = prefix.rfind(" ") + 1 or at
@@ -280,8 +280,8 @@ def _cut_line(prefix: str, kind: str, head: str) -> tuple[int, Joint]:
     return at, Joint(opening, gap=False, inline=True)
 
 
-def _break(prefix: str, good: Callable[[str], bool]) -> int:
-    """Behind the last good line of the second half, else behind the last line."""
+def _end_of_line(prefix: str, good: Callable[[str], bool]) -> int:
+    """The end of the last good line in the second half, else of the last line."""
     at = len(prefix)
     for line in reversed(_lines(prefix)):
         if at < len(prefix) // 2:

@@ -1,4 +1,4 @@
-"""Rows of cells, and text broken into them. Knows no Markdown and no widget."""
+"""Rows of terminal cells, and text wrapped into them."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,12 +14,12 @@ from lechat_tui.plaintext import safe
 Run = tuple[str, Style]
 """A piece of text in one style."""
 
-TAB = 4
+TAB_CELLS = 4
 
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """The styles text is drawn in, by name; `syntax` holds those of code."""
+    """The styles of text by the kind of text; `syntax` has those of code."""
 
     text: Style
     soft: Style
@@ -31,7 +31,7 @@ class Look:
     code: Style
     fence: Style
     link: Style
-    maths: Style
+    math: Style
     question: Style
     bar: Style
     accent: Style
@@ -39,21 +39,22 @@ class Look:
     error: Style
     syntax: Mapping[str, Style] = field(default_factory=dict)
     numbered: bool = False
-    """Whether the lines of code have numbers."""
+    """Whether lines of code are numbered."""
 
 
 class Row(NamedTuple):
     """One line of cells."""
 
     runs: Sequence[Run]
-    """Not yet a `Strip`: only what is seen becomes one, for a strip is thirty objects to the garbage collector."""
+    """Not a Textual `Strip`, which is thirty objects to the garbage collector: only rows in view become one."""
     skip: int = 0
     """Characters at its start that are decoration and are not copied."""
     joint: str | None = None
-    """What joins it to the row above: a space or nothing where a line was wrapped, None where a line ended."""
+    """What joined it to the row above before the line was wrapped: a space or nothing; None if a line begins here."""
 
     @property
     def text(self) -> str:
+        """Its characters without styles."""
         return plain(self.runs)
 
 
@@ -62,21 +63,21 @@ _WORD = re.compile(rf"[{_WIDE}]\s*|[^\s{_WIDE}]+\s*|\s+")
 
 
 def wrap(runs: Iterable[Run], width: int) -> Iterator[tuple[list[Run], str | None]]:
-    """Break runs into lines of at most `width` cells, each with its joint; every text passes here, made safe."""
+    """Runs as lines of at most `width` cells, each with its joint (see `Row`). The text is made safe for a terminal."""
     for line in lines(runs):
-        told = plain(line)
-        cuts = [0, *_breaks(told, max(width, 1)), len(told)]
+        text = plain(line)
+        cuts = [0, *_breaks(text, max(width, 1)), len(text)]
         for start, end in pairwise(cuts):
-            joint = None if not start else " " if told[start - 1].isspace() else ""
-            last = end == len(told)
-            yield _cut(line, start, end if last else start + len(told[start:end].rstrip())), joint
+            joint = None if not start else " " if text[start - 1].isspace() else ""
+            last = end == len(text)
+            yield _cut(line, start, end if last else start + len(text[start:end].rstrip())), joint
 
 
 def lines(runs: Iterable[Run]) -> Iterator[list[Run]]:
-    """Runs as the lines in them; made safe."""
+    """Runs split at line ends. The text is made safe for a terminal."""
     line: list[Run] = []
     for text, style in runs:
-        first, *rest = safe(text).expandtabs(TAB).split("\n")
+        first, *rest = safe(text).expandtabs(TAB_CELLS).split("\n")
         if first:
             line.append((first, style))
         for part in rest:
@@ -85,12 +86,12 @@ def lines(runs: Iterable[Run]) -> Iterator[list[Run]]:
     yield line
 
 
-def _breaks(told: str, width: int) -> Iterator[int]:
-    """Where a line is broken: before a word, or inside one that is wider than the line."""
-    if len(told) <= width and cell_len(told) <= width:
+def _breaks(text: str, width: int) -> Iterator[int]:
+    """Where to break a line: before a word, or within one that is wider than the line."""
+    if len(text) <= width and cell_len(text) <= width:
         return
     used = 0
-    for match in _WORD.finditer(told):
+    for match in _WORD.finditer(text):
         word = match.group()
         bare = cell_len(word.rstrip())
         if used and used + bare > width:
@@ -116,7 +117,7 @@ def _cut(line: Sequence[Run], start: int, end: int) -> list[Run]:
 
 
 def row(runs: Iterable[Run], *, skip: int = 0, joint: str | None = None) -> Row:
-    """A row of runs that are known to fit."""
+    """A row of runs that fit."""
     return Row(list(runs), skip, joint)
 
 
@@ -126,7 +127,7 @@ def text_rows(runs: Iterable[Run], width: int) -> list[Row]:
 
 
 def prefixed(rows: Iterable[Row], first: Run, rest: Run, *, copied: bool = False) -> Iterator[Row]:
-    """Rows with something before them: `first` before the first, `rest` before the others."""
+    """Rows with `first` before the first one and `rest` before the others, which is copied with them if `copied`."""
     for number, (runs, skip, joint) in enumerate(rows):
         before = rest if number else first
         if skip or not copied:
@@ -135,7 +136,7 @@ def prefixed(rows: Iterable[Row], first: Run, rest: Run, *, copied: bool = False
 
 
 def filled(rows: Iterable[Row], width: int, style: Style) -> Iterator[Row]:
-    """Rows with this style behind them, all of this width."""
+    """Rows on this style, filled up to this width."""
     for runs, skip, joint in rows:
         space = width - cell_len(plain(runs))
         yield Row([*((text, style + own) for text, own in runs), (" " * space, style)], skip, joint)

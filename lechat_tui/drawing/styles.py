@@ -29,7 +29,7 @@ ROLES = {
     "code": Role("inline-code"),
     "fence": Role("foreground", "surface"),
     "link": Role(text="underline"),
-    "maths": Role("inline-code"),
+    "math": Role("inline-code"),
     "question": Role(background="raised"),
     "bar": Role("primary", "raised"),
     "accent": Role("accent"),

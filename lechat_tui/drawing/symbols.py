@@ -1,4 +1,4 @@
-"""The signs of LaTeX maths in Unicode, by name."""
+"""The symbols of LaTeX math in Unicode, by command."""
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -10,7 +10,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-SIGNS = _pairs("""
+SYMBOLS = _pairs("""
 alpha α beta β gamma γ delta δ epsilon ϵ zeta ζ eta η theta θ iota ι kappa κ lambda λ mu μ nu ν xi ξ omicron ο
 pi π rho ρ sigma σ tau τ upsilon υ phi ϕ chi χ psi ψ omega ω Gamma Γ Delta Δ Theta Θ Lambda Λ Xi Ξ Pi Π Sigma Σ
 Upsilon Υ Phi Φ Psi Ψ Omega Ω varepsilon ε vartheta ϑ varpi ϖ varrho ϱ varsigma ς varphi φ sum ∑ prod ∏ coprod ∐

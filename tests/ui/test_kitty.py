@@ -15,7 +15,7 @@ from textual.strip import Strip
 
 from lechat_tui.attachments.images import Thumbnail
 from lechat_tui.drawing.answer import Answer
-from lechat_tui.drawing.kitty import CHUNK, DIACRITICS, KEPT, PLACEHOLDER, Placements, Png, png
+from lechat_tui.drawing.kitty import DIACRITICS, MAX_CHUNK_BYTES, MAX_PLACEMENTS, PLACEHOLDER, Placements, Png, png
 from lechat_tui.drawing.question import Question
 from lechat_tui.drawing.rows import Look, plain
 from lechat_tui.drawing.styles import ROLES
@@ -83,7 +83,7 @@ def test_the_diacritics_suffice_and_take_no_cell() -> None:
 def test_the_oldest_picture_makes_room_and_who_shows_it_is_told() -> None:
     terminal, gone = Terminal(), []
     placements = Placements(terminal.write)
-    added = [placements.add(small(), 1, 1, lambda at=at: gone.append(at)) for at in range(KEPT + 2)]
+    added = [placements.add(small(), 1, 1, lambda at=at: gone.append(at)) for at in range(MAX_PLACEMENTS + 2)]
     assert gone == [0, 1]
     assert list(terminal.pictures) == [one.number for one in added[2:]]
 
@@ -110,7 +110,7 @@ def test_what_was_lost_with_the_screen_is_sent_again_under_the_same_numbers() ->
 
 def test_two_programs_in_one_terminal_have_other_numbers() -> None:
     first, second = (Placements(Terminal().write).add(small(), 1, 1, ignore).number for _ in range(2))
-    assert abs(first - second) > KEPT
+    assert abs(first - second) > MAX_PLACEMENTS
     assert min(first, second) >> 24
 
 
@@ -122,7 +122,7 @@ def test_through_tmux_every_command_is_wrapped_for_itself() -> None:
     told = "".join(written)
     assert told.startswith(start) and told.endswith(end)
     wrapped = told.removeprefix(start).removesuffix(end).split(end + start)
-    assert len(wrapped) == -(-len(b64encode(png(dots(200, 90)).content)) // CHUNK)
+    assert len(wrapped) == -(-len(b64encode(png(dots(200, 90)).content)) // MAX_CHUNK_BYTES)
     for one in wrapped:
         terminal.write(one.replace("\x1b\x1b", "\x1b"))
     assert placement.number in terminal.pictures
@@ -149,7 +149,7 @@ def test_a_picture_that_had_to_make_room_is_sent_anew_when_it_comes_into_view_ag
     high = len(asked.rows(80, LOOK))
     decode_all(thumbnails)
     [first] = {cell[0] for row in asked.rows(80, LOOK) for cell in cells(row.runs) if cell}
-    for _ in range(KEPT):
+    for _ in range(MAX_PLACEMENTS):
         placements.add(small(), 1, 1, ignore)
     assert first not in terminal.pictures
     assert not any(PLACEHOLDER in row.text for row in asked.rows(80, LOOK))
