@@ -41,7 +41,7 @@ def remove(name: str, *, agreed: bool = True, foreign: bool = False) -> None:
     weights.remove(name, agreed=agreed, foreign=foreign)
 
 
-def test_the_list_begins_with_what_is_here_and_says_where(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_starts_with_installed_models_and_their_places(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     put(home / ".lmstudio/models/lms/Some-GGUF/Some-Q4_K_M.gguf", gguf(pad=1_500_000))
     weights.list_table(everything=False)
     out, err = capsys.readouterr()
@@ -49,7 +49,7 @@ def test_the_list_begins_with_what_is_here_and_says_where(home: Path, capsys: py
     assert lines[0].split() == ["name", "for", "quantization", "size", "fits", "where"]
     some = next(line for line in lines if "lms/Some-GGUF:Q4_K_M" in line)
     assert some.startswith("*") and "1.5 MB" in some and some.endswith("LM Studio")
-    assert "ministral-3-8b" in out and "to be pulled" in out and "codestral-mamba" not in out
+    assert "ministral-3-8b" in out and "not downloaded" in out and "codestral-mamba" not in out
     assert "more with lechat ls --all" in err
     assert all(line.startswith("*") for line in lines[1 : lines.index(some) + 1])
     weights.list_table(everything=True)
@@ -67,7 +67,7 @@ def test_names_in_files_cannot_write_to_the_terminal(home: Path, capsys: pytest.
     assert "\x1b" not in out + err and "\x07" not in out + err
 
 
-def test_everything_known_of_a_model_is_shown(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_what_is_known_about_a_model(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = put(
         home / "m-Q4_0.gguf",
         gguf(name="Mine", template=True, block_count=2, embedding_length=64, context_length=4096),
@@ -91,7 +91,7 @@ def test_everything_known_of_a_model_is_shown(home: Path, capsys: pytest.Capture
     assert "needed" in shown and "MNPL" in shown, "a license that asks for consent"
 
 
-def test_what_the_hub_keeps_goes_with_its_blob_and_what_had_come_of_it(
+def test_removing_a_file_of_the_hub_cache_removes_its_blob_and_partial_download(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = gguf(pad=50_000)
@@ -101,12 +101,12 @@ def test_what_the_hub_keeps_goes_with_its_blob_and_what_had_come_of_it(
     put(link.resolve().with_name(f"{link.resolve().name}.lechat-part"), b"partial")
     assert installed(capsys) == {"me/M-GGUF:Q4_0"}
     remove("me/M-GGUF:Q4_0")
-    assert "me/M-GGUF:Q4_0 is removed, which freed 50." in capsys.readouterr().err
+    assert "me/M-GGUF:Q4_0 was removed, which freed 50." in capsys.readouterr().err
     assert not repo.exists() and (tmp_path / "hub").exists()
     assert installed(capsys) == set()
 
 
-def test_a_blob_that_another_snapshot_uses_stays(tmp_path: Path) -> None:
+def test_a_blob_that_another_snapshot_uses_is_kept(tmp_path: Path) -> None:
     content = gguf(pad=1)
     old = hub_file(tmp_path / "hub", "me/M-GGUF", "m-Q4_0.gguf", content, "a" * 40)
     new = hub_file(tmp_path / "hub", "me/M-GGUF", "again-Q8_0.gguf", content, "b" * 40)
@@ -114,17 +114,17 @@ def test_a_blob_that_another_snapshot_uses_stays(tmp_path: Path) -> None:
     assert not old.exists() and new.exists() and new.read_bytes() == content
 
 
-def test_a_projector_that_another_model_uses_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_projector_that_another_model_uses_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for quant in ("Q4_0", "Q8_0"):
         hub_file(tmp_path / "hub", "me/M-GGUF", f"m-{quant}.gguf", gguf(name=quant))
-    eyes = hub_file(tmp_path / "hub", "me/M-GGUF", "mmproj-F16.gguf", gguf("clip"))
+    projector = hub_file(tmp_path / "hub", "me/M-GGUF", "mmproj-F16.gguf", gguf("clip"))
     remove("me/M-GGUF:Q4_0")
-    assert eyes.exists() and "another model uses it" in capsys.readouterr().err
+    assert projector.exists() and "another model uses it" in capsys.readouterr().err
     remove("me/M-GGUF:Q8_0")
-    assert not eyes.is_symlink()
+    assert not projector.is_symlink()
 
 
-def test_what_another_program_keeps_goes_only_on_a_second_word(home: Path) -> None:
+def test_files_of_another_program_are_removed_only_with_foreign(home: Path) -> None:
     file = put(home / ".lmstudio/models/lms/Some-GGUF/Some-Q4_K_M.gguf")
     with pytest.raises(ModelError, match=r"belongs to LM Studio.* --foreign removes it"):
         remove("lms/Some-GGUF:Q4_K_M")
@@ -133,17 +133,17 @@ def test_what_another_program_keeps_goes_only_on_a_second_word(home: Path) -> No
     assert not file.exists() and (home / ".lmstudio/models").exists()
 
 
-def test_ollamas_files_are_left_to_ollama(home: Path) -> None:
+def test_ollamas_files_are_not_removed(home: Path) -> None:
     blob = ollama(home / ".ollama/models", "llama3:8b", gguf())
     with pytest.raises(ModelError, match="ollama rm llama3:8b removes it"):
         remove("llama3:8b", foreign=True)
     assert blob.exists()
 
 
-def test_nothing_goes_without_a_yes(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_removed_without_confirmation(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings(tmp_path, 'folders = ["~/mine"]')
     file = put(home / "mine/m.gguf")
-    with pytest.raises(ModelError, match="lechat rm m --yes removes it; there is no terminal to ask on"):
+    with pytest.raises(ModelError, match="use lechat rm m --yes, because there is no terminal"):
         remove("m", agreed=False)
     for answer, stays in (("\n", True), ("no\n", True), ("", True), ("yes\n", False)):
         terminal = io.StringIO(answer)
@@ -157,10 +157,10 @@ def test_nothing_goes_without_a_yes(home: Path, tmp_path: Path, monkeypatch: pyt
         assert file.exists() == stays
 
 
-def test_what_is_not_there_or_stays_is_said(home: Path) -> None:
-    with pytest.raises(ModelError, match="chaton ships with lechat"):
+def test_what_cannot_be_removed_is_an_error(home: Path) -> None:
+    with pytest.raises(ModelError, match="chaton is part of lechat"):
         remove("chaton")
-    with pytest.raises(ModelError, match="nothing of ministral-3-8b is there to be removed"):
+    with pytest.raises(ModelError, match="ministral-3-8b has no files on this machine"):
         remove("ministral-3-8b")
     file = put(home / "somewhere.gguf")
     with pytest.raises(ModelError, match="nothing was removed"):
@@ -168,7 +168,7 @@ def test_what_is_not_there_or_stays_is_said(home: Path) -> None:
     assert file.exists()
 
 
-def test_a_file_is_imported_where_it_lies(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_is_imported_in_place(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = put(home / "mine/my \u202emodel é-Q4_0.gguf", gguf(name='A "quoted"\nname\x7f', context_length=4096))
     weights.bring(file, copy=False, name="mine")
     assert "mine is ready; lechat -m mine starts a chat with it" in capsys.readouterr().err
@@ -178,7 +178,7 @@ def test_a_file_is_imported_where_it_lies(home: Path, tmp_path: Path, capsys: py
     weights.bring(file, copy=False, name="mine")
     file.rename(file.with_suffix(".away"))
     weights.list_table(everything=False)
-    assert "gone from" in capsys.readouterr().out
+    assert "missing: " in capsys.readouterr().out
     file.with_suffix(".away").rename(file)
     remove("mine")
     assert file.exists() and "mine" not in listed(capsys)
@@ -186,39 +186,39 @@ def test_a_file_is_imported_where_it_lies(home: Path, tmp_path: Path, capsys: py
         remove("mine")
 
 
-def test_a_copy_lies_in_a_folder_of_ours_and_goes_with_its_row(
+def test_an_imported_copy_is_deleted_with_its_row(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     parts = [put(home / f"usb/m-Q4_0-0000{n}-of-00002.gguf", gguf(pad=n)) for n in (1, 2)]
-    eyes = put(home / "usb/mmproj-F16.gguf", gguf("clip"))
+    projector = put(home / "usb/mmproj-F16.gguf", gguf("clip"))
     weights.bring(parts[0], copy=True, name="stick")
-    for path in (*parts, eyes):
+    for path in (*parts, projector):
         path.unlink()
     row = listed(capsys)["stick"]
     folder = tmp_path / "lechat/data/models"
     assert row["installed"] and row["path"] == str(folder / "stick" / parts[0].name) and "vision" in row["roles"]
-    assert sorted(path.name for path in (folder / "stick").iterdir()) == [parts[0].name, parts[1].name, eyes.name]
+    assert sorted(path.name for path in (folder / "stick").iterdir()) == [parts[0].name, parts[1].name, projector.name]
     assert installed(capsys) == {"stick"}
     remove("stick")
     assert list(folder.iterdir()) == [] and installed(capsys) == set()
 
 
-def test_a_folder_imports_all_that_can_chat(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_importing_a_folder_skips_what_cannot_chat(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, content in (("a", gguf(pad=1)), ("deep/b", gguf(pad=2)), ("embed", gguf("bert")), ("junk", b"junk")):
         put(home / f"mine/{name}.gguf", content)
     weights.bring(home / "mine", copy=False, name="")
     err = capsys.readouterr().err
-    assert "left out: embed.gguf is an embedding model" in err and "left out: junk.gguf is not a GGUF file" in err
+    assert "skipped: embed.gguf is an embedding model" in err and "skipped: junk.gguf is not a GGUF file" in err
     assert installed(capsys) == {"a", "b"}
     weights.bring(put(home / "two words.gguf"), copy=False, name="")
     assert "lechat -m two-words starts a chat with it" in capsys.readouterr().err
-    with pytest.raises(ModelError, match=r"--name is for one file, and .* holds 4"):
+    with pytest.raises(ModelError, match=r"--name is for a single file, but .* has 4"):
         weights.bring(home / "mine", copy=False, name="x")
 
 
-def test_what_cannot_be_imported_is_said(home: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_imported_is_an_error(home: Path, tmp_path: Path) -> None:
     file = put(home / "m.gguf")
-    with pytest.raises(ModelError, match="there is a model chaton already; --name gives"):
+    with pytest.raises(ModelError, match="there is already a model chaton; use --name"):
         weights.bring(file, copy=False, name="chaton")
     for id in ("a b", "../x", "me/repo", "-x", "x:y", "m.gguf", "~"):
         with pytest.raises(ModelError):
@@ -237,7 +237,7 @@ def test_what_cannot_be_imported_is_said(home: Path, tmp_path: Path) -> None:
     assert not imported.registry().exists() or read(imported.registry()) == {}
 
 
-def test_a_copy_needs_room(home: Path) -> None:
+def test_a_copy_needs_disk_space(home: Path) -> None:
     file = put(home / "m.gguf", gguf())
     with file.open("r+b") as opened:
         opened.truncate(2**43)  # a hole that takes no room
@@ -280,7 +280,7 @@ def test_a_registry_of_version_0_1_0_keeps_its_models_when_one_is_added(home: Pa
     assert old.adapters[0].scale == 0.8 and old.shape and old.shape.vocabulary == 32768
 
 
-def test_a_damaged_registry_is_said(home: Path, tmp_path: Path) -> None:
+def test_a_damaged_registry_is_an_error(home: Path, tmp_path: Path) -> None:
     put(imported.registry(), b"[broken")
     with pytest.raises(ModelError, match=r"imported.toml"):
         weights.list_table(everything=False)

@@ -75,7 +75,7 @@ def models(chosen: Settings) -> Models:
     """All models: the catalog, imported ones and the user's own. Raises `ModelError`."""
     rows = catalog.read(paths.bundled("models.toml"), imported.registry(), paths.config() / "models.toml")
     wanted: dict[ModelRole, str] = {"text": chosen.text, "code": chosen.code, "vision": chosen.vision}
-    return Models(rows, wanted, folders=places(chosen), machine=this_machine)
+    return Models(rows, wanted, folders=model_folders(chosen), machine=this_machine)
 
 
 def this_machine() -> "Resources":
@@ -85,7 +85,7 @@ def this_machine() -> "Resources":
     return resources.detect(paths.hub_cache())
 
 
-def places(chosen: Settings) -> tuple[ModelFolder, ...]:
+def model_folders(chosen: Settings) -> tuple[ModelFolder, ...]:
     """The folders that are searched for models."""
     return scan.model_folders(chosen.folders)
 

@@ -1,4 +1,4 @@
-"""`lechat ls`, `show`, `rm` and `import`: the models there are, and those on this machine."""
+"""`lechat ls`, `show`, `rm` and `import`: the models of the catalog and of this machine."""
 
 import json
 import sys
@@ -15,40 +15,40 @@ from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, Weights
 from lechat_tui.models.fit import Fit, Resources, measure
 from lechat_tui.plaintext import safe
-from lechat_tui.units import size_text
+from lechat_tui.units import amount_text, size_text
 
 HEAD = ("", "name", "for", "quantization", "size", "fits", "where")
 LABELS = {"bytes": "size"}
 
 
 def list_table(*, everything: bool) -> None:
-    """Print the models for a person: those on this machine, then those to be pulled; unless `everything`, the best."""
-    models, places, machine = _put_together()
+    """Print a table: the installed models, then those to download; superseded ones too if `everything`."""
+    models, folders, machine = _setup()
     here = models.installed()
     ids = {model.id.partition(":")[0] for model in here} | {model.id for model in here}
     others = [model for model in models.catalog.values() if model.id not in ids]
     shown = [m for m in others if everything or m.status in ("", "recommended")]
-    rows = [_cells(model, models, places, machine) for model in (*here, *shown)]
+    rows = [_cells(model, models, folders, machine) for model in (*here, *shown)]
     _print_table([HEAD, *rows])
     if len(shown) < len(others):
         print(f"{len(others) - len(shown)} more with lechat ls --all", file=sys.stderr)
 
 
 def list_json(*, everything: bool = True) -> None:
-    """Print the models for a program, those on this machine first."""
-    models, places, machine = _put_together()
+    """Print the models as JSON, the installed ones first."""
+    models, folders, machine = _setup()
     here = models.installed()
     ids = {model.id for model in here}
     others = [model for model in models.catalog.values() if model.id not in ids]
-    rows = [_row(model, models, places, machine) for model in (*here, *(others if everything else []))]
+    rows = [_row(model, models, folders, machine) for model in (*here, *(others if everything else []))]
     print(json.dumps(rows, indent=2))
 
 
 def show(name: str, *, as_json: bool) -> None:
-    """Print all that is known of a model; the header of one on the hub is read there. Raises `ModelError`."""
-    models, places, machine = _put_together()
+    """Print what is known about a model, reading its header from the hub if need be. Raises `ModelError`."""
+    models, folders, machine = _setup()
     model = repository.find(name, models)
-    row = {**_row(model, models, places, machine), **_details(model, models)}
+    row = {**_row(model, models, folders, machine), **_details(model, models)}
     if as_json:
         print(json.dumps(row, indent=2))
         return
@@ -61,34 +61,37 @@ def show(name: str, *, as_json: bool) -> None:
 
 
 def remove(name: str, *, agreed: bool, foreign: bool) -> None:
-    """Delete a model's files after a yes, and say what that freed. Raises `ModelError`."""
-    models, places, _ = _put_together()
+    """Delete a model's files after the user confirmed it. Raises `ModelError`."""
+    models, folders, _ = _setup()
     model = models.get(name)
-    plan = removal.plan(model, models, places)
+    plan = removal.plan(model, models, folders)
     for kept in plan.kept:
-        print(safe(f"{kept.path} stays: {kept.reason}"), file=sys.stderr)
+        print(safe(f"{kept.path} is kept: {kept.reason}"), file=sys.stderr)
     if plan.empty:
-        raise ModelError(f"nothing of {model.id} is there to be removed" if not plan.kept else "nothing was removed")
+        raise ModelError(f"{model.id} has no files on this machine" if not plan.kept else "nothing was removed")
     if plan.owner and not foreign:
         raise ModelError(
-            f"{model.id} belongs to {plan.owner}, which would miss it; lechat rm {model.id} --foreign removes it all "
-            "the same"
+            f"{model.id} belongs to {plan.owner}, which may need it; lechat rm {model.id} --foreign removes it anyway"
         )
-    if not agreed and not _says_yes(plan):
+    if not agreed and not _confirmed(plan):
         raise ModelError("nothing was removed")
     removal.carry_out(plan)
-    done = f"is removed, which freed {size_text(plan.freed)}" if plan.paths else "is off the list; no file was deleted"
+    done = (
+        f"was removed, which freed {size_text(plan.freed)}"
+        if plan.paths
+        else "is no longer listed; no file was deleted"
+    )
     print(f"{safe(model.id)} {done}", file=sys.stderr)
 
 
 def bring(path: Path, *, copy: bool, name: str) -> None:
-    """Register a GGUF file, or all in a folder; with `copy`, keep a copy in our own folder. Raises `ModelError`."""
+    """Register a GGUF file, or all in a folder; with `copy`, copy them to lechat's folder. Raises `ModelError`."""
     models = compose.models(compose.settings())
     files = imported.files_in(path.expanduser().absolute())
     if not files:
         raise ModelError(f"there is no .gguf file in {path}")
     if name and len(files) > 1:
-        raise ModelError(f"--name is for one file, and {path} holds {len(files)}")
+        raise ModelError(f"--name is for a single file, but {path} has {len(files)}")
     failed = ""
     for file in files:
         try:
@@ -97,7 +100,7 @@ def bring(path: Path, *, copy: bool, name: str) -> None:
             if len(files) == 1:
                 raise
             failed = failed or str(error)
-            print(safe(f"left out: {error}"), file=sys.stderr)
+            print(safe(f"skipped: {error}"), file=sys.stderr)
     if failed and not imported.ids():
         raise ModelError("nothing was imported")
 
@@ -105,7 +108,7 @@ def bring(path: Path, *, copy: bool, name: str) -> None:
 def _bring(file: Path, models: Models, *, copy: bool, name: str) -> None:
     model = imported.named(models.get(str(file.absolute())), name)
     if model.id in models.catalog and model.id not in imported.ids():
-        raise ModelError(f"there is a model {model.id} already; --name gives this one another name")
+        raise ModelError(f"there is already a model {model.id}; use --name to give this one another name")
     if copy:
         model = imported.copied(model, _progress)
     imported.register(model)
@@ -115,12 +118,12 @@ def _bring(file: Path, models: Models, *, copy: bool, name: str) -> None:
 def _progress(done: int, total: int) -> None:
     if sys.stderr.isatty():
         end = "\n" if done == total else ""
-        print(f"\r\x1b[Kcopying, {size_text(done)} of {size_text(total)}", end=end, file=sys.stderr, flush=True)
+        print(f"\r\x1b[Kcopying {amount_text(done, total)}", end=end, file=sys.stderr, flush=True)
 
 
-def _says_yes(plan: removal.Plan) -> bool:
+def _confirmed(plan: removal.Removal) -> bool:
     if not sys.stdin.isatty():
-        raise ModelError(f"lechat rm {plan.model.id} --yes removes it; there is no terminal to ask on")
+        raise ModelError(f"use lechat rm {plan.model.id} --yes, because there is no terminal to confirm it on")
     for path in plan.paths:
         print(safe(f"  {path}"), file=sys.stderr)
     what = f"Remove {plan.model.id}" + (f" of {plan.owner}" if plan.owner else "")
@@ -128,20 +131,20 @@ def _says_yes(plan: removal.Plan) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _put_together() -> tuple[Models, tuple[scan.ModelFolder, ...], Resources]:
+def _setup() -> tuple[Models, tuple[scan.ModelFolder, ...], Resources]:
     chosen = compose.settings()
-    return compose.models(chosen), compose.places(chosen), compose.this_machine()
+    return compose.models(chosen), compose.model_folders(chosen), compose.this_machine()
 
 
-def _cells(model: Model, models: Models, places: Sequence[scan.ModelFolder], machine: Resources) -> tuple[str, ...]:
+def _cells(model: Model, models: Models, folders: Sequence[scan.ModelFolder], machine: Resources) -> tuple[str, ...]:
     files = models.files(model)
     size = size_text(model.bytes) if model.bytes else ""
     if model.unavailable:
         where = f"not published; use {model.instead}"
     elif files:
-        where = _where(files.weights, places)
+        where = _where(files.weights, folders)
     else:
-        where = "to be pulled" if model.repo else f"gone from {model.weights.file}"
+        where = "not downloaded" if model.repo else f"missing: {model.weights.file}"
     mark = "*" if files else ""
     return mark, model.id, ", ".join(model.roles), model.weights.quant, size, _fits(model, machine), where
 
@@ -152,23 +155,22 @@ def _fits(model: Model, machine: Resources) -> str:
 
 
 def _fit(model: Model, machine: Resources) -> Fit | None:
-    """How it lies in the machine's memory; None where its shape or the memory is not known."""
+    """How it fits into the machine's memory; None if its shape or the memory is not known."""
     try:
         return None if model.toy or model.unavailable else measure(model, machine)
     except ModelError:
         return None
 
 
-def _where(file: Path, places: Sequence[scan.ModelFolder]) -> str:
-    """Who keeps the file."""
-    place = next((place for place in places if file.is_relative_to(place.folder)), None)
-    if place:
-        return place.owner
-    return "ships with lechat" if file.is_relative_to(paths.bundled("chaton")) else str(file.parent)
+def _where(file: Path, folders: Sequence[scan.ModelFolder]) -> str:
+    """The program or folder that the file belongs to."""
+    if folder := scan.containing(file, folders):
+        return folder.owner
+    return "part of lechat" if file.is_relative_to(paths.bundled("chaton")) else str(file.parent)
 
 
-def _row(model: Model, models: Models, places: Sequence[scan.ModelFolder], machine: Resources) -> dict[str, Any]:
-    """What a program reads of a model; None for what is not known."""
+def _row(model: Model, models: Models, folders: Sequence[scan.ModelFolder], machine: Resources) -> dict[str, Any]:
+    """The JSON object for a model; None stands for unknown values."""
     files = models.files(model)
     fit = _fit(model, machine)
     return {
@@ -179,7 +181,7 @@ def _row(model: Model, models: Models, places: Sequence[scan.ModelFolder], machi
         "quantization": model.weights.quant or None,
         "bytes": model.bytes or None,
         "fits": fit.fits if fit else None,
-        "where": _where(files.weights, places) if files else None,
+        "where": _where(files.weights, folders) if files else None,
         "path": str(files.weights) if files else None,
         "repo": model.weights.repo or model.repo or None,
         "license": model.license or None,
@@ -228,12 +230,12 @@ def _template(model: Model, models: Models) -> str:
         if gguf.read_header(files.weights).has_template:
             return "in the file"
     if model.template:
-        return f"{model.template}, of lechat" + ("" if files else ", unless the file carries one")
-    return "none: the model needs a row with one in models.toml" if files else "of the file"
+        return f"{model.template}, from lechat" + ("" if files else " unless the file has one")
+    return "none; add one for this model in models.toml" if files else "in the file"
 
 
 def _lines(value: Any) -> list[str]:
-    """A value for a person; nothing for what is not known."""
+    """A value as lines of text; none for an unknown value."""
     match value:
         case None | "" | []:
             return []

@@ -1,5 +1,7 @@
-"""Finds the GGUF files that are on this machine already, whoever brought them: a listing of folders, nothing is opened
-but Ollama's small manifests."""
+"""Finds the GGUF files on this machine, whichever program put them there.
+
+Only lists folders; the only files it opens are Ollama's small manifests.
+"""
 
 import json
 import os
@@ -14,32 +16,32 @@ from pathlib import Path
 
 from lechat_tui import paths
 
-_MOST_ENTRIES = 50_000
-"""Names looked at in one folder."""
-_MOST_FOLDERS = 5_000
-"""Folders looked at below one."""
-_DEEPEST = 6
-_MOST_MANIFEST = 2**20
-"""Bytes; Ollama's have one thousand."""
+_MAX_ENTRIES = 50_000
+"""Entries to look at in one folder."""
+_MAX_FOLDERS = 5_000
+"""Folders to look at below one."""
+_MAX_DEPTH = 6
+_MAX_MANIFEST_BYTES = 2**20
+"""Ollama's manifests have about a thousand."""
 _SHA256 = re.compile("[0-9a-f]{64}")
 _OLLAMA = "application/vnd.ollama.image."
 _CACHED = re.compile(r"([^_/]+)_(.+?[-_.]gguf)_(.+\.gguf)", re.IGNORECASE)
-"""How llama.cpp names what it fetched: USER_REPO_FILE."""
+"""How llama.cpp names downloads: USER_REPO_FILE."""
 
-HUB, OWN, FOLDER = "the hub's cache", "lechat", "a folder of yours"
+HUB, OWN, FOLDER = "the hub's cache", "lechat", "your folder"
 OLLAMA = "Ollama"
 
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A folder where models may lie."""
+    """A folder that is searched for models, and whose it is."""
 
     owner: str
-    folder: Path
+    path: Path
 
     @property
     def foreign(self) -> bool:
-        """Whether another program keeps its models there."""
+        """Whether it belongs to another program."""
         return self.owner not in (HUB, OWN, FOLDER)
 
 
@@ -49,24 +51,24 @@ class ScannedFile:
 
     path: Path
     size: int
-    place: ModelFolder
+    folder: ModelFolder
     name: str
-    """As it was published, as far as that can be told."""
+    """The published file name, as far as it is known."""
     group: str
     """The folder whose files belong together."""
     sha256: str = ""
-    """Where its name tells it."""
+    """Empty unless its name tells it."""
     repo: str = ""
-    """The repository it came from, where its path tells it."""
+    """The repository it came from; empty unless its path tells it."""
     revision: str = ""
     tag: str = ""
-    """What Ollama calls it."""
+    """Its name in Ollama."""
     projector: Path | None = None
-    """The projector that Ollama keeps with it."""
+    """The projector that Ollama stores with it."""
 
 
 def model_folders(folders: Iterable[str] = ()) -> tuple[ModelFolder, ...]:
-    """Where to look: our folder, the hub's cache, what other programs keep, and folders of the person's."""
+    """The folders to search: lechat's own, the hub's cache, those of other programs, and the user's."""
     home = _home()
     mac = sys.platform == "darwin"
     support = home / "Library/Application Support" if mac else home / ".local/share"
@@ -87,62 +89,67 @@ def model_folders(folders: Iterable[str] = ()) -> tuple[ModelFolder, ...]:
     return tuple(ModelFolder(owner, folder) for owner, folder in rows)
 
 
-def find_files(places: Iterable[ModelFolder]) -> tuple[ScannedFile, ...]:
-    """All GGUF files in these places, each once; a file that two links lead to counts where it is met first."""
+def containing(path: Path, folders: Iterable[ModelFolder]) -> ModelFolder | None:
+    """The folder that a path is in; None if it is in none of them."""
+    return next((folder for folder in folders if path.is_relative_to(folder.path)), None)
+
+
+def find_files(folders: Iterable[ModelFolder]) -> tuple[ScannedFile, ...]:
+    """All GGUF files in these folders, each once even if several links lead to it."""
     files: list[ScannedFile] = []
     seen: set[tuple[int, int]] = set()
-    for place in places:
-        look = {HUB: _hub, OLLAMA: _ollama}.get(place.owner, _folder)
-        for file, identity in look(place):
+    for folder in folders:
+        find = {HUB: _in_hub_cache, OLLAMA: _in_ollama}.get(folder.owner, _in_folder)
+        for file, identity in find(folder):
             if identity not in seen:
                 seen.add(identity)
                 files.append(file)
     return tuple(files)
 
 
-Seen = tuple[ScannedFile, tuple[int, int]]
-"""A file, with its device and number there."""
+Identified = tuple[ScannedFile, tuple[int, int]]
+"""A file with its device and inode number."""
 
 
-def _folder(place: ModelFolder) -> Iterator[Seen]:
-    folder = str(place.folder)
-    for entry in _walk(folder):
+def _in_folder(folder: ModelFolder) -> Iterator[Identified]:
+    path = str(folder.path)
+    for entry in _walk(path):
         if status := _status(entry.path):
-            name, repo = _origin(place.owner, entry.path[len(folder) :].strip("/").split("/"))
+            name, repo = _origin(folder.owner, entry.path[len(path) :].strip("/").split("/"))
             group = entry.path.rpartition("/")[0]
-            file = ScannedFile(Path(entry.path), status.st_size, place, name, group, repo=repo)
+            file = ScannedFile(Path(entry.path), status.st_size, folder, name, group, repo=repo)
             yield file, (status.st_dev, status.st_ino)
 
 
 def _origin(owner: str, inside: list[str]) -> tuple[str, str]:
-    """The name a file was published under, and the repository; `inside` is its path in the place."""
+    """The published name of a file and its repository; `inside` are the parts of its path in the folder."""
     name = inside[-1]
     if owner == "llama.cpp" and (cached := _CACHED.fullmatch(name)):
         return cached[3], f"{cached[1]}/{cached[2]}"
     if owner == "LM Studio" and len(inside) == 3:
         return name, f"{inside[0]}/{inside[1]}"
-    if name == "model.gguf" and len(inside) > 1:  # as Jan names them: the folder says which
+    if name == "model.gguf" and len(inside) > 1:  # as Jan names them; the folder has the model's name
         return f"{inside[-2]}.gguf", ""
     return name, ""
 
 
-def _hub(place: ModelFolder) -> Iterator[Seen]:
-    for repo in _entries(str(place.folder)):
+def _in_hub_cache(folder: ModelFolder) -> Iterator[Identified]:
+    for repo in _entries(str(folder.path)):
         if repo.name.startswith("models--"):
             for snapshot in _entries(f"{repo.path}/snapshots"):
-                yield from _snapshot(place, repo.name.removeprefix("models--").replace("--", "/", 1), snapshot)
+                yield from _snapshot(folder, repo.name.removeprefix("models--").replace("--", "/", 1), snapshot)
 
 
-def _snapshot(place: ModelFolder, repo: str, snapshot: os.DirEntry[str]) -> Iterator[Seen]:
+def _snapshot(folder: ModelFolder, repo: str, snapshot: os.DirEntry[str]) -> Iterator[Identified]:
     for entry in _walk(snapshot.path, links=False):
         if status := _status(entry.path):
-            path, sum_ = Path(entry.path), _blob(entry.path)
-            file = ScannedFile(path, status.st_size, place, entry.name, snapshot.path, sum_, repo, snapshot.name)
+            path, sha256 = Path(entry.path), _blob(entry.path)
+            file = ScannedFile(path, status.st_size, folder, entry.name, snapshot.path, sha256, repo, snapshot.name)
             yield file, (status.st_dev, status.st_ino)
 
 
 def _blob(path: str) -> str:
-    """The SHA-256 by which the hub's cache names a large file."""
+    """The SHA-256 that names a large file in the hub's cache; empty for other files."""
     try:
         name = os.path.basename(os.readlink(path))  # noqa: PTH115, PTH119 (thousands of them)
     except OSError:
@@ -150,40 +157,40 @@ def _blob(path: str) -> str:
     return name if _SHA256.fullmatch(name) else ""
 
 
-def _ollama(place: ModelFolder) -> Iterator[Seen]:
-    for entry in _walk(str(place.folder / "manifests"), suffix=""):
+def _in_ollama(folder: ModelFolder) -> Iterator[Identified]:
+    for entry in _walk(str(folder.path / "manifests"), suffix=""):
         layers = _layers(Path(entry.path))
         model, projector = layers.get("model"), layers.get("projector")
         if not model or "adapter" in layers:
             continue
-        path = place.folder / "blobs" / f"sha256-{model}"
+        path = folder.path / "blobs" / f"sha256-{model}"
         if status := _status(path):
             yield (
                 ScannedFile(
                     path,
                     status.st_size,
-                    place,
+                    folder,
                     path.name,
                     str(path.parent),
                     sha256=model,
-                    tag=_tag(Path(entry.path).relative_to(place.folder / "manifests").parts),
-                    projector=place.folder / "blobs" / f"sha256-{projector}" if projector else None,
+                    tag=_tag(Path(entry.path).relative_to(folder.path / "manifests").parts),
+                    projector=folder.path / "blobs" / f"sha256-{projector}" if projector else None,
                 ),
                 (status.st_dev, status.st_ino),
             )
 
 
 def _tag(parts: tuple[str, ...]) -> str:
-    """What one types to Ollama: the registry and its own library go without saying."""
+    """The name to type in Ollama, which leaves out the registry and its own library."""
     *rest, name, tag = parts if len(parts) > 1 else ("", *parts, "latest")
     owner = rest[-1] if rest and rest[-1] != "library" else ""
     return f"{owner}/{name}:{tag}" if owner else f"{name}:{tag}"
 
 
 def _layers(manifest: Path) -> dict[str, str]:
-    """The blobs a manifest names, by their kind; nothing of a file that is none."""
+    """The blobs that a manifest lists, by kind; empty for a file that is not a manifest."""
     with suppress(OSError, ValueError, RecursionError, TypeError, KeyError, AttributeError):
-        if manifest.stat().st_size > _MOST_MANIFEST or not manifest.is_file():
+        if manifest.stat().st_size > _MAX_MANIFEST_BYTES or not manifest.is_file():
             return {}
         layers = json.loads(manifest.read_bytes())["layers"]
         named = {str(layer["mediaType"]): str(layer["digest"]).removeprefix("sha256:") for layer in layers}
@@ -196,17 +203,17 @@ def _layers(manifest: Path) -> dict[str, str]:
 
 
 def _walk(folder: str, *, suffix: str = ".gguf", links: bool = True) -> Iterator[os.DirEntry[str]]:
-    """The files below a folder whose names end so; no folder twice, and no more than a bounded number of names.
+    """The files below a folder whose names end in `suffix`, up to a limited depth and number; no folder twice.
 
-    Links to folders are followed if `links` says so.
+    With `links`, links to folders are followed.
     """
-    return _below(folder, suffix, _DEEPEST, links, set())
+    return _below(folder, suffix, _MAX_DEPTH, links, set())
 
 
 def _below(folder: str, suffix: str, deep: int, links: bool, seen: set[tuple[int, int]]) -> Iterator[os.DirEntry[str]]:
     status = _status(folder)
-    if not status or (status.st_dev, status.st_ino) in seen or len(seen) > _MOST_FOLDERS:
-        return  # a link that leads back up, or to the same again
+    if not status or (status.st_dev, status.st_ino) in seen or len(seen) > _MAX_FOLDERS:
+        return  # a link back up, or to the same folder
     seen.add((status.st_dev, status.st_ino))
     for entry in _entries(folder, lambda entry: entry.name.endswith(suffix) or _entry_is_folder(entry, links)):
         if entry.name.endswith(suffix) and _entry_is_file(entry):
@@ -230,10 +237,10 @@ def _entry_is_folder(entry: os.DirEntry[str], links: bool) -> bool:
 
 
 def _entries(folder: str, wanted: Callable[[os.DirEntry[str]], bool] = bool) -> list[os.DirEntry[str]]:
-    """The wanted names in a folder, in order; none of one that is not there or may not be looked at."""
+    """The wanted entries of a folder, sorted; none if it is missing or not readable."""
     try:
         with os.scandir(folder) as entries:
-            return sorted(filter(wanted, islice(entries, _MOST_ENTRIES)), key=attrgetter("name"))
+            return sorted(filter(wanted, islice(entries, _MAX_ENTRIES)), key=attrgetter("name"))
     except (OSError, ValueError):
         return []
 
@@ -272,5 +279,5 @@ def expanded(text: str) -> Path:
 def _home() -> Path:
     try:
         return Path.home()
-    except RuntimeError:  # nobody's home
+    except RuntimeError:  # the user has no home folder
         return Path("/nonexistent")
