@@ -1,4 +1,4 @@
-"""How many bytes a second the memory of a GPU moves, by its name. From the makers' data sheets."""
+"""The memory bandwidth of GPUs by name, from the makers' data sheets."""
 
 import re
 
@@ -15,13 +15,13 @@ GB_PER_SECOND: dict[str, float] = {
     "Apple M3": 100, "Apple M3 Pro": 150, "Apple M3 Max": 400, "Apple M3 Ultra": 800,
     "Apple M4": 120, "Apple M4 Pro": 273, "Apple M4 Max": 546,
 }  # fmt: skip
-"""Of models sold with several, the fastest: what is made of it is an upper bound."""
+"""Where a GPU is sold with several, the fastest, so that speeds predicted from it are upper bounds."""
 
 LAPTOP = re.compile(r"\b(laptop|mobile|max-q)\b", re.IGNORECASE)
 
 
 def bandwidth(name: str) -> float | None:
-    """Bytes per second of the GPU with this name; None where it is not known, as for laptops' slower versions."""
+    """Bytes per second of the GPU with this name; None where unknown, and for the slower versions in laptops."""
     words = " ".join(re.findall(r"\w+", name)).casefold()
     if LAPTOP.search(name):
         return None

@@ -47,32 +47,32 @@ class Machine:
     """What a program may use of this machine."""
 
     cores: int
-    """Logical cores this process may run on, by its affinity and its container's quota; at least 1."""
+    """Logical cores that this process may use, by its affinity and its container's quota; at least 1."""
     physical: int | None
-    """Real cores among them (on Apple silicon, the fast ones); None where the system does not tell."""
+    """Physical cores among them (on Apple silicon, the performance cores); None where unknown."""
     memory: Memory = Memory()
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU, as the system tells, whatever can use it."""
+    """A GPU as the system reports it, whether llama.cpp can use it or not."""
 
     name: str
     vendor: str
     """`NVIDIA`, `AMD`, `Intel` or `Apple`."""
     total: int | None = None
-    """Bytes of its memory; of one that shares the machine's, what it may take."""
+    """Bytes of its memory; of a GPU that shares the machine's, the part it may use."""
     free: int | None = None
     driver: str = ""
-    """Where it decides what can be installed: the driver's version, or `kfd` where AMD's computing driver is loaded."""
+    """For choosing a llama.cpp build: the driver's version, or `kfd` where AMD's compute driver is loaded."""
 
 
 Command = Callable[[Sequence[str]], str]
-"""Runs a command and returns what it printed; empty when it is not there, fails or hangs."""
+"""Runs a command and returns its output; empty when it does not exist, fails or hangs."""
 
 
 def run(command: Sequence[str]) -> str:
-    """A `Command`. A driver that sleeps may need seconds; one that needs more than ten is taken for broken."""
+    """The `Command` that runs it here. A driver that wakes up may need seconds; after ten it counts as hanging."""
     try:
         done = subprocess.run(command, capture_output=True, timeout=10, check=False)
     except (OSError, subprocess.SubprocessError):
@@ -81,14 +81,14 @@ def run(command: Sequence[str]) -> str:
 
 
 def gpus(root: Path = ROOT, command: Command = run, platform: str = sys.platform) -> tuple[Gpu, ...]:
-    """The GPUs there are. Asks the drivers, so it takes a moment; loads no engine."""
+    """The GPUs of this machine. Asks the drivers, which takes a moment."""
     if platform == "darwin":
         return tuple(_apple(command))
-    nvidia = tuple(_nvidia_asked(command)) or tuple(_nvidia_told(root))
+    nvidia = tuple(_nvidia_smi(command)) or tuple(_nvidia_kernel(root))
     return nvidia + tuple(_others(root))
 
 
-def _nvidia_asked(command: Command) -> Iterator[Gpu]:
+def _nvidia_smi(command: Command) -> Iterator[Gpu]:
     query = "--query-gpu=name,memory.total,memory.free,driver_version"
     for line in command(["nvidia-smi", query, "--format=csv,noheader,nounits"]).splitlines():
         match [part.strip() for part in line.rsplit(",", 3)]:
@@ -96,8 +96,8 @@ def _nvidia_asked(command: Command) -> Iterator[Gpu]:
                 yield Gpu(name, "NVIDIA", _mebibytes(total), _mebibytes(free), driver)
 
 
-def _nvidia_told(root: Path) -> Iterator[Gpu]:
-    """What the kernel module says where `nvidia-smi` is not installed."""
+def _nvidia_kernel(root: Path) -> Iterator[Gpu]:
+    """What the kernel module reports, for systems without `nvidia-smi`."""
     version = re.search(r"Kernel Module\D*(\d+(?:\.\d+)+)", _text(root / "proc/driver/nvidia/version"))
     for file in sorted((root / "proc/driver/nvidia/gpus").glob("*/information")):
         model = re.search(r"^Model:\s*(.+)$", _text(file), re.MULTILINE)
@@ -106,10 +106,10 @@ def _nvidia_told(root: Path) -> Iterator[Gpu]:
 
 
 def _others(root: Path) -> Iterator[Gpu]:
-    """AMD's and Intel's, from the kernel's own table of them."""
+    """The GPUs of AMD and Intel that the kernel lists."""
     for device in sorted((root / "sys/class/drm").glob("card*/device")):
         if not re.fullmatch(r"card\d+", device.parent.name):
-            continue  # a connector of a card
+            continue  # a connector, such as card0-HDMI-A-1
         vendor = {"0x1002": "AMD", "0x8086": "Intel"}.get(_text(device / "vendor"))
         if vendor:
             total, used = (_number(_text(device / f"mem_info_vram_{what}")) for what in ("total", "used"))
@@ -120,7 +120,7 @@ def _others(root: Path) -> Iterator[Gpu]:
 
 
 def _apple(command: Command) -> Iterator[Gpu]:
-    """A Mac with Apple silicon: its GPU shares the memory, and the system says how much of it may be wired."""
+    """The GPU of a Mac with Apple silicon, which shares the memory; the system limits how much of it may be wired."""
     name, memory, wired = (
         command(["/usr/sbin/sysctl", "-n", key]).strip()
         for key in ("machdep.cpu.brand_string", "hw.memsize", "iogpu.wired_limit_mb")
@@ -135,7 +135,7 @@ def _mebibytes(text: str) -> int | None:
 
 
 def read(root: Path = ROOT) -> Machine:
-    """This machine; `root` is where `/proc` and `/sys` lie."""
+    """This machine; `root` is the folder of `/proc` and `/sys`."""
     allowed = _allowed()
     quota = _quota(root)
     physical = _siblings(root, allowed) if allowed else _sysctl("hw.perflevel0.physicalcpu", "hw.physicalcpu")
@@ -157,19 +157,19 @@ def memory(root: Path = ROOT) -> Memory:
 
 
 def _allowed() -> set[int]:
-    """The logical cores this process may run on; empty where the system has no such thing."""
+    """The logical cores this process may run on; empty where the system has no affinity."""
     return set(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else set()
 
 
 def _siblings(root: Path, cores: set[int]) -> int | None:
-    """How many real cores these logical ones are: hyperthreads of one core name the same siblings."""
+    """The number of physical cores among these: hyperthreads of one core list the same siblings."""
     topology = (root / f"sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list" for core in cores)
     groups = {_text(file) for file in topology}
     return None if "" in groups else len(groups)
 
 
 def _cgroups(root: Path) -> list[Path]:
-    """The folders that limit this process: its control group and those around it (v2), then the v1 ones."""
+    """The folders of the cgroups that limit this process: its own and their parents (v2), then the v1 ones."""
     top = root / "sys/fs/cgroup"
     lines = _text(root / "proc/self/cgroup").splitlines()
     own = next((Path(line.removeprefix("0::/")) for line in lines if line.startswith("0::/")), Path())
@@ -177,7 +177,7 @@ def _cgroups(root: Path) -> list[Path]:
 
 
 def _quota(root: Path) -> float | None:
-    """The cores a container may use, as its CFS quota says."""
+    """The number of cores that the CFS quota allows; None without one."""
     shares: list[float] = []
     for folder in _cgroups(root):
         quota, _, period = _text(folder / "cpu.max").partition(" ")
@@ -209,7 +209,7 @@ def _memory_groups(root: Path) -> Iterator[_MemoryGroup]:
 
 
 def _meminfo(root: Path) -> Mapping[str, int]:
-    """`/proc/meminfo` in bytes; empty where there is none."""
+    """`/proc/meminfo` in bytes; empty where it does not exist."""
     rows = (line.partition(":") for line in _text(root / "proc/meminfo").splitlines())
     sizes = ((name, _number(size.replace("kB", "").strip())) for name, _, size in rows)
     return {name: size * 1024 for name, size in sizes if size is not None}
@@ -221,8 +221,8 @@ def _sysctl(*names: str) -> int | None:
     if sys.platform != "darwin":
         return None
     for name in names:
-        said = subprocess.run(["/usr/sbin/sysctl", "-n", name], capture_output=True, text=True, check=False)
-        if number := _number(said.stdout.strip()):
+        result = subprocess.run(["/usr/sbin/sysctl", "-n", name], capture_output=True, text=True, check=False)
+        if number := _number(result.stdout.strip()):
             return number
     return None
 

@@ -309,7 +309,7 @@ def test_a_picture_is_never_lost_silently(source, vocabulary):
 
 def test_a_template_that_hides_the_unfinished_answer_says_so(vocabulary):
     template = ChatTemplate("[INST]{{ messages[0].content }}[/INST]", vocabulary("v3-tekken"))
-    with pytest.raises(EngineError, match="cannot go on"):
+    with pytest.raises(EngineError, match="cannot continue"):
         template.continuation(talk("u", "hi", "a", "yo"))
 
 
