@@ -8,7 +8,7 @@ from lechat_tui.message import Attachment
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.store import Chat, Store
-from lechat_tui.talk.conversation import Again, Conversation
+from lechat_tui.talk.conversation import Conversation, Replay
 
 
 class FakeHost:
@@ -30,7 +30,7 @@ class FakeHost:
         self.compared: list[tuple[str, str]] = []
         self.by: list[tuple[int, str | None]] = []
         self.continued = 0
-        self.again: list[Again | None] = []
+        self.replays: list[Replay | None] = []
         self.hints: list[str] = []
         self.switched: list[tuple[str, str]] = []
         self.downloads: list[tuple[str, bool]] = []
@@ -47,8 +47,8 @@ class FakeHost:
     def ask(self, text: str) -> None:
         self.asked.append(text)
 
-    def regenerate(self, again: Again | None = None, *, message: int = 0, model: Model | None = None) -> None:
-        self.again.append(again)
+    def regenerate(self, replay: Replay | None = None, *, message: int = 0, model: Model | None = None) -> None:
+        self.replays.append(replay)
         self.by.append((message, model.id if model else None))
 
     def edit(self, place: int) -> None:

@@ -18,7 +18,7 @@ from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import ModelError
 from lechat_tui.settings.config import ConfigError
 from lechat_tui.store import Store
-from lechat_tui.talk.conversation import Again, as_before
+from lechat_tui.talk.conversation import Replay, replay_of
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ async def test_the_last_question_is_answered_again(host: FakeHost) -> None:
     await said(host, "hello")
     await host.do("/regen")
     await host.do("/regen seed 42")
-    assert host.again == [None, Again(replace(host.conversation.setup.sampling(), seed=42))]
+    assert host.replays == [None, Replay(replace(host.conversation.setup.sampling(), seed=42))]
     assert "/regen seed 42" in await host.do("/regen seed 4294967295")
     assert "/regen seed 42" in await host.do("/regen seed " + "9" * 5000)
     assert "there is no message 42" in await host.do("/regen 42")
@@ -137,8 +137,8 @@ async def test_the_same_answer_is_drawn_as_its_receipt_says(store: Store, models
     host = host_of(store, models, engine=EchoEngine([Delta("one"), Done(receipt)]))
     await said(host, "pick")
     await host.do("/regen same")
-    assert host.again == [as_before(receipt)]
-    assert host.again[0] and (host.again[0].sampling.seed, host.again[0].reuse) == (7, 3)
+    assert host.replays == [replay_of(receipt)]
+    assert host.replays[0] and (host.replays[0].sampling.seed, host.replays[0].reuse) == (7, 3)
     host.conversation.switch(models.get("codeur"))
     assert await host.do("/regen same") == "petit gave that answer; /model petit goes back to it first"
 
@@ -203,7 +203,7 @@ async def test_only_an_answer_that_was_cut_short_is_gone_on_with(store: Store, m
     assert await host.do("/continue") == "" and host.continued == 1
     last = host.conversation.messages[-1]
     store.reopen(last.id)
-    host.conversation.read_again()
+    host.conversation.reload()
     assert "a moment ago" in await host.do("/continue") and host.continued == 1
 
 
@@ -403,7 +403,12 @@ async def test_a_pin_is_the_questions_and_holds_for_its_answer_too(host: FakeHos
     await said(host, "my name is Anna", "and now?")
     assert await host.do("/pin 2") == "“my name is Anna” and its answer stay in the context"
     assert [m.pinned for m in store.path(1)] == [True, False, False, False]
-    assert [m.pinned for m in host.conversation.prompt()] == [True, True, False, False]
+    assert [m.pinned for m in host.conversation.prompt()] == [
+        True,
+        True,
+        False,
+        False,
+    ]
     assert "there is no message 9" in await host.do("/pin 9")
     assert "there is no message 0" in await host.do("/pin 0")
     assert "there is no message 99" in await host.do("/pin " + "9" * 5000)

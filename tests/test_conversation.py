@@ -13,7 +13,8 @@ from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, Weights
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store, StoreError
-from lechat_tui.talk.conversation import Conversation, as_before
+from lechat_tui.talk.conversation import Conversation, replay_of
+from lechat_tui.talk.prompt import horizon, left_out
 
 
 @pytest.fixture
@@ -135,9 +136,8 @@ async def test_nothing_is_created_before_the_first_question(store, models):
     assert store.chats() == []
 
 
-async def test_the_answer_is_on_disk_while_it_grows(store, models, monkeypatch):
-    monkeypatch.setattr("lechat_tui.talk.conversation.DRAFT_EVERY", 0.0)
-    conversation = talk(store, models, [Delta("one "), Delta("two "), Delta("three")])
+async def test_the_answer_is_on_disk_while_it_grows(store, models):
+    conversation = talk(store, models, [Delta("one "), Delta("two "), Delta("three")], draft_interval=0.0)
     async with aclosing(conversation.ask("count")) as events:
         async for event in events:
             if event == Delta("two "):
@@ -264,8 +264,7 @@ async def test_settings_win_over_the_model(store, models):
 
 
 async def test_a_disk_that_fills_up_midway_does_not_stop_the_answer_and_is_said_at_the_end(store, models, monkeypatch):
-    monkeypatch.setattr("lechat_tui.talk.conversation.DRAFT_EVERY", 0.0)
-    conversation = talk(store, models, [Delta("one "), Delta("two "), Delta("three")])
+    conversation = talk(store, models, [Delta("one "), Delta("two "), Delta("three")], draft_interval=0.0)
     said = ""
     with pytest.raises(StoreError):
         async with aclosing(conversation.ask("count")) as events:
@@ -321,7 +320,7 @@ async def test_a_summary_is_sent_in_place_of_what_stands_before_it_except_what_i
         ("system", "be brief"),
         ("user", "I am Anna"),
         ("assistant", "Hi Anna"),
-        ("user", "(Summary of what was said before: She is Anna and likes blue.)"),
+        ("user", "(Summary of the conversation so far: She is Anna and likes blue.)"),
         ("user", "who am I?"),
     ]
     assert kept(store)[4] == ("summary", "She is Anna and likes blue. ", "complete")
@@ -336,7 +335,7 @@ async def test_only_the_last_summary_is_sent_and_it_knows_the_one_before(store, 
     await ask(conversation, "two")
     await exhausted(conversation.compact())
     assert "first summary" in conversation.engine.requests[-1].messages[0].text
-    assert sent(conversation) == [("user", "(Summary of what was said before: second summary)", True)]
+    assert sent(conversation) == [("user", "(Summary of the conversation so far: second summary)", True)]
 
 
 async def test_a_summary_that_is_stopped_or_fails_changes_nothing(store, models):
@@ -381,22 +380,26 @@ async def test_undo_goes_back_before_the_question_and_the_branch_stays_in_the_hi
     assert store.siblings(gone.id) == [gone.id, conversation.messages[2].id]
 
 
-async def test_the_first_message_still_seen_is_told_with_pins_and_summaries(store, models):
+async def test_the_first_message_that_is_still_sent_depends_on_pins_and_summaries(store, models):
     conversation = talk(store, models, system="be brief")
+
+    def horizons(*counts: int) -> list[int]:
+        return [horizon(conversation.messages, count, images=False) for count in counts]
+
     for question in ("one", "two", "three"):
         await ask(conversation, question)
-    assert [conversation.horizon(n) for n in range(5)] == [0, 1, 2, 3, 4]
+    assert horizons(0, 1, 2, 3, 4) == [0, 1, 2, 3, 4]
     conversation.pin(0, True)
-    assert [conversation.horizon(n) for n in (0, 2)] == [0, 4], "what is pinned is not left out"
+    assert horizons(0, 2) == [0, 4], "what is pinned is not left out"
     await exhausted(conversation.compact())
     await ask(conversation, "four")
-    assert [conversation.horizon(n) for n in (0, 1, 2)] == [6, 8, 9], "the summary stays, what follows it may go"
+    assert horizons(0, 1, 2) == [6, 8, 9], "the summary stays, what follows it may go"
 
 
 async def test_what_the_last_answer_did_without_is_known_when_the_chat_is_opened_again(store, models):
     receipt = Receipt("m", left_out=2)
     await ask(talk(store, models, [Delta("x"), Done(receipt)]), "one")
-    assert talk(store, models, chat=store.latest()).left_out == 2
+    assert left_out(talk(store, models, chat=store.latest()).messages) == 2
 
 
 async def test_an_answer_that_is_stopped_keeps_the_receipt_the_engine_promised(store, models):
@@ -414,7 +417,7 @@ async def test_an_answer_is_drawn_again_as_its_receipt_says(store, models):
     receipt = Receipt("text-model", sampling=Sampling(0.9, 0.8, 4, 0.1, seed=5), cached_tokens=3)
     conversation = talk(store, models, [Delta("x"), Done(receipt)], "y")
     await ask(conversation, "pick")
-    await exhausted(conversation.regenerate(as_before(receipt)))
+    await exhausted(conversation.regenerate(replay_of(receipt)))
     request = conversation.engine.requests[-1]
     assert (request.sampling, request.reuse) == (Sampling(0.9, 0.8, 4, 0.1, seed=5), 3)
 

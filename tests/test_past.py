@@ -17,11 +17,13 @@ from lechat_tui.models import catalog
 from lechat_tui.models.available import Models
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Draft, Store, StoreError
-from lechat_tui.talk.conversation import Branch, Conversation
+from lechat_tui.talk.branches import Branch
+from lechat_tui.talk.conversation import Conversation
 
 
-def talk(store: Store, models: Models, *script: object) -> Conversation:
-    return Conversation(store, EchoEngine(*script), models, models.get("petit"))  # type: ignore[arg-type]
+def talk(store: Store, models: Models, *script: object, draft_interval: float = 0.4) -> Conversation:
+    engine = EchoEngine(*script)  # type: ignore[arg-type]
+    return Conversation(store, engine, models, models.get("petit"), draft_interval=draft_interval)
 
 
 def holding(folder: Path, words: bytes) -> list[Path]:
@@ -44,12 +46,12 @@ async def test_an_edited_question_is_a_branch_and_the_first_one_stays(store: Sto
     await all_of(conversation.ask("deux", instead=conversation.messages[2].id))
     assert said(conversation) == ["one", "1a", "deux", "2b"]
     assert conversation.branches() == [Branch(1, 1), Branch(1, 1), Branch(2, 2), Branch(1, 1)]
-    conversation.walk(2, 1)
+    conversation.show_sibling(2, 1)
     assert said(conversation) == ["one", "1a", "two", "2a"]
     conversation.open(store.chats()[0])
     assert said(conversation) == ["one", "1a", "two", "2a"], "the chat remembers the branch"
     with pytest.raises(StoreError, match="there is no branch 3 here; there are 2"):
-        conversation.walk(2, 3)
+        conversation.show_sibling(2, 3)
 
 
 async def test_the_first_question_can_be_edited_too(store: Store, models: Models) -> None:
@@ -57,7 +59,7 @@ async def test_the_first_question_can_be_edited_too(store: Store, models: Models
     await all_of(conversation.ask("one"))
     await all_of(conversation.ask("une", instead=conversation.messages[0].id))
     assert said(conversation) == ["une", "une"]
-    conversation.walk(0, 1)
+    conversation.show_sibling(0, 1)
     assert said(conversation) == ["one", "one"]
 
 
@@ -65,9 +67,9 @@ async def test_walking_back_shows_what_was_shown_there_last(store: Store, models
     conversation = talk(store, models, "a", "b", "other")
     await all_of(conversation.ask("one"))
     await all_of(conversation.regenerate())
-    conversation.walk(1, 1)
+    conversation.show_sibling(1, 1)
     await all_of(conversation.ask("une", instead=conversation.messages[0].id))
-    conversation.walk(0, 1)
+    conversation.show_sibling(0, 1)
     assert said(conversation) == ["one", "a"], "not b, which is newer"
 
 
@@ -75,7 +77,7 @@ async def test_any_answer_is_drawn_again_also_by_another_model(store: Store, mod
     conversation = talk(store, models, "1a", "2a", "1b")
     await all_of(conversation.ask("one"))
     await all_of(conversation.ask("two"))
-    await all_of(conversation.regenerate(place=1, model=models.get("codeur")))
+    await all_of(conversation.regenerate(index=1, model=models.get("codeur")))
     assert said(conversation) == ["one", "1b"]
     request = conversation.engine.requests[-1]  # type: ignore[attr-defined]
     assert request.model.name == "codeur"
@@ -88,7 +90,7 @@ async def test_an_answer_that_does_not_come_leaves_the_earlier_one_in_view(store
     await all_of(conversation.ask("one"))
     await all_of(conversation.ask("two"))
     with pytest.raises(EngineError):
-        await all_of(conversation.regenerate(place=0))
+        await all_of(conversation.regenerate(index=0))
     assert said(conversation) == ["one", "1a", "two", "2a"]
 
 
@@ -108,7 +110,7 @@ async def test_a_deleted_chat_comes_back_whole_with_its_branches_and_pictures(st
     picture = store.keep_attachment(b"pixels", "cat.png", "image", 1, 1)
     await all_of(conversation.ask("one", [picture]))
     await all_of(conversation.regenerate())
-    conversation.walk(1, 1)
+    conversation.show_sibling(1, 1)
     assert conversation.chat
     chat = conversation.chat
     conversation.open(None)
@@ -129,7 +131,7 @@ async def test_an_answer_that_was_stopped_goes_on_in_its_place(store: Store, mod
         async for event in events:
             if event == Delta("two "):
                 break
-    await all_of(conversation.go_on())
+    await all_of(conversation.continue_answer())
     assert said(conversation) == ["count", "one two three four"]
     kept = store.path(store.chats()[0].id)
     assert (kept[1].text, kept[1].state) == ("one two three four", "complete")
@@ -141,16 +143,16 @@ async def test_an_answer_that_was_stopped_goes_on_in_its_place(store: Store, mod
 
 
 async def test_going_on_keeps_every_word_when_it_is_killed_and_the_state_when_nothing_comes(
-    store: Store, models: Models, monkeypatch: pytest.MonkeyPatch
+    store: Store, models: Models
 ) -> None:
-    monkeypatch.setattr("lechat_tui.talk.conversation.DRAFT_EVERY", 0.0)
     cut = [Delta("one "), Done(Receipt("petit", stop_reason="length"))]
-    conversation = talk(store, models, cut, [EngineError("died")], [Delta("two "), Delta("three")])
+    script = cut, [EngineError("died")], [Delta("two "), Delta("three")]
+    conversation = talk(store, models, *script, draft_interval=0.0)
     await all_of(conversation.ask("count"))
     with pytest.raises(EngineError):
-        await all_of(conversation.go_on())
+        await all_of(conversation.continue_answer())
     assert (store.path(1)[1].text, store.path(1)[1].state) == ("one ", "cut")
-    async with aclosing(conversation.go_on()) as events:
+    async with aclosing(conversation.continue_answer()) as events:
         async for event in events:
             if event == Delta("three"):
                 assert (store.path(1)[1].text, store.path(1)[1].state) == ("one two three", "draft")
@@ -160,7 +162,7 @@ async def test_thinking_that_was_cut_goes_on_too(store: Store, models: Models) -
     cut = [Delta("hm", "thinking"), Done(Receipt("petit", stop_reason="length"))]
     conversation = talk(store, models, cut, [Delta("m", "thinking"), Delta("12")])
     await all_of(conversation.ask("7 + 5?"))
-    await all_of(conversation.go_on())
+    await all_of(conversation.continue_answer())
     assert (conversation.messages[1].thinking, conversation.messages[1].text) == ("hmm", "12")
     assert conversation.engine.requests[-1].messages[-1].thinking == "hm"  # type: ignore[attr-defined]
 
@@ -179,7 +181,7 @@ async def test_a_private_chat_is_kept_only_when_it_is_said_so(store: Store, mode
     assert not conversation.private and not picture.path.exists() and len(store.chats()) == 1
     conversation.open(None, private=True)
     await all_of(conversation.ask("secret", [conversation.store.keep_attachment(b"pixels", "p.png", "image", 1, 1)]))
-    chat = conversation.keep_private()
+    chat = conversation.save_private()
     assert chat and store.chats()[0].id == chat.id and said(conversation) == ["secret", "psst again"]
     assert store.path(chat.id)[0].attachments[0].path.read_bytes() == b"pixels"
     await all_of(conversation.ask("on"))
@@ -226,7 +228,7 @@ async def test_going_on_evaluates_one_token_again_and_ends_as_the_whole_answer_d
         pieces = 1
         while chaton.unfinished:
             chaton.change_settings(replace(chaton.settings, max_tokens=longest if pieces < 4 else None))
-            prefill = [event for event in await all_of(chaton.go_on()) if isinstance(event, Prefill)]
+            prefill = [event for event in await all_of(chaton.continue_answer()) if isinstance(event, Prefill)]
             assert prefill[0].total - prefill[0].cached == 1, "the last token, for its logits"
             pieces += 1
         assert text_of(chaton) == whole and pieces > 2
@@ -251,7 +253,7 @@ async def test_a_stopped_answer_goes_on_from_the_last_token_that_was_kept(chaton
             if isinstance(event, Delta) and len(text_of(chaton)) > 20:
                 break
     assert len(text_of(chaton)) < len(whole)
-    prefill = [event for event in await all_of(chaton.go_on()) if isinstance(event, Prefill)]
+    prefill = [event for event in await all_of(chaton.continue_answer()) if isinstance(event, Prefill)]
     assert prefill[0].total - prefill[0].cached == 1
     assert text_of(chaton) == whole
 
@@ -266,7 +268,7 @@ async def test_an_answer_that_filled_the_window_goes_on_without_the_oldest_messa
     begun = replace(chaton.messages[-1], text="Here it is. " * 34)
     chaton.store.keep(begun)
     chaton.messages[-1] = begun
-    fitted = [event for event in await all_of(chaton.go_on()) if isinstance(event, Fitted)]
+    fitted = [event for event in await all_of(chaton.continue_answer()) if isinstance(event, Fitted)]
     assert fitted[0].left_out and fitted[0].tokens < 256
     assert text_of(chaton).startswith(begun.text)
 
@@ -280,7 +282,7 @@ async def test_going_on_where_no_state_is_known_reads_the_answer_and_says_none_o
     await all_of(chaton.regenerate())
     await chaton.engine.close()  # its child is gone, and what it held
     chaton.change_settings(replace(chaton.settings, max_tokens=None))
-    await all_of(chaton.go_on())
+    await all_of(chaton.continue_answer())
     assert text_of(chaton) == whole
 
 
@@ -290,5 +292,5 @@ async def test_an_answer_with_thinking_is_read_again_between_its_control_tokens(
     begun = Message("assistant", "7 + ", thinking="a sum", state="stopped", parent=chaton.messages[0].id)
     chaton.store.add(chaton.chat.id, begun, begun.parent)
     chaton.open(chaton.chat and chaton.store.chat(chaton.chat.id))
-    await all_of(chaton.go_on())
+    await all_of(chaton.continue_answer())
     assert text_of(chaton).startswith("7 + ") and chaton.messages[-1].thinking == "a sum"

@@ -100,7 +100,7 @@ async def test_nothing_is_named_that_is_private_or_a_toys_or_switched_off(
     private.open(None, private=True)
     await ask(private)
     assert not titles.wanted(private)
-    private.leave_private()
+    private.close_private()
 
 
 async def test_nothing_is_named_where_it_would_push_something_out(talk: Callable[..., Conversation]) -> None:

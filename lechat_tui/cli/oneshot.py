@@ -82,7 +82,7 @@ async def _answer(
         hints.say(f"{conversation.model.id} is a toy model; lechat ls lists real ones, lechat pull NAME downloads one")
     try:
         if conversation.setup.loras:
-            hints.say(f"{conversation.title} answers, with adapters applied")
+            hints.say(f"{conversation.setup.title} answers, with adapters applied")
         text, attached = await fitting(conversation, question, files, overflow, hints.say)
         async with aclosing(conversation.ask(text, attached, title=question.instruction)) as events:
             async for event in events:

@@ -11,7 +11,7 @@ from lechat_tui.message import Attachment
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.store import Chat, Store
-from lechat_tui.talk.conversation import Again, Conversation
+from lechat_tui.talk.conversation import Conversation, Replay
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Host(Protocol):
         """Send a question with what is attached; queued while an answer runs."""
         ...
 
-    def regenerate(self, again: Again | None = None, *, message: int = 0, model: Model | None = None) -> None:
+    def regenerate(self, replay: Replay | None = None, *, message: int = 0, model: Model | None = None) -> None:
         """Answer the last question once more, or that of the message of this number.
 
         `again` is how it is drawn, None as the settings say; `model` answers this once, None is the chat's.

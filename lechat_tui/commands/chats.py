@@ -10,7 +10,7 @@ from lechat_tui.commands.base import Choice, Host, busy_message, command
 from lechat_tui.commands.context import numbered
 from lechat_tui.commands.privacy import may_leave
 from lechat_tui.store import Chat
-from lechat_tui.talk.conversation import Again, as_before
+from lechat_tui.talk.conversation import Replay, replay_of
 
 LARGEST_SEED = 2**32 - 2
 """The next one is llama.cpp's own sign for none."""
@@ -113,7 +113,7 @@ def _answer_again(host: Host, message: int, how: str) -> None:
     elif how == "same" and not message:
         _draw_again(host)
     elif word == "seed" and _is_seed(value):
-        host.regenerate(Again(replace(host.conversation.setup.sampling(), seed=int(value))), message=message)
+        host.regenerate(Replay(replace(host.conversation.setup.sampling(), seed=int(value))), message=message)
     elif word in ("same", "seed"):
         host.say("/regen same draws the last answer again, /regen seed 42 another with that seed", error=True)
     else:
@@ -141,7 +141,7 @@ def _draw_again(host: Host) -> None:
         how = " and ".join(map(str, receipt.adapters)) or "no adapter"
         host.say(f"that answer was made with {how}; /set lora lays it over the model again", error=True)
     else:
-        host.regenerate(as_before(receipt))
+        host.regenerate(replay_of(receipt))
 
 
 @command("/attach", "attach an image or a text file", argument="PATH", aliases=("/image", "/file"))

@@ -8,6 +8,7 @@ from lechat_tui.engine.base import Fitted
 from lechat_tui.message import Message, Role
 from lechat_tui.plaintext import safe
 from lechat_tui.talk.conversation import Conversation
+from lechat_tui.talk.prompt import last_summary
 
 WORDS = 34
 """Characters shown of a message."""
@@ -72,7 +73,7 @@ def _lines(conversation: Conversation, given: Sequence[Message], fitted: Fitted)
             yield Line("", NAMES["system"], _first(message), f"{costs[message.id]:,}")
     for number, message in enumerate(conversation.messages, start=1):
         if message.id not in costs:
-            mark = "summed up" if number <= conversation.horizon(0) else "empty"
+            mark = "summed up" if number <= max(last_summary(conversation.messages), 0) else "empty"
         elif message.id in left_out:
             mark = "left out"
         else:

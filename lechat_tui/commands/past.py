@@ -34,7 +34,7 @@ async def branch(host: Host, rest: str) -> None:
         if rest and not 1 <= number <= count:
             host.say(f"message {place + 1} has branches 1 to {count}", error=True)
             return
-        conversation.walk(place, number or branches[place].number % count + 1)
+        conversation.show_sibling(place, number or branches[place].number % count + 1)
         host.show_talk(place)
 
 
@@ -63,7 +63,7 @@ async def fork(host: Host, rest: str) -> None:
 async def go_on(host: Host, rest: str) -> None:
     conversation = host.conversation
     if not conversation.busy and conversation.messages and conversation.messages[-1].state == "draft":
-        conversation.read_again()
+        conversation.reload()
     last = conversation.messages[-1] if conversation.messages else None
     if conversation.busy:
         host.go_on()
@@ -124,7 +124,7 @@ async def _end_private(host: Host) -> None:
     elif conversation.busy:
         host.say(busy_message(host))
     elif conversation.messages and await host.confirm("Keep this private chat in the history?"):
-        host.open_chat(conversation.keep_private())
+        host.open_chat(conversation.save_private())
         host.say("this chat is kept in the history from now on")
     else:
         host.open_chat(None)

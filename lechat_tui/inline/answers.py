@@ -93,7 +93,7 @@ class Answers:
         context = f"{tokens_text(conversation.used)} of {tokens_text(conversation.window)} tokens"
         speed = token_speed_text(receipt.tokens_per_s) if receipt.tokens_per_s else ""
         speed = speed_summary(receipt) if self.shows_figures else speed
-        self._flow.words(" · ".join(filter(None, (conversation.title, context, speed))) + "\n")
+        self._flow.words(" · ".join(filter(None, (conversation.setup.title, context, speed))) + "\n")
         if warning := self._notes.fullness(conversation.nearly_full):
             self._say(warning)
 

@@ -65,9 +65,9 @@ class Chats:
         conversation = self._conversation
         if conversation.private or not conversation.chat or conversation.chat.id != hit.chat.id:
             open(hit.chat)
-        if conversation.place(hit.message) is None:
+        if conversation.index_of(hit.message) is None:
             conversation.show_branch(hit.message)
-        index = conversation.place(hit.message) or 0
+        index = conversation.index_of(hit.message) or 0
         self.show(max(index - 1, 0) if conversation.messages[index].role == "assistant" else index)
 
     def _say(self, text: str) -> None:

@@ -29,7 +29,7 @@ from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.plaintext import safe, storable
 from lechat_tui.settings.choices import Choices
 from lechat_tui.store import Chat, Store
-from lechat_tui.talk.conversation import Again, Conversation
+from lechat_tui.talk.conversation import Conversation, Replay
 from lechat_tui.terminal import is_dumb
 from lechat_tui.units import size_text
 
@@ -117,9 +117,9 @@ class InlineHost:
     def _enqueue(self, pending: PendingAnswer) -> None:
         self.pending.append(partial(self._answers.run, pending))
 
-    def regenerate(self, again: Again | None = None, *, message: int = 0, model: Model | None = None) -> None:
+    def regenerate(self, replay: Replay | None = None, *, message: int = 0, model: Model | None = None) -> None:
         """Answer a question once more."""
-        events = partial(self._conversation.regenerate, again, place=self._conversation.place(message), model=model)
+        events = partial(self._conversation.regenerate, replay, index=self._conversation.index_of(message), model=model)
         self._enqueue(PendingAnswer(events, f"{model.id}:" if model else ""))
 
     def edit(self, place: int) -> None:
@@ -130,11 +130,11 @@ class InlineHost:
 
     def go_on(self) -> None:
         """Continue the last answer."""
-        self._enqueue(PendingAnswer(self._conversation.go_on, continues=True))
+        self._enqueue(PendingAnswer(self._conversation.continue_answer, continues=True))
 
     def compare(self, model: Model, question: str) -> None:
         """Write two answers, one below the other; both stay, as branches."""
-        title = f"{self._conversation.title}:"
+        title = f"{self._conversation.setup.title}:"
         if question:
             self._ask(question, title)
         else:

@@ -104,14 +104,14 @@ class Session:
             self._host.quit()
 
     async def _close(self) -> None:
-        self._conversation.leave_private()
+        self._conversation.close_private()
         await self._conversation.engine.close()
 
     def _welcome(self) -> None:
         flow, model = self._host.flow, self._conversation.model
         stop, leave = (key_of(LINE_KEYS, name) for name in ("stop", "leave"))
         flow.words(
-            f"{self._conversation.title} answers; everything stays on this machine\n"
+            f"{self._conversation.setup.title} answers; everything stays on this machine\n"
             f"{stop} stops an answer, {leave} quits, /help lists the commands"
         )
         if model.toy:

@@ -10,7 +10,9 @@ from dataclasses import replace
 from lechat_tui.engine.base import Delta, Fitted, Request
 from lechat_tui.message import Message
 from lechat_tui.plaintext import safe
-from lechat_tui.talk.conversation import Conversation, first_title
+from lechat_tui.talk.conversation import Conversation
+from lechat_tui.talk.open_chat import first_title
+from lechat_tui.talk.prompt import left_out
 
 WISH = "Give our conversation a title of at most six words, in its language. Write only the title."
 
@@ -39,7 +41,7 @@ def wanted(conversation: Conversation) -> bool:
         and last.state == "complete"
         and last.receipt is not None
         and last.receipt.model == conversation.model.id
-        and not conversation.left_out
+        and not left_out(messages)
         and not conversation.nearly_full
     )
 

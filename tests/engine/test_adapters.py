@@ -61,7 +61,7 @@ class Host:
         self.notes.append(text)
 
     def switch(self, model, role) -> None:
-        self.switched.append(self.conversation.title)
+        self.switched.append(self.conversation.setup.title)
 
     def regenerate(self, again=None) -> None:
         self.again += 1
@@ -100,10 +100,10 @@ def test_a_row_of_the_catalog_lays_its_own_adapters_unless_the_person_says_other
     row = talk(models, "chaton-pirate")
     (adapter,) = row.spec().adapters
     assert (adapter.path, adapter.scale, len(adapter.sha256)) == (pirate, 0.8, 64)
-    assert row.title == "chaton-pirate + pirate:0.8"
+    assert row.setup.title == "chaton-pirate + pirate:0.8"
     assert talk(models, "chaton-pirate", lora=()).spec().adapters == ()
     assert [a.scale for a in talk(models, "chaton-pirate", lora=(f"{pirate}:2",)).spec().adapters] == [2.0]
-    assert talk(models).spec().adapters == () and talk(models).title == "chaton"
+    assert talk(models).spec().adapters == () and talk(models).setup.title == "chaton"
 
 
 def test_an_adapter_of_the_hub_lies_in_the_hubs_cache(models, pirate, tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ from lechat_tui.commands.base import COMMANDS
 from lechat_tui.engine.base import Delta, EngineError, Event, Prefill
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.store import Store
-from lechat_tui.talk.conversation import SUMMING_UP
+from lechat_tui.talk.prompt import SUMMARY_REQUEST
 from lechat_tui.ui.app import LeChat
 
 TIMES = int(os.environ.get("LECHAT_PRESSED", "1"))
@@ -86,5 +86,5 @@ async def test_whatever_is_pressed_the_program_goes_on_and_every_question_is_kep
     asked = {next(m.text for m in reversed(request.messages) if m.role == "user") for request in engine.requests}
     with sqlite3.connect(tmp_path / "history" / "history.db") as history:
         kept = {text for (text,) in history.execute("SELECT text FROM message WHERE role = 'user'")}
-    asked = {text for text in asked if not text.startswith(SUMMING_UP)}  # what `/compact` asks is the program's
+    asked = {text for text in asked if not text.startswith(SUMMARY_REQUEST)}  # what `/compact` asks is the program's
     assert asked and asked <= kept

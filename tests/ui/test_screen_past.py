@@ -298,7 +298,7 @@ async def test_walking_keeps_a_message_far_above_in_view(store: Store, models: M
     for events in (conversation.ask("one"), conversation.regenerate()):
         async for _ in events:
             pass
-    conversation.walk(1, 1)
+    conversation.show_sibling(1, 1)
     async for _ in conversation.ask("two"):
         pass
     app = LeChat(conversation, jobs=jobs, machine=lambda: MACHINE, clock=lambda: NOON)

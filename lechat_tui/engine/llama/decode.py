@@ -17,7 +17,7 @@ from lechat_tui.engine.base import Delta, EngineError
 from lechat_tui.engine.llama.detokenizer import Detokenizer
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.sampling import Sampler
-from lechat_tui.engine.llama.speculation import Replay
+from lechat_tui.engine.llama.speculation import RecordedDrafts
 from lechat_tui.message import StopReason
 
 MIN_DELTA_SECONDS = 0.01
@@ -58,7 +58,7 @@ class Generation:
         self._sampler = sampler
         self._limit = limit
         self._detokenizer = detokenizer or Detokenizer(llama.vocab)
-        self._speculation = llama.speculation if drafts is None else Replay(drafts)
+        self._speculation = llama.speculation if drafts is None else RecordedDrafts(drafts)
         self._pending: list[int] = []
         """Draft tokens that llama.cpp holds behind the cells of the cache, the next one last."""
         self._row = -1

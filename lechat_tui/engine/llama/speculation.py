@@ -98,7 +98,7 @@ class Speculation:
         self._costs = [_on_line(known, size) for size in DRAFT_SIZES]
 
 
-class Replay(Speculation):
+class RecordedDrafts(Speculation):
     """Drafts when an earlier answer did, and as many tokens: what is evaluated together affects a logit's last bits."""
 
     def __init__(self, drafts: Sequence[int]) -> None:

@@ -59,7 +59,7 @@ class ChatSwitch:
         """Stop the answer and save what is typed; what to tell the user about dropped requests, or nothing."""
         dropped = self._let_go()
         await self._queue.stop()
-        self._conversation.leave_private()
+        self._conversation.close_private()
         return f"{dropped} was still queued and was dropped" if dropped else ""
 
     def _let_go(self) -> str:

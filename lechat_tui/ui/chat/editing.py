@@ -67,7 +67,7 @@ class Editing:
     def previous(self) -> int | None:
         """The index of the question before the edited one, else of the last one; None if there is no question."""
         messages = self._conversation.messages
-        now = self._conversation.place(self._question)
+        now = self._conversation.index_of(self._question)
         questions = [index for index, message in enumerate(messages) if message.role == "user" and index != now]
         earlier = questions if now is None else [index for index in questions if index < now] or questions
         return earlier[-1] if earlier else None

@@ -9,7 +9,7 @@ from lechat_tui.message import Attachment
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.store import Chat, Store
-from lechat_tui.talk.conversation import Again, Conversation
+from lechat_tui.talk.conversation import Conversation, Replay
 from lechat_tui.ui.chat.navigation import Navigation
 from lechat_tui.ui.chat.parts import Parts, Surroundings, Widgets
 
@@ -59,8 +59,8 @@ class ScreenHost:
     def ask(self, text: str) -> None:
         self._parts.requests.ask(text)
 
-    def regenerate(self, again: Again | None = None, *, message: int = 0, model: Model | None = None) -> None:
-        self._parts.requests.regenerate(again, message=message, model=model)
+    def regenerate(self, replay: Replay | None = None, *, message: int = 0, model: Model | None = None) -> None:
+        self._parts.requests.regenerate(replay, message=message, model=model)
 
     def go_on(self) -> None:
         self._parts.requests.continue_answer()

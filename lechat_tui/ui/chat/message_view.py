@@ -6,7 +6,9 @@ from contextlib import suppress
 from lechat_tui.message import Attachment, Message
 from lechat_tui.plaintext import safe
 from lechat_tui.store import StoreError
-from lechat_tui.talk.conversation import Branch, Conversation
+from lechat_tui.talk import prompt
+from lechat_tui.talk.branches import Branch
+from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.widgets.transcript import Transcript
 
 Waiting = tuple[str, Sequence[Attachment]]
@@ -39,7 +41,7 @@ class MessageView:
     def show(self, index: int | None = None) -> None:
         """Show the current branch, with the message at this index in view, else the newest."""
         self._show(self._conversation.messages)
-        self.divide(self._conversation.left_out)
+        self.divide(prompt.left_out(self._conversation.messages))
         self.mark_branches()
         self._changed()
         self._shown()
@@ -90,7 +92,7 @@ class MessageView:
 
     def divide(self, left_out: int) -> None:
         """Show the line above which the model sees nothing, or none if it sees all."""
-        index = self._conversation.horizon(left_out)
+        index = prompt.horizon(self._conversation.messages, left_out, images=self._conversation.model.supports_images)
         pinned = any(message.pinned for message in self._conversation.messages[:index])
         self._transcript.divide(index or -1, pinned=pinned)
 
@@ -112,7 +114,7 @@ class MessageView:
         if at is None or at >= len(branches):
             return False
         branch = branches[at]
-        self._conversation.walk(at, (branch.number - 1 + by) % branch.count + 1)
+        self._conversation.show_sibling(at, (branch.number - 1 + by) % branch.count + 1)
         self.show(at)
         return True
 

@@ -47,12 +47,12 @@ class Navigation:
             if not await may_leave(self._host):
                 return
             await self._switch.stop_and_open(hit.chat)
-        index = conversation.place(hit.message)
+        index = conversation.index_of(hit.message)
         if index is None:
             await self._queue.stop()
             conversation.show_branch(hit.message)
             self._view.show()
-            index = conversation.place(hit.message)
+            index = conversation.index_of(hit.message)
         if index is not None:
             self._transcript.show_match(index, query)
 

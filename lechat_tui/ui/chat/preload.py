@@ -20,7 +20,7 @@ class Preload:
         """Let this model answer from now on."""
         conversation = self._conversation
         conversation.switch(model)
-        self._status.change(model=conversation.title, role=role, context=conversation.window)
+        self._status.change(model=conversation.setup.title, role=role, context=conversation.window)
 
     async def load(self) -> None:
         """Load the model, so that the first question does not have to wait. Raises `ModelError` and `EngineError`."""

@@ -12,7 +12,7 @@ from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
 from lechat_tui.message import Attachment
 from lechat_tui.models.catalog import Model
-from lechat_tui.talk.conversation import Again
+from lechat_tui.talk.conversation import Replay
 
 MAX_LINE_CHARACTERS = 60
 """A longer command line is shortened in messages."""
@@ -25,7 +25,7 @@ class Turn:
     text: str = ""
     attachments: tuple[Attachment, ...] = ()
     kind: Literal["ask", "again", "compact", "continue", "compare"] = "ask"
-    how: Again | None = None
+    how: Replay | None = None
     """How an answer is regenerated; None means with the current settings."""
     message: int = 0
     """The ID of the message that is replaced or answered again; 0 is the end of the chat."""

@@ -68,10 +68,11 @@ class ChatScreen(Screen[None]):
         self._painted = painted
         self._conversation = conversation
         self._keymap = Keymap(conversation.settings.keys)
+        status = Status(conversation.setup.title, conversation.model.role, context=conversation.window)
         self._widgets = widgets = Widgets(
             transcript=Transcript(graphics=pictures, end_key=partial(self._keymap.key, "newest")),
             box=PromptBox(),
-            status=StatusLine(Status(conversation.title, conversation.model.role, context=conversation.window)),
+            status=StatusLine(status),
             sidebar=Sidebar(),
             chats_mark=ChatsMark(),
             downloads=Downloads(jobs, self._keymap),

@@ -2,7 +2,7 @@
 
 from lechat_tui.message import Attachment
 from lechat_tui.models.catalog import Model
-from lechat_tui.talk.conversation import Again, Conversation
+from lechat_tui.talk.conversation import Conversation, Replay
 from lechat_tui.ui.chat.editing import Editing
 from lechat_tui.ui.chat.message_view import MessageView
 from lechat_tui.ui.chat.queue import Turn, TurnQueue
@@ -39,9 +39,9 @@ class TurnRequests:
         if edited:
             self._editing.end()
 
-    def regenerate(self, again: Again | None, *, message: int, model: Model | None) -> None:
+    def regenerate(self, replay: Replay | None, *, message: int, model: Model | None) -> None:
         """Answer a question again; see `Host.regenerate`."""
-        self._add(Turn(kind="again", how=again, message=message, model=model))
+        self._add(Turn(kind="again", how=replay, message=message, model=model))
 
     def continue_answer(self) -> None:
         """Continue the last answer, which was cut short."""
@@ -66,7 +66,7 @@ class TurnRequests:
         if turn is None:
             return False
         self._box.prompt.put(turn.text)
-        index = self._conversation.place(turn.message) if turn.kind == "ask" else None
+        index = self._conversation.index_of(turn.message) if turn.kind == "ask" else None
         if index is not None:
             self._editing.mark(index)
         for attachment in turn.attachments:

@@ -62,14 +62,14 @@ class TurnRunner:
                 self._view.show()
 
     def _index(self, turn: Turn) -> int | None:
-        return self._conversation.place(turn.message)
+        return self._conversation.index_of(turn.message)
 
     async def _regenerate(self, turn: Turn) -> None:
         conversation = self._conversation
         index, before = self._index(turn), conversation.messages
         self._view.remove_answer(index)
         try:
-            await self._follow(conversation.regenerate(turn.how, place=index, model=turn.model))
+            await self._follow(conversation.regenerate(turn.how, index=index, model=turn.model))
         finally:
             if conversation.messages is before:
                 self._view.show()
@@ -77,7 +77,7 @@ class TurnRunner:
     async def _continue(self, turn: Turn) -> None:
         if self._conversation.unfinished:
             self._transcript.resume_answer()
-            await self._follow(self._conversation.go_on())
+            await self._follow(self._conversation.continue_answer())
 
     async def _compare(self, turn: Turn) -> None:
         assert turn.model

@@ -1,0 +1,127 @@
+"""One answer while it is written: its text, its receipt, how it ends, and when it goes to the store."""
+
+import asyncio
+import time
+from dataclasses import replace
+
+from lechat_tui.engine.base import Delta, Done, Event, Fitted, Prefill, Request
+from lechat_tui.message import Message, Receipt, State
+from lechat_tui.store import Store, StoreError
+
+DRAFT_INTERVAL_SECONDS = 0.4
+"""Between two writes of a growing answer: what a power cut can cost."""
+
+
+class GrowingAnswer:
+    """The answer to a request, built from the engine's events.
+
+    It is written to the store with its first piece, then at most every `draft_interval` seconds, and when it ends.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        chat: int,
+        request: Request,
+        *,
+        parent: int,
+        continued: Message | None = None,
+        draft_interval: float = DRAFT_INTERVAL_SECONDS,
+    ) -> None:
+        """`parent` is the id of the question; `continued` is the unfinished answer that this one resumes."""
+        self._store = store
+        self._chat = chat
+        self._continued = continued
+        self._draft_interval = draft_interval
+        self._next_draft = 0.0
+        self._state: State = "stopped"
+        self.started = False
+        """Whether anything has come that is worth storing."""
+        message = continued or Message("assistant", "", parent=parent)
+        self.message = replace(message, state="draft", receipt=self._counted(_promised(request)))
+        """The answer so far."""
+
+    async def take(self, event: Event) -> None:
+        """Add what an event brings, and store the draft when it is time. A full disk is reported by `finish`."""
+        match event:
+            case Fitted(receipt=receipt) if receipt:
+                self.message = replace(self.message, receipt=self._counted(receipt))
+            case Prefill(cached=cached) if self.message.receipt:
+                self.message = replace(self.message, receipt=replace(self.message.receipt, cached_tokens=cached))
+            case Delta():
+                await self._grow(event)
+            case Done(receipt):
+                self._state = state_of(receipt)
+                self.message = replace(self.message, receipt=self._counted(receipt))
+                self.started = self.started or self._continued is not None
+            case _:
+                pass
+
+    def fail(self) -> None:
+        """The engine raised an error; the answer ends as failed."""
+        self._state = "failed"
+
+    def finish(self) -> Message:
+        """Store the answer as it ended: complete, cut, failed, or else stopped. Raises `StoreError`."""
+        receipt = self.message.receipt
+        if receipt and self._state in ("stopped", "failed"):
+            receipt = replace(receipt, stop_reason=self._state)
+        self.message = replace(self.message, state=self._state, receipt=receipt)
+        self._write()
+        return self.message
+
+    async def _grow(self, delta: Delta) -> None:
+        first, self.started = not self.started, True
+        self.message = grown(self.message, delta)
+        if first and self._continued:
+            await asyncio.to_thread(self._store.reopen, self._continued.id)
+        if time.monotonic() >= self._next_draft:
+            await self._write_draft()
+            self._next_draft = time.monotonic() + self._draft_interval
+
+    async def _write_draft(self) -> None:
+        try:
+            if self.message.id:
+                await asyncio.to_thread(self._write)
+            else:
+                self._write()  # it gives the answer its id, which a cancelled thread would lose
+        except StoreError:
+            pass  # `finish` writes again, and raises
+
+    def _write(self) -> None:
+        if self.message.id:
+            self._store.keep(self.message)
+        else:
+            self.message = self._store.add(self._chat, self.message, self.message.parent)
+
+    def _counted(self, receipt: Receipt) -> Receipt:
+        """The receipt with the number of pieces the answer was written in."""
+        before = self._continued.receipt if self._continued else None
+        return replace(receipt, pieces=before.pieces + 1) if before else receipt
+
+
+def grown(message: Message, delta: Delta) -> Message:
+    """The message with a piece added to its text or thinking. The text of a tool call is neither."""
+    match delta:
+        case Delta(text, "thinking"):
+            return replace(message, thinking=message.thinking + text)
+        case Delta(text, "text"):
+            return replace(message, text=message.text + text)
+    return message
+
+
+def state_of(receipt: Receipt) -> State:
+    """The state of an answer that ended with this receipt."""
+    return "cut" if receipt.stop_reason == "length" else "complete"
+
+
+def _promised(request: Request) -> Receipt:
+    """The receipt of an answer that has not begun: what was asked for."""
+    return Receipt(
+        model=request.model.name,
+        file=request.model.file,
+        context=request.model.context,
+        sampling=replace(request.sampling, seed=request.sampling.seed or 0),
+        pictures=sum(len(message.images) for message in request.messages),
+        adapters=request.model.applied,
+    )

@@ -1,0 +1,191 @@
+"""A chat of the store that is open: its messages, its branches, and what the user changes in it. Knows no engine."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lechat_tui.attachments.files import File
+from lechat_tui.message import Attachment, Message, State
+from lechat_tui.store import Chat, Store, StoreError
+from lechat_tui.talk.branches import Branch, ShownBranches, positions
+from lechat_tui.talk.trash import Trash, add_copy, copy_chat
+
+MAX_TITLE_LENGTH = 60
+"""Characters."""
+
+UNFINISHED: frozenset[State] = frozenset({"stopped", "interrupted", "failed", "cut"})
+"""States of an answer that can be continued."""
+
+
+class OpenChat:
+    """The chat that is shown, or a new one that is stored with its first question.
+
+    `messages` is the branch that is shown, oldest first. A private chat is the same over a store in memory.
+    """
+
+    def __init__(self, history: Store, chat: Chat | None) -> None:
+        self.history = history
+        """The store of all chats that are not private."""
+        self.store = history
+        """The store of this chat: the history, or memory for a private one."""
+        self.chat = chat
+        """The chat's row in the store; None before the first question."""
+        self.messages = history.path(chat.id) if chat else []
+        self._shown = ShownBranches()
+        self._trash = Trash(history)
+
+    @property
+    def private(self) -> bool:
+        """Whether nothing of this chat is written to disk."""
+        return self.store.private
+
+    def open(self, chat: Chat | None, *, private: bool = False) -> None:
+        """Open this chat of the history, or begin a new one. A private chat that was open is gone."""
+        self.close_private()
+        if private and not self.history.private:
+            self.store = Store(None)
+        self.chat = chat
+        self.messages = self.store.path(chat.id) if chat else []
+        self._shown = ShownBranches()
+
+    def reload(self) -> None:
+        """Read the messages from the store again: another program may have added some, or died while it wrote one."""
+        if self.chat:
+            self.messages = self.store.path(self.chat.id)
+
+    def close_private(self) -> None:
+        """Close a private chat, which deletes it, and begin a new one in the history."""
+        if self.store is not self.history:
+            self.store.close()
+            self.store = self.history
+            self.chat, self.messages = None, []
+
+    def save_private(self) -> Chat | None:
+        """Move a private chat into the history and open it there; None when it is empty. Raises `StoreError`."""
+        if self.chat is None or self.store is self.history:
+            return None
+        chat = add_copy(self.history, copy_chat(self.store, self.chat))
+        self.open(chat)
+        return chat
+
+    def rename(self, title: str) -> None:
+        """Give the chat a title. Does nothing before the first question."""
+        if self.chat:
+            self.chat = self.store.rename(self.chat.id, title)
+
+    async def retitle(self, chat: Chat, title: str) -> bool:
+        """Rename a chat of the history; False if it was renamed or deleted since it was read. Raises `StoreError`."""
+        if not await asyncio.to_thread(self.history.retitle, chat.id, chat.title, title):
+            return False
+        if self.chat and self.chat.id == chat.id and not self.private:
+            self.chat = replace(self.chat, title=title)
+        return True
+
+    def pin(self, place: int, pinned: bool) -> int:
+        """Keep an exchange in the context window however full it is, or no longer; returns the index of its question.
+
+        Pinning is stored with the question and holds for its answer, whichever is shown: half an exchange misleads.
+        """
+        while place and self.messages[place].role == "assistant":
+            place -= 1
+        self.store.set_pinned(self.messages[place].id, pinned)
+        self.messages[place] = replace(self.messages[place], pinned=pinned)
+        return place
+
+    def undo(self) -> Message | None:
+        """Remove the last summary, or else the last question and its answer, and return it; None when there is none.
+
+        Nothing is deleted: the chat shows the branch that ends before it.
+        """
+        place = next((n for n in range(len(self.messages) - 1, -1, -1) if self.messages[n].role != "assistant"), -1)
+        if place < 0 or self.chat is None:
+            return None
+        taken = self.messages[place]
+        self.chat = self.store.set_leaf(self.chat.id, taken.parent)
+        del self.messages[place:]
+        return taken
+
+    def branches(self) -> list[Branch]:
+        """For each message shown, its position among its siblings."""
+        return positions(self.messages, self.store.tree(self.chat.id)) if self.chat else []
+
+    def show_sibling(self, place: int, number: int) -> None:
+        """Show another branch: the one with this sibling of the message at an index, counted from 1 on.
+
+        Raises `StoreError` when there is no such sibling.
+        """
+        siblings = self.store.siblings(self.messages[place].id)
+        if not 1 <= number <= len(siblings):
+            raise StoreError(f"there is no branch {number} here; there are {len(siblings)}")
+        self.show_branch(siblings[number - 1])
+
+    def show_branch(self, message: int) -> None:
+        """Show the branch with this message, which is stored with the chat.
+
+        Below the message it follows the branch that was shown last, or else the newest.
+        """
+        assert self.chat
+        tree = self.store.tree(self.chat.id)
+        self._shown.remember(self.messages)
+        self.chat = self.store.set_leaf(self.chat.id, self._shown.leaf(message, tree))
+        self.messages = self.store.path(self.chat.id)
+
+    def index_of(self, message: int) -> int | None:
+        """The index of the message with this id; None when it is not shown."""
+        return next((place for place, shown in enumerate(self.messages) if message and shown.id == message), None)
+
+    def fork(self, place: int, title: str) -> Chat:
+        """Make a new chat of the messages up to this index; this one stays as it is."""
+        assert self.chat
+        now = time.time()
+        return self.store.add_chat(
+            replace(self.chat, title=title, created=now, updated=now), self.messages[: place + 1]
+        )
+
+    def delete(self, chat: Chat) -> None:
+        """Delete a chat of the history. Until the program ends, `undelete` brings it back. Raises `StoreError`."""
+        self._trash.delete(chat)
+
+    def undelete(self) -> Chat | None:
+        """Bring back the chat that was deleted last, under a new id; None when there is none. Raises `StoreError`."""
+        return self._trash.restore()
+
+    def keep_attachment(self, file: File) -> Attachment:
+        """Store a file where this chat is stored, so that it can go with a question. Raises `StoreError`."""
+        return self.store.keep_attachment(file.content, file.name, file.kind, file.width, file.height)
+
+    @property
+    def unfinished(self) -> Message | None:
+        """The last answer, if it was cut short."""
+        last = self.messages[-1] if self.messages else None
+        return last if last and last.role == "assistant" and last.state in UNFINISHED else None
+
+    async def _store_question(self, question: Message, place: int, *, title: str, system: str, model: str) -> None:
+        """Store a question below the message before an index; a new chat gets a title, a system prompt and a model."""
+        if self.chat is None:
+            title = first_title(title, question.attachments)
+            self.chat = await asyncio.to_thread(self.store.new_chat, title, system=system, model=model)
+        parent = self.messages[place - 1].id if place else 0
+        kept = await asyncio.to_thread(self.store.add, self.chat.id, question, parent)
+        self._shown.remember(self.messages)
+        self.messages = [*self.messages[:place], kept]
+
+    @property
+    def _leaf(self) -> int:
+        return self.messages[-1].id if self.messages else 0
+
+    def _show(self, answer: Message) -> None:
+        """Put the growing answer at the end of the branch."""
+        if self.messages and self.messages[-1].role == "assistant" and self.messages[-1].parent == answer.parent:
+            self.messages[-1] = answer
+        else:
+            self.messages.append(answer)
+
+
+def first_title(text: str, attachments: Sequence[Attachment]) -> str:
+    """The title of a chat that nobody named: the first line of its first question, or else the first file's name."""
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    if not first and attachments:
+        first = attachments[0].name
+    return first if len(first) <= MAX_TITLE_LENGTH else first[: MAX_TITLE_LENGTH - 1] + "…"
