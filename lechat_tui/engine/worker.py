@@ -25,6 +25,9 @@ IDLE_SECONDS = 3.0
 LAST_WRITE_SECONDS = 60.0
 """The most time from the end of stdin to the end of the process."""
 
+UNREADABLE = 65
+"""Exit code when a frame cannot be decoded, as sysexits.h has it for data that is wrong."""
+
 Work = wire.Load | wire.Answer | wire.Plan | wire.Forget
 
 
@@ -43,11 +46,17 @@ class Channel:
     def read(self) -> None:
         """Read frames until stdin ends; then make sure that the process ends too."""
         for line in self._source:
-            match wire.decode_down(line):
-                case wire.Stop(turn):
-                    self._stopped = max(self._stopped, turn)
-                case frame:
-                    self._work.put(frame)
+            try:
+                frame = wire.decode_down(line)
+            except (
+                Exception
+            ):  # the edge of this thread: without it nothing would be read any more, and nothing would end
+                logging.exception("the program sent what this process cannot read")
+                os._exit(UNREADABLE)
+            if isinstance(frame, wire.Stop):
+                self._stopped = max(self._stopped, frame.turn)
+            else:
+                self._work.put(frame)
         self._close()
         time.sleep(LAST_WRITE_SECONDS)
         os._exit(0)

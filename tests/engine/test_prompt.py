@@ -1,6 +1,8 @@
 """Conversations to prompts, against the published tokenizers and against templates of every manner."""
 
 import re
+import resource
+import signal
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from vocabularies import NAMES, TEMPLATES, expected, reference
 from lechat_tui import paths
 from lechat_tui.engine.base import EngineError
 from lechat_tui.engine.llama.prompt import ChatTemplate
+from lechat_tui.engine.llama.sandbox import Sandbox
 from lechat_tui.message import Attachment, Message
 from lechat_tui.models.catalog import read
 from lechat_tui.models.gguf import read_header
@@ -342,3 +345,31 @@ def test_every_answer_of_a_long_conversation_keeps_its_end(template):
     said = talk(*(part for at in range(400) for part in ("u", f"question {at} " + "</s>" * 50, "a", "<" * 500)))
     ids = template("v7-tekken").prompt([*said, Message("user", "last")]).ids
     assert ids.count(2) == 400
+
+
+BOMBS = [
+    "{{ (['a'*900000]*9000)|map('upper')|list|length }}",
+    "{% for i in range(90000) %}{% set x = ('ab'*400000)|list|sort %}{% endfor %}",
+    "{{ (['a'*1000000]*9000)|join }}",
+    "{{ 'a'|truncate(1, end='b'*900) }}",
+    "{{ '%5000000000d' % 5 }}",
+    "{{ '{:>5000000000}'.format(1) }}",
+    "{{ ('a'*1000000)|replace('a','b'*1000000)|length }}",
+    "{{ ('\\t'*900000).expandtabs(100000)|length }}",
+    "{{ [['a'*900000]*900]*900 }}",
+]
+
+
+@pytest.mark.parametrize("source", BOMBS)
+def test_a_template_that_takes_all_memory_or_never_ends_is_refused(source, monkeypatch):
+    monkeypatch.setattr("lechat_tui.engine.llama.sandbox._MAX_SECONDS", 1.0)
+    with pytest.raises(EngineError, match="chat template rejects"):
+        Sandbox(source).write([{"role": "user", "content": "x"}])
+    assert Sandbox("{{ messages[0].content }}").write([{"role": "user", "content": "x"}]) == "x"
+
+
+def test_nothing_is_limited_once_a_template_has_been_written():
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    Sandbox("{{ 'a' }}").write([])
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+    assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)

@@ -1,5 +1,7 @@
 """Frames survive the pipe, whatever is in them."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from lechat_tui.engine.base import (
     Prefill,
     Request,
 )
+from lechat_tui.engine.worker import UNREADABLE
 from lechat_tui.message import Attachment, Message, Receipt, Sampling
 
 SPEC = LocalModel("m", Path("/a/b.gguf"), Path("/a/mmproj.gguf"), template="{{ x }}", context=512)
@@ -76,3 +79,15 @@ def test_what_is_no_frame_is_a_sentence(line):
         wire.decode_up(line)
     with pytest.raises(EngineError):
         wire.decode_down(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"nonsense\n", b'["Answer", {"turn": "x"}]\n', b"\xff\xfe\n", b"[" * 10_000 + b"\n"],
+    ids=["no JSON", "a wrong type", "no UTF-8", "too deep"],
+)
+def test_a_process_that_receives_a_frame_it_cannot_decode_ends_with_an_error(line):
+    run = subprocess.run(
+        [sys.executable, "-m", "lechat_tui.engine.worker"], input=line, capture_output=True, timeout=60
+    )
+    assert run.returncode == UNREADABLE and b"what this process cannot read" in run.stderr

@@ -17,6 +17,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from lechat_tui.engine.base import EngineError
+from lechat_tui.engine.llama.limits import TooLong, limited
 
 _MAX_STEPS = 300_000
 """Loop iterations and calls for one text; a real template needs a few for each message."""
@@ -24,14 +25,22 @@ _MAX_STEPS = 300_000
 _MAX_EXTRA_CHARACTERS = 1_000_000
 """Characters of the text, or of any value on the way to it, beyond twice those of the messages."""
 
+_MAX_SECONDS = 5.0
+"""Processor time for one text."""
+
+_MAX_EXTRA_BYTES = 1 << 30
+"""Memory for one text, beside what the process has already."""
+
 _TEMPLATE_ERRORS = (
     TemplateError,
     ArithmeticError,
+    AssertionError,
     AttributeError,
     LookupError,
     MemoryError,
     RecursionError,
     SyntaxError,
+    TooLong,
     TypeError,
     ValueError,
 )
@@ -54,12 +63,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
         own = {"tojson": _to_json, "counted": self._counted, "bounded": lambda value: value}
         self.filters = {name: self._limited(filter) for name, filter in (self.filters | own).items()}
         try:
-            tree = self.parse(source)
-            for loop in tree.find_all(nodes.For):
-                loop.iter = _filtered(loop.iter, "counted")
-            for joined in tree.find_all(nodes.Concat):
-                joined.nodes = [_filtered(node, "bounded") for node in joined.nodes]
-            self._template = Template.from_code(self, self.compile(tree), self.make_globals(None))
+            with limited(_MAX_SECONDS, _MAX_EXTRA_BYTES):
+                tree = self.parse(source)
+                for loop in tree.find_all(nodes.For):
+                    loop.iter = _filtered(loop.iter, "counted")
+                for joined in tree.find_all(nodes.Concat):
+                    joined.nodes = [_filtered(node, "bounded") for node in joined.nodes]
+                self._template = Template.from_code(self, self.compile(tree), self.make_globals(None))
         except _TEMPLATE_ERRORS as error:
             raise EngineError(f"the model's chat template is broken: {_reason(error)}") from error
 
@@ -70,10 +80,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
         pieces = []
         size = 0
         try:
-            for piece in self._template.generate(messages=messages, **values):
-                pieces.append(piece)
-                size += len(piece)
-                self._check_size(size)
+            with limited(_MAX_SECONDS, _MAX_EXTRA_BYTES):
+                for piece in self._template.generate(messages=messages, **values):
+                    pieces.append(piece)
+                    size += len(piece)
+                    self._check_size(size)
         except _TEMPLATE_ERRORS as error:
             raise EngineError(f"the model's chat template rejects the conversation: {_reason(error)}") from error
         return "".join(pieces)
@@ -160,4 +171,8 @@ def _to_json(value: Any, *, ensure_ascii: bool = False, **how: Any) -> str:
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, TooLong):
+        return "it does not come to an end"
+    if isinstance(error, MemoryError):
+        return "it takes too much memory"
     return str(error).strip().partition("\n")[0] or type(error).__name__
