@@ -1,4 +1,4 @@
-"""Everything that can be done, by name: the commands, and every setting, model, theme and key."""
+"""The command palette: the commands, and every setting, model, theme and key."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,22 +18,22 @@ class Entry:
     """A row of the palette."""
 
     line: str
-    """The command line; one that ends with a space waits for its words in the prompt."""
+    """The command line; one that ends with a space is put into the prompt to be completed."""
     help: str
 
 
 def entries(host: Host) -> Iterator[Entry]:
-    """The commands, then what some of them take."""
+    """The commands, then what some of them take as an argument."""
     for command in COMMANDS.values():
         needs = command.argument and not command.argument.startswith("[")
         yield Entry(f"{command.name} " if needs else command.name, command.help)
     for model in host.models.catalog.values():
         here = host.models.files(model) is not None
-        yield Entry(f"/model {model.id}", f"{model.name}{'' if here else ', to be pulled'}")
+        yield Entry(f"/model {model.id}", f"{model.name}{'' if here else ' (not downloaded)'}")
     if find("/theme"):
-        yield from (Entry(f"/theme {name}", "these colours") for name in host.themes)
+        yield from (Entry(f"/theme {name}", "switch to this theme") for name in host.themes)
     yield from (Entry(f"/set {row.name} ", "change this setting") for row in OPTIONS)
-    yield from (Entry(f"/keys {bound.name} ", f"another key for: {bound.what}") for bound in host.bindings())
+    yield from (Entry(f"/keys {bound.name} ", f"rebind: {bound.what}") for bound in host.bindings())
 
 
 class Palette(EarlyCommandPalette):
@@ -44,13 +44,13 @@ class Slash(Provider):
     """The entries, for Textual's palette."""
 
     async def discover(self) -> Hits:
-        """The commands alone: the rest is found by typing."""
+        """The commands only; typing finds the rest."""
         for entry in self._entries():
             if entry.line.strip() in COMMANDS:
                 yield DiscoveryHit(entry.line.strip(), partial(self._run, entry), help=entry.help)
 
     async def search(self, query: str) -> Hits:
-        """Those whose line or help has what was typed."""
+        """The entries whose line or help matches the query."""
         matcher = self.matcher(query)
         for entry in self._entries():
             score = matcher.match(f"{entry.line} {entry.help}")

@@ -167,9 +167,9 @@ async def test_a_picker_says_when_nothing_matches_and_is_left_with_escape(talk: 
         await pilot.press("ctrl+l")
         await shows(pilot, "Codeur")
         await pilot.press(*"zzz")
-        await shows(pilot, "nothing matches")
+        await shows(pilot, "no matches")
         await pilot.press("enter")
-        await shows(pilot, "nothing matches")
+        await shows(pilot, "no matches")
         await pilot.press("escape")
         await shows(pilot, "petit text")
 

@@ -4,7 +4,7 @@ from seeing import Talk, chat, hides, rests, say, seen, shows, transcript, until
 
 from lechat_tui.message import Message
 from lechat_tui.store import Chat, Hit, Store
-from lechat_tui.ui.dialogs.search import MARK, _context
+from lechat_tui.ui.dialogs.search import MATCH_STYLE, _context
 
 
 def kept(store: Store, title: str, *texts: str) -> Chat:
@@ -24,7 +24,7 @@ async def test_a_message_is_found_as_one_types_and_gone_to(talk: Talk, store: St
     kept(store, "Boats", "a name for a boat", "La Mouette")
     async with talk().run_test(size=(90, 24)) as pilot:
         await pilot.press("ctrl+f")
-        await shows(pilot, "Find in all chats")
+        await shows(pilot, "Search all chats")
         await pilot.press(*"mouette")
         await shows(pilot, "Boats", "La Mouette")
         await pilot.press(*(["backspace"] * 7), *"cremerie")
@@ -32,7 +32,7 @@ async def test_a_message_is_found_as_one_types_and_gone_to(talk: Talk, store: St
         await hides(pilot, "Mouette")
         await pilot.press("enter")
         await shows(pilot, "of the crémerie, two hours")
-        await hides(pilot, "Find in all chats")
+        await hides(pilot, "Search all chats")
         await until(pilot, lambda: chat(pilot.app).get_selected_text() == "crémerie")
 
 
@@ -42,9 +42,9 @@ async def test_a_message_of_another_branch_is_shown_in_its_branch(talk: Talk, st
     async with talk(chat=made.id).run_test(size=(90, 24)) as pilot:
         await shows(pilot, "Grace")
         await say(pilot, "/search ada")
-        await shows(pilot, "Find in all chats", "Names")
+        await shows(pilot, "Search all chats", "Names")
         await pilot.press("enter")
-        await hides(pilot, "Find in all chats")
+        await hides(pilot, "Search all chats")
         await shows(pilot, "Ada")
         assert "Grace" not in seen(pilot.app)
         await rests(pilot)
@@ -57,13 +57,13 @@ async def test_what_is_nowhere_is_said_and_leaving_goes_nowhere(talk: Talk, stor
         await say(pilot, "/search zeppelin")
         await shows(pilot, "no message has these words")
         await pilot.press("enter", "escape")
-        await hides(pilot, "Find in all chats")
+        await hides(pilot, "Search all chats")
         assert transcript(pilot.app).empty
 
 
 def test_a_match_is_told_from_its_context_without_colours_and_can_do_nothing() -> None:
     hit = Hit(Chat(1, "", 0, 0, 0, "", ""), 1, "the bread and\nbread\x1b[2J", ((4, 9), (14, 19)))
     assert _context(hit) == [
-        "the ", ("bread", MARK), " and ", ("bread", MARK), "␛[2J",
+        "the ", ("bread", MATCH_STYLE), " and ", ("bread", MATCH_STYLE), "␛[2J",
     ]  # fmt: skip
-    assert {"bold", "underline"} <= set(MARK.split())
+    assert {"bold", "underline"} <= set(MATCH_STYLE.split())

@@ -58,7 +58,7 @@ class ModelOffers:
             for one in quantizations(offer.model):
                 with suppress(ModelError):  # the shape of the model is unknown
                     known[one.id] = fit.measure(one, machine)
-            if not offer.place and offer.model.id in known:
+            if not offer.file and offer.model.id in known:
                 chosen = fit.best_quantization(offer.model, machine)
                 best[offer.family] = chosen.model if chosen.fits else offer.model
         self._fits, self._variants = known, best

@@ -1,4 +1,4 @@
-"""The models as a person reads them: rows, columns, a page on one of them. Pure; knows no widget."""
+"""The text of the model manager: the row of a model, its details, and the keys. Does not import Textual."""
 
 import textwrap
 from collections.abc import Iterable
@@ -24,48 +24,48 @@ GROUPS = {
     "legacy": "Older",
     "closed": "Not published",
 }
-"""Headings of what is not here, by the catalog's status, in the order of the list."""
+"""Headings of models that are not downloaded, by their status in the catalog, in the order of the list."""
 
-QUANTIZED = 84
-"""Cells from which the quantization has a column of its own."""
+MIN_CELLS_FOR_QUANTIZATION = 84
+"""Width from which the quantization has a column of its own."""
 
 
 @dataclass(frozen=True)
 class Offer:
-    """One model, with what is known of it on this machine."""
+    """A model that can be used or downloaded."""
 
     model: Model
-    place: Path | None = None
-    """Where its weights lie; None while it is not on this machine."""
+    file: Path | None = None
+    """Its weights; None if it is not on this machine."""
     fit: "Fit | None" = None
-    """Whether it runs here; None while that is not known."""
+    """Whether it runs on this machine; None while that is unknown."""
     current: bool = False
-    """Whether it answers now."""
+    """Whether it is the model in use."""
 
     @property
     def group(self) -> str:
-        """The heading it stands under."""
-        return HERE if self.place else GROUPS[self.model.status]
+        """Its heading in the list."""
+        return HERE if self.file else GROUPS[self.model.status]
 
     @property
     def family(self) -> str:
-        """Its id in the catalog, whatever the quantization."""
+        """Its ID in the catalog, without the quantization."""
         return self.model.id.removesuffix(f":{self.model.weights.quant}")
 
     @property
     def closed(self) -> bool:
-        """Whether nobody can run it."""
+        """Whether its weights are not published."""
         return self.model.status == "closed"
 
 
 def sort(offers: Iterable[Offer]) -> list[Offer]:
-    """What is on this machine first, a toy last of it; the rest by status; else in the order of the catalog."""
+    """Models on this machine first, the bundled one last of them; then by status, each in the order of the catalog."""
     order = [HERE, *GROUPS.values()]
     return sorted(offers, key=lambda offer: (order.index(offer.group), offer.model.toy))
 
 
 def matching(offers: Iterable[Offer], words: str, role: ModelRole | None) -> list[Offer]:
-    """Those of a role that have every word somewhere in what is said of them."""
+    """The offers with this role and with each of these words in their name, role, quantization, license or status."""
     wanted = words.casefold().split()
     return [
         offer
@@ -84,23 +84,23 @@ def _text(model: Model) -> str:
 
 
 def row(offer: Offer, job: "Job | None", width: int, *, chosen: bool) -> Line:
-    """The columns that fit into so many cells: name, size, whether it runs here, how it stands; then the others."""
+    """The columns that fit into `width` cells: name, size, whether it runs here, its state; then the others."""
     model = offer.model
     style = "faint" if offer.closed else "strong" if chosen else "text"
-    name = padded(safe(offer.family if width >= QUANTIZED else model.id), _name_width(width))
+    name = padded(safe(offer.family if width >= MIN_CELLS_FOR_QUANTIZATION else model.id), _name_width(width))
     spans: list[Span] = [("▌ " if chosen else "  ", "bar" if chosen else ""), (name, style)]
     if offer.closed:
         return [*spans, (f"  use {safe(model.instead)}", "faint")]
     if width >= 104:
         spans.append((f"  {', '.join(model.roles):<18}", "soft"))
-    if width >= QUANTIZED:
+    if width >= MIN_CELLS_FOR_QUANTIZATION:
         spans.append((f"  {parameters(model):>9}  {padded(model.weights.quant, 9)}", "soft"))
     spans.append((f"  {size(model):>8}", "soft"))
     if width >= 66:
         spans.append((f"  {padded(verdict(offer), 13)}", _tone(offer.fit)))
     else:
         spans.append((f"  {padded(_short_verdict(offer.fit), 7)}", _tone(offer.fit)))
-    spans += _standing(offer, job)
+    spans += _state(offer, job)
     if model.consent:
         room = width - sum(len(text) for text, _ in spans)
         spans.append(("  non-commercial" if room >= 16 else "  NC", "soft"))
@@ -115,35 +115,35 @@ def _tone(fit: "Fit | None") -> str:
     return "text" if fit and fit.fits else "soft"
 
 
-def _standing(offer: Offer, job: "Job | None") -> list[Span]:
-    """How it stands with the model: in use, on its way, here."""
+def _state(offer: Offer, job: "Job | None") -> list[Span]:
+    """Whether it is in use, downloading or ready."""
     if job and job.state == "running":
         return [(f"  {percent(job)}", "accent")]
-    if job and job.state == "failed" and not offer.place:
+    if job and job.state == "failed" and not offer.file:
         return [("  failed", "error")]
     if offer.current:
         return [("  in use", "accent")]
-    return [("  ready", "text")] if offer.place else []
+    return [("  ready", "text")] if offer.file else []
 
 
 def percent(job: "Job") -> str:
-    """How far a download has come."""
+    """The progress of a download."""
     progress = job.progress
     return f"{progress.done / progress.total:.0%}" if progress.total else "0%"
 
 
 def parameters(model: Model) -> str:
-    """As people say them: `8.5B`, `24B`, and `47B/13B` where a token uses only some."""
+    """`8.5B`, `24B`, and `47B/13B` for a mixture of experts: all, and those active for a token."""
     return "/".join(f"{count:.{0 if count >= 10 else 1}f}B" for count in (model.parameters, model.active) if count)
 
 
 def size(model: Model) -> str:
-    """The size of the download in words; empty where it is not known."""
+    """The size of the download; empty if it is unknown."""
     return size_text(model.bytes) if model.bytes else ""
 
 
 def verdict(offer: Offer) -> str:
-    """Whether it runs here, and how fast, in a word or two."""
+    """Whether it runs here, and its expected tokens per second."""
     speed = _speed(offer)
     return f"fits {speed} t/s" if speed else _short_verdict(offer.fit)
 
@@ -153,7 +153,7 @@ def _short_verdict(fit: "Fit | None") -> str:
 
 
 def _speed(offer: Offer) -> str:
-    """Tokens a second that are to be expected; empty where that is not known."""
+    """The expected tokens per second; empty if unknown."""
     fit = offer.fit
     return f"{fit.speed:.0f}" if fit and fit.fits and fit.speed and not offer.model.toy else ""
 
@@ -162,51 +162,51 @@ def _speed(offer: Offer) -> str:
 
 
 def page(offer: Offer, job: "Job | None", width: int) -> list[Line]:
-    """All there is to say of a model, in rows of so many cells."""
+    """The details of a model, in lines of `width` cells."""
     model = offer.model
     lines: list[Line] = [[(safe(model.name), "strong")]]
-    lines += _said(_standing_words(offer, job), width, "error" if job and job.state == "failed" else "soft")
-    for words in (model.notes, _why_not(offer) if offer.closed else ""):
+    lines += _wrapped(_state_text(offer, job), width, "error" if job and job.state == "failed" else "soft")
+    for words in (model.notes, _closed_text(offer) if offer.closed else ""):
         if words:
-            lines += [[], *_said(words, width, "text")]
+            lines += [[], *_wrapped(words, width, "text")]
     if offer.fit:
         lines += [[], *explained(offer, offer.fit, width)]
     lines.append([])
     for name, words in _facts(offer):
         lines += _fact(name, words, width)
-    for words in (model.license_url, str(offer.place or "")):
-        lines += _said(words, width, "soft")
+    for words in (model.license_url, str(offer.file or "")):
+        lines += _wrapped(words, width, "soft")
     return lines
 
 
-def _said(text: str, width: int, style: str) -> list[Line]:
+def _wrapped(text: str, width: int, style: str) -> list[Line]:
     return [[(line, style)] for line in textwrap.wrap(safe(text), max(width, 8))]
 
 
 def _fact(name: str, words: str, width: int) -> list[Line]:
-    """A name at the left, what it is at the right, as many rows as it needs."""
+    """A name at the left, its value at the right, in as many lines as it needs."""
     rows = textwrap.wrap(safe(words), max(width - 14, 8))
     return [[(f"{name if not number else '':<14}", "soft"), (text, "text")] for number, text in enumerate(rows)]
 
 
-def _why_not(offer: Offer) -> str:
-    return f"There are no weights of it to download; use {offer.model.instead}"
+def _closed_text(offer: Offer) -> str:
+    return f"its weights are not published; use {offer.model.instead}"
 
 
-def _standing_words(offer: Offer, job: "Job | None") -> str:
+def _state_text(offer: Offer, job: "Job | None") -> str:
     if job and job.state == "running":
         return progress_text(job)
     if job and job.state == "failed":
         return job.error
     words = [offer.model.id, ", ".join(offer.model.roles)]
-    return " · ".join([*words, "in use" if offer.current else "on this machine"] if offer.place else words)
+    return " · ".join([*words, "in use" if offer.current else "on this machine"] if offer.file else words)
 
 
 def _facts(offer: Offer) -> list[tuple[str, str]]:
     model, fit = offer.model, offer.fit
     context = f"{fit.context if fit else model.context:,} tokens"
     if model.trained:
-        context += f" of {model.trained:,} it was trained for"
+        context += f" (trained on {model.trained:,})"
     quants = ", ".join(
         f"{weights.quant} ({size_text(weights.size)})" if weights.size else weights.quant for weights in model.quants
     )
@@ -215,16 +215,16 @@ def _facts(offer: Offer) -> list[tuple[str, str]]:
         "Context": "" if offer.closed else context,
         "License": license,
         "Quantization": model.weights.quant,
-        "also as": quants,
+        "Also as": quants,
         "From": model.weights.repo or model.repo,
         "Parameters": parameters(model),
-        "Download": "" if offer.place else size(model),
+        "Download": "" if offer.file else size(model),
     }
     return [(name, words) for name, words in rows.items() if words]
 
 
 def explained(offer: Offer, fit: "Fit", width: int) -> list[Line]:
-    """Whether it fits, how much of the memory it takes, and what for."""
+    """Whether it fits into the memory, how much it needs, and for what."""
     parts = {
         "weights": fit.weights,
         "projector": fit.projector,
@@ -232,14 +232,14 @@ def explained(offer: Offer, fit: "Fit", width: int) -> list[Line]:
         "buffers": fit.compute,
         "reserve": fit.reserve,
     }
-    told = " + ".join(f"{size_text(amount)} {name}" for name, amount in parts.items() if amount)
+    needs = " + ".join(f"{size_text(amount)} {name}" for name, amount in parts.items() if amount)
     speed = _speed(offer)
     verb = "Fits" if fit.fits else "Does not fit"
     figures = f"  {size_text(fit.total)} of {size_text(fit.budget)}"
     return [
-        [(verb, "strong"), (f", up to {speed} tokens a second" if speed else "", "text")],
+        [(verb, "strong"), (f", up to {speed} tokens/s" if speed else "", "text")],
         [*bar(fit.total / max(fit.budget, 1), min(20, width - len(figures))), (figures, "text")],
-        *_said(told, width, "soft"),
+        *_wrapped(needs, width, "soft"),
     ]
 
 
@@ -271,7 +271,7 @@ def _row_keys(offer: Offer, running: bool) -> list[tuple[str, str]]:
         return [("c", "cancel"), ("Enter", "switch when downloaded")]
     if offer.current:
         return [("Enter", "continue"), ("l", "license")]
-    if offer.place:
+    if offer.file:
         return [("Enter", "switch"), ("x", "delete"), ("l", "license")]
     turn = [("← →", "quantization")] if offer.model.quants else []
     return [("Enter", "download and switch"), ("d", "download"), ("l", "license"), *turn]

@@ -1,4 +1,4 @@
-"""Lists to pick from, over everything else: by typing, by arrow keys, by mouse. Knows rows, not what they mean."""
+"""Lists to pick from: by typing, with the arrow keys or with the mouse."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -18,10 +18,10 @@ from lechat_tui.ui.widgets.field import Field
 
 
 class Picker(ModalScreen[str | None]):
-    """Asks for one of the choices; its answer is the value of the chosen row, or None."""
+    """Its result is the value of the chosen row, or None."""
 
     AUTO_FOCUS = "Input"
-    HINT: ClassVar[str] = "Enter takes · Esc leaves"
+    HINT: ClassVar[str] = "Enter selects · Esc cancels"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+c", "leave", "Leave", priority=True),
         Binding("up", "move(-1)", "Up", priority=True),
@@ -42,11 +42,11 @@ class Picker(ModalScreen[str | None]):
         with Vertical(id="sheet") as sheet:
             if self._filtered:
                 sheet.border_title = Content(self._title).markup
-                yield Field(placeholder="type to find", compact=True, select_on_focus=False)
+                yield Field(placeholder="type to filter", compact=True, select_on_focus=False)
             else:
                 yield Static(self._title, id="question", markup=False)
             yield OptionList(markup=False, compact=True)
-            yield Static("nothing matches", id="nothing", markup=False)
+            yield Static("no matches", id="nothing", markup=False)
             yield Static(self.HINT, id="hint", markup=False)
 
     def on_mount(self) -> None:
@@ -59,11 +59,11 @@ class Picker(ModalScreen[str | None]):
     def _typed(self, event: Input.Changed) -> None:
         self._show(event.value)
 
-    def _show(self, wanted: str) -> None:
-        self._shown = [choice for choice in self._choices if choice.matches(wanted)]
+    def _show(self, query: str) -> None:
+        self._shown = [choice for choice in self._choices if choice.matches(query)]
         rows = self.query_one(OptionList)
-        wide = max((len(choice.label) for choice in self._shown), default=0)
-        rows.set_options(Option(_row(choice, wide)) for choice in self._shown)
+        label_width = max((len(choice.label) for choice in self._shown), default=0)
+        rows.set_options(Option(_row(choice, label_width)) for choice in self._shown)
         values = [choice.value for choice in self._shown]
         rows.highlighted = (values.index(self._chosen) if self._chosen in values else 0) if values else None
         self.query_one("#sheet").set_class(not values, "-nothing")
@@ -86,12 +86,12 @@ class Picker(ModalScreen[str | None]):
             rows.highlighted = min(max((rows.highlighted or 0) + by, 0), rows.option_count - 1)
 
     def action_leave(self) -> None:
-        """Choose nothing."""
+        """Close without a choice."""
         self.dismiss(None)
 
 
 class YesNo(Picker):
-    """A yes or a no; Enter takes the one that is highlighted."""
+    """Its result is `yes`, `no` or None; the default is highlighted."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "say('yes')", "Yes", priority=True),
@@ -103,11 +103,11 @@ class YesNo(Picker):
         super().__init__(question, choices, filtered=False, chosen="yes" if default else "no")
 
     def action_say(self, word: str) -> None:
-        """Answer with a letter."""
+        """Answer by key."""
         self.dismiss(word)
 
 
-def _row(choice: Choice, wide: int) -> Content:
+def _row(choice: Choice, label_width: int) -> Content:
     label = safe(choice.label).replace("\n", " ")
     detail = safe(choice.detail).replace("\n", " ")
-    return Content.assemble(f"{label:<{wide}}", (f"  {detail}", "dim") if detail else "")
+    return Content.assemble(f"{label:<{label_width}}", (f"  {detail}", "dim") if detail else "")

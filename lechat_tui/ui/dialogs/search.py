@@ -1,4 +1,4 @@
-"""The search through all chats: hits in their context, as one types. Knows no store: it is given what finds."""
+"""Searches all chats while the user types, and shows the hits in their context."""
 
 import asyncio
 import re
@@ -23,17 +23,17 @@ from lechat_tui.plaintext import safe
 from lechat_tui.store import Hit
 from lechat_tui.ui.widgets.field import Field
 
-PAUSE = 0.12
-"""Seconds without a key after which it is searched."""
+SEARCH_DELAY_SECONDS = 0.12
+"""Time without a key after which the search starts."""
 
-BEFORE = 24
-"""Characters shown before a match, so that it stands in the row."""
+MAX_CHARACTERS_BEFORE = 24
+"""Characters of context before a match, so that the match fits into the row."""
 
-MARK = "bold underline $accent"
+MATCH_STYLE = "bold underline $accent"
 
 
 class Finder(ModalScreen[tuple[Hit, str] | None]):
-    """Asks for a message; its answer is the chosen hit and the words that found it, or None."""
+    """Its result is the chosen hit and the query that found it, or None."""
 
     AUTO_FOCUS = "Input"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -44,53 +44,53 @@ class Finder(ModalScreen[tuple[Hit, str] | None]):
         Binding("pagedown", "move(6)", "Down", priority=True),
     ]
 
-    def __init__(self, search: Callable[[str], list[Hit]], words: str = "") -> None:
+    def __init__(self, search: Callable[[str], list[Hit]], query: str = "") -> None:
         super().__init__()
         self._search = search
-        self._words = safe(words)
+        self._query = safe(query)
         self._found_for = ""
         self._hits: Sequence[Hit] = ()
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(id="sheet") as sheet:
-            sheet.border_title = "Find in all chats"
+            sheet.border_title = "Search all chats"
             yield Field(
-                self._words, placeholder="words of a question or an answer", compact=True, select_on_focus=False
+                self._query, placeholder="words of a question or an answer", compact=True, select_on_focus=False
             )
             yield OptionList(markup=False, compact=True)
             yield Static("", id="message", markup=False)
-            yield Static("Enter goes there · Esc leaves", id="hint", markup=False)
+            yield Static("Enter opens · Esc cancels", id="hint", markup=False)
 
     def on_mount(self) -> None:
-        """Search for what is given."""
-        self._look()
+        """Search for the given query."""
+        self._start_search()
 
     @on(Input.Changed)
     def _typed(self) -> None:
         if self._timer:
             self._timer.stop()
-        self._timer = self.set_timer(PAUSE, self._look)
+        self._timer = self.set_timer(SEARCH_DELAY_SECONDS, self._start_search)
 
-    def _look(self) -> None:
-        words = self.query_one(Input).value
-        _: Worker[None] = self.run_worker(partial(self._find, words), exclusive=True)
+    def _start_search(self) -> None:
+        query = self.query_one(Input).value
+        _: Worker[None] = self.run_worker(partial(self._find, query), exclusive=True)
 
-    async def _find(self, words: str) -> None:
+    async def _find(self, query: str) -> None:
         try:
-            hits = await asyncio.to_thread(self._search, words)
+            hits = await asyncio.to_thread(self._search, query)
         except LechatError as error:
-            self._show(words, (), str(error))
+            self._show(query, (), str(error))
         else:
-            self._show(words, hits, "" if hits or not words.strip() else "no message has these words")
+            self._show(query, hits, "" if hits or not query.strip() else "no message has these words")
 
-    def _show(self, words: str, hits: Sequence[Hit], said: str) -> None:
-        self._found_for, self._hits = words, hits
+    def _show(self, query: str, hits: Sequence[Hit], message: str) -> None:
+        self._found_for, self._hits = query, hits
         rows = self.query_one(OptionList)
         rows.set_options(Option(_row(hit)) for hit in hits)
         rows.highlighted = 0 if hits else None
-        self.query_one("#message", Static).update(Content(safe(said)))
-        self.query_one("#message").set_class(bool(said), "-shown")
+        self.query_one("#message", Static).update(Content(safe(message)))
+        self.query_one("#message").set_class(bool(message), "-shown")
 
     @on(OptionList.OptionSelected)
     def _picked(self, event: OptionList.OptionSelected) -> None:
@@ -99,7 +99,7 @@ class Finder(ModalScreen[tuple[Hit, str] | None]):
 
     @on(Input.Submitted)
     async def _entered(self, event: Input.Submitted) -> None:
-        """Go to the highlighted hit; what was typed since the last search is searched first."""
+        """Take the highlighted hit, after a search for what was typed since the last one."""
         if event.value != self._found_for:
             await self._find(event.value)
         index = self.query_one(OptionList).highlighted
@@ -116,7 +116,7 @@ class Finder(ModalScreen[tuple[Hit, str] | None]):
             rows.highlighted = min(max((rows.highlighted or 0) + by, 0), rows.option_count - 1)
 
     def action_leave(self) -> None:
-        """Go nowhere."""
+        """Close without a hit."""
         self.dismiss(None)
 
 
@@ -130,8 +130,8 @@ def _context(hit: Hit) -> list[str | tuple[str, str]]:
     """The snippet from shortly before its first match, with every match marked without colors, too."""
     (first, _), *rest = hit.pieces()
     before = _line(first)
-    start = f"…{before[-BEFORE:]}" if len(before) > BEFORE else before
-    return [start, *((_line(text), MARK) if is_match else _line(text) for text, is_match in rest)]
+    start = f"…{before[-MAX_CHARACTERS_BEFORE:]}" if len(before) > MAX_CHARACTERS_BEFORE else before
+    return [start, *((_line(text), MATCH_STYLE) if is_match else _line(text) for text, is_match in rest)]
 
 
 def _line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Picks a theme: the one that is highlighted is on while one looks, and the old one is back when one leaves."""
+"""Picks a theme, with a live preview of the highlighted one."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -11,20 +11,20 @@ from lechat_tui.ui.dialogs.picker import Picker
 
 
 class ThemePicker(Picker):
-    """Its answer is the name of a theme, or None. Stands aside, so that the talk can be seen in the new colours."""
+    """Its result is the name of a theme, or None. It stands at the side, so that the chat shows the new colors."""
 
-    HINT: ClassVar[str] = "Enter keeps it · Esc goes back"
+    HINT: ClassVar[str] = "Enter selects · Esc cancels"
 
     def __init__(self, themes: Mapping[str, str], current: str) -> None:
-        rows = [Choice(name, name, what) for name, what in themes.items()]
+        rows = [Choice(name, name, description) for name, description in themes.items()]
         super().__init__("Which theme?", rows, chosen=current)
         self._current = current
 
     @on(OptionList.OptionHighlighted)
-    def _tried(self, event: OptionList.OptionHighlighted) -> None:
+    def _preview(self, event: OptionList.OptionHighlighted) -> None:
         self.app.theme = self._shown[event.option_index].value
 
     def action_leave(self) -> None:
-        """The old one again."""
+        """Restore the previous theme."""
         self.app.theme = self._current
         super().action_leave()

@@ -77,12 +77,11 @@ class StartPage:
         """Store a page for the next run, given as the rows of the terminal with their colors; ignores a full disk."""
         if list(rows) == self._rows or not all(map(SAFE_ROW.fullmatch, rows)):
             return
-        file = _file()
+        from lechat_tui import writing
+
         with suppress(OSError):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            new = file.with_name(f"{file.name}.{os.getpid()}")
-            new.write_text("\n".join([_look_key(), *rows]), "utf-8")
-            new.replace(file)
+            _file().parent.mkdir(parents=True, exist_ok=True)
+            writing.write(_file(), "\n".join([_look_key(), *rows]), sync=False)
 
     def _saved(self) -> list[str]:
         """The rows of the last run; empty if anything that changes their look is different now."""
