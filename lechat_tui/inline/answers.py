@@ -54,7 +54,7 @@ class Answers:
         if pending.has_images and not conversation.model.supports_images:
             await self._offer_model_for_images()
         before = len(conversation.messages)
-        self._flow.words(pending.title)
+        self._flow.text(pending.title)
         self._flow.begin(conversation.unfinished if pending.continues else None)
         try:
             async with aclosing(pending.events()) as events:
@@ -71,7 +71,7 @@ class Answers:
         model = self._conversation.model.id
         if (activity := phrases.activity(event, model)) and phrases.is_long(event):
             text, fraction = activity
-            self._flow.under_way(text, f"{fraction:.0%}")
+            self._flow.show_activity(text, f"{fraction:.0%}")
         for sentence in self._notes.about(event, model):
             self._say(sentence)
         match event:
@@ -93,7 +93,7 @@ class Answers:
         context = f"{tokens_text(conversation.used)} of {tokens_text(conversation.window)} tokens"
         speed = token_speed_text(receipt.tokens_per_s) if receipt.tokens_per_s else ""
         speed = speed_summary(receipt) if self.shows_figures else speed
-        self._flow.words(" · ".join(filter(None, (conversation.setup.title, context, speed))) + "\n")
+        self._flow.text(" · ".join(filter(None, (conversation.setup.title, context, speed))) + "\n")
         if warning := self._notes.fullness(conversation.nearly_full):
             self._say(warning)
 

@@ -48,7 +48,7 @@ class Chats:
     def open(self, chat: Chat | None, *, private: bool = False) -> None:
         """Open a chat, or a new one, and write its title."""
         self._conversation.open(chat, private=private)
-        self._flow.words(f"\n{'-' * 8} {chat.title if chat else 'a new chat'} {'-' * 8}\n")
+        self._flow.text(f"\n{'-' * 8} {chat.title if chat else 'a new chat'} {'-' * 8}\n")
 
     async def search(self, words: str, open: Callable[[Chat], None]) -> None:
         """Let the user choose a message that contains the words, and show it; `open` opens its chat."""

@@ -30,7 +30,7 @@ class Picker:
         """The value of a choice, by its number; words reduce the list, an empty line is None."""
         shown = list(choices)
         while shown:
-            self._flow.words(f"\n{title}", self._flow.look.strong)
+            self._flow.text(f"\n{title}", self._flow.look.strong)
             self._flow.rows(self._numbered(shown[:MAX_ROWS]))
             more = f"{len(shown) - MAX_ROWS} more; " if len(shown) > MAX_ROWS else ""
             typed = (await self._read(f"{more}type a number, words to search, or Enter to cancel: ")).strip()

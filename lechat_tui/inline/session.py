@@ -110,13 +110,13 @@ class Session:
     def _welcome(self) -> None:
         flow, model = self._host.flow, self._conversation.model
         stop, leave = (key_of(LINE_KEYS, name) for name in ("stop", "leave"))
-        flow.words(
+        flow.text(
             f"{self._conversation.setup.title} answers; everything stays on this machine\n"
             f"{stop} stops an answer, {leave} quits, /help lists the commands"
         )
         if model.toy:
-            flow.words(f"{model.id} is a toy model; /models lists real ones")
-        flow.words("")
+            flow.text(f"{model.id} is a toy model; /models lists real ones")
+        flow.text("")
         if self._conversation.messages:
             self._host.show_talk()
 

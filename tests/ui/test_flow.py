@@ -47,7 +47,7 @@ WIDTH = 60
 
 
 class Terminal(io.StringIO):
-    """A terminal that can be written over, with all that has left it at its top."""
+    """A terminal with its scrollback."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,30 +70,30 @@ def flow_to(file: io.StringIO, *, reduced: bool = False, live: bool = False) -> 
 
 
 def written(pieces: Iterable[str], *, reduced: bool = False, state: State = "complete") -> str:
-    """What stands there when the answer has ended."""
+    """The terminal when the answer has ended."""
     flow = flow_to(file := io.StringIO(), reduced=reduced)
-    told = ""
+    text = ""
     for piece in pieces:
-        told += piece
+        text += piece
         flow.grow(piece, "text")
-    flow.end(Message("assistant", told, state=state))
+    flow.end(Message("assistant", text, state=state))
     return file.getvalue()
 
 
 def shown(pieces: Iterable[str]) -> str:
-    """The same where what is open is shown, at every piece, and written over."""
+    """The same with live rows, which are updated at every piece."""
     flow = flow_to(file := Terminal(), live=True)
-    told = ""
+    text = ""
     for piece in pieces:
-        told += piece
-        flow._next_look = 0.0
+        text += piece
+        flow._next_update = 0.0
         flow.grow(piece, "text")
-    flow.end(Message("assistant", told))
+    flow.end(Message("assistant", text))
     return file.getvalue()
 
 
-def drawn(text: str, *, state: State = "complete") -> str:
-    """What the screen shows of an answer."""
+def rendered(text: str, *, state: State = "complete") -> str:
+    """The answer as the full screen renders it."""
     flow = flow_to(io.StringIO())
     rows = Answer(Message("assistant", text, state=state)).rows(WIDTH - 1, flow.look)
     return "".join(row.text.rstrip() + "\n" for row in rows)
@@ -109,61 +109,61 @@ def pieces(text: str, pick: random.Random, longest: int = 7) -> Iterator[str]:
 
 @given(st.lists(st.integers(1, len(ANSWER) - 1), max_size=12))
 @settings(max_examples=40, deadline=None)
-def test_however_an_answer_comes_it_is_written_as_the_screen_draws_it(cuts: list[int]) -> None:
+def test_an_answer_in_any_pieces_is_written_as_the_screen_renders_it(cuts: list[int]) -> None:
     ends = [0, *sorted(cuts), len(ANSWER)]
-    assert written([ANSWER[a:b] for a, b in pairwise(ends)]) == drawn(ANSWER)
+    assert written([ANSWER[a:b] for a, b in pairwise(ends)]) == rendered(ANSWER)
 
 
-def test_letter_by_letter_too() -> None:
-    assert written(list(ANSWER)) == drawn(ANSWER)
+def test_an_answer_letter_by_letter_is_written_as_the_screen_renders_it() -> None:
+    assert written(list(ANSWER)) == rendered(ANSWER)
 
 
-def test_lines_of_code_are_written_as_they_come() -> None:
+def test_lines_of_code_are_written_as_they_arrive() -> None:
     file = io.StringIO()
     flow = Flow(Console(file=file, width=60), THEMES, live=False)
     flow.grow("Look:\n\n```python\nfirst = 1\nsecond = 2\nthird", "text")
     assert "first = 1" in file.getvalue() and "third" not in file.getvalue()
 
 
-def test_every_construct_of_markdown_is_written_as_the_screen_draws_it() -> None:
+def test_every_construct_of_markdown_is_written_as_the_screen_renders_it() -> None:
     pick = random.Random(5)
     for example in pick.sample(examples(), 250):
-        assert written(pieces(example, pick)) == drawn(example), example
+        assert written(pieces(example, pick)) == rendered(example), example
 
 
-def test_what_is_open_is_shown_and_written_over() -> None:
+def test_live_rows_leave_no_trace() -> None:
     pick = random.Random(6)
     for example in [ANSWER, *pick.sample(examples(), 25)]:
-        assert shown(pieces(example, pick)) == drawn(example), example
+        assert shown(pieces(example, pick)) == rendered(example), example
 
 
 @pytest.mark.parametrize("what", ["a list", "code", "a table", "a paragraph"])
-def test_a_block_without_end_is_written_as_the_screen_draws_it(what: str) -> None:
-    assert written(pieces(LONG[what], random.Random(7), longest=900)) == drawn(LONG[what])
+def test_a_long_block_is_written_as_the_screen_renders_it(what: str) -> None:
+    assert written(pieces(LONG[what], random.Random(7), longest=900)) == rendered(LONG[what])
 
 
-@pytest.mark.parametrize("text", ["", "a\n\n```\ncode", "said"])
-def test_why_an_answer_ended_stands_below_it(text: str) -> None:
-    assert written([text], state="stopped") == drawn(text, state="stopped")
+@pytest.mark.parametrize("text", ["", "a\n\n```\ncode", "text"])
+def test_why_an_answer_ended_is_written_below_it(text: str) -> None:
+    assert written([text], state="stopped") == rendered(text, state="stopped")
 
 
-def test_a_link_that_is_defined_too_late_for_its_words_is_told_below_the_answer() -> None:
-    told = written(["See [the page][one].\n\nMore.\n\n", "[one]: https://one.org\n"])
-    assert told.splitlines() == ["  See [the page][one].", "", "  More.", "", "  [one]: https://one.org", ""]
+def test_a_link_whose_target_comes_too_late_is_listed_below_the_answer() -> None:
+    output = written(["See [the page][one].\n\nMore.\n\n", "[one]: https://one.org\n"])
+    assert output.splitlines() == ["  See [the page][one].", "", "  More.", "", "  [one]: https://one.org", ""]
     in_time = "[one]: https://one.org\n\nSee [the page][one].\n\nMore."
-    assert written([in_time]) == drawn(in_time)
+    assert written([in_time]) == rendered(in_time)
 
 
-def test_an_answer_that_goes_on_repeats_its_last_block_whole() -> None:
+def test_a_continued_answer_repeats_its_last_block() -> None:
     begun, more = "Look:\n\n```python\nfirst = 1\nsec", "ond = 2\n```\n\nDone."
     flow = flow_to(file := io.StringIO())
     flow.begin(Message("assistant", begun, state="stopped"))
     flow.grow(more, "text")
     flow.end(Message("assistant", begun + more))
-    assert file.getvalue() == drawn(begun + more).partition("\n\n")[2]
+    assert file.getvalue() == rendered(begun + more).partition("\n\n")[2]
 
 
-def test_thinking_is_one_line_that_says_for_how_long() -> None:
+def test_thinking_is_one_line_with_its_duration() -> None:
     flow = flow_to(file := io.StringIO())
     for piece in ("Let me ", "see.\n\nSo ", "it is."):
         flow.grow(piece, "thinking")
@@ -174,7 +174,7 @@ def test_thinking_is_one_line_that_says_for_how_long() -> None:
 
 
 @pytest.mark.parametrize("live", [False, True])
-def test_thinking_that_is_wanted_is_written_as_it_comes(live: bool) -> None:
+def test_shown_thinking_is_written_as_it_arrives(live: bool) -> None:
     flow = flow_to(file := Terminal() if live else io.StringIO(), live=live)
     flow.thinking = True
     for piece in ("\n", "Let me see.\n", "\nSo ", "it"):
@@ -183,11 +183,11 @@ def test_thinking_that_is_wanted_is_written_as_it_comes(live: bool) -> None:
     flow.grow(" is.", "thinking")
     flow.grow("Yes.", "text")
     flow.end(Message("assistant", "Yes."))
-    told = ["  │ Let me see.", "  │", "  │ So it is.", "  ╰ thought for 0.0 s, 6 words", "", "  Yes.", ""]
-    assert file.getvalue().splitlines() == told
+    output = ["  │ Let me see.", "  │", "  │ So it is.", "  ╰ thought for 0.0 s, 6 words", "", "  Yes.", ""]
+    assert file.getvalue().splitlines() == output
 
 
-def test_thinking_that_is_stopped_ends_with_its_line() -> None:
+def test_stopped_thinking_ends_with_its_line() -> None:
     flow = flow_to(file := io.StringIO())
     flow.grow("Let me", "thinking")
     flow.end(Message("assistant", "", thinking="Let me", state="stopped"))
@@ -195,23 +195,23 @@ def test_thinking_that_is_stopped_ends_with_its_line() -> None:
     assert first.startswith("  ▸ thought") and ending.startswith("  ■ stopped") and gap == last == ""
 
 
-def test_nothing_of_an_answer_moves_the_terminal() -> None:
-    told = written(["\x1b]0;title\a\x1b[2Jred\u202e\n\n", "```\n\x1b[31mcode\n```\n"])
-    assert "red" in told and "code" in told
-    assert not set(told) & {"\x1b", "\a", "\u202e"}
+def test_an_answer_cannot_send_control_sequences() -> None:
+    output = written(["\x1b]0;title\a\x1b[2Jred\u202e\n\n", "```\n\x1b[31mcode\n```\n"])
+    assert "red" in output and "code" in output
+    assert not set(output) & {"\x1b", "\a", "\u202e"}
 
 
-def test_where_nothing_can_be_written_over_what_goes_on_is_said_once() -> None:
+def test_without_live_rows_each_activity_is_written_once() -> None:
     file = io.StringIO()
     flow = Flow(Console(file=file, width=60), THEMES, live=False)
     for done in range(5):
-        flow.under_way("loading petit", f"{done} of 5")
-    flow.under_way("reading 900 new tokens", "0 of 900")
+        flow.show_activity("loading petit", f"{done} of 5")
+    flow.show_activity("reading 900 new tokens", "0 of 900")
     flow.grow("thinking it over", "thinking")
     assert file.getvalue() == "loading petit\nreading 900 new tokens\n"
 
 
-def test_reduced_words_are_without_drawings() -> None:
-    told = written(["> quoted\n\n- one\n\n---\n\n| a | b |\n|---|---|\n| é | “ö” |\n"], reduced=True)
-    assert "é" in told and "“ö”" in told
-    assert not any(0x2500 <= ord(sign) <= 0x25FF or sign in "•·" for sign in told)
+def test_reduced_output_has_no_shapes() -> None:
+    output = written(["> quoted\n\n- one\n\n---\n\n| a | b |\n|---|---|\n| é | “ö” |\n"], reduced=True)
+    assert "é" in output and "“ö”" in output
+    assert not any(0x2500 <= ord(sign) <= 0x25FF or sign in "•·" for sign in output)
