@@ -52,7 +52,7 @@ def test_an_evening_in_lines(home: Path, red_circle: Path) -> None:
         lines.see(" 21,")
         lines.type(" " * 5000 + "/nosuch", "enter", "/nosuch again")  # more than a terminal gathers for a line
         os.kill(lines.process.pid, signal.SIGINT)
-        lines.see("stopped; /continue goes on", "there is no command /nosuch;", "> /nosuch again")
+        lines.see("stopped; /continue to resume", "there is no command /nosuch;", "> /nosuch again")
         lines.type("\x7f" * 13)
         lines.ask("/edit 1")
         lines.see("editing question 1", "> My name is Anna.")
@@ -119,7 +119,7 @@ def test_a_private_chat_in_lines_is_left_with_a_yes_only(home: Path) -> None:
         lines.ask("My name is Anna.")
         lines.see("Nice to meet you, Anna", "of 4k tokens")
         lines.type("ctrl+d")
-        lines.see("goes with its words; leave it?")
+        lines.see("leave it?")
         lines.type("n", "enter")
         lines.ask("What is my name?")
         lines.see("Your name is Anna.")
