@@ -82,6 +82,6 @@ def prompt(pilot: Pilot[None]) -> Prompt:
 
 async def say(pilot: Pilot[None], text: str) -> None:
     """Type and send."""
-    prompt(pilot).put(text)
+    prompt(pilot).set_text(text)
     await pilot.pause()
     await pilot.press("enter")

@@ -61,7 +61,7 @@ async def press(pilot: Pilot[None], app: LeChat, dice: random.Random) -> None:
         case "question":
             await pilot.press("escape")
         case "line":
-            prompt(pilot).put(dice.choice(LINES) + dice.choice(ARGUMENTS))
+            prompt(pilot).set_text(dice.choice(LINES) + dice.choice(ARGUMENTS))
             await pilot.press("enter")
         case "paste" if app.focused:
             app.focused.post_message(Paste(dice.choice(PASTES)))

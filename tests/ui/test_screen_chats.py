@@ -11,7 +11,7 @@ from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Message
 from lechat_tui.store import Chat, Store
 from lechat_tui.ui.widgets.chat_list import ChatList, day_name
-from lechat_tui.ui.widgets.sidebar import ChatsMark, Sidebar
+from lechat_tui.ui.widgets.sidebar import ChatsButton, Sidebar
 from lechat_tui.ui.widgets.transcript import Transcript
 
 
@@ -58,17 +58,17 @@ async def test_a_click_opens_the_list_of_chats_and_another_closes_it(
     async with app.run_test(size=size) as pilot:
         await shows(pilot, "two hours")
         if size[0] > 110:  # where there is room it stands open at first
-            await pilot.click(ChatsMark)
+            await pilot.click(ChatsButton)
             await hides(pilot, "+ New chat")
         # it takes no row of the talk, once that is laid out at its new width
         await until(pilot, lambda: "two hours" in "".join(seen(app).splitlines()[1:3]))
         assert seen(app).splitlines()[0].strip() == "▤ chats"
-        await pilot.click(ChatsMark)
+        await pilot.click(ChatsButton)
         await shows(pilot, "▤ chats", "+ New chat", "Bread")
-        await pilot.click(ChatsMark)
+        await pilot.click(ChatsButton)
         await hides(pilot, "+ New chat")
         assert app.focused is prompt(pilot)
-        await pilot.click(ChatsMark)
+        await pilot.click(ChatsButton)
         await shows(pilot, "+ New chat")
         await pilot.press("escape")
         assert app.focused is prompt(pilot)

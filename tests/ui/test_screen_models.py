@@ -122,7 +122,7 @@ async def test_a_download_from_the_manager_is_seen_beside_the_talk_and_told_when
         await say(pilot, "hello")
         await shows(pilot, "Bonjour")
         hub.gate.set()
-        await shows(pilot, "loin is here; /model loin switches to it")
+        await shows(pilot, "loin is downloaded; /model loin switches to it")
         await hides(pilot, "↓ loin")
         assert chat(pilot.app).host.conversation.model.id == "petit"
         assert not pilot.app.screen.query_one(Downloads).running
@@ -144,7 +144,7 @@ async def test_what_enter_downloads_answers_when_it_is_here_unless_another_was_c
     async with talk().run_test(size=(110, 30)) as pilot:
         await manage(pilot, "loin")
         await pilot.press("enter")
-        await shows(pilot, "loin is here and answers from now on")
+        await shows(pilot, "loin is downloaded and answers from now on")
         hub.gate.clear()
         await say(pilot, "/pull cher")
         await shows(pilot, "MNPL-0.1", "https://example.org/mnpl")
@@ -156,7 +156,7 @@ async def test_what_enter_downloads_answers_when_it_is_here_unless_another_was_c
         await say(pilot, "/code")
         await shows(pilot, "codeur answers from now on")
         hub.gate.set()
-        await shows(pilot, "cher is here; /model cher switches to it")
+        await shows(pilot, "cher is downloaded; /model cher switches to it")
         assert chat(pilot.app).host.conversation.model.id == "codeur"
 
 
@@ -236,7 +236,7 @@ async def test_leaving_while_a_download_runs_asks_and_what_came_is_offered_at_th
     async with talk().run_test(size=(110, 30)) as pilot:
         await shows(pilot, "loin is partially downloaded")
         await pilot.press("f2")
-        await shows(pilot, "loin is here; /model loin switches to it")
+        await shows(pilot, "loin is downloaded; /model loin switches to it")
     assert hub.asked == [0, len(CONTENT) // 2]
 
 
@@ -270,7 +270,7 @@ async def test_a_machine_without_a_model_is_offered_what_it_can_run_until_one_is
         await pilot.press("f2")
         await shows(pilot, "▌ loin", "Enter downloads")
         await pilot.press("enter")
-        await shows(pilot, "loin is here and answers from now on")
+        await shows(pilot, "loin is downloaded and answers from now on")
         await say(pilot, "/new")
         await shows(pilot, "everything stays on this machine")
         assert "This machine can run" not in seen(pilot.app)

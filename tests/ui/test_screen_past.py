@@ -49,7 +49,7 @@ async def test_leaving_the_edit_brings_back_what_stood_in_the_prompt(talk: Talk)
     async with app.run_test(size=(90, 30)) as pilot:
         await say(pilot, "one")
         await rests(pilot)
-        prompt(pilot).put("half a thought")
+        prompt(pilot).set_text("half a thought")
         chat(app).host.edit(0)
         await shows(pilot, "editing question 1")
         await pilot.press("escape")
@@ -179,7 +179,7 @@ async def test_what_is_typed_and_what_waits_is_there_again_after_a_kill(talk: Ta
         await shows(pilot, "busy")
         await say(pilot, "second")
         await shows(pilot, "queued")
-        prompt(pilot).put("half a thought")
+        prompt(pilot).set_text("half a thought")
         await until(pilot, lambda: store.drafts(1) == [Draft("half a thought"), Draft("second")])
     again = talk("fine", chat=1)
     async with again.run_test(size=(90, 24)) as pilot:
@@ -195,11 +195,11 @@ async def test_every_chat_has_its_own_draft(talk: Talk, store: Store) -> None:
     async with app.run_test(size=(90, 24)) as pilot:
         await say(pilot, "one")
         await rests(pilot)
-        prompt(pilot).put("to the first")
+        prompt(pilot).set_text("to the first")
         await pilot.press("ctrl+n")
         await rests(pilot)
         assert prompt(pilot).text == ""
-        prompt(pilot).put("to the new one")
+        prompt(pilot).set_text("to the new one")
         app.screen.host.open_chat(store.chat(1))  # type: ignore[attr-defined]
         await rests(pilot)
         assert prompt(pilot).text == "to the first"
@@ -222,7 +222,7 @@ async def test_nothing_of_a_private_chat_is_on_the_disk(talk: Talk, store: Store
         await say(pilot, "/regen")
         await shows(pilot, "xyzzy once more", "‹ 2/2 ›")
         await say(pilot, "/rename xyzzy")
-        prompt(pilot).put("about xyzzy")
+        prompt(pilot).set_text("about xyzzy")
         await until(pilot, lambda: app.screen.parts.unsent._drafts._saved)  # type: ignore[attr-defined]
         await rests(pilot)
         assert holds(tmp_path, "xyzzy") == []
@@ -231,7 +231,7 @@ async def test_nothing_of_a_private_chat_is_on_the_disk(talk: Talk, store: Store
         await pilot.press("y")
         await rests(pilot)
         assert prompt(pilot).text == "" and "private" not in seen(app).splitlines()[-1]
-        assert not any("xyzzy" in text for text in prompt(pilot).earlier)
+        assert not any("xyzzy" in text for text in prompt(pilot).past_questions)
         await say(pilot, "in public")
         await shows(pilot, "▌ in public", "public")
         await rests(pilot)

@@ -328,7 +328,7 @@ async def test_a_folded_paste_is_kept_whole_as_a_draft_and_while_earlier_questio
         prompt(pilot).post_message(Paste(LONG))
         await shows(pilot, "[pasted 240 lines]")
         await pilot.press("up")
-        assert prompt(pilot).written == "earlier"
+        assert prompt(pilot).full_text == "earlier"
         await pilot.press("down")
         assert prompt(pilot).text == "[pasted 240 lines]"
         await until(pilot, lambda: store.drafts(0) == [Draft(LONG)])

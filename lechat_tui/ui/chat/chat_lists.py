@@ -6,8 +6,8 @@ from datetime import date
 
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.chat.tasks import BackgroundTasks
-from lechat_tui.ui.widgets.recents import MOST, Recents
-from lechat_tui.ui.widgets.sidebar import ChatsMark, Sidebar
+from lechat_tui.ui.widgets.recents import MAX_CHATS, Recents
+from lechat_tui.ui.widgets.sidebar import ChatsButton, Sidebar
 
 WIDE = 110
 """Columns from which the list at the left is open by default."""
@@ -20,7 +20,7 @@ class ChatLists:
         self,
         conversation: Conversation,
         sidebar: Sidebar,
-        mark: ChatsMark,
+        mark: ChatsButton,
         recents: Recents,
         tasks: BackgroundTasks,
         today: Callable[[], date],
@@ -50,7 +50,7 @@ class ChatLists:
             self._tasks.start("chats", self._refresh, exclusive=True)
 
     async def _refresh(self) -> None:
-        listing = await asyncio.to_thread(self._conversation.history.listing, self._sidebar.words)
+        listing = await asyncio.to_thread(self._conversation.history.listing, self._sidebar.search_text)
         self._sidebar.show(listing, self.current, self._today())
 
     async def fill(self, ids: Sequence[int]) -> None:
@@ -60,7 +60,7 @@ class ChatLists:
     async def offer_recents(self) -> None:
         """Show the recent chats, unless the list of all is open beside them."""
         beside = self._open
-        self._recents.offer([] if beside else await asyncio.to_thread(self._conversation.history.chats, MOST))
+        self._recents.offer([] if beside else await asyncio.to_thread(self._conversation.history.chats, MAX_CHATS))
 
     @property
     def _open(self) -> bool:

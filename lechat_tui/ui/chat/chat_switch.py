@@ -41,7 +41,7 @@ class ChatSwitch:
     def open(self, chat: Chat | None, *, private: bool = False) -> None:
         """Open this chat, or a new one; if an answer is being written, stop it in the background first."""
         dropped = self._let_go()
-        self._box.hold("", ())
+        self._box.fill("", ())
         if self._queue.answering:
             self._queue.hold()
             self._tasks.start("open", self._stop_and_open, chat, private, dropped)
@@ -51,7 +51,7 @@ class ChatSwitch:
     async def stop_and_open(self, chat: Chat) -> None:
         """Open this chat, and wait until it is open."""
         dropped = self._let_go()
-        self._box.hold("", ())
+        self._box.fill("", ())
         self._queue.hold()
         await self._stop_and_open(chat, False, dropped)
 

@@ -30,22 +30,22 @@ class Editing:
     @property
     def untouched(self) -> bool:
         """Whether the prompt can be replaced without a loss: it is empty, or has the question unchanged."""
-        return self._box.prompt.written == (self._original if self else "")
+        return self._box.prompt.full_text == (self._original if self else "")
 
     def begin(self, index: int) -> None:
         """Put the question at this index of the conversation into the prompt."""
         question = self._conversation.messages[index]
         if not self:
-            self._aside = Draft(self._box.prompt.written, self._box.take_attachments())
-        self._box.hold(question.text, question.attachments)
+            self._aside = Draft(self._box.prompt.full_text, self._box.take_attachments())
+        self._box.fill(question.text, question.attachments)
         self.mark(index)
 
     def mark(self, index: int) -> None:
         """Treat the text in the prompt as an edit of the question at this index."""
         self._question = self._conversation.messages[index].id
-        self._original = self._box.prompt.written
+        self._original = self._box.prompt.full_text
         cancel = self._keymap.key("stop")
-        self._box.mark(f"editing question {index + 1} · Enter asks it again · {cancel} cancels")
+        self._box.set_title(f"editing question {index + 1} · Enter asks it again · {cancel} cancels")
 
     def take(self) -> int:
         """The message ID of the edited question, which is sent now; 0 for none."""
@@ -57,12 +57,12 @@ class Editing:
         aside = self._aside
         self.forget()
         if aside:
-            self._box.hold(aside.text, aside.attachments)
+            self._box.fill(aside.text, aside.attachments)
 
     def forget(self) -> None:
         """Stop editing without restoring the prompt."""
         self._question, self._aside = 0, None
-        self._box.mark("")
+        self._box.set_title("")
 
     def previous(self) -> int | None:
         """The index of the question before the edited one, else of the last one; None if there is no question."""

@@ -43,7 +43,7 @@ class ModelSwitch:
 
     def switch(self, model: Model, role: ModelRole) -> None:
         """Let this model answer from now on."""
-        self._downloads.want_none()
+        self._downloads.cancel_switch()
         self._onboarding.offer_none()
         self._preload.switch(model, role)
         self.load()
@@ -82,7 +82,7 @@ class ModelSwitch:
         """Offer a model that supports images before a question with one is asked of a model that doesn't."""
         if any(file.kind == "image" for file in attachments) and not self._conversation.model.supports_images:
             await self._offer_image_model()
-        self._downloads.offer(None)
+        self._downloads.offer_resume(None)
 
     async def _offer_image_model(self) -> None:
         model, other = self._conversation.model, self._preload.image_model()

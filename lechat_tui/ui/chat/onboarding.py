@@ -36,14 +36,14 @@ class Onboarding:
 
     def begin(self, model: Model) -> None:
         """The program starts with this model."""
-        self._wanted = offers.wanted(model)
+        self._wanted = offers.needed(model)
         self.show()
 
     async def check(self) -> None:
         """Offer to resume an unfinished download, and the first models if there are none."""
         left = await asyncio.to_thread(self._unfinished)
         if left and not self._downloads.running:
-            self._downloads.offer(left[0])
+            self._downloads.offer_resume(left[0])
         if self._wanted:
             found = await asyncio.to_thread(self._first)
             self._wanted = bool(found)
@@ -64,7 +64,7 @@ class Onboarding:
     def decline(self) -> None:
         """Offer no models, now and at later starts."""
         self.offer_none()
-        offers.dismiss()
+        offers.decline()
 
     def _unfinished(self) -> list[Model]:
         from lechat_tui.models.unfinished import unfinished

@@ -35,7 +35,7 @@ from lechat_tui.ui.widgets.downloads import Downloads
 from lechat_tui.ui.widgets.offers import Offers
 from lechat_tui.ui.widgets.prompt import PLACEHOLDER, PromptBox
 from lechat_tui.ui.widgets.recents import Recents
-from lechat_tui.ui.widgets.sidebar import ChatsMark, Sidebar
+from lechat_tui.ui.widgets.sidebar import ChatsButton, Sidebar
 from lechat_tui.ui.widgets.status import StatusLine
 from lechat_tui.ui.widgets.transcript import Transcript
 
@@ -53,7 +53,7 @@ class Widgets:
     box: PromptBox
     status: StatusLine
     sidebar: Sidebar
-    chats_mark: ChatsMark
+    chats_mark: ChatsButton
     downloads: Downloads
     offers: Offers
     recents: Recents
@@ -161,4 +161,4 @@ class Parts:
 
     async def load_prompts(self) -> None:
         """Read the earlier questions, which Up recalls."""
-        self._prompt.earlier = await asyncio.to_thread(self._conversation.history.prompts)
+        self._prompt.past_questions = await asyncio.to_thread(self._conversation.history.prompts)

@@ -10,7 +10,7 @@ from textual.screen import Screen
 from lechat_tui.commands.base import Choice, Host, is_command, run
 from lechat_tui.ui.chat.editor import EditorError, edited
 from lechat_tui.ui.chat.parts import Parts, Widgets
-from lechat_tui.ui.widgets.pastes import Written
+from lechat_tui.ui.widgets.pastes import Submission
 
 
 class PromptActions:
@@ -23,18 +23,18 @@ class PromptActions:
         self._prompt = widgets.box.prompt
         self._transcript = widgets.transcript
 
-    async def submit(self, written: Written) -> None:
+    async def submit(self, submission: Submission) -> None:
         """Run a command line, or send a question with the files it mentions."""
-        text = written.text
+        text = submission.text
         if text.strip() and not text.lstrip().startswith("/private"):
-            self._prompt.earlier.append(text)
+            self._prompt.past_questions.append(text)
             await asyncio.to_thread(self._host.conversation.store.add_prompt, text)
         line = text.strip()
         if is_command(line):
             self._transcript.to_end()  # its output is shown there
             await run(self._host, line)
             return
-        self._host.ask(await self._parts.attachments.attach_mentioned(written))
+        self._host.ask(await self._parts.attachments.attach_mentioned(submission))
 
     async def attach_files(self, paths: Sequence[Path]) -> None:
         """Attach dropped files, in order; an error of one does not stop the others."""
@@ -43,19 +43,19 @@ class PromptActions:
 
     async def pick_earlier(self) -> None:
         """Let the user pick an earlier question."""
-        earlier = list(dict.fromkeys(reversed(self._prompt.earlier)))
+        earlier = list(dict.fromkeys(reversed(self._prompt.past_questions)))
         rows = [Choice(str(n), " ".join(text.split())) for n, text in enumerate(earlier)]
         chosen = await self._host.choose("Earlier questions", rows)
         if chosen:
-            self._prompt.put(earlier[int(chosen)])
+            self._prompt.set_text(earlier[int(chosen)])
 
     async def open_editor(self) -> None:
         """Edit the prompt in the user's own editor."""
         try:
-            text = await edited(self._prompt.written, partial(self._parts.external.run, self._screen.app))
+            text = await edited(self._prompt.full_text, partial(self._parts.external.run, self._screen.app))
         except EditorError as error:
             text = error.text
             self._host.say(str(error), error=True)
-        if text != self._prompt.written:
-            self._prompt.put(text)
+        if text != self._prompt.full_text:
+            self._prompt.set_text(text)
         self._parts.quit.if_due()

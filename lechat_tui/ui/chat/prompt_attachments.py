@@ -11,7 +11,7 @@ from lechat_tui.attachments.reading import read
 from lechat_tui.message import Attachment
 from lechat_tui.plaintext import safe, storable
 from lechat_tui.talk.conversation import Conversation
-from lechat_tui.ui.widgets.pastes import Written
+from lechat_tui.ui.widgets.pastes import Submission
 from lechat_tui.ui.widgets.prompt import PromptBox
 
 
@@ -29,19 +29,19 @@ class PromptAttachments:
         self._box.attach(file)
         self._changed()
 
-    async def attach_mentioned(self, written: Written) -> str:
+    async def attach_mentioned(self, submission: Submission) -> str:
         """Attach the files that the text mentions; the text to send.
 
         Raises `AttachmentError` before any is attached.
         """
-        text, files = await asyncio.to_thread(self._mentioned, written)
+        text, files = await asyncio.to_thread(self._mentioned, submission)
         for file in files:
             self.add(file)
-        return written.opened(text)
+        return submission.expanded(text)
 
-    def _mentioned(self, written: Written) -> tuple[str, list[Attachment]]:
+    def _mentioned(self, submission: Submission) -> tuple[str, list[Attachment]]:
         """A folded paste was not typed here and may say anything, so the files it mentions are not attached."""
-        found = mentions(written.typed)
+        found = mentions(submission.typed)
         return found.text, [self._kept(path) for path in found.files]
 
     async def drop(self, path: Path) -> None:

@@ -34,7 +34,7 @@ from lechat_tui.ui.widgets.greeting import Greeting
 from lechat_tui.ui.widgets.offers import Offers
 from lechat_tui.ui.widgets.prompt import Prompt, PromptBox
 from lechat_tui.ui.widgets.recents import Recents
-from lechat_tui.ui.widgets.sidebar import ChatsMark, Sidebar
+from lechat_tui.ui.widgets.sidebar import ChatsButton, Sidebar
 from lechat_tui.ui.widgets.status import Status, StatusLine
 from lechat_tui.ui.widgets.transcript import Transcript
 
@@ -74,7 +74,7 @@ class ChatScreen(Screen[None]):
             box=PromptBox(),
             status=StatusLine(status),
             sidebar=Sidebar(),
-            chats_mark=ChatsMark(),
+            chats_mark=ChatsButton(),
             downloads=Downloads(jobs, self._keymap),
             offers=Offers(self._keymap),
             recents=Recents(self._keymap),
@@ -157,7 +157,7 @@ class ChatScreen(Screen[None]):
     def _chat_deleted(self, event: Sidebar.Deleted) -> None:
         self.parts.tasks.start("delete", self.host.navigation.delete, event.chat)
 
-    @on(ChatsMark.Clicked)
+    @on(ChatsButton.Clicked)
     def _chats_clicked(self) -> None:
         if not self.parts.chats.toggle():
             self._prompt.focus()
@@ -185,7 +185,7 @@ class ChatScreen(Screen[None]):
             parts.models.switch(model, model.role)
         elif state == "done":
             parts.onboarding.offer_none()
-        self.host.say(event.told, error=state == "failed")
+        self.host.say(event.text, error=state == "failed")
         parts.onboarding.show()
         parts.quit.if_due()
 
@@ -204,7 +204,7 @@ class ChatScreen(Screen[None]):
 
     def action_first_models(self) -> None:
         """Resume an unfinished download, or go to the offered models, or to all models."""
-        if model := self._widgets.downloads.offered:
+        if model := self._widgets.downloads.resumable:
             self._download(model, switch=self._conversation.model.toy)
         elif self._widgets.offers.display:
             self._widgets.offers.focus()
@@ -220,7 +220,7 @@ class ChatScreen(Screen[None]):
 
     @on(PromptBox.Sent)
     def _sent(self, event: PromptBox.Sent) -> None:
-        self.parts.tasks.start("submit", self._actions.submit, event.written)
+        self.parts.tasks.start("submit", self._actions.submit, event.submission)
 
     @on(Prompt.Dropped)
     def _dropped(self, event: Prompt.Dropped) -> None:
@@ -259,7 +259,7 @@ class ChatScreen(Screen[None]):
     def begin(self, line: str) -> None:
         """Run a command line; if it ends with a space, put it into the prompt to be completed."""
         if line.endswith(" "):
-            self._prompt.put(line)
+            self._prompt.set_text(line)
             self._prompt.focus()
         else:
             self.action_run(line)
@@ -287,7 +287,7 @@ class ChatScreen(Screen[None]):
         if self.parts.queue.answering:
             self.parts.tasks.start("stop", self.parts.queue.stop)
         elif self._prompt.text:
-            self._prompt.put("")
+            self._prompt.set_text("")
         elif self.parts.quit.pressed_twice():
             self.action_leave()
         else:

@@ -65,7 +65,7 @@ class TurnRequests:
         turn = self._queue.take_back()
         if turn is None:
             return False
-        self._box.prompt.put(turn.text)
+        self._box.prompt.set_text(turn.text)
         index = self._conversation.index_of(turn.message) if turn.kind == "ask" else None
         if index is not None:
             self._editing.mark(index)

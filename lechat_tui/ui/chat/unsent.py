@@ -49,8 +49,8 @@ class UnsentText:
 
     def restore(self) -> None:
         """Put what was saved with the open chat into the prompt, before the text that is there."""
-        drafts = [*self._drafts.load(), Draft(self._box.prompt.written, tuple(self._box.attachments))]
-        self._box.hold(
+        drafts = [*self._drafts.load(), Draft(self._box.prompt.full_text, tuple(self._box.attachments))]
+        self._box.fill(
             "\n\n".join(draft.text for draft in drafts if draft.text),
             [attachment for draft in drafts for attachment in draft.attachments],
         )
@@ -58,7 +58,7 @@ class UnsentText:
     def _drafts_now(self) -> list[Draft]:
         """What to save; a text that begins with /private is never saved."""
         prompt = self._box.prompt
-        typed = "" if prompt.text.lstrip().startswith("/private") else prompt.written
+        typed = "" if prompt.text.lstrip().startswith("/private") else prompt.full_text
         queued = [Draft(turn.text, turn.attachments) for turn in self._queued() if turn.kind == "ask"]
         drafts = [Draft(typed, tuple(self._box.attachments)), *self._editing.aside, *queued]
         return [draft for draft in drafts if draft.text.strip() or draft.attachments]

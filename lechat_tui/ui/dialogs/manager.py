@@ -31,7 +31,7 @@ from lechat_tui.ui.dialogs.model_list import ModelList
 from lechat_tui.ui.dialogs.model_offers import ModelOffers
 from lechat_tui.ui.dialogs.model_rows import Offer
 from lechat_tui.ui.dialogs.picker import YesNo
-from lechat_tui.ui.widgets.downloads import PERIOD, Downloads
+from lechat_tui.ui.widgets.downloads import REFRESH_SECONDS, Downloads
 from lechat_tui.ui.widgets.field import Field
 from lechat_tui.ui.widgets.styled_lines import Span, StyledLines
 from lechat_tui.units import size_text
@@ -111,7 +111,7 @@ class Manager(ModalScreen[Model | None]):
         self._models.rescan()
         _: Worker[None] = self.run_worker(self._read, group="read", exclusive=True)
         if self._clock is None and self._downloads.running:
-            self._clock = self.set_interval(PERIOD, self._refresh_progress)
+            self._clock = self.set_interval(REFRESH_SECONDS, self._refresh_progress)
 
     async def _read(self) -> None:
         offers = self._offers

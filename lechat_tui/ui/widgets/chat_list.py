@@ -1,4 +1,4 @@
-"""A list of chats that may be very long: only the rows in view are fetched and drawn. Knows places, days and titles."""
+"""A list of chats that may be very long: only the rows in view are fetched and rendered."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -20,29 +20,28 @@ from lechat_tui.plaintext import safe
 from lechat_tui.store import Chat, Listing
 
 NEW = -1
-"""The place of the row that starts a chat."""
+"""The index of the row that starts a new chat."""
 
-PAGE = 100
+PAGE_CHATS = 100
 """Chats that are fetched at once."""
 
-KEPT = 5_000
-"""Chats whose titles are kept."""
+MAX_CACHED_CHATS = 5_000
 
 
 class Group(NamedTuple):
-    """The chats of a day, some days or a month: a blank row, a row with its name, and they."""
+    """The chats of a day, of some days or of a month, below a blank row and a row with its name."""
 
     top: int
     """Its first row."""
     name: str
     first: int
-    """The place of its first chat."""
+    """The index of its first chat."""
     end: int
-    """The place behind its last one."""
+    """The index behind its last chat."""
 
 
 class ChatList(ScrollView, can_focus=True):
-    """The row that starts a chat, and below it the chats of a listing, by day."""
+    """A row that starts a new chat, and below it the chats of a listing by day."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"chatlist--{name}" for name in ("title", "new", "day", "mark", "highlight", "chosen")
@@ -59,13 +58,13 @@ class ChatList(ScrollView, can_focus=True):
 
     @dataclass
     class Wanted(Message):
-        """These chats are in view, or nearly, and not known yet."""
+        """The list needs these chats, which are in view or close to it."""
 
         ids: Sequence[int]
 
     @dataclass
     class Picked(Message):
-        """The person wants this chat; None is a new one."""
+        """The user wants this chat; None is a new one."""
 
         chat: int | None
 
@@ -73,108 +72,107 @@ class ChatList(ScrollView, can_focus=True):
         super().__init__()
         self._listing = Listing()
         self._groups: list[Group] = []
-        self._known: dict[int, Chat] = {}
-        self._asked: set[int] = set()
+        self._cached: dict[int, Chat] = {}
+        self._requested: set[int] = set()
         self._current = 0
-        self._place = NEW
+        self._index = NEW
 
     @property
     def highlighted(self) -> int | None:
-        """The id of the chat under the bar; None on the row that starts one."""
-        return self._listing.ids[self._place] if self._place != NEW else None
+        """The ID of the highlighted chat; None on the row that starts a new one."""
+        return self._listing.ids[self._index] if self._index != NEW else None
 
     def show(self, listing: Listing, current: int, today: date) -> None:
-        """Show these chats; the current one is marked, and the bar goes to it unless the person is moving it."""
+        """Show these chats. The current one is marked, and highlighted unless the list has the focus."""
         keep = self.highlighted if self.has_focus else current
         self._listing, self._current = listing, current
         self._groups = list(_groups(listing.updated, today))
-        self._place = NEW
+        self._index = NEW
         if keep and keep in listing.ids:
-            self._place = listing.ids.index(keep)
-        self._asked.clear()
+            self._index = listing.ids.index(keep)
+        self._requested.clear()
         self.virtual_size = Size(0, self._rows)
         self._reveal()
-        self._want(anew=True)
+        self._request(again=True)
         self.refresh()
 
     def fill(self, chats: Iterable[Chat]) -> None:
-        """These were wanted."""
-        self._known.update((chat.id, chat) for chat in chats)
-        while len(self._known) > KEPT:
-            del self._known[next(iter(self._known))]
+        """Show these chats, which were requested with `Wanted`."""
+        self._cached.update((chat.id, chat) for chat in chats)
+        while len(self._cached) > MAX_CACHED_CHATS:
+            del self._cached[next(iter(self._cached))]
         self.refresh()
 
     def go_to_first(self) -> None:
-        """Put the bar on the first chat."""
+        """Highlight the first chat."""
         self._go(0)
 
-    # Rows and places
+    # Rows
 
     @property
     def _rows(self) -> int:
         last = self._groups[-1] if self._groups else None
         return last.top + 2 + last.end - last.first if last else 1
 
-    def _row_of(self, place: int) -> int:
-        if place == NEW:
+    def _row_of(self, index: int) -> int:
+        if index == NEW:
             return 0
-        group = self._groups[bisect_right(self._groups, place, key=lambda group: group.first) - 1]
-        return group.top + 2 + place - group.first
+        group = self._groups[bisect_right(self._groups, index, key=lambda group: group.first) - 1]
+        return group.top + 2 + index - group.first
 
     def _at(self, row: int) -> tuple[Group | None, int | None]:
-        """What lies in a row: its group, and a place, or None for the rows above the chats of a group."""
+        """The group and the index of the chat in a row; None for the rows above the chats of a group."""
         if row == 0:
             return None, NEW
-        index = bisect_right(self._groups, row, key=lambda group: group.top) - 1
-        if index < 0:
+        number = bisect_right(self._groups, row, key=lambda group: group.top) - 1
+        if number < 0:
             return None, None
-        group = self._groups[index]
-        place = group.first + row - group.top - 2
-        return group, place if group.first <= place < group.end else None
+        group = self._groups[number]
+        index = group.first + row - group.top - 2
+        return group, index if group.first <= index < group.end else None
 
-    def _want(self, *, anew: bool = False) -> None:
-        """Ask for the chats in view, and for some around them."""
+    def _request(self, *, again: bool = False) -> None:
+        """Request the chats in view, and some around them, if they are not cached or `again`."""
         if not self.size.height or not self._listing.ids:
             return
-        shown = [place for y in range(self.size.height) if (place := self._at(self.scroll_offset.y + y)[1]) is not None]
-        places = [place for place in shown if place != NEW]
-        missing = [place for place in places if self._listing.ids[place] not in self._known]
-        if not places or not (anew or missing):
+        shown = [index for y in range(self.size.height) if (index := self._at(self.scroll_offset.y + y)[1]) is not None]
+        indices = [index for index in shown if index != NEW]
+        missing = [index for index in indices if self._listing.ids[index] not in self._cached]
+        if not indices or not (again or missing):
             return
-        around = range(
-            max(places[0] - PAGE // 4, 0), min(max(places[-1], places[0] + PAGE) + 1, len(self._listing.ids))
-        )
-        ids = [id for id in (self._listing.ids[place] for place in around) if anew or id not in self._known]
-        if wanted := [id for id in ids if id not in self._asked]:
-            self._asked.update(wanted)
+        first, last = max(indices[0] - PAGE_CHATS // 4, 0), max(indices[-1], indices[0] + PAGE_CHATS)
+        around = range(first, min(last + 1, len(self._listing.ids)))
+        ids = [id for id in (self._listing.ids[index] for index in around) if again or id not in self._cached]
+        if wanted := [id for id in ids if id not in self._requested]:
+            self._requested.update(wanted)
             self.post_message(self.Wanted(wanted))
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Other rows are in view."""
+        """Request the chats that came into view."""
         super().watch_scroll_y(old_value, new_value)
-        self._want()
+        self._request()
 
     def on_resize(self, event: Resize) -> None:
-        """More rows may be in view."""
-        self._want()
+        """Request the chats that came into view."""
+        self._request()
 
-    # Drawing
+    # Rendering
 
     def render_line(self, y: int) -> Strip:
         """One row."""
         row, width = self.scroll_offset.y + y, self.size.width
-        group, place = self._at(row)
-        if row >= self._rows or (place is None and (group is None or row == group.top)):
+        group, index = self._at(row)
+        if row >= self._rows or (index is None and (group is None or row == group.top)):
             return Strip.blank(width, self.rich_style)
-        if place is None:
+        if index is None:
             assert group
             return self._line([(group.name, "day")], width, lit=False)
-        if place == NEW:
-            return self._line([("+ New chat", "new")], width, lit=self._place == NEW)
-        chat = self._known.get(self._listing.ids[place])
+        if index == NEW:
+            return self._line([("+ New chat", "new")], width, lit=self._index == NEW)
+        chat = self._cached.get(self._listing.ids[index])
         title = (safe(chat.title).replace("\n", " ").expandtabs(1) or "untitled") if chat else ""
-        mark = "▌" if self._listing.ids[place] == self._current else ""
-        return self._line([(mark, "mark"), (title, "title")], width, lit=self._place == place)
+        mark = "▌" if self._listing.ids[index] == self._current else ""
+        return self._line([(mark, "mark"), (title, "title")], width, lit=self._index == index)
 
     def _line(self, runs: Iterable[tuple[str, str]], width: int, *, lit: bool) -> Strip:
         base = self.rich_style
@@ -188,42 +186,42 @@ class ChatList(ScrollView, can_focus=True):
             left -= cell_len(text)
         return Strip(segments).extend_cell_length(width, base).crop(0, width)
 
-    # What the person does
+    # Actions
 
     def action_move(self, by: int) -> None:
-        """Move the bar."""
-        self._go(self._place + by)
+        """Move the highlight."""
+        self._go(self._index + by)
 
     def action_page(self, by: int) -> None:
-        """Move the bar by a page."""
-        self._go(self._place + by * max(self.size.height - 3, 1))
+        """Move the highlight by a page."""
+        self._go(self._index + by * max(self.size.height - 3, 1))
 
     def action_first(self) -> None:
-        """To the top."""
+        """Go to the top."""
         self._go(NEW)
 
     def action_last(self) -> None:
-        """To the oldest chat."""
+        """Go to the oldest chat."""
         self._go(len(self._listing.ids) - 1)
 
     def action_pick(self) -> None:
-        """Open what is under the bar."""
+        """Open the highlighted chat."""
         self.post_message(self.Picked(self.highlighted))
 
     def on_click(self, event: Click) -> None:
-        """Open what was clicked."""
-        _, place = self._at(self.scroll_offset.y + event.y)
-        if place is not None:
-            self._go(place)
+        """Open the chat that was clicked."""
+        _, index = self._at(self.scroll_offset.y + event.y)
+        if index is not None:
+            self._go(index)
             self.action_pick()
 
-    def _go(self, place: int) -> None:
-        self._place = min(max(place, NEW), len(self._listing.ids) - 1)
+    def _go(self, index: int) -> None:
+        self._index = min(max(index, NEW), len(self._listing.ids) - 1)
         self._reveal()
         self.refresh()
 
     def _reveal(self) -> None:
-        row = self._row_of(self._place)
+        row = self._row_of(self._index)
         self.scroll_to_region(Region(0, max(row - 2, 0), 1, 3 if row else 1), animate=False, force=True)
 
     def _style(self, name: str) -> Style:
@@ -231,7 +229,7 @@ class ChatList(ScrollView, can_focus=True):
 
 
 def _groups(updated: Sequence[float], today: date) -> Iterable[Group]:
-    """Chats by day, newest first, from when each was added to."""
+    """The groups of chats, newest first, from the time of the last message of each."""
     at, top = 0, 1
     while at < len(updated):
         name, since = _period(updated[at], today)

@@ -1,4 +1,4 @@
-"""The list of what the word at the cursor may become: commands, files. Lies over the transcript and moves nothing."""
+"""The list of completions above the prompt: commands, or files after an `@`. It overlaps the transcript."""
 
 from collections.abc import Sequence
 
@@ -10,23 +10,24 @@ from lechat_tui.attachments.folders import matching
 from lechat_tui.commands.base import Command, completions
 from lechat_tui.plaintext import safe
 
-MOST_FILES = 40
-"""Rows of files; who looks for another one types more of it."""
+MAX_FILES = 40
+"""Files in the list; a longer word finds the others."""
 
 
 class CompletionList(OptionList, can_focus=False):
-    """Follows what is typed; the highlighted row is what Tab and Enter take."""
+    """Follows what is typed. Tab and Enter take the highlighted row."""
 
     def __init__(self) -> None:
         super().__init__(markup=False, compact=True)
         self.files: Sequence[str] = ()
-        """The files that can be named after an `@`."""
+        """The files of the current folder."""
         self._offers: Sequence[Command | str] = ()
         self._closed_for = ""
         self._matched: tuple[Sequence[str], str, Sequence[str]] = (), "", ()
 
     @property
     def shown(self) -> bool:
+        """Whether there are any completions."""
         return self.has_class("-shown")
 
     @property
@@ -35,7 +36,7 @@ class CompletionList(OptionList, can_focus=False):
         return self._offers[self.highlighted] if self.shown and self.highlighted is not None else None
 
     def follow(self, typed: str, mention: str | None = None) -> None:
-        """Show what the text of the prompt may become, if anything; `mention` is what stands after an `@`."""
+        """Show the completions of the text in the prompt, if any; `mention` is the text after an `@`."""
         if typed != self._closed_for:
             self._closed_for = ""
         offers: Sequence[Command | str] = ()
@@ -50,16 +51,16 @@ class CompletionList(OptionList, can_focus=False):
     def _files(self, mention: str) -> Sequence[str]:
         files, asked, found = self._matched
         if files is not self.files or asked != mention:
-            found = matching(self.files, mention, MOST_FILES)
+            found = matching(self.files, mention, MAX_FILES)
             self._matched = self.files, mention, found
         return found
 
     def move(self, by: int) -> None:
-        """Move the highlight, round the ends."""
+        """Move the highlight; it wraps around at the ends."""
         self.highlighted = ((self.highlighted or 0) + by) % len(self._offers)
 
     def close(self, typed: str) -> None:
-        """Show nothing until something else is typed."""
+        """Close the list until something else is typed."""
         self._closed_for = typed
         self.follow(typed)
 

@@ -1,11 +1,11 @@
-"""A line to write in."""
+"""A text field."""
 
 from textual.widgets import Input
 
 
 class Field(Input):
-    """Its cursor does not blink: a blink is a repaint twice a second for ever."""
+    """A field whose cursor does not blink: blinking repaints the screen twice a second."""
 
     def on_mount(self) -> None:
-        """Say so before the cursor is first seen."""
+        """Stop the blinking before the cursor is shown."""
         self.cursor_blink = False

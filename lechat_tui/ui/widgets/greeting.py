@@ -1,4 +1,4 @@
-"""The start page: a cat, a greeting, and where what is said stays. Knows the hour, nothing else."""
+"""The greeting of the start page, with a cat."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -12,15 +12,15 @@ from textual.widget import Widget
 CAT = ("X.....X", "XX...XX", "XXXXXXX", "X.XXX.X", "XXX.XXX", ".XXXXX.")
 BANDS = ("1", "2", "3", "4", "5", "5")
 PROMISE = "everything stays on this machine"
-SHORT = 28
-"""Rows of a screen below which the cat is a kitten."""
+MIN_ROWS_FOR_CAT = 28
+"""On a screen with fewer rows the cat is a kitten."""
 
 Cells = tuple[str, str, str]
-"""Text, the name of its style, and the band behind it."""
+"""Text, the name of its style, and the name of the color behind it."""
 
 
 class Greeting(Widget):
-    """What is seen before the first question."""
+    """Shown until the first question."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"greeting--{name}" for name in ("hello", "soft", *BANDS)}
 
@@ -35,11 +35,11 @@ class Greeting(Widget):
         self._cat = cat
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Rows, with a blank one at the end."""
+        """The number of rows, with a blank one at the end."""
         return len(self._rows())
 
     def render_line(self, y: int) -> Strip:
-        """A row of it, in the middle."""
+        """One row, centered."""
         rows = self._rows()
         segments = [
             Segment(text, self._style(name, behind)) for text, name, behind in (rows[y] if y < len(rows) else ())
@@ -49,7 +49,7 @@ class Greeting(Widget):
     def _rows(self) -> Sequence[Sequence[Cells]]:
         if not self._cat:
             return self._words
-        return [*(kitten() if self.app.size.height < SHORT else cat()), [], *self._words]
+        return [*(kitten() if self.app.size.height < MIN_ROWS_FOR_CAT else cat()), [], *self._words]
 
     def _style(self, name: str, behind: str) -> Style:
         style = self.get_component_rich_style(f"greeting--{name}", partial=True) if name else Style.null()
@@ -57,7 +57,7 @@ class Greeting(Widget):
 
 
 def cat() -> list[list[Cells]]:
-    """A pixel is two cells."""
+    """The cat, two cells for a pixel."""
     return [
         [("██", band, "") if dot == "X" else ("  ", "", "") for dot in row]
         for row, band in zip(CAT, BANDS, strict=True)
@@ -65,7 +65,7 @@ def cat() -> list[list[Cells]]:
 
 
 def kitten() -> list[list[Cells]]:
-    """A pixel is half a cell: two rows of the cat in one."""
+    """The cat, half a cell for a pixel."""
     pairs = zip(CAT[::2], CAT[1::2], BANDS[::2], BANDS[1::2], strict=True)
     return [[_half(*dots, above, below) for dots in zip(up, low, strict=True)] for up, low, above, below in pairs]
 

@@ -1,4 +1,4 @@
-"""The first models to get, on a machine that has none: one for each task, as the hardware allows. Knows no hardware."""
+"""Models offered below the greeting while only the bundled model is installed: one for each task."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Offers(StyledLines, can_focus=True):
-    """Offers models below the greeting until one is taken or the person says no."""
+    """Offers models until the user takes one or declines."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Up"),
@@ -31,36 +31,36 @@ class Offers(StyledLines, can_focus=True):
     ]
 
     class Taken(Message):
-        """The person wants this model."""
+        """The user wants this model."""
 
         def __init__(self, model: Model) -> None:
             super().__init__()
             self.model = model
 
     class Dismissed(Message):
-        """The person wants none of them, or to go on writing."""
+        """The user declined."""
 
     def __init__(self, keymap: Keymap) -> None:
         super().__init__()
         self._keymap = keymap
         self._fits: list[tuple[str, Fit]] = []
         self._chosen = 0
-        self._draw()
+        self._update()
 
     def offer(self, choices: "Mapping[ModelRole, Fit]") -> None:
-        """Show these; a model that serves several tasks is one row."""
+        """Show these; a model for several tasks has one row."""
         roles: dict[str, list[str]] = {}
         fits: dict[str, Fit] = {}
         for role, fit in choices.items():
             roles.setdefault(fit.model.id, []).append(role)
             fits[fit.model.id] = fit
         self._fits = [(", ".join(names), fits[id]) for id, names in roles.items()]
-        self._draw()
+        self._update()
 
-    def _draw(self) -> None:
+    def _update(self) -> None:
         here = self.has_focus
         if not self._fits:
-            self.show([("looking at what this machine can run", "soft")])
+            self.show([("checking what this machine can run", "soft")])
             return
         rows = [self._row(number, roles, fit) for number, (roles, fit) in enumerate(self._fits)]
         away = f"{self._keymap.key('first_models')} chooses · /models shows all · chaton answers meanwhile"
@@ -77,53 +77,53 @@ class Offers(StyledLines, can_focus=True):
         ]
         if not fit.speed or self.size.width < 64:
             return row
-        unit = "tokens a second" if self.size.width >= 80 else "t/s"
+        unit = "tokens/s" if self.size.width >= 80 else "t/s"
         return [*row, (f"  up to {fit.speed:.0f} {unit}", "soft")]
 
     def on_resize(self) -> None:
-        """There may be room for more words, or less."""
-        self._draw()
+        """Fit the text to the width."""
+        self._update()
 
     def show_keys(self) -> None:
         """Name the keys that are bound now."""
-        self._draw()
+        self._update()
 
     def watch_has_focus(self, has_focus: bool) -> None:
-        """Show which row is chosen, or none."""
+        """Mark the chosen row while the list has the focus."""
         super().watch_has_focus(has_focus)
-        self._draw()
+        self._update()
 
     def on_click(self, event: Click) -> None:
-        """Choose what was clicked; a double click takes it."""
+        """Choose the model that was clicked; a double click takes it."""
         number = event.y - 1
         if 0 <= number < len(self._fits):
             self._chosen = number
-            self._draw()
+            self._update()
             if event.chain == 2:
                 self.action_take()
 
     def action_move(self, by: int) -> None:
-        """Choose another."""
+        """Choose another model."""
         self._chosen = min(max(self._chosen + by, 0), max(len(self._fits) - 1, 0))
-        self._draw()
+        self._update()
 
     def action_take(self) -> None:
-        """Download the chosen one."""
+        """Download the chosen model."""
         if self._fits:
             self.post_message(self.Taken(self._fits[self._chosen][1].model))
 
     def action_dismiss(self) -> None:
-        """Show them no more."""
+        """Decline."""
         self.post_message(self.Dismissed())
 
 
-def wanted(model: Model) -> bool:
-    """Whether to offer: the model that answers is the toy, and the person has not said no."""
+def needed(model: Model) -> bool:
+    """Whether to offer models: this one is the bundled model, and the user has not declined."""
     return model.toy and not _declined().exists()
 
 
-def dismiss() -> None:
-    """Offer no more on this machine; where that cannot be kept, until the program ends."""
+def decline() -> None:
+    """Offer no models on this machine again, or if that cannot be stored, until the program ends."""
     with suppress(OSError):
         _declined().parent.mkdir(parents=True, exist_ok=True)
         _declined().touch()

@@ -1,4 +1,4 @@
-"""Where the person writes: an editor that grows, the pictures laid beside it, earlier questions. Knows no talk."""
+"""The prompt: an editor that grows, the attachments of the next question, and earlier questions."""
 
 import asyncio
 import re
@@ -30,40 +30,40 @@ from lechat_tui.message import Attachment
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.keys import PROMPT_BINDINGS
 from lechat_tui.ui.widgets.completion import CompletionList
-from lechat_tui.ui.widgets.pastes import Pastes, Written, is_long
+from lechat_tui.ui.widgets.pastes import Pastes, Submission, is_long
 
 PLACEHOLDER = "Ask le chat, or type / for commands"
 NEW_LINE = ("ctrl+j", "shift+enter", "shift+\r", "alt+enter", "ctrl+enter")
 """Keys of a new line; `shift+\r` is Shift+Enter where xterm's modifyOtherKeys is on."""
 
 MENTION = re.compile(r"""(?<!\S)@("[^"]*|[^\s"]*)$""")
-"""A file that is being named: what stands before the cursor."""
+"""A file that is being named, at the end of the text before the cursor."""
 
-MOST_OPEN = 50_000
-"""Characters of an earlier question that is not folded."""
+MAX_UNFOLDED_CHARS = 50_000
+"""A longer text that is put into the editor is folded."""
 
-LONGEST_PATH = 400
-"""Characters before the cursor that are looked at for one."""
+MAX_MENTION_CHARS = 400
+"""Characters before the cursor that are searched for a file that is being named."""
 
-FRESH = 5.0
-"""Seconds for which the files of the folder are not looked at again."""
+FILES_MAX_AGE_SECONDS = 5.0
+"""The files of the folder are listed again if the list is older."""
 
 
 class Prompt(TextArea):
-    """The editor. Enter sends, and what has been sent comes back with Up; `written` is what it holds."""
+    """The editor. Enter sends, and Up brings back what was sent before."""
 
     BINDINGS: ClassVar[list[BindingType]] = PROMPT_BINDINGS
     COMPONENT_CLASSES: ClassVar[set[str]] = {"prompt--paste"}
 
     @dataclass
     class Submitted(Message):
-        """The person sent this."""
+        """The user sent this."""
 
-        written: Written
+        submission: Submission
 
     @dataclass
     class Dropped(Message):
-        """The paths of these pictures were pasted or dropped."""
+        """The paths of these files were pasted or dropped."""
 
         paths: Sequence[Path]
 
@@ -71,19 +71,19 @@ class Prompt(TextArea):
         """Backspace in an empty prompt."""
 
     class Recalled(Message):
-        """Up in an empty prompt: the last thing that waits is wanted back, if anything waits."""
+        """Up in an empty prompt: the user wants the last queued question back, if any."""
 
     def __init__(self, completions: CompletionList) -> None:
         self._pastes = Pastes()
         super().__init__(placeholder=PLACEHOLDER, highlight_cursor_line=False, compact=True)
-        self.cursor_blink = False  # a blink is a repaint twice a second for ever
+        self.cursor_blink = False  # blinking repaints the screen twice a second
         self.match_cursor_bracket = False
-        self.earlier: list[str] = []
-        """What was sent before, oldest first."""
+        self.past_questions: list[str] = []
+        """What was sent before, the oldest first."""
         self._back = 0
         self._unsent = "", Pastes()
         self._list = completions
-        # Here and not as bindings: a binding overtakes the letters that are still on their way to the editor
+        # Not as bindings: a binding would overtake characters that are still on their way to the editor
         self._list_keys: dict[str, Callable[[], None]] = {
             "up": partial(completions.move, -1),
             "down": partial(completions.move, 1),
@@ -93,21 +93,21 @@ class Prompt(TextArea):
         }
 
     @property
-    def written(self) -> str:
-        """All that is written, with what is folded."""
-        return self._pastes.open(self.text)
+    def full_text(self) -> str:
+        """The text with all pastes unfolded."""
+        return self._pastes.expand(self.text)
 
-    def put(self, text: str) -> None:
-        """Replace what is written, with the cursor at its end."""
+    def set_text(self, text: str) -> None:
+        """Replace the text, and put the cursor at its end."""
         self._pastes = Pastes()
-        self._show(safe(text) if len(text) <= MOST_OPEN else self._pastes.fold(safe(text), ""))
+        self._show(safe(text) if len(text) <= MAX_UNFOLDED_CHARS else self._pastes.fold(safe(text), ""))
 
     def _show(self, text: str) -> None:
         self.text = text
         self.move_cursor(self.document.end)
 
     def follow(self) -> None:
-        """Have the list show what the word at the cursor may become."""
+        """Show the completions of the word at the cursor."""
         self._list.follow(self.text, self._mention)
 
     @property
@@ -117,17 +117,17 @@ class Prompt(TextArea):
 
     @property
     def _mention(self) -> str | None:
-        """What stands between an `@` and the cursor."""
+        """The text between an `@` and the cursor."""
         found = self._named
         return found[1].removeprefix('"') if found else None
 
     @property
     def _named(self) -> re.Match[str] | None:
         row, column = self.cursor_location
-        return MENTION.search(self.document.get_line(row)[:column], max(column - LONGEST_PATH, 0))
+        return MENTION.search(self.document.get_line(row)[:column], max(column - MAX_MENTION_CHARS, 0))
 
     def on_key(self, event: Key) -> None:
-        """Handle the keys of the list, Enter and new lines; the editor handles all others."""
+        """Handle the keys of the list, Enter and new lines; leave all others to the editor."""
         self.follow()
         if self._list.shown and event.key in self._list_keys:
             self._list_keys[event.key]()
@@ -148,7 +148,7 @@ class Prompt(TextArea):
             self.submit(self.text)
 
     def _take(self) -> None:
-        """Send what is written out; else write the highlighted row out, and send a command that takes no words."""
+        """Send the text if it is complete; else complete it, and send it if it is a command without an argument."""
         match self._list.offer:
             case Command() as command if not find(self.text):
                 self._complete()
@@ -160,16 +160,16 @@ class Prompt(TextArea):
         self.submit(self.text)
 
     def _complete(self) -> None:
-        """Write the highlighted command or file out."""
+        """Replace the word at the cursor by the highlighted command or file."""
         match self._list.offer:
             case Command() as command:
-                self.put(f"{command.name} " if command.argument else command.name)
+                self.set_text(f"{command.name} " if command.argument else command.name)
             case str(file):
                 self._name_file(file)
         self._close()
 
     def _name_file(self, file: str) -> None:
-        """Put this file in place of what stands after the `@`."""
+        """Replace the text after the `@` by this file."""
         row, column = self.cursor_location
         found = self._named
         if found:
@@ -180,10 +180,10 @@ class Prompt(TextArea):
     def _close(self) -> None:
         self._list.close(self.text)
 
-    # What is folded
+    # Folded pastes
 
     def validate_selection(self, selection: Selection) -> Selection:
-        """The cursor stands before or behind a label, never in it: what is written there would take it apart."""
+        """Keep the cursor out of labels: typing would break them."""
         return Selection(self._outside(selection.start), self._outside(selection.end))
 
     def _outside(self, at: Location) -> Location:
@@ -192,17 +192,17 @@ class Prompt(TextArea):
         if not label:
             return at
         start, end = label
-        came = self.selection.end
-        if came == (row, start):
+        before = self.selection.end
+        if before == (row, start):
             return row, end
-        return (row, start) if came == (row, end) or column - start < end - column else (row, end)
+        return (row, start) if before == (row, end) or column - start < end - column else (row, end)
 
     def _label(self, at: Location) -> tuple[int, int] | None:
         row, column = at
-        return self._pastes.around(self.document.get_line(row), column) if row < self.document.line_count else None
+        return self._pastes.label_at(self.document.get_line(row), column) if row < self.document.line_count else None
 
     def edit(self, edit: Edit) -> EditResult:
-        """Change the text; a label that is touched goes as a whole."""
+        """Change the text; a label that is touched is deleted as a whole."""
         top, bottom = sorted((edit.from_location, edit.to_location))
         if label := self._label(top):
             top = top[0], label[0]
@@ -212,31 +212,31 @@ class Prompt(TextArea):
         return super().edit(edit)
 
     def get_line(self, line_index: int) -> Text:
-        """A line as it is shown."""
+        """A line with its labels highlighted."""
         line = super().get_line(line_index)
         for start, end in self._pastes.spans(line.plain):
             line.stylize(self.get_component_rich_style("prompt--paste", partial=True), start, end)
         return line
 
     def on_click(self, event: Click) -> None:
-        """Open the label that was clicked."""
+        """Unfold the paste whose label was clicked."""
         at = self.get_target_document_location(event)
         label = self._label(at) if not self.selected_text else None
         if label:
             self._unfold(at[0], *label)
 
     def action_unfold(self) -> None:
-        """Open all that is folded."""
+        """Unfold all pastes."""
         for row in range(self.document.line_count - 1, -1, -1):
             for start, end in reversed(self._pastes.spans(self.document.get_line(row))):
                 self._unfold(row, start, end)
 
     def _unfold(self, row: int, start: int, end: int) -> None:
         label = self.document.get_line(row)[start:end]
-        self.replace(self._pastes.open(label), (row, start), (row, end), maintain_selection_offset=False)
+        self.replace(self._pastes.expand(label), (row, start), (row, end), maintain_selection_offset=False)
 
     def scroll_cursor_visible(self, center: bool = False, animate: bool = False) -> Offset:
-        """Show the cursor; Textual's undo asks for it while the cursor stands in a line that is gone."""
+        """Show the cursor; Textual's undo asks for that even if the line of the cursor is gone."""
         if self.cursor_location[0] >= self.document.line_count:
             return Offset()
         return super().scroll_cursor_visible(center, animate)
@@ -247,22 +247,22 @@ class Prompt(TextArea):
         self._take()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """In an empty editor these keys mean something to the screen."""
+        """Leave these keys to the screen while the editor is empty."""
         if action in ("delete_right", "cursor_line_end") and not self.text:
             return False
         return super().check_action(action, parameters)
 
     def submit(self, text: str) -> None:
-        """Send this; the editor is empty at once, for what is typed next."""
+        """Send this, and empty the editor."""
         self._back = 0
-        written = Written(text, self._pastes)
-        self.put("")
-        self.post_message(self.Submitted(written))
+        submission = Submission(text, self._pastes)
+        self.set_text("")
+        self.post_message(self.Submitted(submission))
 
     def on_paste(self, event: Paste) -> None:
-        """Attach the files that were dropped, fold a long text; the editor inserts what is left."""
+        """Attach dropped files, and fold a long text; the editor inserts the rest."""
         event.stop()
-        text = event.text.replace("\r\n", "\n").replace("\r", "\n")  # how many terminals end a line of a paste
+        text = event.text.replace("\r\n", "\n").replace("\r", "\n")  # many terminals end the lines of a paste with CR
         if paths := pasted_paths(text):
             self.post_message(self.Dropped(paths))
             event.prevent_default()
@@ -271,7 +271,7 @@ class Prompt(TextArea):
         event.text = self._pastes.fold(text, self.text) if is_long(text) else text
 
     def action_cursor_up(self, select: bool = False) -> None:
-        """Up; from the first line to what was sent before."""
+        """Move up; from the first line, to the question sent before."""
         if select or not self.cursor_at_first_line:
             super().action_cursor_up(select)
         elif not self.text:
@@ -280,28 +280,28 @@ class Prompt(TextArea):
             self.recall(1)
 
     def action_cursor_down(self, select: bool = False) -> None:
-        """Down; from the last line to what was sent later."""
+        """Move down; from the last line, to the question sent after."""
         if select or not self.cursor_at_last_line:
             super().action_cursor_down(select)
         else:
             self.recall(-1)
 
     def recall(self, by: int) -> None:
-        """Go so many steps back in what was sent."""
-        back = min(max(self._back + by, 0), len(self.earlier))
+        """Go so many questions back, or forward if negative."""
+        back = min(max(self._back + by, 0), len(self.past_questions))
         if back == self._back:
             return
         if not self._back:
             self._unsent = self.text, self._pastes
         self._back = back
         if back:
-            self.put(self.earlier[-back])
+            self.set_text(self.past_questions[-back])
             return
         text, self._pastes = self._unsent
         self._show(text)
 
     def action_delete_left(self) -> None:
-        """Backspace; in an empty prompt it takes a picture away."""
+        """Delete a character; in an empty prompt, ask to remove an attachment."""
         if self.text:
             super().action_delete_left()
         else:
@@ -309,23 +309,23 @@ class Prompt(TextArea):
 
 
 class Chips(Static):
-    """The pictures that go with the next question."""
+    """The attachments of the next question."""
 
     def show(self, attachments: Sequence[Attachment]) -> None:
-        """Show these, and how to be rid of them."""
-        words = "  ".join(map(chip, attachments))
-        self.update(Content(f"{words}  backspace removes"))
+        """Show these, and the key that removes them."""
+        chips = "  ".join(map(chip, attachments))
+        self.update(Content(f"{chips}  backspace removes"))
         self.set_class(bool(attachments), "-shown")
 
 
 class PromptBox(Vertical):
-    """The prompt with its pictures and the list of commands."""
+    """The prompt, its attachments and the list of completions."""
 
     @dataclass
     class Sent(Message):
-        """The person sent this; what is attached goes with it."""
+        """The user sent this, with what is attached."""
 
-        written: Written
+        submission: Submission
 
     def __init__(self) -> None:
         super().__init__()
@@ -333,8 +333,8 @@ class PromptBox(Vertical):
         self.prompt = Prompt(self._list)
         self.attachments: list[Attachment] = []
         self._chips = Chips(markup=False)
-        self._looked = float("-inf")
-        """When the files of the folder were last looked at."""
+        self._listed_at = float("-inf")
+        """When the files of the folder were listed."""
 
     def compose(self) -> ComposeResult:
         yield self._list
@@ -343,22 +343,22 @@ class PromptBox(Vertical):
             yield self.prompt
 
     def attach(self, attachment: Attachment) -> None:
-        """Lay a picture beside the text."""
+        """Attach a file to the next question."""
         self.attachments.append(attachment)
         self._chips.show(self.attachments)
 
-    def hold(self, text: str, attachments: Sequence[Attachment]) -> None:
-        """Hold this text and these pictures, and nothing else."""
-        self.prompt.put(text)
+    def fill(self, text: str, attachments: Sequence[Attachment]) -> None:
+        """Have this text and these attachments, and nothing else."""
+        self.prompt.set_text(text)
         self.attachments[:] = attachments
         self._chips.show(self.attachments)
 
-    def mark(self, words: str) -> None:
-        """Say on the frame what the prompt is for; nothing for an ordinary question."""
-        self.query_one("#frame").border_title = Content(words).markup if words else None
+    def set_title(self, title: str) -> None:
+        """Show a title on the frame; none if it is empty."""
+        self.query_one("#frame").border_title = Content(title).markup if title else None
 
     def take_attachments(self) -> tuple[Attachment, ...]:
-        """The pictures, which are no longer here then."""
+        """Remove and return the attachments."""
         taken = tuple(self.attachments)
         self.attachments.clear()
         self._chips.show(())
@@ -374,21 +374,21 @@ class PromptBox(Vertical):
     @on(TextArea.SelectionChanged)
     def _typed(self) -> None:
         self.prompt.follow()
-        if self.prompt.mentioning and time.monotonic() - self._looked > FRESH:
-            self._looked = time.monotonic()
-            _: Worker[None] = self.run_worker(self._look, group="files", exclusive=True)
+        if self.prompt.mentioning and time.monotonic() - self._listed_at > FILES_MAX_AGE_SECONDS:
+            self._listed_at = time.monotonic()
+            _: Worker[None] = self.run_worker(self._list_files, group="files", exclusive=True)
 
-    async def _look(self) -> None:
-        """Learn which files there are, off the loop."""
+    async def _list_files(self) -> None:
+        """List the files of the folder, in a thread."""
         self._list.files = await asyncio.to_thread(files_below, Path())
-        self._looked = time.monotonic()
+        self._listed_at = time.monotonic()
         self.prompt.follow()
 
     @on(Prompt.Submitted)
     def _submitted(self, event: Prompt.Submitted) -> None:
         event.stop()
-        if event.written.text.strip() or self.attachments:
-            self.post_message(self.Sent(event.written))
+        if event.submission.text.strip() or self.attachments:
+            self.post_message(self.Sent(event.submission))
 
     @on(OptionList.OptionSelected)
     def _clicked(self, event: OptionList.OptionSelected) -> None:

@@ -1,4 +1,4 @@
-"""The last chats, below the prompt of the start page, where no list stands beside it. Knows titles, opens nothing."""
+"""The most recent chats, below the prompt of a start page without the list of chats."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from textual.message import Message
 from lechat_tui.plaintext import safe
 from lechat_tui.store import Chat
 from lechat_tui.ui.keys import Keymap
-from lechat_tui.ui.widgets.greeting import SHORT
+from lechat_tui.ui.widgets.greeting import MIN_ROWS_FOR_CAT
 from lechat_tui.ui.widgets.styled_lines import Line, StyledLines, padded
 
-MOST, FEW = 5, 3
-"""Chats shown, and on a short screen."""
+MAX_CHATS, MAX_CHATS_SHORT = 5, 3
+"""Chats shown, and chats shown on a short screen."""
 
 HINTS = (("help", "help"), ("chats", "chats"), ("models", "models"), ("palette", "everything"))
-"""Names of bindings, and what is said of each below the recent chats."""
+"""Bindings named below the recent chats, and a word for each."""
 
 
 class Recents(StyledLines, can_focus=True):
-    """A few chats to go back to, and the keys to begin with."""
+    """A few chats to open, and the keys to begin with."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Up"),
@@ -33,12 +33,12 @@ class Recents(StyledLines, can_focus=True):
 
     @dataclass
     class Opened(Message):
-        """The person wants this chat."""
+        """The user wants this chat."""
 
         chat: int
 
     class Left(Message):
-        """The person wants to go on writing."""
+        """The user wants to go back to the prompt."""
 
     def __init__(self, keymap: Keymap) -> None:
         super().__init__()
@@ -47,12 +47,12 @@ class Recents(StyledLines, can_focus=True):
         self._chosen = 0
 
     def offer(self, chats: Sequence[Chat]) -> None:
-        """Show these, the latest first."""
-        self._chats = chats[: FEW if self.app.size.height < SHORT else MOST]
+        """Show these chats, the newest first."""
+        self._chats = chats[: MAX_CHATS_SHORT if self.app.size.height < MIN_ROWS_FOR_CAT else MAX_CHATS]
         self._chosen = 0
-        self._draw()
+        self._update()
 
-    def _draw(self) -> None:
+    def _update(self) -> None:
         wide = max(self.size.width, 1)
         head = "Enter opens, Esc goes back" if self.has_focus else "Tab goes there"
         rows = [self._row(number, chat, wide) for number, chat in enumerate(self._chats)]
@@ -68,46 +68,46 @@ class Recents(StyledLines, can_focus=True):
         return [("  ", ""), (title, "text")]
 
     def on_resize(self) -> None:
-        """There may be room for more words, or less."""
-        self._draw()
+        """Fit the text to the width."""
+        self._update()
 
     def show_keys(self) -> None:
         """Name the keys that are bound now."""
-        self._draw()
+        self._update()
 
     def watch_has_focus(self, has_focus: bool) -> None:
-        """Show which row is chosen, or none."""
+        """Mark the chosen row while the list has the focus."""
         super().watch_has_focus(has_focus)
-        self._draw()
+        self._update()
 
     def on_click(self, event: Click) -> None:
-        """Open what was clicked."""
+        """Open the chat that was clicked."""
         if 1 <= event.y <= len(self._chats):
             self.post_message(self.Opened(self._chats[event.y - 1].id))
 
     def action_move(self, by: int) -> None:
-        """Choose another; above the first is the prompt."""
+        """Choose another chat; above the first one is the prompt."""
         if self._chosen + by < 0:
             self.action_leave()
         self._chosen = min(max(self._chosen + by, 0), max(len(self._chats) - 1, 0))
-        self._draw()
+        self._update()
 
     def action_open(self) -> None:
-        """Open the chosen one."""
+        """Open the chosen chat."""
         if self._chats:
             self.post_message(self.Opened(self._chats[self._chosen].id))
 
     def action_leave(self) -> None:
-        """Back to the prompt."""
+        """Go back to the prompt."""
         self.post_message(self.Left())
 
 
 def hints(keymap: Keymap, width: int) -> str:
-    """As many of the keys to begin with as fit."""
-    told = ""
+    """As many of the keys to begin with as fit into so many cells."""
+    text = ""
     for hint in ("/ for commands", *(f"{keymap.key(name)} {word}" for name, word in HINTS)):
-        longer = f"{told} · {hint}" if told else hint
+        longer = f"{text} · {hint}" if text else hint
         if len(longer) > width:
             break
-        told = longer
-    return told
+        text = longer
+    return text

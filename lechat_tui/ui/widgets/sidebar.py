@@ -1,4 +1,4 @@
-"""The list of chats at the left. Knows their titles and days, not what was said in them."""
+"""The list of chats at the left, with a search field."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,30 +18,30 @@ from lechat_tui.store import Chat, Listing
 from lechat_tui.ui.widgets.chat_list import ChatList
 from lechat_tui.ui.widgets.field import Field
 
-PAUSE = 0.08
-"""Seconds without a letter after which what was typed is searched."""
+SEARCH_DELAY_SECONDS = 0.08
+"""The list is searched after a pause in typing of this length."""
 
 
-class ChatsMark(Static):
-    """Opens the list with a click, and closes it; stands where nothing is ever said, above the talk or the list."""
+class ChatsButton(Static):
+    """Opens and closes the list with a click."""
 
     ALLOW_SELECT = False
 
     class Clicked(Message):
-        """The person wants the list, or wants it gone."""
+        """The button was clicked."""
 
     def __init__(self) -> None:
         super().__init__("▤ chats", markup=False)
         self.tooltip = "The list of chats"
 
     def on_click(self, event: Click) -> None:
-        """Say so."""
+        """Post `Clicked`."""
         event.stop()
         self.post_message(self.Clicked())
 
 
 class Sidebar(Vertical):
-    """Chats by day, newest first, with a box that filters them."""
+    """Chats by day, newest first, with a field that filters them by title."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("delete", "delete", "Delete the chat"),
@@ -51,24 +51,24 @@ class Sidebar(Vertical):
 
     @dataclass
     class Opened(Message):
-        """The person wants this chat; None is a new one."""
+        """The user wants this chat; None is a new one."""
 
         chat: int | None
 
     @dataclass
     class Searched(Message):
-        """The person wants the chats with this in their title."""
+        """The user wants the chats with this in their title."""
 
-        words: str
+        text: str
 
     @dataclass
     class Deleted(Message):
-        """The person wants this chat deleted."""
+        """The user wants this chat deleted."""
 
         chat: int
 
     class Left(Message):
-        """The person wants to go on writing."""
+        """The user wants to go back to the prompt."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,28 +76,28 @@ class Sidebar(Vertical):
         self._rows = ChatList()
         self._pause: Timer | None = None
         self.filled = False
-        """Whether it has shown any chats."""
+        """Whether it has shown chats."""
 
     def compose(self) -> ComposeResult:
         yield self._search
         yield self._rows
 
     @property
-    def words(self) -> str:
-        """What is typed in the box."""
+    def search_text(self) -> str:
+        """The text in the search field."""
         return self._search.value
 
     def focus_list(self) -> None:
-        """Move into the list."""
+        """Focus the list."""
         self._rows.focus()
 
     def show(self, listing: Listing, current: int, today: date) -> None:
-        """Show these chats; the current one is marked."""
+        """Show these chats, with a mark at the current one."""
         self.filled = True
         self._rows.show(listing, current, today)
 
     def fill(self, chats: Iterable[Chat]) -> None:
-        """What the list wanted to know."""
+        """Pass chats that the list asked for to it."""
         self._rows.fill(chats)
 
     @on(Input.Changed)
@@ -105,14 +105,14 @@ class Sidebar(Vertical):
         event.stop()
         if self._pause:
             self._pause.stop()
-        self._pause = self.set_timer(PAUSE, self._search_now)
+        self._pause = self.set_timer(SEARCH_DELAY_SECONDS, self._search_now)
 
     def _search_now(self) -> None:
         self._pause = None
-        self.post_message(self.Searched(self.words))
+        self.post_message(self.Searched(self.search_text))
 
     def on_key(self, event: Key) -> None:
-        """What is typed into the list is searched."""
+        """Type into the search field also while the list has the focus."""
         if self._rows.has_focus and event.is_printable and event.character:
             event.stop()
             self._search.focus(scroll_visible=False)
@@ -129,15 +129,15 @@ class Sidebar(Vertical):
         self.post_message(self.Opened(event.chat))
 
     def action_enter_list(self) -> None:
-        """From the box to the first chat found."""
+        """Go to the first chat in the list."""
         self._rows.go_to_first()
         self._rows.focus()
 
     def action_delete(self) -> None:
-        """Ask for the end of the highlighted chat."""
+        """Ask to delete the highlighted chat."""
         if chat := self._rows.highlighted:
             self.post_message(self.Deleted(chat))
 
     def action_leave(self) -> None:
-        """Leave the list."""
+        """Go back to the prompt."""
         self.post_message(self.Left())

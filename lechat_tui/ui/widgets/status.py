@@ -1,4 +1,4 @@
-"""The line under the prompt: who answers, what it does, how full its context is. Its refresh lays out nothing."""
+"""The line below the prompt: the model, what it is doing, how full its context is."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,15 +12,14 @@ from textual.widget import Widget
 from lechat_tui.plaintext import safe
 from lechat_tui.units import token_speed_text, tokens_text
 
-METER = 8
-"""Cells of the meter of the context."""
+METER_CELLS = 8
 
 SEPARATOR = " · "
 
 
 @dataclass(frozen=True)
 class Status:
-    """What there is to say."""
+    """What the line shows."""
 
     model: str
     role: str
@@ -30,15 +29,15 @@ class Status:
     context: int = 0
     """The context window, in tokens."""
     speed: float = 0.0
-    """Tokens a second of the last answer; 0 where it is not known."""
+    """Tokens per second of the last answer; 0 if unknown."""
     private: bool = False
-    """Nothing of the chat is written to the disk."""
+    """Whether nothing in the chat is written to the disk."""
     hints: Sequence[str] = ()
-    """Said as long as there is nothing else to say."""
+    """Shown as long as no tokens have been used."""
 
 
 class StatusLine(Widget):
-    """Shows a `Status`; what does not fit is left out from the right."""
+    """Shows a `Status`; parts that do not fit are left out, from the right. Changes cause no layout."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"status--{name}" for name in ("model", "text", "soft", "full", "empty", "error")
@@ -50,16 +49,17 @@ class StatusLine(Widget):
 
     @property
     def status(self) -> Status:
+        """The status that is shown."""
         return self._status
 
     def show(self, status: Status) -> None:
-        """Show this from now on."""
+        """Show this status."""
         if status != self._status:
             self._status = status
             self.refresh()
 
     def change(self, **fields: object) -> None:
-        """Show some fields anew."""
+        """Change some fields."""
         self.show(replace(self._status, **fields))  # type: ignore[arg-type]
 
     def render_line(self, y: int) -> Strip:
@@ -84,12 +84,12 @@ class StatusLine(Widget):
         if status.state:
             yield [(status.state, "text")]
         if status.used and status.context:
-            full = min(max(round(status.used / status.context * METER), 1), METER)
+            full = min(max(round(status.used / status.context * METER_CELLS), 1), METER_CELLS)
             yield [
                 (tokens_text(status.used), "text"),
                 (f" of {tokens_text(status.context)} ", "soft"),
                 ("▰" * full, "full"),
-                ("▱" * (METER - full), "empty"),
+                ("▱" * (METER_CELLS - full), "empty"),
             ]
         if status.speed:
             yield [(token_speed_text(status.speed), "soft")]
