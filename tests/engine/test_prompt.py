@@ -364,12 +364,12 @@ BOMBS = [
 def test_a_template_that_takes_all_memory_or_never_ends_is_refused(source, monkeypatch):
     monkeypatch.setattr("lechat_tui.engine.llama.sandbox._MAX_SECONDS", 1.0)
     with pytest.raises(EngineError, match="chat template rejects"):
-        Sandbox(source).write([{"role": "user", "content": "x"}])
-    assert Sandbox("{{ messages[0].content }}").write([{"role": "user", "content": "x"}]) == "x"
+        Sandbox(source).render([{"role": "user", "content": "x"}])
+    assert Sandbox("{{ messages[0].content }}").render([{"role": "user", "content": "x"}]) == "x"
 
 
 def test_nothing_is_limited_once_a_template_has_been_written():
     before = resource.getrlimit(resource.RLIMIT_AS)
-    Sandbox("{{ 'a' }}").write([])
+    Sandbox("{{ 'a' }}").render([])
     assert resource.getrlimit(resource.RLIMIT_AS) == before
     assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)
