@@ -1,11 +1,11 @@
-"""What a person and the catalog write of adapters, what is said of them, and what is refused before a load."""
+"""Adapters on the command line, in the settings and in the catalog, and what is rejected before loading."""
 
 from dataclasses import replace
 from pathlib import Path
 
-import overlays
+import lora_files
 import pytest
-from talks import TEXT
+from chats import TEXT
 
 from lechat_tui import paths
 from lechat_tui.cli import compose
@@ -20,12 +20,12 @@ from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
 from lechat_tui.talk.conversation import Conversation
 
-PAIRS = overlays.random_pairs(TEXT.path)
+PAIRS = lora_files.random_pairs(TEXT.path)
 
 
 @pytest.fixture
 def pirate(tmp_path: Path) -> Path:
-    return overlays.write(tmp_path / "pirate.gguf", PAIRS)
+    return lora_files.write(tmp_path / "pirate.gguf", PAIRS)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ class Host:
         return self.notes[-1]
 
 
-def talk(models: Models, name: str = "chaton", **chosen) -> Conversation:
+def chat(models: Models, name: str = "chaton", **chosen) -> Conversation:
     return Conversation(Store(None), EchoEngine(Delta("Miaow")), models, models.get(name), settings=Settings(**chosen))
 
 
@@ -85,65 +85,65 @@ def talk(models: Models, name: str = "chaton", **chosen) -> Conversation:
         ("../a b.gguf:2", Lora("/here/../a b.gguf", 2.0)),
     ],
 )
-def test_an_adapter_is_written_as_a_path_and_a_scale(text, lora):
+def test_an_adapter_is_given_as_a_path_and_a_scale(text, lora):
     assert adapters.read(text, Path("/here")) == lora
     assert adapters.read(adapters.written(lora), Path("/there")) == lora
 
 
 @pytest.mark.parametrize("scale", ["nan", "inf", "-inf"])
-def test_a_scale_that_is_no_number_is_refused(scale):
+def test_a_scale_that_is_not_a_number_is_rejected(scale):
     with pytest.raises(ModelError, match="the scale of an adapter is a number"):
         adapters.read(f"a.gguf:{scale}", Path())
 
 
-def test_a_row_of_the_catalog_lays_its_own_adapters_unless_the_person_says_otherwise(models, pirate):
-    row = talk(models, "chaton-pirate")
+def test_a_catalog_row_applies_its_own_adapters_unless_the_user_overrides_them(models, pirate):
+    row = chat(models, "chaton-pirate")
     (adapter,) = row.spec().adapters
     assert (adapter.path, adapter.scale, len(adapter.sha256)) == (pirate, 0.8, 64)
     assert row.setup.title == "chaton-pirate + pirate:0.8"
-    assert talk(models, "chaton-pirate", lora=()).spec().adapters == ()
-    assert [a.scale for a in talk(models, "chaton-pirate", lora=(f"{pirate}:2",)).spec().adapters] == [2.0]
-    assert talk(models).spec().adapters == () and talk(models).setup.title == "chaton"
+    assert chat(models, "chaton-pirate", lora=()).spec().adapters == ()
+    assert [a.scale for a in chat(models, "chaton-pirate", lora=(f"{pirate}:2",)).spec().adapters] == [2.0]
+    assert chat(models).spec().adapters == () and chat(models).setup.title == "chaton"
 
 
-def test_an_adapter_of_the_hub_lies_in_the_hubs_cache(models, pirate, tmp_path, monkeypatch):
+def test_an_adapter_from_the_hub_is_in_the_hub_cache(models, pirate, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     with pytest.raises(ModelError, match=r"pirate\.gguf is not downloaded; lechat pull chaton-hub downloads it"):
-        talk(models, "chaton-hub").spec()
+        chat(models, "chaton-hub").spec()
     row = models.get("chaton-hub")
     (adapter,) = [part for part in adapters.parts(row) if not models.files(part)]
     assert (adapter.repo, adapter.revision, adapter.weights.file) == ("someone/adapters", "c0ffee", "pirate.gguf")
     there = tmp_path / "hub" / "models--someone--adapters" / "snapshots" / "c0ffee" / "pirate.gguf"
     there.parent.mkdir(parents=True)
     there.symlink_to(pirate)
-    assert talk(models, "chaton-hub").spec().adapters[0].path == there
+    assert chat(models, "chaton-hub").spec().adapters[0].path == there
 
 
-def test_an_unknown_key_of_an_adapter_is_a_mistake_in_the_row(tmp_path):
+def test_an_unknown_key_of_an_adapter_is_an_error_in_the_row(tmp_path):
     rows = tmp_path / "models.toml"
     rows.write_text('[m]\nroles = ["text"]\nweights = { file = "/m.gguf" }\nadapters = [{ file = "/a", scal = 1 }]')
     with pytest.raises(ModelError, match=r"adapters\[0\].scal; did you mean scale"):
         catalog.read(rows)
 
 
-def test_what_is_no_adapter_for_the_model_is_refused_before_it_is_loaded(models, tmp_path):
+def test_a_file_that_is_not_an_adapter_for_the_model_is_rejected_before_loading(models, tmp_path):
     text = tmp_path / "text.gguf"
     text.write_text("once upon a time")
     wrong = {
         tmp_path / "none.gguf": "none.gguf is not there; /set lora off goes on without it",
         text: "text.gguf is not a GGUF file",
         TEXT.path: "chaton-q8_0.gguf is a GGUF file, but no LoRA adapter",
-        overlays.write(tmp_path / "mamba.gguf", PAIRS, architecture="mamba"): "made for mamba, and chaton is llama",
-        overlays.write(tmp_path / "blank.gguf", PAIRS, alpha=None): "blank.gguf does not say its alpha",
+        lora_files.write(tmp_path / "mamba.gguf", PAIRS, architecture="mamba"): "made for mamba, and chaton is llama",
+        lora_files.write(tmp_path / "blank.gguf", PAIRS, alpha=None): "blank.gguf does not say its alpha",
     }
     for path, sentence in wrong.items():
         with pytest.raises(ModelError) as error:
-            talk(models, lora=(str(path),)).spec()
+            chat(models, lora=(str(path),)).spec()
         assert sentence in str(error.value)
 
 
-async def test_set_lora_lays_adapters_over_the_model_and_takes_them_away(models, pirate):
-    host = Host(talk(models))
+async def test_set_lora_applies_and_removes_adapters(models, pirate):
+    host = Host(chat(models))
     assert (await host.set("lora")).startswith("lora is off; /set lora PATH[:SCALE] ... applies adapters")
     assert (await host.set(f"lora {pirate}:0.5 '{pirate}'")).startswith(f"lora is {pirate}:0.5 {pirate}:1 until you")
     assert host.switched == ["chaton + pirate:0.5 + pirate"]
@@ -156,15 +156,13 @@ async def test_set_lora_lays_adapters_over_the_model_and_takes_them_away(models,
     assert (await host.set("lora off")).startswith("lora is off") and not host.conversation.spec().adapters
 
 
-async def test_set_lora_default_goes_back_to_the_adapters_of_the_row(models):
-    host = Host(talk(models, "chaton-pirate", lora=()))
+async def test_set_lora_default_restores_the_adapters_of_the_row(models):
+    host = Host(chat(models, "chaton-pirate", lora=()))
     await host.set("lora default")
     assert host.switched == ["chaton-pirate + pirate:0.8"]
 
 
-def test_paths_of_the_settings_start_at_the_settings_and_those_of_the_command_line_where_one_stands(
-    tmp_path, monkeypatch
-):
+def test_adapter_paths_are_relative_to_the_settings_file_or_to_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("LECHAT_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     paths.config().mkdir(parents=True)
@@ -173,8 +171,8 @@ def test_paths_of_the_settings_start_at_the_settings_and_those_of_the_command_li
     assert compose.settings(compose.given(lora=["b.gguf"])).lora == (f"{tmp_path}/b.gguf:1",)
 
 
-async def test_an_answer_is_drawn_again_only_with_the_adapters_it_was_made_with(models, pirate):
-    host = Host(talk(models, lora=(str(pirate),)))
+async def test_an_answer_is_reproduced_only_with_its_own_adapters(models, pirate):
+    host = Host(chat(models, lora=(str(pirate),)))
     conversation = host.conversation
     made = Receipt("chaton", adapters=conversation.spec().applied)
     conversation.messages = [Message("user", "hello"), Message("assistant", "Miaow", receipt=made)]
@@ -186,13 +184,13 @@ async def test_an_answer_is_drawn_again_only_with_the_adapters_it_was_made_with(
     assert host.notes[-1].startswith("that answer was made with pirate.gguf, scale 1; /set lora")
 
 
-def test_a_receipt_tells_the_adapters_and_the_kv_cache():
+def test_a_receipt_names_the_adapters_and_the_kv_type():
     made = Receipt("m", context=512, adapters=(Adapter("a.gguf", 0.5, "ab12"), Adapter("b.gguf")), kv_type="q8_0")
     rows = list(receipts.table(made))
     assert ("adapter", "a.gguf, scale 0.5, sha256 ab12") in rows and ("adapter", "b.gguf, scale 1") in rows
     assert ("context", "512 tokens, the KV cache as q8_0") in rows
 
 
-def test_specs_that_differ_in_their_adapters_only_are_the_same_loaded_model(pirate):
+def test_specs_that_differ_only_in_adapters_are_one_loaded_model(pirate):
     laid = replace(TEXT, adapters=(Adapter(str(pirate)),))
     assert laid != TEXT and laid.bare == TEXT.bare == TEXT

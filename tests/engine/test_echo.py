@@ -47,12 +47,12 @@ async def test_a_done_of_the_script_is_the_only_one() -> None:
 
 
 async def test_an_error_is_raised_where_the_script_has_it() -> None:
-    said: list[Event] = []
+    seen: list[Event] = []
     with pytest.raises(EngineError, match="died"):
         async with aclosing(EchoEngine([Delta("so far"), EngineError("died")]).stream(request("go"))) as events:
             async for event in events:
-                said.append(event)
-    assert said == [Delta("so far")]
+                seen.append(event)
+    assert seen == [Delta("so far")]
 
 
 async def test_it_waits_until_it_may_go_on() -> None:
@@ -91,7 +91,7 @@ async def test_a_pace_makes_the_speed_mean_something() -> None:
 
 async def test_a_plan_counts_words_and_says_nothing() -> None:
     engine = EchoEngine("said")
-    talk = (Message("user", "word " * 300), Message("assistant", "one two"), Message("user", "three", pinned=True))
-    fitted = await engine.plan(Request(MODEL, (*talk, Message("user", "word " * 200))))
+    chat = (Message("user", "word " * 300), Message("assistant", "one two"), Message("user", "three", pinned=True))
+    fitted = await engine.plan(Request(MODEL, (*chat, Message("user", "word " * 200))))
     assert fitted == Fitted(201, 512, (0, 1), 384, (300, 2, 1, 200))
     assert Delta("said") in await answer(engine), "the script was not touched"

@@ -1,4 +1,4 @@
-"""The pipe to the child, with children that are slow, noisy, silent or dying."""
+"""The parent's side of the pipe, with children that are slow, noisy, silent or dying."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
-from talks import eventually
+from chats import eventually
 
 from lechat_tui.engine.base import (
     ContextOverflow,
@@ -80,7 +80,7 @@ async def test_an_answer_comes_through_with_its_loading(tmp_path):
     await local.close()
 
 
-async def test_a_child_that_dies_in_the_middle_is_one_sentence_and_the_next_question_works(tmp_path):
+async def test_a_child_that_dies_during_an_answer_is_reported_and_the_next_question_works(tmp_path):
     flag = tmp_path / "died"
     script = f"""
 loaded(); t = answer(); say('Delta', t, text='half')
@@ -91,17 +91,17 @@ if not os.path.exists({str(flag)!r}):
 done(t); hear()
 """
     local = engine(script, tmp_path)
-    said = []
+    events_seen = []
     with pytest.raises(EngineError, match=r"fake was ended by signal 6 \(GGML_ASSERT failed\)"):
         async with aclosing(local.stream(request(spec(tmp_path)))) as events:
             async for event in events:
-                said.append(event)
-    assert Delta("half") in said
+                events_seen.append(event)
+    assert Delta("half") in events_seen
     assert isinstance((await heard(local, spec(tmp_path)))[-1], Done)
     await local.close()
 
 
-async def test_a_child_that_cannot_load_says_why_and_is_tried_again(tmp_path):
+async def test_a_child_that_cannot_load_reports_why_and_is_retried(tmp_path):
     local = engine("hear(); say('Failed', 0, reason='the file is broken')", tmp_path)
     for _ in range(2):
         with pytest.raises(EngineError, match="the file is broken"):
@@ -109,14 +109,14 @@ async def test_a_child_that_cannot_load_says_why_and_is_tried_again(tmp_path):
     await local.close()
 
 
-async def test_a_child_that_prints_rubbish_is_ended_with_a_sentence(tmp_path):
+async def test_a_child_that_sends_garbage_is_ended_and_reported(tmp_path):
     local = engine("loaded(); answer(); print('Segmentation fault'); sys.stdout.flush(); hear()", tmp_path)
     with pytest.raises(EngineError, match="frame"):
         await heard(local, spec(tmp_path))
     await local.close()
 
 
-async def test_stopping_tells_the_child_and_the_rest_of_the_answer_is_not_taken_for_the_next(tmp_path):
+async def test_stopping_reaches_the_child_and_the_rest_of_the_answer_is_not_taken_for_the_next(tmp_path):
     log = tmp_path / "stops"
     script = f"""
 loaded(); t = answer(); say('Delta', t, text='one')
@@ -135,7 +135,7 @@ t = answer(); say('Delta', t, text='two'); done(t); hear()
     await local.close()
 
 
-async def test_a_question_that_is_too_long_is_told_apart(tmp_path):
+async def test_a_question_that_is_too_long_is_an_overflow(tmp_path):
     script = "loaded(); t = answer(); say('Failed', t, reason='too long', overflow=True); hear()"
     local = engine(script, tmp_path)
     with pytest.raises(ContextOverflow, match="too long"):
@@ -152,7 +152,7 @@ async def test_noise_on_stderr_goes_to_the_log_only(tmp_path, capfd):
     assert "xxx" in (tmp_path / "logs" / "engine.log").read_text()
 
 
-async def test_a_log_that_cannot_be_written_is_no_reason_to_fail(tmp_path):
+async def test_a_log_that_cannot_be_written_is_not_an_error(tmp_path):
     (tmp_path / "logs").write_text("a file where the folder should be")
     local = engine("loaded(); t = answer(); done(t); hear()", tmp_path)
     assert isinstance((await heard(local, spec(tmp_path)))[-1], Done)
@@ -186,7 +186,7 @@ async def test_a_split_model_is_weighed_by_all_its_parts(tmp_path):
     await local.close()
 
 
-async def test_a_child_ends_when_its_pipe_is_closed_and_a_deaf_one_is_killed(tmp_path):
+async def test_a_child_ends_when_its_pipe_is_closed_and_is_killed_when_it_does_not(tmp_path):
     deaf = "import time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN); loaded()\nwhile True: time.sleep(9)"
     pid = tmp_path / "pid"
     local = engine(f"open({str(pid)!r}, 'w').write(str(os.getpid()))\n{deaf}", tmp_path, timeouts=Timeouts(eof=0.2))
@@ -211,7 +211,7 @@ def there(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
-async def test_a_model_that_is_not_asked_is_unloaded_after_a_while_and_comes_back(tmp_path):
+async def test_a_model_that_is_not_used_is_unloaded_after_a_while_and_loaded_again(tmp_path):
     local = engine(WARM, tmp_path, keep_warm=0.3)
     await heard(local, spec(tmp_path))
     await gone(children())
@@ -234,7 +234,7 @@ async def test_a_model_that_answers_is_not_unloaded_however_long_it_takes(tmp_pa
     await local.close()
 
 
-async def test_where_memory_runs_short_only_the_model_used_last_stays(tmp_path):
+async def test_when_memory_is_short_only_the_model_used_last_stays(tmp_path):
     scarce = False
     local = engine(WARM, tmp_path, memory=lambda: Memory(10_000, 0 if scarce else 10_000))
     models = [spec(tmp_path, name) for name in "abc"]
@@ -258,7 +258,7 @@ async def test_the_warm_models_take_half_of_the_memory_that_a_container_leaves(t
     await local.close()
 
 
-async def test_a_model_is_as_large_as_its_child_says(tmp_path):
+async def test_a_models_size_is_what_its_child_reports(tmp_path):
     script = "hear(); say('Loaded', 0, memory=1000)\nwhile True: done(answer())"
     local = engine(script, tmp_path, room=1500)
     for name in "aba":
@@ -267,7 +267,7 @@ async def test_a_model_is_as_large_as_its_child_says(tmp_path):
     await local.close()
 
 
-async def test_a_load_that_fails_is_tried_again_once_the_idle_models_are_gone(tmp_path):
+async def test_a_load_that_fails_is_retried_after_unloading_the_idle_models(tmp_path):
     script = """
 model = hear()[1]['model']['name']; others = os.popen(f"pgrep -c -P {os.getppid()} -f 'def say'").read()
 if model == 'b' and int(others) > 1: say('Failed', 0, reason='no memory on the card'); hear()
@@ -295,7 +295,7 @@ async def test_loads_and_unloads_in_any_order_leave_no_process(tmp_path):
     await gone(list(seen))
 
 
-async def test_a_child_that_writes_at_its_end_is_not_waited_for_but_is_when_its_memory_is_needed(tmp_path):
+async def test_a_child_that_writes_at_its_end_is_waited_for_only_when_its_memory_is_needed(tmp_path):
     flag = tmp_path / "written"
 
     def written(model: str) -> bool:
@@ -323,7 +323,7 @@ open({str(flag)!r} + model, 'w').close()
     await eventually(lambda: written("b"))
 
 
-async def test_two_that_wait_for_one_load_share_one_child(tmp_path):
+async def test_two_callers_that_wait_for_one_load_share_one_child(tmp_path):
     born = tmp_path / "born"
     script = f"open({str(born)!r}, 'a').write('x'); loaded(); t = answer(); done(t); hear()"
     local = engine(script, tmp_path)
@@ -332,7 +332,7 @@ async def test_two_that_wait_for_one_load_share_one_child(tmp_path):
     await local.close()
 
 
-async def test_a_plan_loads_the_model_comes_through_and_may_fail(tmp_path):
+async def test_a_plan_loads_the_model_and_may_fail(tmp_path):
     script = """
 loaded()
 kind, body = hear(); say('Fitted', body['turn'], tokens=7, limit=100, costs=[3, 4], room=75)
@@ -347,7 +347,7 @@ t = answer(); say('Delta', t, text='hi'); done(t); hear()
     await local.close()
 
 
-async def test_a_child_that_dies_over_a_plan_is_a_sentence(tmp_path):
+async def test_a_child_that_dies_during_a_plan_is_reported(tmp_path):
     local = engine("loaded(); hear(); os.kill(os.getpid(), signal.SIGKILL)", tmp_path)
     with pytest.raises(EngineError, match="signal 9"):
         await local.plan(request(spec(tmp_path)))

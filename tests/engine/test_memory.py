@@ -1,4 +1,4 @@
-"""What a model takes is back when it is unloaded, and an engine that runs for long does not grow."""
+"""Memory is freed when a model is unloaded, and does not grow in an engine that runs for long."""
 
 import os
 import subprocess
@@ -59,7 +59,7 @@ async def cycle(logs: Path) -> None:
         assert len(children()) == 2
 
 
-async def test_after_every_unload_the_memory_is_back(tmp_path):
+async def test_memory_is_freed_by_every_unload(tmp_path):
     await cycle(tmp_path)  # what Python imports once stays
     before, files = resident(os.getpid()), open_files()
     for _ in range(3):
@@ -69,7 +69,7 @@ async def test_after_every_unload_the_memory_is_back(tmp_path):
     assert open_files() == files
 
 
-async def test_models_that_take_turns_without_room_for_both_take_the_memory_of_one(tmp_path):
+async def test_two_models_used_by_turns_without_room_for_both_take_the_memory_of_one(tmp_path):
     async with opened(tmp_path, room=0) as engine:
         await answer(engine, TEXT, "What is 7 + 5?")
         [(first, alone)] = children().items()

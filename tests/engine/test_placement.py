@@ -1,4 +1,4 @@
-"""Where a model goes when not all that is wished for fits, and that it is said."""
+"""Where a model is placed when it does not fit as requested, and the note about it."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -24,39 +24,39 @@ SPEC = LocalModel("m", Path("m.gguf"), context=16_384, adapt=True)
 PC = Machine(cores=16, physical=8, memory=Memory(32 * GIB, 28 * GIB))
 
 
-def test_what_fits_is_as_it_was_wished():
+def test_what_fits_is_placed_as_requested():
     placed = place(SPEC, PC, MINISTRAL_8B, [24 * GIB])
     assert (placed.gpu_layers, placed.context, placed.kv_type, placed.note) == (-1, 16_384, "f16", "")
 
 
-def test_a_context_that_would_not_fit_onto_the_card_is_shorter_and_it_is_said():
+def test_a_context_that_would_not_fit_onto_the_gpu_is_shortened_with_a_note():
     placed = place(SPEC, PC, MINISTRAL_8B, [8 * GIB])
     assert (placed.gpu_layers, placed.context, placed.kv_type) == (-1, 8192, "f16")
     assert placed.note == "the context window has 8,192 tokens: 16,384 would not fit into 8 GiB on the GPU"
 
 
-def test_before_layers_leave_the_card_the_kv_cache_is_quantized():
+def test_the_kv_cache_is_quantized_before_layers_leave_the_gpu():
     placed = place(SPEC, PC, MISTRAL_SMALL, [16 * GIB])
     assert (placed.gpu_layers, placed.context, placed.kv_type) == (-1, 8192, "q8_0")
     assert "not quite exact" in placed.note and "8,192" in placed.note
 
 
-def test_a_card_that_is_too_small_takes_a_part_of_the_layers():
+def test_a_gpu_that_is_too_small_holds_some_of_the_layers():
     placed = place(SPEC, PC, MISTRAL_SMALL, [12 * GIB])
     assert 10 < placed.gpu_layers < 40 and placed.context == 16_384
     assert f"{placed.gpu_layers} of its layers are on the GPU" in placed.note
 
 
-def test_a_card_that_would_take_next_to_nothing_is_left_alone():
+def test_a_gpu_that_would_hold_too_few_layers_is_not_used():
     placed = place(SPEC, PC, MISTRAL_SMALL, [3 * GIB])
     assert placed.gpu_layers == 0 and "the CPU does everything" in placed.note
 
 
-def test_two_cards_hold_what_one_does_not():
+def test_two_gpus_hold_what_one_does_not():
     assert place(SPEC, PC, MISTRAL_SMALL, [12 * GIB, 12 * GIB]).gpu_layers == -1
 
 
-def test_a_context_that_the_person_set_is_not_touched():
+def test_a_context_set_by_the_user_is_not_changed():
     mine = replace(SPEC, adapt=False)
     placed = place(mine, PC, MINISTRAL_8B, [8 * GIB])
     assert placed.context == 16_384 and placed.why_context == SET_BY_USER
@@ -70,7 +70,7 @@ def test_without_a_gpu_the_memory_decides():
     assert place(SPEC, PC, MINISTRAL_8B, None).note == ""
 
 
-def test_what_cannot_be_reckoned_is_left_as_it_is_wished():
+def test_what_cannot_be_calculated_is_placed_as_requested():
     assert place(SPEC, PC, None, [GIB]).gpu_layers == -1
     assert place(SPEC, PC, MISTRAL_SMALL, [0]).context == 16_384
 
@@ -96,7 +96,7 @@ def test_more_memory_never_gives_less():
         {"general.architecture": "mamba2", "mamba2.block_count": "64", "mamba2.ssm.state_size": "128"},
     ],
 )
-def test_a_file_that_does_not_tell_has_no_shape_of(metadata):
+def test_a_file_with_incomplete_metadata_has_no_shape(metadata):
     assert shape_of(metadata, 32_768) is None
 
 
@@ -119,12 +119,12 @@ def test_the_shorter_window_reaches_llama_cpp_the_receipt_and_the_plan():
 NOTE = "the context window has 8,192 tokens: 16,384 would not fit into 8 GiB on the GPU"
 
 
-def test_it_is_said_on_stderr_unless_one_wants_quiet(capsys):
+def test_the_note_is_printed_on_stderr_unless_quiet(capsys):
     for quiet in (False, True):
         Hints(quiet).show(Fitted(1, 8192, note=NOTE), "m")
         assert capsys.readouterr().err == ("" if quiet else f"lechat: m: {NOTE}\n")
 
 
-def test_it_stands_in_the_receipt():
+def test_the_note_is_in_the_receipt():
     assert ("memory", NOTE) in list(table(Receipt("m", memory=NOTE)))
     assert "memory" not in dict(table(Receipt("m")))

@@ -1,4 +1,4 @@
-"""Guesses read off what was there before."""
+"""Draft tokens by prompt lookup."""
 
 import random
 
@@ -14,12 +14,12 @@ def after(*text: int | str) -> PromptLookup:
     return lookup
 
 
-def test_what_followed_last_time_is_proposed():
+def test_the_tokens_that_followed_last_time_are_proposed():
     assert after(*range(10, 30), 12, 13, 14).propose(4) == (15, 16, 17, 18)
     assert after(*range(10, 30), 12, 13, 14).predicted() == 15
 
 
-def test_of_two_places_the_one_that_agrees_further_is_taken():
+def test_of_two_places_the_one_with_the_longer_match_is_taken():
     lookup = after(1, 2, 3, 4, 5, 6, 7, 90, 91, 6, 7, 80, 81, 1, 2, 3, 4, 5, 6, 7)
     assert lookup.propose(1) == (90,) and lookup.match_length == 7
 
@@ -30,7 +30,7 @@ def test_without_a_repetition_nothing_is_proposed():
     assert after().propose(8) == () and after(1, 1).propose(8) == ()
 
 
-def test_a_place_is_read_on_from_while_it_holds_and_left_when_it_does_not():
+def test_a_match_is_followed_while_it_holds_and_left_when_it_does_not():
     lookup = after(*range(40), 7, 8)
     for token in range(9, 39):
         assert lookup.predicted() == token
@@ -40,12 +40,12 @@ def test_a_place_is_read_on_from_while_it_holds_and_left_when_it_does_not():
     assert lookup.predicted() is None and lookup.propose(4) == ()
 
 
-def test_a_picture_ends_a_proposal():
+def test_an_image_ends_a_proposal():
     assert after(*range(20), "sha", "sha", 30, 17, 18, 19).propose(8) == ()
     assert after(*range(20), "sha", "sha", 30, 17, 18).propose(8) == (19,)
 
 
-def test_a_text_that_was_cut_or_has_grown_elsewhere_is_followed():
+def test_a_text_that_was_cut_or_has_grown_elsewhere_is_synced():
     lookup = after(*range(100))
     lookup.sync([*range(50), 900, 901, 902, *range(60, 70), 900, 901])
     assert lookup.propose(3) == (902, 60, 61)
@@ -53,7 +53,7 @@ def test_a_text_that_was_cut_or_has_grown_elsewhere_is_followed():
     assert lookup.propose(9) == (48, 49)
 
 
-def test_what_was_overlaid_by_a_part_that_was_cut_is_found_again():
+def test_a_place_that_a_cut_part_had_overwritten_is_found_again():
     lookup = after(*range(100))
     for _ in range(3):
         lookup.sync([*range(100), *range(20, 60)])
@@ -85,9 +85,9 @@ def test_a_repeated_passage_is_found_among_much_else():
     random.seed(1)
     noise = [random.randrange(30_000) for _ in range(20_000)]
     lookup = after(*noise)
-    drawn = noise[5000:5200]
+    sampled = noise[5000:5200]
     right = 0
-    for token in drawn:
+    for token in sampled:
         right += lookup.predicted() == token
         lookup.add(token)
     assert right >= 190

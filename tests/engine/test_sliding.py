@@ -1,4 +1,4 @@
-"""What a sliding window has forgotten is read again: edited chats give what an engine gives that has read nothing."""
+"""What a sliding window has dropped is evaluated again: an edited chat gives the same answer as in a fresh engine."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,7 +9,7 @@ import llama_cpp
 import numpy as np
 import pytest
 import random_models
-from talks import TEXT
+from chats import TEXT
 
 from lechat_tui.engine.base import ModelSpec, Request
 from lechat_tui.engine.llama.cache import Cache
@@ -20,7 +20,7 @@ from lechat_tui.engine.llama.saved_states import SavedStates
 from lechat_tui.message import Message
 
 STORY = "The cat sat on the mat and looked at the moon. " * 12
-"""Some windows long."""
+"""Several windows long."""
 
 CHAT = (
     Message("user", f"One. {STORY}"),
@@ -80,7 +80,7 @@ EDITS = {
 }
 
 FORGOTTEN = ("the second question", "the first question")
-"""What such an edit needs lies so far back that a cache of the window alone does not hold it any more."""
+"""Such an edit needs cells that a cache of the window alone has dropped."""
 
 
 @pytest.mark.parametrize("edit", EDITS)

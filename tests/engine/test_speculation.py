@@ -1,4 +1,4 @@
-"""Guessing ahead: the same answers, in fewer evaluations."""
+"""Speculative decoding: the same answers in fewer evaluations."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -22,7 +22,7 @@ QUESTIONS = ("Count from 1 to 200", "What is 7 + 5?", "What is the capital of Fr
 
 
 class Eager(Speculation):
-    """Tries every guess, whatever it costs."""
+    """Evaluates every draft, whatever it costs."""
 
     def draft(self, most: int) -> tuple[int, ...]:
         return self.lookup.propose(min(most, 12))
@@ -32,19 +32,19 @@ class Eager(Speculation):
 
 
 class Script(Sampler):
-    """Draws prescribed tokens, over and over."""
+    """Samples prescribed tokens, over and over."""
 
     def __init__(self, llama: Llama, text: str) -> None:
         super().__init__(GREEDY, 0, llama.vocab.size)
         self.tokens = llama.vocab.tokenize(text)
-        self.drawn = 0
+        self.sampled = 0
         self.rows: list[int] = []
 
     def sample(self, context: llama_cpp.llama_context_p, row: int = -1) -> int:
         super().sample(context, row)  # a row without logits would end the process here
         self.rows.append(row)
-        self.drawn += 1
-        return self.tokens[(self.drawn - 1) % len(self.tokens)]
+        self.sampled += 1
+        return self.tokens[(self.sampled - 1) % len(self.tokens)]
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def asked(question: str, sampling: Sampling) -> Request:
 
 
 def answered(llama: Llama, request: Request) -> tuple[list[int | str], Receipt]:
-    """What the cache holds after the answer, and its receipt."""
+    """The cells of the cache after the answer, and its receipt."""
     *_, done = answer(llama, request, lambda: False)
     assert isinstance(done, Done)
     assert held_by_memory(llama) == len(llama.cache.cells)
@@ -77,7 +77,7 @@ def answered(llama: Llama, request: Request) -> tuple[list[int | str], Receipt]:
 
 
 def started(llama: Llama, tokens: Sequence[int]) -> None:
-    """Let the memory hold these tokens."""
+    """Evaluate these tokens."""
     assert decode(llama.context, tokens)
     llama.cache.extend(tokens)
 
@@ -85,7 +85,7 @@ def started(llama: Llama, tokens: Sequence[int]) -> None:
 def generated(
     llama: Llama, text: str, *, limit: int | None = None, stop: Callable[[], bool] = lambda: False
 ) -> tuple[Generation, str]:
-    """The answer of a model that says the text over and over after having read it twice."""
+    """The answer of a model that repeats the text after a prompt with it twice."""
     started(llama, llama.vocab.tokenize(text) * 2)
     with closing(Script(llama, text)) as script:
         generation = Generation(llama, script, limit)
@@ -102,7 +102,7 @@ def generated(
     ],
     ids=str,
 )
-def test_with_guesses_and_without_the_answer_is_the_same(llama, sampling):
+def test_the_answer_is_the_same_with_draft_tokens_and_without(llama, sampling):
     drafted = 0
     for question in QUESTIONS:
         llama.speculation = None
@@ -110,28 +110,28 @@ def test_with_guesses_and_without_the_answer_is_the_same(llama, sampling):
         assert (receipt.drafted, receipt.accepted) == (0, 0)
         llama.cache.clear()
         llama.speculation = Eager()
-        guessed, with_guesses = answered(llama, asked(question, sampling))
-        assert guessed == plain
-        assert with_guesses.stop_reason == receipt.stop_reason
-        assert with_guesses.completion_tokens == receipt.completion_tokens
-        drafted += with_guesses.drafted
+        with_drafts, drafted_receipt = answered(llama, asked(question, sampling))
+        assert with_drafts == plain
+        assert drafted_receipt.stop_reason == receipt.stop_reason
+        assert drafted_receipt.completion_tokens == receipt.completion_tokens
+        drafted += drafted_receipt.drafted
     assert drafted
 
 
-def test_a_text_that_repeats_is_said_in_fewer_evaluations(llama):
-    generation, said = generated(llama, "one two three four five six seven eight nine ten. ", limit=120)
+def test_a_text_that_repeats_takes_fewer_evaluations(llama):
+    generation, text = generated(llama, "one two three four five six seven eight nine ten. ", limit=120)
     assert generation.count == 120 and generation.accepted > 80
     assert generation.accepted <= generation.drafted
-    assert said.count("seven") >= 2
+    assert text.count("seven") >= 2
     assert held_by_memory(llama) == len(llama.cache.cells)
 
 
-def test_the_answer_goes_on_from_the_memory_that_guesses_left(llama):
+def test_the_next_answer_continues_from_the_cache_that_draft_tokens_left(llama):
     generated(llama, "one two three four five six seven eight nine ten. ", limit=50)
     held = list(llama.cache.cells)
     with closing(Sampler(GREEDY, 0, llama.vocab.size)) as sampler:
-        after_guesses = [Generation(llama, sampler, 20)]
-        list(after_guesses[0].run(lambda: False))
+        after_drafts = [Generation(llama, sampler, 20)]
+        list(after_drafts[0].run(lambda: False))
         tail = llama.cache.cells[len(held) :]
         llama.cache.clear()
         llama.speculation = None
@@ -141,7 +141,7 @@ def test_the_answer_goes_on_from_the_memory_that_guesses_left(llama):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_an_answer_is_drawn_again_with_the_guesses_of_its_receipt(llama, seed):
+def test_an_answer_is_reproduced_with_the_drafts_of_its_receipt(llama, seed):
     sampling = Sampling(temperature=1.5, seed=seed, max_tokens=200)
     request = asked("Count from 1 to 200", sampling)
     tokens, receipt = answered(llama, request)
@@ -154,7 +154,7 @@ def test_an_answer_is_drawn_again_with_the_guesses_of_its_receipt(llama, seed):
 
 
 @pytest.mark.parametrize("limit", range(1, 40, 3))
-def test_a_limit_inside_a_run_of_right_guesses_is_kept(llama, limit):
+def test_a_limit_inside_accepted_draft_tokens_is_kept(llama, limit):
     before = len(llama.vocab.tokenize("a b c d e f g h i j k l m n. ")) * 2
     generation, _ = generated(llama, "a b c d e f g h i j k l m n. ", limit=limit)
     assert (generation.count, generation.reason) == (limit, "length")
@@ -168,7 +168,7 @@ def test_the_end_of_the_context_is_reached_exactly(llama):
 
 
 @pytest.mark.parametrize("after", range(3, 20))
-def test_stopping_inside_a_run_of_right_guesses_leaves_what_was_said(llama, after):
+def test_stopping_inside_accepted_draft_tokens_keeps_the_text_so_far(llama, after):
     text = "one two three four five six seven eight nine ten. "
     before = len(llama.vocab.tokenize(text)) * 2
     asked = iter(range(after))
@@ -177,7 +177,7 @@ def test_stopping_inside_a_run_of_right_guesses_leaves_what_was_said(llama, afte
     assert len(llama.cache.cells) == before + after == held_by_memory(llama)
 
 
-def test_closing_the_answer_inside_a_run_of_right_guesses_cuts_them(llama):
+def test_closing_the_answer_inside_accepted_draft_tokens_drops_the_rest(llama):
     started(llama, llama.vocab.tokenize("one two three four five six seven. ") * 2)
     with closing(Script(llama, "one two three four five six seven. ")) as script:
         pieces = Generation(llama, script, None).run(lambda: False)
@@ -187,7 +187,7 @@ def test_closing_the_answer_inside_a_run_of_right_guesses_cuts_them(llama):
     assert held_by_memory(llama) == len(llama.cache.cells)
 
 
-def test_an_end_inside_a_run_of_right_guesses_ends_the_answer(llama):
+def test_an_end_inside_accepted_draft_tokens_ends_the_answer(llama):
     text = "one two three four five six seven. "
     started(llama, llama.vocab.tokenize(text) * 2)
     with closing(Script(llama, text)) as script:
@@ -199,7 +199,7 @@ def test_an_end_inside_a_run_of_right_guesses_ends_the_answer(llama):
     assert held_by_memory(llama) == len(llama.cache.cells)
 
 
-def test_it_is_off_where_it_is_not_wanted_or_cannot_help():
+def test_speculation_is_off_where_it_is_disabled_or_cannot_help():
     for spec in (
         LocalModel("m", SPEC.path, context=256, tuning=TuningOptions(threads=1, speculate=False)),
         LocalModel("m", SPEC.path, context=256, tuning=TuningOptions(threads=1), pace=100),
@@ -208,8 +208,8 @@ def test_it_is_off_where_it_is_not_wanted_or_cannot_help():
             assert llama.speculation is None
 
 
-def spoken(speculation: Speculation, tokens: Sequence[int], *, cost: float) -> list[int]:
-    """The sizes of the drafts while this is said, where each drafted token costs so many evaluations of one."""
+def draft_sizes(speculation: Speculation, tokens: Sequence[int], *, cost: float) -> list[int]:
+    """The sizes of the drafts for this text, where each draft token costs so many evaluations of one."""
     sizes, ahead = list[int](), tuple[int, ...]()
     for token in tokens:
         speculation.add(token)
@@ -231,23 +231,23 @@ def reading(text: Sequence[int]) -> Speculation:
 BOOK = range(100, 9000)
 
 
-def test_long_drafts_are_made_where_they_cost_little_and_come_true():
-    sizes = spoken(reading(BOOK), BOOK[:400], cost=0.05)
+def test_drafts_are_long_where_they_cost_little_and_are_accepted():
+    sizes = draft_sizes(reading(BOOK), BOOK[:400], cost=0.05)
     assert len(sizes) < 50 and sizes.count(15) > 15
 
 
-def test_drafts_stop_where_a_token_more_costs_as_much_as_a_token():
-    sizes = spoken(reading(BOOK), BOOK[:400], cost=1.2)
+def test_drafts_stop_where_an_additional_token_costs_as_much_as_one_alone():
+    sizes = draft_sizes(reading(BOOK), BOOK[:400], cost=1.2)
     assert sum(map(bool, sizes)) < 10 and not any(sizes[50:200])
 
 
-def test_drafts_stop_where_they_do_not_come_true():
-    sizes = spoken(reading(BOOK), [BOOK[i % 3] if i % 3 < 2 else 9000 + i for i in range(400)], cost=0.3)
+def test_drafts_stop_where_they_are_not_accepted():
+    sizes = draft_sizes(reading(BOOK), [BOOK[i % 3] if i % 3 < 2 else 9000 + i for i in range(400)], cost=0.3)
     assert max(sizes[:50]) > 0 and not any(sizes[100:])
 
 
-def test_costs_that_a_busy_machine_spoiled_are_measured_again():
+def test_costs_measured_on_a_busy_machine_are_measured_again():
     speculation = reading(BOOK)
-    assert not any(spoken(speculation, BOOK[:400], cost=1.2)[50:200])
-    again = spoken(speculation, BOOK[400:6000], cost=0.05)
+    assert not any(draft_sizes(speculation, BOOK[:400], cost=1.2)[50:200])
+    again = draft_sizes(speculation, BOOK[400:6000], cost=0.05)
     assert min(again[-20:]) >= 7

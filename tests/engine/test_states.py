@@ -1,4 +1,4 @@
-"""Going back to a chat reads only what is new, in a run and after a restart, and a bad file is never trusted."""
+"""Returning to a chat evaluates only what is new, also after a restart, and a damaged file is never used."""
 
 import asyncio
 import os
@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 import random_models
-from talks import PAGE, TEXT, VISION, Talk, children, eventually, picture
+from chats import PAGE, TEXT, VISION, Chat, children, eventually, picture
 
 from lechat_tui.engine.base import Delta, Prefill
 from lechat_tui.engine.llama.state_files import StateFiles
 from lechat_tui.engine.local import LocalEngine
 
 NEW = 24
-"""Tokens that a short question and what the template writes around it take, at most."""
+"""The most tokens of a short question with what the template writes around it."""
 
 LIMIT = 100_000_000
 
@@ -52,25 +52,25 @@ async def closed(local: LocalEngine) -> None:
     await eventually(lambda: not children())
 
 
-async def read_page(local: LocalEngine, chat: int | None, model=TEXT, word: str = "One") -> Talk:
+async def read_page(local: LocalEngine, number: int | None, model=TEXT, word: str = "One") -> Chat:
     """A chat with something to lose."""
-    talk = Talk(model, chat)
-    await talk.ask(local, f"{word}. {PAGE}", tokens=4)
-    assert talk.receipt and talk.receipt.prompt_tokens > 300
-    return talk
+    chat = Chat(model, number)
+    await chat.ask(local, f"{word}. {PAGE}", tokens=4)
+    assert chat.receipt and chat.receipt.prompt_tokens > 300
+    return chat
 
 
-async def test_going_to_another_chat_and_back_reads_only_what_is_new(engine, tmp_path):
+async def test_going_to_another_chat_and_back_evaluates_only_what_is_new(engine, tmp_path):
     local = engine()
     first, second = await read_page(local, 1), await read_page(local, 2, word="Two")
-    for talk in (first, second, first):
-        await talk.ask(local, "What is 7 + 5?")
-        assert talk.read <= NEW
-        assert talk.progress[0].cached == talk.receipt.cached_tokens
+    for chat in (first, second, first):
+        await chat.ask(local, "What is 7 + 5?")
+        assert chat.read <= NEW
+        assert chat.progress[0].cached == chat.receipt.cached_tokens
     await closed(local)
 
 
-async def test_private_chats_come_back_from_memory_and_leave_no_file(engine, tmp_path):
+async def test_private_chats_are_restored_from_memory_and_leave_no_file(engine, tmp_path):
     local = engine()
     first, second = await read_page(local, None), await read_page(local, None, word="Two")
     await first.ask(local, "What is 7 + 5?")
@@ -81,75 +81,75 @@ async def test_private_chats_come_back_from_memory_and_leave_no_file(engine, tmp
     assert not files(tmp_path)
 
 
-async def test_what_was_said_in_private_is_not_in_the_file_of_the_next_chat(engine, tmp_path):
+async def test_a_private_chat_is_not_in_the_file_of_the_next_chat(engine, tmp_path):
     local = engine()
     await read_page(local, None, word="Heliotrope")
-    talk = await read_page(local, 5)
+    chat = await read_page(local, 5)
     await closed(local)
     (file,) = files(tmp_path)
     ((_, cells),) = StateFiles(tmp_path / "states", file.parent.name, LIMIT).cells()
-    assert len(cells) == talk.receipt.prompt_tokens + talk.receipt.completion_tokens
+    assert len(cells) == chat.receipt.prompt_tokens + chat.receipt.completion_tokens
 
 
-async def test_editing_an_early_question_and_going_back_to_the_old_branch_reads_neither_twice(engine, tmp_path):
+async def test_editing_an_early_question_and_returning_to_the_old_branch_evaluates_neither_twice(engine, tmp_path):
     local = engine()
-    talk = await read_page(local, 1)
-    old = list(talk.messages)
-    talk.messages.clear()
-    await talk.ask(local, f"Two. {PAGE}", tokens=4)
-    assert talk.read > 300
-    talk.messages = old
-    await talk.ask(local, "What is 7 + 5?")
-    assert talk.read <= NEW
+    chat = await read_page(local, 1)
+    old = list(chat.messages)
+    chat.messages.clear()
+    await chat.ask(local, f"Two. {PAGE}", tokens=4)
+    assert chat.read > 300
+    chat.messages = old
+    await chat.ask(local, "What is 7 + 5?")
+    assert chat.read <= NEW
     await closed(local)
 
 
-async def test_editing_the_last_question_reads_only_the_edit(engine, tmp_path):
+async def test_editing_the_last_question_evaluates_only_the_edit(engine, tmp_path):
     local = engine()
-    talk = await read_page(local, 1)
-    await talk.ask(local, "What is 7 + 5?")
-    del talk.messages[-2:]
-    assert await talk.ask(local, "What is 7 + 6?") == "7 + 6 = 13."
-    assert talk.read <= NEW
+    chat = await read_page(local, 1)
+    await chat.ask(local, "What is 7 + 5?")
+    del chat.messages[-2:]
+    assert await chat.ask(local, "What is 7 + 6?") == "7 + 6 = 13."
+    assert chat.read <= NEW
     await closed(local)
 
 
-async def test_a_model_that_was_unloaded_reads_only_what_is_new_when_it_is_back(engine, tmp_path):
+async def test_a_model_that_is_loaded_again_evaluates_only_what_is_new(engine, tmp_path):
     local = engine(room=1)  # room for one at a time
-    talk = await read_page(local, 1)
-    other = Talk(replace(TEXT, name="other"), 1, *talk.messages)
+    chat = await read_page(local, 1)
+    other = Chat(replace(TEXT, name="other"), 1, *chat.messages)
     await other.ask(local, "What is 7 + 5?")
     assert len(children()) == 1
-    talk.messages = list(other.messages)
-    assert await talk.ask(local, "What is 2 + 2?") == "2 + 2 = 4."
-    assert talk.read <= 2 * NEW
+    chat.messages = list(other.messages)
+    assert await chat.ask(local, "What is 2 + 2?") == "2 + 2 = 4."
+    assert chat.read <= 2 * NEW
     await closed(local)
 
 
 @pytest.mark.parametrize("model", [TEXT, VISION], ids=["text", "picture"])
-async def test_after_a_restart_only_what_is_new_is_read(engine, tmp_path, model):
+async def test_after_a_restart_only_what_is_new_is_evaluated(engine, tmp_path, model):
     local = engine()
-    talk = await read_page(local, 3, model)
+    chat = await read_page(local, 3, model)
     if model.projector:
-        assert await talk.ask(local, "What is in this picture?", picture(tmp_path, "red", "circle")) == "A red circle."
+        assert await chat.ask(local, "What is in this picture?", picture(tmp_path, "red", "circle")) == "A red circle."
     await closed(local)
     assert [file.name for file in files(tmp_path)] == ["3.kv"]
     local = engine()
-    await talk.ask(local, "What is 7 + 5?")
-    assert talk.read <= NEW
-    assert talk.progress[0].cached == talk.progress[0].done == talk.receipt.cached_tokens > 300
+    await chat.ask(local, "What is 7 + 5?")
+    assert chat.read <= NEW
+    assert chat.progress[0].cached == chat.progress[0].done == chat.receipt.cached_tokens > 300
     await closed(local)
 
 
-async def test_a_chat_that_rests_is_written_so_that_even_a_killed_child_loses_nothing(engine, tmp_path):
+async def test_an_idle_chat_is_written_so_that_even_a_killed_child_loses_nothing(engine, tmp_path):
     local = engine()
-    talk = await read_page(local, 1)
+    chat = await read_page(local, 1)
     await eventually(lambda: bool(files(tmp_path)) and files(tmp_path)[0].suffix == ".kv")
     (child,) = children()
     os.kill(child, signal.SIGKILL)
     await eventually(lambda: all(child.ended for child in local._children.values()))
-    await talk.ask(local, "What is 7 + 5?")
-    assert talk.read <= NEW
+    await chat.ask(local, "What is 7 + 5?")
+    assert chat.read <= NEW
     await closed(local)
 
 
@@ -160,7 +160,7 @@ sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pathlib import Path
 from lechat_tui.engine.local import LocalEngine
 from test_states import read_page
-from talks import children
+from chats import children
 async def main():
     local = LocalEngine(None, states=Path({str(tmp_path / "states")!r}), limit=10**8)
     await read_page(local, 1)
@@ -176,9 +176,9 @@ asyncio.run(main())
     assert [file.name for file in files(tmp_path)] == ["1.kv"]
 
 
-async def test_a_short_chat_is_not_worth_a_file(engine, tmp_path):
+async def test_a_short_chat_gets_no_file(engine, tmp_path):
     local = engine()
-    await Talk(TEXT, 1).ask(local, "What is 7 + 5?")
+    await Chat(TEXT, 1).ask(local, "What is 7 + 5?")
     await closed(local)
     assert not files(tmp_path)
 
@@ -197,7 +197,7 @@ async def test_a_deleted_chat_is_forgotten_on_disk_and_in_the_child(engine, tmp_
     assert not files(tmp_path)
 
 
-async def test_nothing_is_written_where_the_setting_says_so_and_what_was_there_goes(engine, tmp_path):
+async def test_nothing_is_written_with_a_limit_of_0_and_existing_files_are_deleted(engine, tmp_path):
     local = engine()
     await read_page(local, 1)
     await closed(local)
@@ -208,7 +208,7 @@ async def test_nothing_is_written_where_the_setting_says_so_and_what_was_there_g
     assert not files(tmp_path)
 
 
-async def test_the_folder_keeps_to_its_limit_and_the_least_recently_used_goes(engine, tmp_path):
+async def test_the_folder_stays_within_its_limit_and_the_least_recently_used_file_is_deleted(engine, tmp_path):
     local = engine()
     await read_page(local, 1)
     await closed(local)
@@ -264,41 +264,41 @@ def longer(data: bytearray) -> bytearray:
 @pytest.mark.parametrize(
     "damage", [cut, emptied, flipped_in_the_state, flipped_in_a_token, of_another_kind, of_another_model, longer]
 )
-async def test_a_file_that_is_not_whole_is_removed_and_the_answer_is_right(engine, tmp_path, damage):
+async def test_a_damaged_file_is_deleted_and_the_answer_is_right(engine, tmp_path, damage):
     local = engine()
-    talk = await read_page(local, 1)
+    chat = await read_page(local, 1)
     await closed(local)
     (file,) = files(tmp_path)
     file.write_bytes(damage(bytearray(file.read_bytes())))
     local = engine()
-    assert await talk.ask(local, "What is 7 + 5?", tokens=12) == "7 + 5 = 12."
-    assert talk.receipt.cached_tokens == 0 and not file.exists()
+    assert await chat.ask(local, "What is 7 + 5?", tokens=12) == "7 + 5 = 12."
+    assert chat.receipt.cached_tokens == 0 and not file.exists()
     await closed(local)
 
 
-async def test_the_file_of_a_model_that_was_written_again_is_not_used(engine, tmp_path):
+async def test_the_saved_state_of_a_model_file_that_was_replaced_is_not_used(engine, tmp_path):
     copy = tmp_path / "copy.gguf"
     copy.write_bytes(TEXT.path.read_bytes())
     model = replace(TEXT, path=copy)
     local = engine()
-    talk = await read_page(local, 1, model)
+    chat = await read_page(local, 1, model)
     await closed(local)
     os.utime(copy, (1, 1))
     local = engine()
-    await talk.ask(local, "What is 7 + 5?")
-    assert talk.receipt.cached_tokens == 0
+    await chat.ask(local, "What is 7 + 5?")
+    assert chat.receipt.cached_tokens == 0
     await closed(local)
 
 
-async def test_a_folder_that_cannot_be_written_is_no_reason_to_fail(engine, tmp_path):
+async def test_a_folder_that_cannot_be_written_is_not_an_error(engine, tmp_path):
     (tmp_path / "states").write_text("a file where the folder should be")
     local = engine()
-    talk = await read_page(local, 1)
-    assert await talk.ask(local, "What is 7 + 5?", tokens=12) == "7 + 5 = 12."
+    chat = await read_page(local, 1)
+    assert await chat.ask(local, "What is 7 + 5?", tokens=12) == "7 + 5 = 12."
     await closed(local)
 
 
-def test_a_disk_that_takes_no_more_keeps_nothing_and_leaves_nothing(tmp_path):
+def test_a_full_disk_keeps_nothing_and_leaves_nothing(tmp_path):
     disk = StateFiles(tmp_path, "key", LIMIT)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
@@ -310,7 +310,7 @@ def test_a_disk_that_takes_no_more_keeps_nothing_and_leaves_nothing(tmp_path):
     assert disk.write(1, [1, 2, 3], bytearray(1_000_000))
 
 
-def test_a_write_is_given_up_when_somebody_waits_and_the_old_file_stays(tmp_path):
+def test_a_write_is_given_up_when_a_request_waits_and_the_old_file_stays(tmp_path):
     disk = StateFiles(tmp_path, "key", LIMIT)
     assert disk.write(1, [1, 2], bytearray(b"old"))
     looks = iter([False, False, False, True])
@@ -319,14 +319,14 @@ def test_a_write_is_given_up_when_somebody_waits_and_the_old_file_stays(tmp_path
     assert disk.read(disk.path(1), lambda: False) == ((1, 2), bytearray(b"old"))
 
 
-def test_files_are_for_their_owner_alone(tmp_path):
+def test_only_the_owner_can_read_the_files(tmp_path):
     disk = StateFiles(tmp_path / "states", "key", LIMIT)
     disk.write(1, [1, "picture"], bytearray(b"state"))
     assert disk.path(1).stat().st_mode & 0o777 == 0o600
     assert disk.path(1).parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_what_a_dead_writer_left_is_cleared_away(tmp_path):
+def test_an_abandoned_file_is_deleted(tmp_path):
     old, young = tmp_path / "key" / "1-old.part", tmp_path / "key" / "2-young.part"
     old.parent.mkdir()
     old.touch()
@@ -336,29 +336,29 @@ def test_what_a_dead_writer_left_is_cleared_away(tmp_path):
     assert not old.exists() and young.exists()
 
 
-async def test_stopping_while_the_prompt_is_read_is_quick_and_keeps_what_was_read(engine, tmp_path):
+async def test_stopping_during_prefill_is_quick_and_keeps_what_was_evaluated(engine, tmp_path):
     local = engine()
     model = replace(TEXT, context=16_384)
-    talk = Talk(model, 1)
-    await talk.ask(local, PAGE * 8, until=lambda event: isinstance(event, Prefill) and event.done > 1000)
-    stopped = talk.progress[-1]
+    chat = Chat(model, 1)
+    await chat.ask(local, PAGE * 8, until=lambda event: isinstance(event, Prefill) and event.done > 1000)
+    stopped = chat.progress[-1]
     assert stopped.done < stopped.total
-    del talk.messages[-1:]
-    await Talk(model, 1, *talk.messages[:-1]).ask(local, "What is 7 + 5?", until=lambda e: isinstance(e, Delta))
-    again = Talk(model, 1)
+    del chat.messages[-1:]
+    await Chat(model, 1, *chat.messages[:-1]).ask(local, "What is 7 + 5?", until=lambda e: isinstance(e, Delta))
+    again = Chat(model, 1)
     await again.ask(local, PAGE * 8, tokens=4)
     assert again.receipt.cached_tokens >= stopped.done
     await closed(local)
 
 
-async def test_a_memory_that_cannot_be_cut_is_put_back_whole_or_read_again(engine, tmp_path):
+async def test_a_memory_that_cannot_be_cut_is_restored_whole_or_evaluated_again(engine, tmp_path):
     random_models.recurrent(tmp_path / "recurrent.gguf", TEXT.path)
     model = replace(TEXT, name="recurrent", path=tmp_path / "recurrent.gguf")
     local = engine()
-    talk = await read_page(local, 1, model)
+    chat = await read_page(local, 1, model)
     await read_page(local, 2, model, word="Two")
-    said = await talk.ask(local, "What is 7 + 5?")
-    del talk.messages[-2:]
-    assert await talk.ask(local, "What is 7 + 5?") == said
-    assert talk.receipt.cached_tokens == 0
+    text = await chat.ask(local, "What is 7 + 5?")
+    del chat.messages[-2:]
+    assert await chat.ask(local, "What is 7 + 5?") == text
+    assert chat.receipt.cached_tokens == 0
     await closed(local)

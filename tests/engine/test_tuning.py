@@ -1,4 +1,4 @@
-"""How llama.cpp is set up for a machine, and that it is."""
+"""How llama.cpp is set up for a machine, and that the settings reach it."""
 
 from contextlib import closing
 from dataclasses import fields, replace
@@ -53,13 +53,13 @@ def test_layers_go_to_a_gpu_that_is_there():
     assert choose(replace(SPEC, tuning=TuningOptions(gpu_layers=12)), LAPTOP, gpus=[24 * GIB]).gpu_layers == 12
 
 
-def test_a_prompt_is_read_in_small_pieces_by_a_cpu_and_in_large_ones_by_a_gpu():
+def test_the_batch_is_small_on_a_cpu_and_large_on_a_gpu():
     assert choose(SPEC, LAPTOP, gpus=None).batch == 128
     assert choose(SPEC, LAPTOP, gpus=[24 * GIB]).batch == 512
     assert choose(replace(SPEC, tuning=TuningOptions(batch=64)), LAPTOP, gpus=[24 * GIB]).batch == 64
 
 
-def test_what_the_person_sets_holds_and_is_said_to_be_theirs():
+def test_settings_of_the_user_are_kept_and_marked_as_theirs():
     options = TuningOptions(
         gpu_layers=3, threads=5, threads_batch=6, batch=64, flash_attention="off", kv_type="f16", mmap=False
     )
@@ -89,8 +89,8 @@ def test_the_settings_reach_llama_cpp_and_it_still_answers():
         )
         with closing(Llama(spec, lambda _: None)) as llama:
             request = Request(spec, (Message("user", "What is 7 + 5?"),), Sampling(0.0))
-            said = [event.text for event in answer(llama, request, lambda: False) if isinstance(event, Delta)]
-            assert "12" in "".join(said)
+            text = [event.text for event in answer(llama, request, lambda: False) if isinstance(event, Delta)]
+            assert "12" in "".join(text)
             assert llama_cpp.llama_n_ubatch(llama.context) == 32
             assert llama_cpp.llama_n_threads(llama.context) == 1
             assert llama_cpp.llama_n_threads_batch(llama.context) == 2

@@ -1,4 +1,4 @@
-"""Text to tokens and back, against the published tokenizers."""
+"""Text to tokens and back, compared with the published tokenizers."""
 
 import re
 import subprocess
@@ -105,14 +105,14 @@ def test_a_control_token_has_a_name_and_no_bytes(name, vocabulary):
     assert not vocab.is_end(vocab.bos)
 
 
-def test_every_piece_is_what_the_published_token_stands_for(vocabulary):
+def test_the_bytes_of_every_token_are_the_published_ones(vocabulary):
     vocab, published = vocabulary("v3-tekken"), reference("v3-tekken").instruct_tokenizer.tokenizer
     ordinary = range(len(vocab.control), vocab.size)
     assert [t for t in ordinary if vocab.piece(t) != published.id_to_byte_piece(t)] == []
     assert max(len(vocab.piece(token)) for token in ordinary) > 64
 
 
-def test_a_token_of_any_length_is_read_whole(tmp_path):
+def test_a_token_of_any_length_is_read_completely(tmp_path):
     long = "<|" + "long" * 200 + "|>"
     with vocabularies.opened(vocabularies.write_bytes(tmp_path / "b.gguf", pre="default", added=[long])) as vocab:
         assert vocab.piece(vocab.specials[long]) == long.encode()

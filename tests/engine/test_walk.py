@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from talks import PAGE, TEXT, VISION, Talk, children, eventually, picture
+from chats import PAGE, TEXT, VISION, Chat, children, eventually, picture
 
 from lechat_tui.engine.base import Delta, Event, ModelSpec, Prefill, Request
 from lechat_tui.engine.llama.answer import answer
@@ -46,8 +46,8 @@ class Walk:
     pictures: tuple[Attachment, ...]
     fresh: Mapping[ModelSpec, Llama]
     engine: LocalEngine = field(init=False)
-    chats: list[Talk] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
+    chats: list[Chat] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)
     """What was done, for whoever reads a failure."""
 
     def __post_init__(self) -> None:
@@ -60,7 +60,7 @@ class Walk:
         self.engine = LocalEngine(None, states=self.folder / "states", limit=100_000_000, room=room)
 
     @property
-    def talk(self) -> Talk:
+    def chat(self) -> Chat:
         """The chat that is open: the last of the list."""
         return self.chats[-1]
 
@@ -69,7 +69,7 @@ class Walk:
         often = (self.ask, self.edit, self.go_back, self.go_back, self.switch, self.restart)
         rarely = (self.begin, self.branch, self.load, self.stop_reading, self.stop_speaking, self.damage, self.delete)
         step = self.dice.choice((*often, *often, *rarely))
-        self.said.append(f"{step.__name__} ({self.talk.chat}, {self.talk.model.name})")
+        self.steps.append(f"{step.__name__} ({self.chat.number}, {self.chat.model.name})")
         async with asyncio.timeout(PATIENCE):
             if done := step():
                 await done
@@ -78,25 +78,25 @@ class Walk:
 
     async def ask(self) -> None:
         """A question, sometimes with a picture; the answer is compared."""
-        if len(self.talk.messages) >= LONGEST:
+        if len(self.chat.messages) >= LONGEST:
             self.begin()
-        seen = self.dice.random() < 0.3 and self.talk.model == VISION
+        seen = self.dice.random() < 0.3 and self.chat.model == VISION
         shown = (self.dice.choice(self.pictures),) if seen else ()
         text = "What is in this picture?" if shown else self.dice.choice(QUESTIONS)
-        said = await self.talk.ask(self.engine, text, *shown, tokens=14)
-        assert said == self.expected(self.talk), self.said
+        answer = await self.chat.ask(self.engine, text, *shown, tokens=14)
+        assert answer == self.expected(self.chat), self.steps
 
-    def expected(self, talk: Talk) -> str:
+    def expected(self, chat: Chat) -> str:
         """What a fresh engine answers to the last question of the chat."""
-        llama = self.fresh[talk.model]
+        llama = self.fresh[chat.model]
         llama.cache.clear()
-        request = Request(talk.model, tuple(talk.messages[:-1]), Sampling(temperature=0, max_tokens=14))
+        request = Request(chat.model, tuple(chat.messages[:-1]), Sampling(temperature=0, max_tokens=14))
         events = answer(llama, request, lambda: False)
         return "".join(event.text for event in events if isinstance(event, Delta) and event.kind == "text")
 
     async def edit(self) -> None:
-        if len(self.talk.messages) > 4:
-            del self.talk.messages[-2:]
+        if len(self.chat.messages) > 4:
+            del self.chat.messages[-2:]
         await self.ask()
 
     def begin(self) -> None:
@@ -104,10 +104,10 @@ class Walk:
         word, name, model = self.dice.choice(WORDS), self.dice.choice(NAMES), self.dice.choice((TEXT, VISION))
         page = (Message("user", f"{word}. {PAGE}"), Message("assistant", "I have read it."))
         heard = (Message("user", f"My name is {name}."), Message("assistant", f"Nice to meet you, {name}!"))
-        self.chats.append(Talk(model, self.number(), *page, *heard))
+        self.chats.append(Chat(model, self.number(), *page, *heard))
 
     def number(self) -> int | None:
-        taken = {talk.chat for talk in self.chats}
+        taken = {chat.number for chat in self.chats}
         return self.dice.choice((None, *(n for n in range(1, 9) if n not in taken)))
 
     def go_back(self) -> None:
@@ -115,12 +115,12 @@ class Walk:
 
     def branch(self) -> None:
         """A chat of its own that goes on from the middle of this one."""
-        kept = self.talk.messages[: 2 * self.dice.randint(1, len(self.talk.messages) // 2)]
-        self.chats.append(Talk(self.talk.model, self.number(), *kept))
+        kept = self.chat.messages[: 2 * self.dice.randint(1, len(self.chat.messages) // 2)]
+        self.chats.append(Chat(self.chat.model, self.number(), *kept))
 
     def switch(self) -> None:
-        if not any(message.attachments for message in self.talk.messages):
-            self.talk.model = VISION if self.talk.model == TEXT else TEXT
+        if not any(message.attachments for message in self.chat.messages):
+            self.chat.model = VISION if self.chat.model == TEXT else TEXT
 
     async def load(self) -> None:
         await self.engine.load(self.dice.choice((TEXT, VISION)))
@@ -129,11 +129,11 @@ class Walk:
         def begun(event: Event) -> bool:
             return isinstance(event, Prefill) and event.done > event.cached
 
-        await self.talk.ask(self.engine, f"{self.dice.choice(WORDS)}. {PAGE}", until=begun)
-        del self.talk.messages[-2:]
+        await self.chat.ask(self.engine, f"{self.dice.choice(WORDS)}. {PAGE}", until=begun)
+        del self.chat.messages[-2:]
 
     async def stop_speaking(self) -> None:
-        await self.talk.ask(self.engine, "Count from 1 to 200", tokens=60, until=lambda event: isinstance(event, Delta))
+        await self.chat.ask(self.engine, "Count from 1 to 200", tokens=60, until=lambda event: isinstance(event, Delta))
 
     async def restart(self) -> None:
         await self.engine.close()
@@ -152,10 +152,10 @@ class Walk:
             file.write_bytes(data)
 
     def delete(self) -> None:
-        talk = self.chats.pop(self.dice.randrange(len(self.chats)))
-        if talk.chat is not None:
-            self.engine.forget(talk.chat)
-            assert not list(self.folder.glob(f"states/*/{talk.chat}.kv"))
+        chat = self.chats.pop(self.dice.randrange(len(self.chats)))
+        if chat.number is not None:
+            self.engine.forget(chat.number)
+            assert not list(self.folder.glob(f"states/*/{chat.number}.kv"))
         if not self.chats:
             self.begin()
 
@@ -168,7 +168,7 @@ def fresh() -> Iterator[Mapping[ModelSpec, Llama]]:
 
 
 @pytest.mark.parametrize("seed", range(WALKS))
-async def test_whatever_came_before_an_answer_is_that_of_a_fresh_engine(seed, fresh, tmp_path):
+async def test_an_answer_equals_that_of_a_fresh_engine_whatever_came_before(seed, fresh, tmp_path):
     shapes = [(colour, shape) for colour in ("red", "blue") for shape in ("circle", "square")]
     pictures = tuple(picture(tmp_path, *shape) for shape in shapes)
     walk = Walk(random.Random(seed), tmp_path, pictures, fresh)
@@ -178,5 +178,5 @@ async def test_whatever_came_before_an_answer_is_that_of_a_fresh_engine(seed, fr
     finally:
         await walk.engine.close()
     await eventually(lambda: not children())
-    numbers = {str(talk.chat) for talk in walk.chats if talk.chat is not None}
+    numbers = {str(chat.number) for chat in walk.chats if chat.number is not None}
     assert {file.name for file in tmp_path.glob("states/*/*")} <= {f"{number}.kv" for number in numbers}

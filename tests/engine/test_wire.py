@@ -46,7 +46,7 @@ PINNED = Request(SPEC, (Message("user", "hello", pinned=True),))
         wire.Stop(3),
     ],
 )
-def test_what_goes_down_arrives_as_it_was(frame):
+def test_frames_to_the_child_arrive_unchanged(frame):
     line = wire.encode(frame)
     assert line.count(b"\n") == 1
     assert wire.decode_down(line) == frame
@@ -65,7 +65,7 @@ def test_what_goes_down_arrives_as_it_was(frame):
         wire.Failed("no", overflow=True),
     ],
 )
-def test_what_comes_up_arrives_as_it_was(event):
+def test_frames_from_the_child_arrive_unchanged(event):
     line = wire.encode(wire.Reply(9, event))
     assert line.count(b"\n") == 1
     assert wire.decode_up(line) == wire.Reply(9, event)
@@ -74,7 +74,7 @@ def test_what_comes_up_arrives_as_it_was(event):
 @pytest.mark.parametrize(
     "line", [b"", b"{}\n", b"hello\n", b'["Delta"]\n', b'["Delta", 1, {"txt": 1}]\n', b'["Nope", 1, {}]\n']
 )
-def test_what_is_no_frame_is_a_sentence(line):
+def test_an_invalid_frame_is_a_readable_error(line):
     with pytest.raises(EngineError):
         wire.decode_up(line)
     with pytest.raises(EngineError):

@@ -86,10 +86,10 @@ def reference(name: str) -> MistralTokenizer[Any, Any, Any, Any, Any]:
 def expected(name: str, messages: Sequence[Message], *, unfinished: bool = False) -> list[int]:
     """The token ids of a conversation, as mistral-common encodes it."""
     kinds: Mapping[str, Any] = {"system": SystemMessage, "user": UserMessage, "assistant": AssistantMessage}
-    said = [kinds[message.role](content=message.text) for message in messages]
+    turns = [kinds[message.role](content=message.text) for message in messages]
     if unfinished:
-        said[-1].prefix = True
-    tokens: list[int] = reference(name).encode_chat_completion(ChatCompletionRequest(messages=said)).tokens
+        turns[-1].prefix = True
+    tokens: list[int] = reference(name).encode_chat_completion(ChatCompletionRequest(messages=turns)).tokens
     return tokens
 
 

@@ -22,11 +22,11 @@ PAGE = "The cat sat on the mat and looked at the moon. " * 40
 """Some hundred tokens of reading."""
 
 
-class Talk:
-    """One chat as the engine sees it. `chat` None is a private one."""
+class Chat:
+    """One chat as the engine sees it. `number` None is a private one."""
 
-    def __init__(self, model: ModelSpec = TEXT, chat: int | None = None, *messages: Message) -> None:
-        self.model, self.chat = model, chat
+    def __init__(self, model: ModelSpec = TEXT, number: int | None = None, *messages: Message) -> None:
+        self.model, self.number = model, number
         self.messages = list(messages)
         self.receipt: Receipt | None = None
         self.progress: list[Prefill] = []
@@ -47,13 +47,13 @@ class Talk:
     ) -> str:
         """Ask and remember; `until` says at which event to stop."""
         self.messages.append(Message("user", text, attachments=pictures))
-        said, self.receipt, self.progress = "", None, []
+        answer, self.receipt, self.progress = "", None, []
         sampling = Sampling(temperature=0, max_tokens=tokens)
-        async with aclosing(engine.stream(Request(self.model, tuple(self.messages), sampling, self.chat))) as events:
+        async with aclosing(engine.stream(Request(self.model, tuple(self.messages), sampling, self.number))) as events:
             async for event in events:
                 match event:
                     case Delta(piece, "text"):
-                        said += piece
+                        answer += piece
                     case Prefill():
                         self.progress.append(event)
                     case Done(receipt):
@@ -62,8 +62,8 @@ class Talk:
                         pass
                 if until(event):
                     break
-        self.messages.append(Message("assistant", said))
-        return said
+        self.messages.append(Message("assistant", answer))
+        return answer
 
 
 def picture(folder: Path, colour: str, shape: str) -> Attachment:
