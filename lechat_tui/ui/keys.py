@@ -38,7 +38,7 @@ CHAT_BINDINGS: list[BindingType] = [
     Binding("alt+left", "walk(-1)", "Previous branch", id="branch_before", priority=True),
     Binding("alt+right", "walk(1)", "Next branch", id="branch_after", priority=True),
     Binding("ctrl+e", "edit", "Edit an earlier question", id="edit", priority=True),
-    Binding("ctrl+end", "to_end", "Scroll to the newest message", id="to_end", priority=True),
+    Binding("ctrl+end", "newest(True)", "Scroll to the newest message", id="to_end", priority=True),
 ]
 """The bindings of the chat, with their default keys."""
 

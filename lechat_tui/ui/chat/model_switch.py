@@ -1,6 +1,7 @@
 """Which model answers: switches, downloads, opens the model manager and loads the model in the background."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lechat_tui import network
@@ -65,6 +66,10 @@ class ModelSwitch:
             current=self._conversation.model,
         )
         return await self._dialogs.show(manager)
+
+    def start_download(self, model: Model, *, switch: bool) -> None:
+        """The same as `download`, in the background."""
+        self._tasks.start("command", partial(self.download, model, switch=switch))
 
     async def download(self, model: Model, *, switch: bool) -> None:
         """Download a model in the background once its license is accepted; with `switch`, switch to it then.

@@ -19,7 +19,6 @@ from textual.widgets import TextArea
 from lechat_tui.commands.base import run
 from lechat_tui.commands.program import TWICE
 from lechat_tui.drawing.thumbnails import Graphics
-from lechat_tui.models.catalog import Model
 from lechat_tui.settings.choices import Choices
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.chat.chat_lists import WIDE
@@ -192,20 +191,17 @@ class ChatScreen(Screen[None]):
     @on(Offers.Taken)
     def _first_model_taken(self, event: Offers.Taken) -> None:
         self._prompt.focus()
-        self._download(event.model, switch=True)
+        self.parts.models.start_download(event.model, switch=True)
 
     @on(Offers.Dismissed)
     def _first_models_dismissed(self) -> None:
         self.parts.onboarding.decline()
         self._prompt.focus()
 
-    def _download(self, model: Model, *, switch: bool) -> None:
-        self.parts.tasks.start("command", partial(self.parts.models.download, model, switch=switch))
-
     def action_first_models(self) -> None:
         """Resume an unfinished download, or go to the offered models, or to all models."""
         if model := self._widgets.downloads.resumable:
-            self._download(model, switch=self._conversation.model.toy)
+            self.parts.models.start_download(model, switch=self._conversation.model.toy)
         elif self._widgets.offers.display:
             self._widgets.offers.focus()
         else:
@@ -293,11 +289,7 @@ class ChatScreen(Screen[None]):
         else:
             hint = f"{self._keymap.key('interrupt')} again quits"
             self._status.change(state=hint)
-            self.set_timer(TWICE, partial(self._clear_hint, hint))
-
-    def _clear_hint(self, hint: str) -> None:
-        if self._status.status.state == hint:
-            self._status.change(state="")
+            self.set_timer(TWICE, partial(_clear, self._status, hint))
 
     def action_copy_selection(self) -> bool:
         """Copy the selected text; False if nothing is selected."""
@@ -311,6 +303,8 @@ class ChatScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave some keys to the prompt while it has text."""
         match action:
+            case "newest" if parameters:
+                return True
             case "leave" | "newest" | "walk":
                 return not self._prompt.text
             case "edit":
@@ -329,11 +323,7 @@ class ChatScreen(Screen[None]):
         """Scroll by a page."""
         self._transcript.page(direction)
 
-    def action_newest(self) -> None:
-        """Scroll to the newest message and follow it."""
-        self._transcript.to_end()
-
-    def action_to_end(self) -> None:
+    def action_newest(self, even_while_typing: bool = False) -> None:
         """Scroll to the newest message and follow it."""
         self._transcript.to_end()
 
@@ -353,6 +343,12 @@ class ChatScreen(Screen[None]):
     def action_leave(self) -> None:
         """Quit, as `/exit` does."""
         self.action_run("/exit")
+
+
+def _clear(line: StatusLine, state: str) -> None:
+    """Remove this state from the status line, unless another one is shown."""
+    if line.status.state == state:
+        line.change(state="")
 
 
 async def _prepare_answers() -> None:
