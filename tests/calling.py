@@ -1,4 +1,4 @@
-"""`lechat` as a function: what a script has of it, without the start of another Python."""
+"""`lechat` as a function: what a script gets from it, without starting another Python."""
 
 import io
 import os
@@ -16,9 +16,9 @@ Lechat = Callable[..., Run]
 
 
 def caller(folder: Path, patch: pytest.MonkeyPatch, captured: pytest.CaptureFixture[str]) -> Lechat:
-    """`lechat("-q", "hello", stdin="")`, with `folder` as the current one, and nothing set but where its home is.
+    """`lechat("-q", "hello", stdin="")` in `folder`, with a home of its own and no other configuration.
 
-    Variables of the environment are named arguments.
+    Environment variables are keyword arguments.
     """
     for name in [name for name in os.environ if name.startswith(("HF_", "LECHAT_"))]:
         patch.delenv(name)
@@ -27,15 +27,15 @@ def caller(folder: Path, patch: pytest.MonkeyPatch, captured: pytest.CaptureFixt
     patch.chdir(folder)
 
     def call(*words: str, stdin: str | bytes = b"", **environment: str) -> Run:
-        given = stdin.encode() if isinstance(stdin, str) else stdin
+        piped = stdin.encode() if isinstance(stdin, str) else stdin
         captured.readouterr()
         with patch.context() as now, pytest.raises(SystemExit) as ended:
             now.setattr(sys, "argv", ["lechat", *words])
-            now.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+            now.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(piped)))
             for name, value in environment.items():
                 now.setenv(name, value)
             main()
-        said = captured.readouterr()
-        return Run(["lechat", *words], int(ended.value.code or 0), said.out, said.err)
+        output = captured.readouterr()
+        return Run(["lechat", *words], int(ended.value.code or 0), output.out, output.err)
 
     return call

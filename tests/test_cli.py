@@ -1,4 +1,4 @@
-"""The command line as scripts use it: what is on stdout, on stderr, and the exit code. With chaton as the engine."""
+"""The command line as scripts use it: stdout, stderr and the exit code. chaton answers."""
 
 import json
 import os
@@ -57,39 +57,39 @@ def start(environment: dict[str, str], folder: Path, *words: str) -> subprocess.
 
 
 def refused(run: Run, code: int, words: str) -> bool:
-    """One line on stderr with these words, nothing on stdout, no traceback."""
+    """Whether the exit code is right; stderr is one line with these words, stdout is empty."""
     assert run.stdout == "" and run.stderr.count("\n") == 1 and "Traceback" not in run.stderr
     assert words in run.stderr, run.stderr
     return run.returncode == code
 
 
-def test_a_question_through_the_pipe_is_answered_on_stdout_and_nowhere_else(program):
+def test_a_question_on_stdin_is_answered_on_stdout(program):
     run = program(stdin="What is the capital of France?\n")
     assert (run.stdout, run.returncode) == ("The capital of France is Paris.\n", 0)
     assert run.stderr.count("\n") == 1 and "toy" in run.stderr and "lechat pull" in run.stderr
 
 
-def test_words_on_the_line_are_the_question_and_come_after_the_pipe(lechat):
+def test_words_on_the_command_line_are_the_question_and_follow_stdin(lechat):
     assert lechat("What", "is 7 + 5?").stdout == "7 + 5 = 12.\n"
     assert "plum" in lechat("What is the secret word?", stdin="The secret word is plum.").stdout
 
 
-def test_quiet_says_nothing_on_stderr_and_stats_are_asked_for(lechat):
+def test_quiet_prints_nothing_on_stderr_except_requested_stats(lechat):
     assert lechat("-q", "What is 7 + 5?").stderr == ""
     assert "tokens/s" in lechat("-q", "--stats", "What is 7 + 5?").stderr
 
 
 def test_json_is_one_object(lechat, home):
     run = lechat("--output", "json", "What is 7 + 5?")
-    said = json.loads(run.stdout)
-    assert said["text"] == "7 + 5 = 12." and said["model"] == "chaton" and said["thinking"] == ""
-    assert said["stats"]["stop_reason"] == "end" and said["stats"]["completion_tokens"] > 3
+    answer = json.loads(run.stdout)
+    assert answer["text"] == "7 + 5 = 12." and answer["model"] == "chaton" and answer["thinking"] == ""
+    assert answer["stats"]["stop_reason"] == "end" and answer["stats"]["completion_tokens"] > 3
     with Store(home / "data") as store:
-        assert store.path(said["chat"])[-1].id == said["message"]
+        assert store.path(answer["chat"])[-1].id == answer["message"]
     assert json.loads(lechat("--json", "-n", "What is 7 + 5?").stdout)["chat"] is None
 
 
-def test_json_says_how_the_answer_was_made(lechat):
+def test_json_has_the_receipt(lechat):
     run = lechat("--json", "--temperature", "0.5", "--seed", "9", "--max-tokens", "40", "What is 7 + 5?")
     receipt = json.loads(run.stdout)["receipt"]
     assert receipt["file"] == "chaton-q8_0.gguf" and receipt["quant"] == "Q8_0" and len(receipt["template"]) == 12
@@ -100,7 +100,7 @@ def test_json_says_how_the_answer_was_made(lechat):
     assert json.loads(events[-1])["receipt"]["quant"] == "Q8_0"
 
 
-def test_stream_json_is_one_event_a_line(lechat):
+def test_stream_json_is_one_event_per_line(lechat):
     events = [json.loads(line) for line in lechat("--output", "stream-json", "What is 7 + 5?").stdout.splitlines()]
     assert "".join(event["text"] for event in events if event["type"] == "text") == "7 + 5 = 12."
     assert events[-1]["type"] == "done" and {"loading", "prefill"} <= {event["type"] for event in events}
@@ -172,12 +172,12 @@ def test_offline_before_a_command_changes_nothing_else(lechat, monkeypatch):
     assert lechat("-q", "--offline", "What is 7 + 5?").stdout == "7 + 5 = 12.\n"
 
 
-def test_thinking_is_told_from_the_answer(lechat):
-    said = json.loads(lechat("--json", "Think step by step: what is 7 + 5?").stdout)
-    assert said["thinking"] and said["text"].endswith("7 + 5 = 12.") and "[" not in said["text"]
+def test_thinking_is_separate_from_the_answer(lechat):
+    answer = json.loads(lechat("--json", "Think step by step: what is 7 + 5?").stdout)
+    assert answer["thinking"] and answer["text"].endswith("7 + 5 = 12.") and "[" not in answer["text"]
 
 
-def test_a_pipe_that_is_closed_ends_it_quietly(environment, tmp_path):
+def test_a_closed_pipe_ends_it_quietly(environment, tmp_path):
     script = f"{sys.executable} -m lechat_tui -q 'Count from 1 to 200' | head -c 1"
     run = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {script}"], capture_output=True, env=environment, cwd=tmp_path
@@ -190,7 +190,7 @@ def test_no_prompt_is_a_usage_error(lechat):
     assert refused(lechat("", stdin="\n \n"), 2, "there is no prompt")
 
 
-def test_the_last_chat_goes_on_and_remembers(lechat):
+def test_continue_resumes_the_last_chat(lechat):
     lechat("My name is Anna.")
     assert "Anna" in lechat("-c", "What is my name?").stdout
     lechat("What is 7 + 5?")
@@ -198,12 +198,12 @@ def test_the_last_chat_goes_on_and_remembers(lechat):
     assert refused(lechat("--resume", "77", "hello"), 1, "there is no chat 77")
 
 
-def test_no_save_keeps_nothing(lechat, home):
+def test_no_save_saves_nothing(lechat, home):
     assert lechat("-n", "What is 7 + 5?").stdout == "7 + 5 = 12.\n"
     assert not (home / "data").exists()
 
 
-def test_a_system_prompt_is_obeyed(lechat):
+def test_a_system_prompt_is_followed(lechat):
     assert "Paris" in lechat("-s", "Answer in French.", "What is the capital of France?").stdout
     assert lechat("-s", "Answer in French.", "What is the capital of France?").stdout.startswith("La capitale")
 
@@ -216,12 +216,12 @@ def red_circle(tmp_path) -> Path:
     return tmp_path / "red.png"
 
 
-def test_a_picture_is_seen_as_a_file_and_through_the_pipe(lechat, red_circle):
+def test_an_image_is_read_from_a_file_and_from_stdin(lechat, red_circle):
     assert lechat("-a", str(red_circle), "What is in this picture?").stdout == "A red circle.\n"
     assert lechat("What is in this picture?", stdin=red_circle.read_bytes()).stdout == "A red circle.\n"
 
 
-def test_a_model_named_without_eyes_says_which_one_sees(lechat, red_circle):
+def test_a_model_without_image_support_names_one_that_has_it(lechat, red_circle):
     run = lechat("-m", "chaton", "-a", str(red_circle), "What is it?")
     assert refused(run, 1, "-m chaton-vision can")
 
@@ -231,12 +231,12 @@ def test_a_file_goes_before_the_question(lechat, tmp_path):
     assert "plum" in lechat("-f", "notes.txt", "What is the secret word?").stdout
 
 
-def test_the_longest_answer_can_be_set(lechat):
+def test_the_maximum_answer_length_can_be_set(lechat):
     run = json.loads(lechat("--json", "--max-tokens", "5", "Count from 1 to 200").stdout)
     assert run["stats"]["completion_tokens"] == 5 and run["stats"]["stop_reason"] == "length"
 
 
-def test_the_same_seed_draws_the_same_answer(lechat):
+def test_the_same_seed_gives_the_same_answer(lechat):
     hot = ("-q", "--temperature", "3", "--max-tokens", "40", "Tell me a story")
     first, again, other = (lechat("--seed", seed, *hot).stdout for seed in ("1", "1", "2"))
     assert first == again != other
@@ -262,14 +262,14 @@ def test_the_same_seed_draws_the_same_answer(lechat):
         (("--nonsense", "hello"), 2, "--nonsense"),
     ],
 )
-def test_what_cannot_be_used_is_one_clear_line(lechat, tmp_path, words, code, sentence):
+def test_invalid_input_is_one_clear_line(lechat, tmp_path, words, code, sentence):
     (tmp_path / "text.gguf").write_text("this is no model, whatever its name says\n" * 20)
     (tmp_path / "binary.txt").write_bytes(b"a\0b")
     (tmp_path / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"x" * 40)
     assert refused(lechat(*words), code, sentence)
 
 
-def test_an_unbroken_run_that_does_not_fit_is_told_apart_by_its_exit_code_and_is_kept(lechat):
+def test_a_question_that_does_not_fit_has_an_exit_code_of_its_own_and_is_saved(lechat):
     run = lechat("-q", stdin="x" * 200_000)
     assert refused(run, 3, "--ctx-size")
     assert "x" * 1000 in lechat("chats", "show", "1").stdout
@@ -280,28 +280,28 @@ NUMBERS = "\n".join(map(str, range(1, 2000)))
 
 
 def asked(home: Path, chat: int = 1) -> str:
-    """The question of a chat as it was really asked."""
+    """The question of a chat as it was stored."""
     with Store(home / "data") as store:
         return store.path(chat)[0].text
 
 
-def test_a_text_that_does_not_fit_is_refused_with_numbers_and_the_way_out(lechat):
+def test_a_text_that_does_not_fit_is_refused_with_numbers_and_a_remedy(lechat):
     run = lechat("-q", *SMALL, "What is 7 + 5?", stdin=NUMBERS)
     assert refused(run, 3, "takes 480") and "--overflow head" in run.stderr
     assert refused(lechat("--overflow", "squeeze", "hello"), 2, "squeeze")
 
 
 @pytest.mark.parametrize(("overflow", "first", "last"), [("head", 1, 0), ("tail", 0, 1), ("middle", 1, 1)])
-def test_a_text_that_does_not_fit_is_cut_as_asked_and_it_is_said(lechat, home, overflow, first, last):
+def test_a_text_that_does_not_fit_is_cut_as_requested_and_reported(lechat, home, overflow, first, last):
     run = lechat("--json", *SMALL, "--overflow", overflow, "What is 7 + 5?", stdin=NUMBERS)
-    said, question = json.loads(run.stdout), asked(home)
-    assert said["text"] and 400 < said["stats"]["prompt_tokens"] <= 480
+    answer, question = json.loads(run.stdout), asked(home)
+    assert answer["text"] and 400 < answer["stats"]["prompt_tokens"] <= 480
     assert question.startswith("1\n2\n") == bool(first) and question.endswith("\n1999\n\nWhat is 7 + 5?") == bool(last)
     assert question.endswith("What is 7 + 5?") and "characters left out" in question
     assert run.stderr.count("\n") == 2 and "did not fit and were left out" in run.stderr and "%" in run.stderr
 
 
-def test_a_text_that_does_not_fit_can_be_asked_about_piece_by_piece(lechat, home):
+def test_map_asks_about_a_text_piece_by_piece(lechat, home):
     run = lechat(*SMALL, "--overflow", "map", "What is 7 + 5?", stdin="\n".join(map(str, range(1, 300))))
     assert run.returncode == 0 and "pieces" in run.stderr
     question = asked(home)
@@ -310,7 +310,7 @@ def test_a_text_that_does_not_fit_can_be_asked_about_piece_by_piece(lechat, home
     assert refused(lechat("-q", *SMALL, "--overflow", "map", stdin=NUMBERS), 2, "needs words")
 
 
-def test_binary_rubbish_through_the_pipe_is_one_clear_line(lechat):
+def test_binary_data_on_stdin_is_one_clear_line(lechat):
     assert refused(lechat("what is it", stdin=b"\x7fELF\0\0\0"), 1, "neither text nor an image")
     assert lechat("-q", stdin=b"What is 7 + 5?\xff").returncode == 0
 
@@ -332,13 +332,13 @@ def test_a_broken_file_of_the_user_is_named(lechat, home, file, content, sentenc
     assert refused(run, run.returncode, sentence) and run.returncode in (1, 2)
 
 
-def test_a_home_that_cannot_be_written_is_one_clear_line_and_no_save_still_answers(lechat, home):
+def test_a_read_only_home_is_one_clear_line_and_no_save_still_answers(lechat, home):
     home.write_text("a file where the folder should be")
     assert refused(lechat("hello"), 1, "--no-save")
     assert lechat("-q", "-n", "What is 7 + 5?").stdout == "7 + 5 = 12.\n"
 
 
-def test_an_interrupt_keeps_what_was_said(environment, home, tmp_path):
+def test_an_interrupt_saves_what_arrived(environment, home, tmp_path):
     process = start(environment, tmp_path, "-q", "Count from 1 to 200")
     assert process.stdout and process.stderr
     started = process.stdout.read(3)
@@ -351,7 +351,7 @@ def test_an_interrupt_keeps_what_was_said(environment, home, tmp_path):
     assert answer.text.encode().startswith(started) and (started + rest).decode().strip() in answer.text
 
 
-def test_chats_are_listed_shown_found_and_removed(lechat):
+def test_chats_are_listed_shown_found_and_deleted(lechat):
     lechat("What is the capital of France?")
     assert "What is the capital of France?" in lechat("chats", "ls").stdout
     assert "The capital of France is Paris." in lechat("chats", "show", "1").stdout
@@ -361,18 +361,18 @@ def test_chats_are_listed_shown_found_and_removed(lechat):
     assert refused(lechat("chats", "rm", "1"), 1, "there is no chat 1")
 
 
-def test_the_models_are_listed_for_people_and_programs(lechat):
+def test_models_are_listed_as_text_and_as_json(lechat):
     rows = json.loads(lechat("ls", "--json").stdout)
     assert {"chaton", "chaton-code", "chaton-vision"} <= {row["id"] for row in rows if row["installed"]}
     assert "ministral-3-8b" in lechat("ls").stdout
 
 
-def test_what_looks_like_a_control_token_arrives_as_text(lechat):
+def test_text_that_looks_like_a_control_token_stays_text(lechat):
     for text in ("[INST]", "</s>", "[TOOL_CALLS]", "<__media__>", "[brackets]"):
         assert lechat("-q", f"Repeat after me: {text}").stdout == f"{text}\n"
 
 
-def test_a_machine_without_any_model_says_what_there_is_to_pull(lechat, home):
+def test_without_any_model_the_message_names_one_to_download(lechat, home):
     (home / "config").mkdir(parents=True)
     rows = (("chaton", "text"), ("chaton-code", "code"), ("chaton-vision", "vision"))
     table = '[{0}]\nroles = ["{1}"]\nweights = {{ file = "/nowhere/{0}.gguf" }}\n'
@@ -391,7 +391,7 @@ def wait_for(true: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_a_long_chat_goes_on_in_the_next_run_without_being_read_again_until_it_is_deleted(lechat, home):
+def test_a_long_chat_is_not_read_again_by_the_next_run_until_it_is_deleted(lechat, home):
     page = "The cat sat on the mat and looked at the moon. " * 30
     assert lechat("-n", "--max-tokens", "4", stdin=page).returncode == 0
     assert lechat("--max-tokens", "4", stdin=page).returncode == 0

@@ -31,12 +31,12 @@ def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 HEAD = "import sys, pathlib\nfile = pathlib.Path(sys.argv[1])\n"
 
 
-def test_the_editor_gets_the_text_and_gives_back_another(editor: Path) -> None:
+def test_the_editor_gets_the_text_and_returns_the_changed_text(editor: Path) -> None:
     editor.write_text(HEAD + "file.write_text(file.read_text('utf-8').upper() + '\\nété\\n', 'utf-8')")
     assert edited("ask\nthis") == "ASK\nTHIS\nété"
 
 
-def test_nobody_else_can_read_the_file_and_it_is_gone_afterwards(editor: Path, tmp_path: Path) -> None:
+def test_only_the_user_can_read_the_file_and_it_is_deleted_afterwards(editor: Path, tmp_path: Path) -> None:
     editor.write_text(HEAD + f"open(r'{tmp_path}/seen', 'w').write(f'{{file.stat().st_mode}} {{file}}')")
     assert edited("secret") == "secret"
     mode, _, file = (tmp_path / "seen").read_text().partition(" ")
@@ -53,7 +53,7 @@ def test_nobody_else_can_read_the_file_and_it_is_gone_afterwards(editor: Path, t
         ("file.unlink(); sys.exit(3)", "kept"),
     ],
 )
-def test_an_editor_that_fails_is_said_and_loses_nothing(editor: Path, does: str, left: str) -> None:
+def test_an_editor_that_fails_is_reported_and_loses_nothing(editor: Path, does: str, left: str) -> None:
     editor.write_text(HEAD + does)
     with pytest.raises(EditorError, match="exit code 3") as raised:
         edited("kept")
@@ -61,7 +61,7 @@ def test_an_editor_that_fails_is_said_and_loses_nothing(editor: Path, does: str,
 
 
 @pytest.mark.parametrize("named", ["/no/such/editor -w", "vi 'unclosed"])
-def test_an_editor_that_cannot_be_started_is_said(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_editor_that_cannot_be_started_is_reported(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISUAL", named)
     with pytest.raises(EditorError, match="set EDITOR to another editor") as raised:
         edited("kept")

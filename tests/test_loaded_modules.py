@@ -1,4 +1,4 @@
-"""The program starts cold without loading what it does not need."""
+"""The program loads only the modules it needs."""
 
 import os
 import subprocess
@@ -20,21 +20,21 @@ finally:
 
 
 @pytest.mark.parametrize("flag", ["--help", "--version"])
-def test_a_cold_start_loads_nothing_heavy(flag):
+def test_help_and_version_load_none_of_the_heavy_libraries(flag):
     run = subprocess.run([sys.executable, "-c", PROBE, flag], capture_output=True, text=True, check=True)
     loaded = set(run.stderr.partition("MODULES")[2].split())
     assert "lechat_tui" in loaded
     assert not loaded & HEAVY
 
 
-def test_the_engine_is_not_loaded_by_the_program_that_talks_to_it():
+def test_a_front_end_does_not_load_the_engine():
     code = "import sys, lechat_tui.cli.oneshot, lechat_tui.cli.compose; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in run.stdout.split()}
     assert not loaded & {"llama_cpp", "textual", "huggingface_hub", "numpy"}
 
 
-def test_the_engine_loads_nothing_of_llama_cpp_python_that_it_does_not_use():
+def test_the_engine_loads_only_the_bindings_of_llama_cpp_python():
     code = "import sys, lechat_tui.engine.worker, lechat_tui.engine.llama.answer; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "llama_cpp.llama_cpp" in run.stdout and "numpy" not in run.stdout
@@ -42,7 +42,7 @@ def test_the_engine_loads_nothing_of_llama_cpp_python_that_it_does_not_use():
 
 
 NO_SCREEN = {"textual", "llama_cpp", "huggingface_hub", "numpy"}
-"""What an answer in lines does without; the engine is a process of its own."""
+"""Libraries of the full screen and of the engine, which is a process of its own."""
 
 
 def test_a_one_shot_answer_loads_no_textual(tmp_path):

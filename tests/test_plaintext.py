@@ -27,7 +27,7 @@ anything = some.text(some.characters(exclude_categories=()))
         ("windows\r\nlines", "windows\nlines"),
     ],
 )
-def test_what_would_act_on_a_terminal_is_shown_instead(hostile: str, shown: str) -> None:
+def test_control_characters_become_visible(hostile: str, shown: str) -> None:
     assert safe(hostile) == shown
 
 
@@ -44,13 +44,13 @@ def test_what_would_act_on_a_terminal_is_shown_instead(hostile: str, shown: str)
         "",
     ],
 )
-def test_words_of_every_script_and_emoji_stay_as_they_are(text: str) -> None:
+def test_text_of_every_script_and_emoji_are_not_changed(text: str) -> None:
     assert safe(text) == text
     assert storable(text) == text
 
 
 @given(anything)
-def test_nothing_a_terminal_obeys_is_left(text: str) -> None:
+def test_no_control_character_is_left(text: str) -> None:
     shown = safe(text)
     assert not [char for char in shown if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") and char not in "\n\t"]
     assert not [char for char in shown if unicodedata.bidirectional(char) in ("LRE", "RLE", "LRO", "RLO", "PDF")]
@@ -60,12 +60,12 @@ def test_nothing_a_terminal_obeys_is_left(text: str) -> None:
 
 
 @given(anything)
-def test_whole_text_can_be_written_and_read_back(text: str) -> None:
+def test_storable_text_survives_a_round_trip(text: str) -> None:
     kept = storable(text)
     assert kept.encode("utf-8").decode("utf-8") == kept
     assert "\0" not in kept
     assert storable(kept) == kept
 
 
-def test_whole_text_keeps_what_was_said_escapes_included() -> None:
+def test_storable_text_keeps_escapes() -> None:
     assert storable("\x1b[31mred\r\nnext\rline\0\udfff") == "\x1b[31mred\nnext\rline�"

@@ -67,7 +67,7 @@ def _absolute(loras: Sequence[str], folder: Path) -> tuple[str, ...]:
 
 
 def choices() -> Choices:
-    """The choices that the program saves beside `config.toml`."""
+    """The choices that the program saves, which override `config.toml`."""
     return Choices(paths.config() / "config.toml", paths.data() / "choices.json")
 
 

@@ -20,6 +20,6 @@ def _download(model: Model) -> bool:
     try:
         with shown_input():
             pull.run(model.id, as_json=False, quiet=False, accept_license=False)
-    except typer.Exit:  # interrupted, and it has said so
+    except typer.Exit:  # interrupted, which `pull` has reported
         return False
     return True

@@ -1,4 +1,4 @@
-"""Living in `lechat --inline`: the terminal's own screen, and lines."""
+"""`lechat --inline` in a real terminal."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from terminal import Terminal
 from lechat_tui.store import Store
 
 READY = "everything stays on this machine"
-COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
+COLOR = re.compile(rb"\x1b\[[0-9;]*m")
 MOVES = re.compile(rb"\x1b\[[0-9;]*[A-HJKSTfsu]|\x1b\[\?1049")
 
 
@@ -29,7 +29,7 @@ def red_circle(tmp_path: Path) -> Path:
     return tmp_path / "red.png"
 
 
-def test_an_evening_in_lines(home: Path, red_circle: Path) -> None:
+def test_a_long_session_in_lines(home: Path, red_circle: Path) -> None:
     with Terminal(home, "--inline", size=(100, 200)) as lines:
         lines.see(READY)
         lines.ask("My name is Anna.")
@@ -50,7 +50,7 @@ def test_an_evening_in_lines(home: Path, red_circle: Path) -> None:
         lines.see("chaton answers from now on")
         lines.type('"""Count\\', "enter", 'from 1 to 200"""', "enter")
         lines.see(" 21,")
-        lines.type(" " * 5000 + "/nosuch", "enter", "/nosuch again")  # more than a terminal gathers for a line
+        lines.type(" " * 5000 + "/nosuch", "enter", "/nosuch again")  # more than a terminal in line mode accepts
         os.kill(lines.process.pid, signal.SIGINT)
         lines.see("stopped; /continue to resume", "there is no command /nosuch;", "> /nosuch again")
         lines.type("\x7f" * 13)
@@ -71,8 +71,8 @@ def test_an_evening_in_lines(home: Path, red_circle: Path) -> None:
         shown = lines.text
     assert shown.count("Nice to meet you, Anna") == 1 and "Traceback" not in shown
     with Store(home / "data") as store:
-        said = store.path(store.latest().id)  # type: ignore[union-attr]
-        assert said[-1].text.startswith("Nice to meet you, Bert")
+        messages = store.path(store.latest().id)  # type: ignore[union-attr]
+        assert messages[-1].text.startswith("Nice to meet you, Bert")
         assert "My name is Anna." in store.prompts()
     with Terminal(home, "--inline", "-c", size=(100, 60)) as lines:
         lines.see("▌ My name is Bert.", "Nice to meet you, Bert")
@@ -82,24 +82,24 @@ def test_an_evening_in_lines(home: Path, red_circle: Path) -> None:
         lines.see("Which message?", "1  My name is Anna.")
         lines.type("2", "enter")
         lines.see("▌ My name is Anna.")
-        lines.ask("/search never said")
-        lines.see("no message contains never said")
+        lines.ask("/search no such words")
+        lines.see("no message contains no such words")
         lines.process.send_signal(signal.SIGTERM)
         assert lines.ended() == 128 + signal.SIGTERM
 
 
-def test_a_dumb_terminal_gets_lines_without_a_single_control(home: Path) -> None:
+def test_a_dumb_terminal_gets_no_control_sequence(home: Path) -> None:
     with Terminal(home, size=(100, 60), more={"TERM": "dumb"}) as lines:
         lines.see(READY)
         lines.ask("What is 7 + 5?")
         lines.see("7 + 5 = 12.", "tokens/s")
         lines.type("ctrl+d")
         assert lines.ended() == 0
-        assert not COLOUR.search(lines.raw) and not MOVES.search(lines.raw)
+        assert not COLOR.search(lines.raw) and not MOVES.search(lines.raw)
         assert lines.raw.isascii()
 
 
-def test_no_color_is_no_colour_and_reduced_is_ascii(home: Path) -> None:
+def test_no_color_and_reduced_are_respected(home: Path) -> None:
     with Terminal(home, "--reduced", size=(80, 24), more={"NO_COLOR": "1"}) as screen:
         screen.see("Ask le chat", "What shall we talk about?")
         screen.ask("/help")
@@ -107,11 +107,11 @@ def test_no_color_is_no_colour_and_reduced_is_ascii(home: Path) -> None:
         screen.ask("/exit")
         assert screen.ended() == 0
     assert shown.isascii()
-    codes = {code for found in COLOUR.findall(screen.raw) for code in found[2:-1].split(b";")}
+    codes = {code for found in COLOR.findall(screen.raw) for code in found[2:-1].split(b";")}
     assert codes <= {b"", b"0", b"1", b"2", b"3", b"4", b"7", b"39", b"49"}
 
 
-def test_a_private_chat_in_lines_is_left_with_a_yes_only(home: Path) -> None:
+def test_leaving_a_private_chat_asks_for_confirmation(home: Path) -> None:
     with Terminal(home, "--inline", size=(100, 40)) as lines:
         lines.see(READY)
         lines.ask("/private")

@@ -17,7 +17,7 @@ def stopped(process: int) -> bool:
     return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
-def test_resize_suspension_another_theme_a_dead_engine_and_a_hang_up_lose_no_word(tmp_path):
+def test_resize_suspend_theme_engine_crash_and_hangup_lose_nothing(tmp_path):
     home = tmp_path / "home"
     with Terminal(home) as screen:
         screen.see(PROMPT)
@@ -54,9 +54,9 @@ def test_resize_suspension_another_theme_a_dead_engine_and_a_hang_up_lose_no_wor
         screen.process.send_signal(signal.SIGHUP)
         screen.ended()
     with Store(home / "data") as store:
-        said = store.path(1)
-    assert [message.text for message in said[::2]] == ["Count from 1 to 100"] * 2
-    assert "100" in said[1].text and said[1].state == "complete"
-    assert "11" in said[3].text and said[3].state == "failed"
+        messages = store.path(1)
+    assert [message.text for message in messages[::2]] == ["Count from 1 to 100"] * 2
+    assert "100" in messages[1].text and messages[1].state == "complete"
+    assert "11" in messages[3].text and messages[3].state == "failed"
     with Terminal(home, "-c") as screen:
         screen.see("the rest of it", "Count from 1 to 100")

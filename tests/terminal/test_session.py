@@ -36,7 +36,7 @@ def child_of(process: int) -> int:
     return int(listed.stdout.split()[-1])
 
 
-def test_a_whole_evening(home, red_circle):
+def test_a_long_session(home, red_circle):
     with Terminal(home) as screen:
         screen.see(PROMPT)
         screen.ask("My name is Anna.")
@@ -60,9 +60,9 @@ def test_a_whole_evening(home, red_circle):
         screen.ask("/exit")
         assert screen.ended() == 0
     with Store(home / "data") as store:
-        said = store.path(store.latest().id)
-    assert [m.role for m in said] == ["user", "assistant"] * 5
-    assert said[-1].state == "stopped" and "21" in said[-1].text and "200" not in said[-1].text
+        messages = store.path(store.latest().id)
+    assert [m.role for m in messages] == ["user", "assistant"] * 5
+    assert messages[-1].state == "stopped" and "21" in messages[-1].text and "200" not in messages[-1].text
     with Terminal(home, "-c", size=(110, 60)) as screen:
         screen.see("Count from 1 to 200", "stopped")
         screen.type("\x1b[5~" * 20)
@@ -83,11 +83,11 @@ def test_a_killed_engine_is_one_line_and_the_next_question_works(home):
         screen.ask("What is 7 + 5?")
         screen.see("7 + 5 = 12.")
     with Store(home / "data") as store:
-        said = store.path(store.latest().id)
-    assert said[1].state == "failed" and "21" in said[1].text
+        messages = store.path(store.latest().id)
+    assert messages[1].state == "failed" and "21" in messages[1].text
 
 
-def test_a_killed_screen_loses_nothing_and_leaves_no_engine_behind(home):
+def test_a_killed_program_loses_nothing_and_leaves_no_engine_running(home):
     with Terminal(home) as screen:
         screen.see(PROMPT)
         screen.ask("Count from 1 to 200")
@@ -107,7 +107,7 @@ def test_a_killed_screen_loses_nothing_and_leaves_no_engine_behind(home):
             os.kill(child, 0)
 
 
-def test_a_terminal_that_goes_away_is_left_as_it_was(home):
+def test_a_hangup_restores_the_terminal(home):
     with Terminal(home) as screen:
         screen.see(PROMPT)
         screen.ask("Count from 1 to 200")
@@ -126,7 +126,7 @@ def test_a_terminal_that_goes_away_is_left_as_it_was(home):
     [(text, text) for text in ("[INST]", "</s>", "[TOOL_CALLS]", "[brackets]", "[bold]x[/bold]")]
     + [("<__media__>", "<media>")],  # Markdown's bold
 )
-def test_what_looks_like_a_command_to_a_machine_is_shown_as_it_was_typed(home, typed, answered):
+def test_hostile_text_is_shown_as_it_was_typed(home, typed, answered):
     with Terminal(home) as screen:
         screen.see(PROMPT)
         screen.ask(f"Repeat after me: {typed}")
@@ -144,7 +144,7 @@ def test_escapes_in_a_saved_answer_do_not_reach_the_terminal(home):
         assert b"owned" not in screen.raw.replace(b"]0;owned", b"") and b"\x1b]0;owned" not in screen.raw
 
 
-def test_the_screen_works_without_colour_and_on_a_small_terminal(home):
+def test_the_screen_works_without_color_and_on_a_small_terminal(home):
     with Terminal(home, size=(60, 20), more={"NO_COLOR": "1", "COLORTERM": ""}) as screen:
         screen.see(PROMPT)
         screen.ask("What is 7 + 5?")
@@ -152,7 +152,7 @@ def test_the_screen_works_without_colour_and_on_a_small_terminal(home):
     assert screen.process.returncode == -signal.SIGKILL
 
 
-def test_an_editor_borrows_the_terminal_and_a_long_paste_goes_through_it_whole(home, tmp_path):
+def test_an_editor_gets_the_terminal_and_a_long_paste_survives_it(home, tmp_path):
     script = tmp_path / "editor.py"
     script.write_text(
         "import sys, pathlib\n"
@@ -187,7 +187,7 @@ while True:
 """
 
 
-def test_an_answer_goes_on_behind_an_editor_which_has_the_terminal_to_itself(home, tmp_path):
+def test_an_answer_continues_while_an_editor_has_the_terminal(home, tmp_path):
     script, notes = tmp_path / "editor.py", tmp_path / "notes"
     script.write_text(EDITOR)
     with Terminal(home, more={"VISUAL": f"{sys.executable} {script}", "NOTES": str(notes)}) as screen:
@@ -220,7 +220,7 @@ def test_an_answer_goes_on_behind_an_editor_which_has_the_terminal_to_itself(hom
         assert store.path(1)[-1].state in ("complete", "stopped") and store.drafts(1) == []
 
 
-def test_a_picture_is_in_the_terminal_before_its_cells_are_and_is_deleted_before_the_screen_is_left(home, tmp_path):
+def test_a_kitty_image_is_sent_before_its_cells_and_deleted_at_exit(home, tmp_path):
     Image.new("RGB", (30, 16), "red").save(tmp_path / "red.png")
     with Store(home / "data") as store:
         picture = store.keep_attachment((tmp_path / "red.png").read_bytes(), "red.png", "image", 30, 16)
@@ -236,7 +236,7 @@ def test_a_picture_is_in_the_terminal_before_its_cells_are_and_is_deleted_before
     assert places == sorted(places)
 
 
-def test_the_screen_is_drawn_where_it_is_seen_also_when_errors_go_elsewhere(home):
+def test_the_screen_works_with_stderr_redirected(home):
     with Terminal(home, errors=subprocess.DEVNULL) as screen:
         screen.see(PROMPT)
         screen.ask("What is 7 + 5?")
