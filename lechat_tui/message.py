@@ -1,20 +1,21 @@
-"""What is said: messages, their pictures, and how an answer was made. Knows no disk, no engine, no screen."""
+"""Messages, their attachments, and the receipt of how an answer was made. Reads and writes nothing."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 Role = Literal["system", "user", "assistant", "summary"]
-"""Who speaks. A `summary` is what the model wrote of all that stands before it, and is sent in its place."""
+"""Who wrote a message. A `summary` was written by the model and is sent instead of everything before it."""
 
 State = Literal["complete", "draft", "stopped", "interrupted", "failed", "cut"]
-"""How a message stands: `complete`; `draft` while it grows; `stopped` by the person; `interrupted` when the
-program died while it grew; `failed` when the engine did; `cut` when it reached the token limit."""
+"""`complete`; `draft` while it is written; `stopped` by the user; `interrupted` when the program died meanwhile;
+`failed` when the engine did; `cut` when it reached the token limit."""
 
 AttachmentKind = Literal["image", "text"]
 """What is in an attached file. The text of a `text` file is sent in UTF-8, in a fence."""
 
 StopReason = Literal["end", "length", "stopped", "failed"]
+"""Why an answer ended: the model's end token, a limit of tokens, the user, or an error of the engine."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,10 @@ class Sampling:
         return ", ".join([f"temperature {self.temperature:g}", *top_k, *top_p, *min_p, *penalty])
 
 
+GREEDY = Sampling(temperature=0.0)
+"""Always the most likely token."""
+
+
 @dataclass(frozen=True)
 class Receipt:
     """How one answer was made."""
@@ -95,7 +100,7 @@ class Receipt:
     sha256: str = ""
     """Of the weights file, where it is known without reading all of it."""
     quant: str = ""
-    """Its quantization, as llama.cpp calls it."""
+    """The quantization, by llama.cpp's name, as in `Q4_K_M`."""
     template: str = ""
     """The first characters of the chat template's SHA-256."""
     context: int = 0
@@ -103,42 +108,42 @@ class Receipt:
     sampling: Sampling = Sampling()
     """As it was used: the seed is the one that was picked, where the request had none."""
     prompt_tokens: int = 0
-    """Tokens of the whole prompt, the cached ones included."""
+    """Tokens of the whole prompt, including the cached ones."""
     cached_tokens: int = 0
-    """Of these, the ones the KV cache still held."""
+    """Prompt tokens that were still in the KV cache."""
     completion_tokens: int = 0
     drafted: int = 0
-    """Tokens that were guessed and evaluated ahead."""
+    """Draft tokens that were evaluated (speculative decoding)."""
     accepted: int = 0
-    """Of these, the ones the model then drew."""
+    """Draft tokens that were accepted, because the model sampled them."""
     drafts: tuple[int, ...] = ()
-    """When and how much was guessed: in pairs, tokens drawn before and tokens guessed."""
+    """Where draft tokens were used, in pairs: tokens sampled before, and draft tokens."""
     ttft_ms: float = 0.0
-    """Milliseconds from the request to the first token, loading excluded."""
+    """Time to first token in milliseconds, without loading the model."""
     tokens_per_s: float = 0.0
-    """Decode speed, the first token excluded."""
+    """Decode speed, without the first token."""
     stop_reason: StopReason = "end"
     left_out: int = 0
-    """Messages that did not fit into the context window."""
+    """Number of messages that did not fit into the context window."""
     pictures: int = 0
-    """Pictures the model really saw."""
+    """Number of images that were in the prompt."""
     picture_tokens: dict[str, int] = field(default_factory=dict)
-    """Tokens that each of them took, by its SHA-256."""
+    """Tokens of each image, by its SHA-256."""
     engine: str = ""
     """Name and version of the engine."""
     adapters: tuple[Adapter, ...] = ()
     """The adapters that were applied, without their folders."""
     kv_type: str = ""
-    """How the KV cache is kept: `f16`, or `q8_0` in half the memory."""
+    """Data type of the KV cache: `f16`, or `q8_0` in about half the memory."""
     memory: str = ""
-    """What had to give for the model to fit into the memory; empty for nothing."""
+    """What was reduced so that the model fits into memory; empty for nothing."""
     pieces: int = 1
-    """In how many goes the answer was made; the other figures are of the last."""
+    """How many times the answer was continued, plus one. The other figures are of the last piece."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """One message of a conversation. `id` and `parent` are 0 until it is kept."""
+    """One message of a chat. `id` is 0 until it is stored; `parent` is 0 for a first message."""
 
     role: Role
     text: str
@@ -147,7 +152,7 @@ class Message:
     state: State = "complete"
     receipt: Receipt | None = None
     pinned: bool = False
-    """Stays in the context window, however full it is."""
+    """Whether it stays in the context window, however full that is."""
     id: int = 0
     parent: int = 0
     created: float = field(default=0.0, compare=False)

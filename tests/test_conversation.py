@@ -1,4 +1,4 @@
-"""One talk: what is asked, what is kept, who answers."""
+"""One chat: asking, storing, switching models, summaries."""
 
 import asyncio
 from contextlib import aclosing
@@ -31,13 +31,13 @@ def models(tmp_path):
     rows = [
         Model("text-model", "T", ("text",), file, temperature=0.4),
         Model("code-model", "C", ("code",), file, system="write code"),
-        Model("eyes", "E", ("vision",), file, projector=file),
+        Model("vision-model", "V", ("vision",), file, projector=file),
         Model("absent", "A", ("text",), Weights("/nowhere/a.gguf")),
     ]
     return Models({model.id: model for model in rows})
 
 
-def talk(store, models, *script, model="text-model", **options) -> Conversation:
+def new_chat(store, models, *script, model="text-model", **options) -> Conversation:
     return Conversation(store, EchoEngine(*script), models, models.get(model), **options)
 
 
@@ -46,25 +46,25 @@ async def ask(conversation, text, attachments=()):
         return [event async for event in events]
 
 
-def kept(store) -> list[tuple[str, str, str]]:
+def stored(store) -> list[tuple[str, str, str]]:
     chat = store.latest()
     return [(m.role, m.text, m.state) for m in store.path(chat.id)] if chat else []
 
 
-async def test_a_question_and_its_answer_are_kept(store, models):
-    conversation = talk(store, models, "Bonjour !")
+async def test_a_question_and_its_answer_are_stored(store, models):
+    conversation = new_chat(store, models, "Bonjour !")
     events = await ask(conversation, "Say hello")
     assert isinstance(events[-1], Done)
-    assert kept(store) == [("user", "Say hello", "complete"), ("assistant", "Bonjour !", "complete")]
+    assert stored(store) == [("user", "Say hello", "complete"), ("assistant", "Bonjour !", "complete")]
     assert store.latest().title == "Say hello"
     assert [m.text for m in conversation.messages] == ["Say hello", "Bonjour !"]
 
 
-def test_a_system_prompt_of_ones_own_takes_the_place_of_the_models(store, models):
-    assert talk(store, models, model="code-model").setup.system == "write code"
-    assert talk(store, models, model="code-model", settings=Settings(system="be brief")).setup.system == "be brief"
+def test_the_chats_system_prompt_overrides_the_users_and_the_models(store, models):
+    assert new_chat(store, models, model="code-model").setup.system == "write code"
+    assert new_chat(store, models, model="code-model", settings=Settings(system="be brief")).setup.system == "be brief"
     assert (
-        talk(store, models, model="code-model", system="be kind", settings=Settings(system="x")).setup.system
+        new_chat(store, models, model="code-model", system="be kind", settings=Settings(system="x")).setup.system
         == "be kind"
     )
 
@@ -73,15 +73,15 @@ def test_a_system_prompt_of_ones_own_takes_the_place_of_the_models(store, models
     ("own", "set_", "whole"),
     [("", "", "think [T]"), ("", "be brief", "be brief\n\nthink [T]"), ("be kind", "x", "be kind\n\nthink [T]")],
 )
-def test_a_system_prompt_of_ones_own_does_not_end_the_reasoning(store, models, own, set_, whole):
+def test_a_reasoning_model_keeps_its_own_system_prompt(store, models, own, set_, whole):
     model = replace(models.get("code-model"), system="think [T]", thinking=("[T]", "[/T]"))
     conversation = Conversation(store, EchoEngine(), models, model, system=own, settings=Settings(system=set_))
     assert conversation.prompt()[0] == Message("system", whole)
-    assert conversation.spec().system == "think [T]", "the engine is told whose control tokens these are"
+    assert conversation.spec().system == "think [T]", "the engine knows whose control tokens these are"
 
 
 async def test_the_context_window_is_the_one_that_the_engine_has_opened(store, models):
-    conversation = talk(store, models, [Fitted(3, 4096, room=3072), Delta("a")], settings=Settings(context=16_384))
+    conversation = new_chat(store, models, [Fitted(3, 4096, room=3072), Delta("a")], settings=Settings(context=16_384))
     assert conversation.window == 16_384, "before the first answer it is the one to ask for"
     await ask(conversation, "go")
     assert conversation.window == 4096
@@ -93,7 +93,7 @@ async def test_the_context_window_is_the_one_that_the_engine_has_opened(store, m
 
 async def test_the_window_of_another_model_is_not_the_window_of_the_chat(store, models):
     script = [Fitted(3, 4096), Delta("a")], [Fitted(3, 512), Delta("b")]
-    conversation = talk(store, models, *script, settings=Settings(context=16_384))
+    conversation = new_chat(store, models, *script, settings=Settings(context=16_384))
     await ask(conversation, "go")
     await exhausted(conversation.regenerate(model=models.get("code-model")))
     assert conversation.window == 4096
@@ -104,100 +104,100 @@ async def test_the_window_of_another_model_is_not_the_window_of_the_chat(store, 
 async def test_the_question_is_on_disk_before_the_engine_sees_it(store, models):
     class Looking(EchoEngine):
         def stream(self, request):
-            assert kept(store) == [("user", "first", "complete")]
+            assert stored(store) == [("user", "first", "complete")]
             return super().stream(request)
 
     conversation = Conversation(store, Looking("fine"), models, models.get("text-model"))
     await ask(conversation, "first")
 
 
-async def test_the_text_of_a_tool_call_is_not_text_of_the_answer(store, models):
+async def test_the_text_of_a_tool_call_is_not_part_of_the_answer(store, models):
     call = [Delta("Hi "), Delta("[TOOL_CALLS]", "tool"), Delta('foo[ARGS]{"x": 1}', "tool")]
-    conversation = talk(store, models, call, "fine")
+    conversation = new_chat(store, models, call, "fine")
     await ask(conversation, "go")
-    assert kept(store)[-1] == ("assistant", "Hi ", "complete")
+    assert stored(store)[-1] == ("assistant", "Hi ", "complete")
     await ask(conversation, "and now?")
     sent = conversation.engine.requests[-1].messages
     assert [m.text for m in sent] == ["go", "Hi ", "and now?"], "nor is it sent back as text"
 
 
 async def test_an_answer_that_is_only_a_tool_call_has_no_text_and_is_not_sent_back(store, models):
-    conversation = talk(store, models, [Delta("[TOOL_CALLS]foo", "tool")], "fine")
+    conversation = new_chat(store, models, [Delta("[TOOL_CALLS]foo", "tool")], "fine")
     await ask(conversation, "go")
     await ask(conversation, "and now?")
-    assert kept(store)[:3] == [
+    assert stored(store)[:3] == [
         ("user", "go", "complete"), ("assistant", "", "complete"), ("user", "and now?", "complete"),
     ]  # fmt: skip
     assert [m.text for m in conversation.engine.requests[-1].messages] == ["go", "and now?"]
 
 
 async def test_nothing_is_created_before_the_first_question(store, models):
-    talk(store, models)
+    new_chat(store, models)
     assert store.chats() == []
 
 
 async def test_the_answer_is_on_disk_while_it_grows(store, models):
-    conversation = talk(store, models, [Delta("one "), Delta("two "), Delta("three")], draft_interval=0.0)
+    conversation = new_chat(store, models, [Delta("one "), Delta("two "), Delta("three")], draft_interval=0.0)
     async with aclosing(conversation.ask("count")) as events:
         async for event in events:
             if event == Delta("two "):
-                assert kept(store)[-1] == ("assistant", "one two ", "draft")
+                assert stored(store)[-1] == ("assistant", "one two ", "draft")
 
 
-async def test_stopping_midway_keeps_what_was_said(store, models):
-    conversation = talk(store, models, [Delta("one "), Delta("two "), asyncio.Event()])
+async def test_stopping_midway_keeps_what_has_arrived(store, models):
+    conversation = new_chat(store, models, [Delta("one "), Delta("two "), asyncio.Event()])
     async with aclosing(conversation.ask("count")) as events:
         async for event in events:
             if event == Delta("two "):
                 break
-    assert kept(store)[-1] == ("assistant", "one two ", "stopped")
+    assert stored(store)[-1] == ("assistant", "one two ", "stopped")
     assert conversation.messages[-1].receipt.stop_reason == "stopped"
     assert not conversation.busy
 
 
-async def test_a_cancelled_task_keeps_what_was_said(store, models):
-    conversation = talk(store, models, [Delta("one "), asyncio.Event()])
-    said = asyncio.Event()
+async def test_a_cancelled_task_keeps_what_has_arrived(store, models):
+    conversation = new_chat(store, models, [Delta("one "), asyncio.Event()])
+    arrived = asyncio.Event()
 
     async def run():
         async with aclosing(conversation.ask("count")) as events:
             async for event in events:
                 if event == Delta("one "):
-                    said.set()
+                    arrived.set()
 
     task = asyncio.create_task(run())
-    await said.wait()
+    await arrived.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert kept(store)[-1] == ("assistant", "one ", "stopped")
+    assert stored(store)[-1] == ("assistant", "one ", "stopped")
 
 
-async def test_an_engine_that_fails_midway_keeps_what_was_said_and_the_next_question_works(store, models):
-    conversation = talk(store, models, [Delta("half"), EngineError("it broke")], "whole")
+async def test_an_engine_that_fails_midway_keeps_what_has_arrived_and_the_next_question_works(store, models):
+    conversation = new_chat(store, models, [Delta("half"), EngineError("it broke")], "whole")
     with pytest.raises(EngineError, match="it broke"):
         await ask(conversation, "first")
-    assert kept(store)[-1] == ("assistant", "half", "failed")
+    assert stored(store)[-1] == ("assistant", "half", "failed")
     await ask(conversation, "second")
-    assert kept(store)[-1] == ("assistant", "whole", "complete")
+    assert stored(store)[-1] == ("assistant", "whole", "complete")
 
 
 async def test_an_engine_that_fails_at_once_leaves_the_question_and_no_empty_answer(store, models):
-    conversation = talk(store, models, [EngineError("no")])
+    conversation = new_chat(store, models, [EngineError("no")])
     with pytest.raises(EngineError):
         await ask(conversation, "first")
-    assert kept(store) == [("user", "first", "complete")]
+    assert stored(store) == [("user", "first", "complete")]
 
 
-async def test_a_model_that_is_not_here_is_a_sentence_and_the_question_is_kept(store, models):
-    conversation = talk(store, models, model="absent")
+async def test_a_model_that_is_not_downloaded_is_an_error_and_the_question_is_stored(store, models):
+    conversation = new_chat(store, models, model="absent")
     with pytest.raises(ModelError, match="not on this machine"):
         await ask(conversation, "first")
-    assert kept(store) == [("user", "first", "complete")]
+    assert stored(store) == [("user", "first", "complete")]
 
 
-async def test_thinking_is_kept_apart_and_not_sent_back(store, models):
-    conversation = talk(store, models, [Delta("hm", "thinking"), Delta("yes")], "ok")
+async def test_thinking_is_stored_separately_and_not_sent_back(store, models):
+    conversation = new_chat(store, models, [Delta("hm", "thinking"), Delta("yes")], "ok")
     await ask(conversation, "really?")
     await ask(conversation, "sure?")
     last = store.path(store.latest().id)[1]
@@ -205,7 +205,7 @@ async def test_thinking_is_kept_apart_and_not_sent_back(store, models):
 
 
 async def test_regenerating_makes_a_sibling_and_loses_nothing(store, models):
-    conversation = talk(store, models, "one", "two")
+    conversation = new_chat(store, models, "one", "two")
     await ask(conversation, "pick")
     first = conversation.messages[-1].id
     async with aclosing(conversation.regenerate()) as events:
@@ -213,11 +213,11 @@ async def test_regenerating_makes_a_sibling_and_loses_nothing(store, models):
             pass
     assert [m.text for m in conversation.messages] == ["pick", "two"]
     assert store.siblings(first) == [first, conversation.messages[-1].id]
-    assert kept(store)[-1][1] == "two"
+    assert stored(store)[-1][1] == "two"
 
 
-async def test_a_model_switched_in_mid_conversation_sees_all_of_it(store, models):
-    conversation = talk(store, models, "Nice to meet you", "def f(): ...")
+async def test_a_model_that_is_switched_to_gets_the_whole_chat(store, models):
+    conversation = new_chat(store, models, "Nice to meet you", "def f(): ...")
     await ask(conversation, "I am Zoé")
     conversation.switch(models.get("code-model"))
     await ask(conversation, "write f")
@@ -227,76 +227,76 @@ async def test_a_model_switched_in_mid_conversation_sees_all_of_it(store, models
     assert store.latest().model == "code-model"
 
 
-async def test_a_model_without_eyes_reads_what_was_said_of_a_picture(store, models):
+async def test_a_model_without_image_support_gets_the_description_of_an_image(store, models):
     picture = store.keep_attachment(PNG, "cat.png", "image", 1, 1)
-    conversation = talk(store, models, "A red circle.", "It was red.", model="eyes")
+    conversation = new_chat(store, models, "A red circle.", "It was red.", model="vision-model")
     await ask(conversation, "What is it?", [picture])
     assert conversation.engine.requests[-1].messages[-1].attachments == (picture,)
     conversation.switch(models.get("text-model"))
     await ask(conversation, "Which colour?")
     sent = conversation.engine.requests[-1].messages
     assert sent[0].text == "(picture cat.png: A red circle.)\n\nWhat is it?" and sent[0].attachments == ()
-    conversation.switch(models.get("eyes"))
+    conversation.switch(models.get("vision-model"))
     assert conversation.prompt()[0].attachments == (picture,)
 
 
-async def test_a_picture_nobody_saw_is_said_to_be_invisible(store, models):
+async def test_an_image_without_a_description_is_named_as_not_visible(store, models):
     picture = store.keep_attachment(PNG, "cat.png", "image", 1, 1)
-    conversation = talk(store, models, "I see nothing.")
+    conversation = new_chat(store, models, "I see nothing.")
     await ask(conversation, "What is it?", [picture])
     assert conversation.engine.requests[-1].messages[0].text.startswith("(picture cat.png, not visible to this model)")
 
 
-async def test_a_chat_goes_on_where_it_was(store, models):
-    await ask(talk(store, models, "Hello Zoé", system="be kind"), "I am Zoé")
-    later = talk(store, models, "Zoé", chat=store.latest())
+async def test_a_chat_continues_where_it_was(store, models):
+    await ask(new_chat(store, models, "Hello Zoé", system="be kind"), "I am Zoé")
+    later = new_chat(store, models, "Zoé", chat=store.latest())
     await ask(later, "who am I?")
     sent = later.engine.requests[-1].messages
     assert [m.text for m in sent] == ["be kind", "I am Zoé", "Hello Zoé", "who am I?"]
 
 
-async def test_settings_win_over_the_model(store, models):
-    conversation = talk(store, models, "x", settings=Settings(temperature=0.9, seed=5, context=777, system="short"))
+async def test_settings_override_the_models_values(store, models):
+    conversation = new_chat(store, models, "x", settings=Settings(temperature=0.9, seed=5, context=777, system="short"))
     await ask(conversation, "hello")
     request = conversation.engine.requests[-1]
     assert (request.sampling.temperature, request.sampling.seed, request.model.context) == (0.9, 5, 777)
     assert request.messages[0] == Message("system", "short")
 
 
-async def test_a_disk_that_fills_up_midway_does_not_stop_the_answer_and_is_said_at_the_end(store, models, monkeypatch):
-    conversation = talk(store, models, [Delta("one "), Delta("two "), Delta("three")], draft_interval=0.0)
-    said = ""
+async def test_a_full_disk_does_not_stop_the_answer_and_is_reported_at_the_end(store, models, monkeypatch):
+    conversation = new_chat(store, models, [Delta("one "), Delta("two "), Delta("three")], draft_interval=0.0)
+    text = ""
     with pytest.raises(StoreError):
         async with aclosing(conversation.ask("count")) as events:
             async for event in events:
                 if isinstance(event, Delta):
-                    said += event.text
+                    text += event.text
                     store.close()
-    assert said == conversation.messages[-1].text == "one two three"
+    assert text == conversation.messages[-1].text == "one two three"
 
 
-async def test_a_private_chat_leaves_nothing(tmp_path, models):
+async def test_a_private_chat_leaves_nothing_on_disk(tmp_path, models):
     with Store(None) as private:
-        conversation = talk(private, models, "secret answer")
+        conversation = new_chat(private, models, "secret answer")
         await ask(conversation, "secret")
         assert [m.text for m in conversation.messages] == ["secret", "secret answer"]
     assert not list(tmp_path.rglob("*.db*"))
 
 
-def test_a_title_is_the_first_line_shortened(store, models):
+def test_the_title_is_the_first_line_shortened(store, models):
     async def main():
-        await ask(talk(store, models), "\n\n  " + "long " * 40 + "\nsecond line")
+        await ask(new_chat(store, models), "\n\n  " + "long " * 40 + "\nsecond line")
 
     asyncio.run(main())
     title = store.latest().title
     assert title.startswith("long long") and title.endswith("…") and len(title) == 60
 
 
-def test_the_context_in_use_is_what_the_last_receipt_says(store, models):
+def test_the_used_context_is_counted_by_the_last_receipt(store, models):
     chat = store.new_chat("t")
     first = store.add(chat.id, Message("user", "a"), 0)
     store.add(chat.id, Message("assistant", "b", receipt=Receipt("m", prompt_tokens=7, completion_tokens=3)), first.id)
-    assert talk(store, models, chat=chat).used == 10
+    assert new_chat(store, models, chat=chat).used == 10
 
 
 async def exhausted(events):
@@ -308,8 +308,8 @@ def sent(conversation) -> list[tuple[str, str, bool]]:
     return [(m.role, m.text, m.pinned) for m in conversation.prompt()]
 
 
-async def test_a_summary_is_sent_in_place_of_what_stands_before_it_except_what_is_pinned(store, models):
-    conversation = talk(store, models, "Hi Anna", "Blue", "She is Anna and likes blue. ", "Anna", system="be brief")
+async def test_a_summary_replaces_everything_before_it_except_pinned_messages(store, models):
+    conversation = new_chat(store, models, "Hi Anna", "Blue", "She is Anna and likes blue. ", "Anna", system="be brief")
     await ask(conversation, "I am Anna")
     await ask(conversation, "I like blue")
     conversation.pin(0, True)
@@ -323,13 +323,13 @@ async def test_a_summary_is_sent_in_place_of_what_stands_before_it_except_what_i
         ("user", "(Summary of the conversation so far: She is Anna and likes blue.)"),
         ("user", "who am I?"),
     ]
-    assert kept(store)[4] == ("summary", "She is Anna and likes blue. ", "complete")
-    later = talk(store, models, chat=store.latest())
-    assert sent(later) == sent(conversation), "a chat that is opened again goes on from its summary"
+    assert stored(store)[4] == ("summary", "She is Anna and likes blue. ", "complete")
+    later = new_chat(store, models, chat=store.latest())
+    assert sent(later) == sent(conversation), "a chat that is opened again continues from its summary"
 
 
-async def test_only_the_last_summary_is_sent_and_it_knows_the_one_before(store, models):
-    conversation = talk(store, models, "a", "first summary", "b", "second summary")
+async def test_only_the_last_summary_is_sent_and_it_was_made_from_the_earlier_one(store, models):
+    conversation = new_chat(store, models, "a", "first summary", "b", "second summary")
     await ask(conversation, "one")
     await exhausted(conversation.compact())
     await ask(conversation, "two")
@@ -345,43 +345,43 @@ async def test_a_summary_that_is_stopped_or_fails_changes_nothing(store, models)
         [Delta("She"), EngineError("it broke")],
         [Delta("hm", "thinking")],
     )
-    conversation = talk(store, models, *script)
+    conversation = new_chat(store, models, *script)
     await ask(conversation, "one")
-    before = kept(store)
+    before = stored(store)
     async with aclosing(conversation.compact()) as events:
         assert await anext(events) == Delta("She is")
     with pytest.raises(EngineError, match="it broke"):
         await exhausted(conversation.compact())
     with pytest.raises(EngineError, match="wrote no summary"):
         await exhausted(conversation.compact())
-    assert kept(store) == before and len(conversation.messages) == 2 and not conversation.busy
+    assert stored(store) == before and len(conversation.messages) == 2 and not conversation.busy
 
 
-async def test_after_a_summary_the_context_counts_as_used_by_it_alone(store, models):
+async def test_after_a_summary_only_its_tokens_count_as_used(store, models):
     script = [
         [Fitted(900, 2000, room=1000), Delta("a"), Done(Receipt("m", prompt_tokens=900, completion_tokens=10))],
         [Delta("s"), Done(Receipt("m", prompt_tokens=950, completion_tokens=40))],
     ]
-    conversation = talk(store, models, *script)
+    conversation = new_chat(store, models, *script)
     await ask(conversation, "one")
     assert conversation.used == 910 and conversation.nearly_full
     await exhausted(conversation.compact())
     assert conversation.used == 40 and not conversation.nearly_full
 
 
-async def test_undo_goes_back_before_the_question_and_the_branch_stays_in_the_history(store, models):
-    conversation = talk(store, models, "a", "b", "c")
+async def test_undo_removes_the_question_and_the_branch_stays_in_the_history(store, models):
+    conversation = new_chat(store, models, "a", "b", "c")
     await ask(conversation, "one")
     await ask(conversation, "two")
     gone = conversation.undo()
-    assert gone and gone.text == "two" and [m[1] for m in kept(store)] == ["one", "a"]
+    assert gone and gone.text == "two" and [m[1] for m in stored(store)] == ["one", "a"]
     await ask(conversation, "three")
-    assert [m[1] for m in kept(store)] == ["one", "a", "three", "c"]
+    assert [m[1] for m in stored(store)] == ["one", "a", "three", "c"]
     assert store.siblings(gone.id) == [gone.id, conversation.messages[2].id]
 
 
 async def test_the_first_message_that_is_still_sent_depends_on_pins_and_summaries(store, models):
-    conversation = talk(store, models, system="be brief")
+    conversation = new_chat(store, models, system="be brief")
 
     def horizons(*counts: int) -> list[int]:
         return [horizon(conversation.messages, count, images=False) for count in counts]
@@ -396,16 +396,16 @@ async def test_the_first_message_that_is_still_sent_depends_on_pins_and_summarie
     assert horizons(0, 1, 2) == [6, 8, 9], "the summary stays, what follows it may go"
 
 
-async def test_what_the_last_answer_did_without_is_known_when_the_chat_is_opened_again(store, models):
+async def test_the_number_of_left_out_messages_is_known_when_the_chat_is_opened_again(store, models):
     receipt = Receipt("m", left_out=2)
-    await ask(talk(store, models, [Delta("x"), Done(receipt)]), "one")
-    assert left_out(talk(store, models, chat=store.latest()).messages) == 2
+    await ask(new_chat(store, models, [Delta("x"), Done(receipt)]), "one")
+    assert left_out(new_chat(store, models, chat=store.latest()).messages) == 2
 
 
-async def test_an_answer_that_is_stopped_keeps_the_receipt_the_engine_promised(store, models):
+async def test_a_stopped_answer_keeps_the_receipt_from_before_the_first_token(store, models):
     promised = Receipt("text-model", quant="Q8_0", sampling=Sampling(seed=99), prompt_tokens=7)
     script = [Fitted(7, 100, room=75, receipt=promised), Prefill(7, 7, 5), Delta("half"), asyncio.Event()]
-    conversation = talk(store, models, script)
+    conversation = new_chat(store, models, script)
     async with aclosing(conversation.ask("go")) as events:
         async for event in events:
             if event == Delta("half"):
@@ -413,24 +413,24 @@ async def test_an_answer_that_is_stopped_keeps_the_receipt_the_engine_promised(s
     assert store.path(1)[-1].receipt == replace(promised, cached_tokens=5, stop_reason="stopped")
 
 
-async def test_an_answer_is_drawn_again_as_its_receipt_says(store, models):
+async def test_an_answer_is_reproduced_from_its_receipt(store, models):
     receipt = Receipt("text-model", sampling=Sampling(0.9, 0.8, 4, 0.1, seed=5), cached_tokens=3)
-    conversation = talk(store, models, [Delta("x"), Done(receipt)], "y")
+    conversation = new_chat(store, models, [Delta("x"), Done(receipt)], "y")
     await ask(conversation, "pick")
     await exhausted(conversation.regenerate(replay_of(receipt)))
     request = conversation.engine.requests[-1]
     assert (request.sampling, request.reuse) == (Sampling(0.9, 0.8, 4, 0.1, seed=5), 3)
 
 
-async def test_a_plan_is_of_what_would_be_asked_and_asks_nothing(store, models):
-    conversation = talk(store, models, settings=Settings(context=40))
+async def test_a_plan_is_for_the_next_question_and_asks_nothing(store, models):
+    conversation = new_chat(store, models, settings=Settings(context=40))
     await ask(conversation, "one two three")
     messages, fitted = await conversation.plan(Message("user", "word " * 26))
     assert [m.text for m in messages[:2]] == ["one two three"] * 2
     assert fitted.costs == (3, 3, 26) and fitted.room == 30 and fitted.left_out == (0, 1) and fitted.fits
     _, fitted = await conversation.plan(Message("user", "word " * 31))
     assert not fitted.fits and fitted.tokens == 31
-    assert len(conversation.engine.requests) == 1 and len(kept(store)) == 2
+    assert len(conversation.engine.requests) == 1 and len(stored(store)) == 2
 
 
 PNG = bytes.fromhex(
@@ -439,14 +439,14 @@ PNG = bytes.fromhex(
 )
 
 
-async def test_the_engine_learns_the_chat_but_never_that_of_a_private_one(store, models):
-    conversation = talk(store, models)
+async def test_the_engine_gets_the_id_of_a_chat_but_never_of_a_private_one(store, models):
+    conversation = new_chat(store, models)
     await ask(conversation, "hello")
     assert [request.chat for request in conversation.engine.requests] == [conversation.chat.id]
     conversation.delete(conversation.chat)
     assert conversation.engine.forgotten == [conversation.chat.id]
     with Store(None) as memory:
-        private = talk(memory, models)
+        private = new_chat(memory, models)
         await ask(private, "hello")
         assert [request.chat for request in private.engine.requests] == [None]
         private.delete(private.chat)

@@ -196,7 +196,7 @@ def test_json_keeps_branches_receipts_and_attachments(store: Store, models: Mode
     store.add(chat.id, Message("assistant", "second", thinking="hm", state="cut", attachments=(picture,)), 1)
     written = exports.text_of(store, store.chat(chat.id) or chat, "json").encode()
     with Store(None) as other:
-        back = exports.keep(other, exports.from_json(written))
+        back = exports.import_chat(other, exports.from_json(written))
         mine, theirs = store.messages(chat.id), other.messages(back.id)
         assert theirs == [replace(m, attachments=n.attachments) for m, n in zip(mine, theirs, strict=True)]
         assert [m.text for m in other.path(back.id)] == ["how?\n<i>", "second"]
@@ -212,7 +212,7 @@ def test_json_keeps_branches_receipts_and_attachments(store: Store, models: Mode
         (b"[" * 100_000, "not a chat that lechat exported"),
         (b'{"mapping": {}}', "not a chat that lechat exported"),
         (b"\xff", "not a chat that lechat exported"),
-        (None, "does not follow one that stands before it"),
+        (None, "the parent of message"),
     ],
 )
 def test_other_json_is_refused(content: bytes | None, words: str) -> None:
@@ -226,7 +226,7 @@ def test_an_image_that_cannot_be_decoded_is_replaced_by_its_name(store: Store, t
     chat = store.new_chat("t")
     picture = store.keep_attachment(b"\x89PNG no picture", "bad.png", "image", 3, 2)
     store.add(chat.id, Message("user", "look", attachments=(picture,)), 0)
-    back = exports.keep(store, exports.from_json(exports.text_of(store, chat, "json").encode()))
+    back = exports.import_chat(store, exports.from_json(exports.text_of(store, chat, "json").encode()))
     assert [(m.text, m.attachments) for m in store.path(back.id)] == [("(picture bad.png, lost)\n\nlook", ())]
 
 
@@ -237,7 +237,7 @@ def test_an_attached_text_file_is_in_every_export_and_comes_back(store: Store) -
     assert "notes.txt:\n```\nÉté <b>\n```\n\nsum up" in exports.text_of(store, chat, "md")
     assert "<summary>notes.txt</summary><pre>Été &lt;b&gt;</pre>" in exports.text_of(store, chat, "html")
     with Store(None) as other:
-        back = exports.keep(other, exports.from_json(exports.text_of(store, chat, "json").encode()))
+        back = exports.import_chat(other, exports.from_json(exports.text_of(store, chat, "json").encode()))
         (copy,) = other.path(back.id)[0].attachments
         assert (copy.name, copy.kind, copy.size) == ("notes.txt", "text", notes.size)
         assert copy.path.read_bytes() == notes.path.read_bytes()
@@ -250,7 +250,7 @@ def test_json_of_the_first_version_is_read_with_its_pictures(store: Store) -> No
     message = {"id": 1, "parent": 0, "role": "user", "text": "look", "pictures": [picture]}
     chat = {"title": "t", "leaf": 1, "created": 1, "updated": 1, "system": "", "model": "", "messages": [message]}
     written = json.dumps({**chat, "format": "lechat-chat", "version": 1}).encode()
-    back = exports.keep(store, exports.from_json(written))
+    back = exports.import_chat(store, exports.from_json(written))
     (copy,) = store.path(back.id)[0].attachments
     assert (copy.name, copy.kind, copy.width) == ("red.png", "image", 3)
 

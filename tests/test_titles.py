@@ -1,4 +1,4 @@
-"""How a chat gets a better name than the first words of its question, and when it does not."""
+"""The model names a chat, and when it does not."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -20,7 +20,7 @@ from lechat_tui.ui.chat.titler import Titler
 
 
 class Watched(EchoEngine):
-    """Tells when it begins with an answer, and when one has ended."""
+    """Sets events when it begins an answer and when it ends one."""
 
     def __init__(self, *script: str | Sequence[Step]) -> None:
         super().__init__(*script)
@@ -38,15 +38,15 @@ class Watched(EchoEngine):
             self.ended.set()
 
 
-def shelf_of(folder: Path, *, toy: bool = False) -> Models:
+def models_in(folder: Path, *, toy: bool = False) -> Models:
     (folder / "m.gguf").write_bytes(b"GGUF")
     return Models({"petit": Model("petit", "Petit", ("text",), Weights(str(folder / "m.gguf")), toy=toy)})
 
 
 @pytest.fixture
-def talk(store: Store, tmp_path: Path) -> Callable[..., Conversation]:
+def new_chat(store: Store, tmp_path: Path) -> Callable[..., Conversation]:
     def make(*script: str | Sequence[Step], toy: bool = False, **options: object) -> Conversation:
-        models = shelf_of(tmp_path, toy=toy)
+        models = models_in(tmp_path, toy=toy)
         engine = Watched("two hours", *script)
         return Conversation(store, engine, models, models.get("petit"), **options)  # type: ignore[arg-type]
 
@@ -59,62 +59,62 @@ async def ask(conversation: Conversation, text: str = "how long does bread rise?
             pass
 
 
-async def test_the_model_names_the_talk_from_its_own_prefix(talk: Callable[..., Conversation]) -> None:
-    conversation = talk('**"Rising bread."**\nIt is a title.')
+async def test_the_model_names_the_chat_from_its_own_prefix(new_chat: Callable[..., Conversation]) -> None:
+    conversation = new_chat('**"Rising bread."**\nIt is a title.')
     await ask(conversation)
     asked = conversation.engine.requests[0]  # type: ignore[attr-defined]
-    assert titles.wanted(conversation) and await titles.name(conversation)
+    assert titles.can_name(conversation) and await titles.name_chat(conversation)
     request = conversation.engine.requests[1]  # type: ignore[attr-defined]
     assert request.messages[: len(asked.messages)] == asked.messages and request.messages[-2].text == "two hours"
-    assert (request.chat, request.sampling.max_tokens) == (asked.chat, titles.LONGEST)
+    assert (request.chat, request.sampling.max_tokens) == (asked.chat, titles.MAX_TITLE_TOKENS)
     assert conversation.chat and conversation.chat.title == "Rising bread"
     assert [chat.title for chat in conversation.store.chats()] == ["Rising bread"]
     assert [message.text for message in conversation.messages] == ["how long does bread rise?", "two hours"]
-    assert not titles.wanted(conversation), "once is enough"
+    assert not titles.can_name(conversation), "once is enough"
 
 
-async def test_a_name_that_was_given_stays_even_when_it_comes_while_the_model_writes(
-    talk: Callable[..., Conversation],
+async def test_a_title_from_the_user_stays_even_if_it_is_set_while_the_model_writes(
+    new_chat: Callable[..., Conversation],
 ) -> None:
     gate = asyncio.Event()
-    conversation = talk([gate, Delta("Rising bread")])
+    conversation = new_chat([gate, Delta("Rising bread")])
     await ask(conversation)
-    naming = asyncio.create_task(titles.name(conversation))
+    naming = asyncio.create_task(titles.name_chat(conversation))
     await asyncio.sleep(0)
     conversation.rename("Mine")
     gate.set()
     assert not await naming
-    assert conversation.chat and conversation.chat.title == "Mine" and not titles.wanted(conversation)
+    assert conversation.chat and conversation.chat.title == "Mine" and not titles.can_name(conversation)
 
 
-async def test_nothing_is_named_that_is_private_or_a_toys_or_switched_off(
-    talk: Callable[..., Conversation], store: Store
+async def test_private_chats_and_toy_models_and_the_setting_prevent_naming(
+    new_chat: Callable[..., Conversation], store: Store
 ) -> None:
-    wanted = talk()
+    wanted = new_chat()
     await ask(wanted)
-    assert titles.wanted(wanted)
-    for conversation in (talk(toy=True), talk(settings=Settings(titles=False))):
+    assert titles.can_name(wanted)
+    for conversation in (new_chat(toy=True), new_chat(settings=Settings(titles=False))):
         await ask(conversation)
-        assert not titles.wanted(conversation)
-    private = talk()
+        assert not titles.can_name(conversation)
+    private = new_chat()
     private.open(None, private=True)
     await ask(private)
-    assert not titles.wanted(private)
+    assert not titles.can_name(private)
     private.close_private()
 
 
-async def test_nothing_is_named_where_it_would_push_something_out(talk: Callable[..., Conversation]) -> None:
-    conversation = talk([Fitted(9, 9, left_out=(0,)), Delta("A title")])
+async def test_a_chat_is_not_named_where_that_would_leave_a_message_out(new_chat: Callable[..., Conversation]) -> None:
+    conversation = new_chat([Fitted(9, 9, left_out=(0,)), Delta("A title")])
     await ask(conversation)
-    assert not await titles.name(conversation)
+    assert not await titles.name_chat(conversation)
     answer = conversation.messages[-1]
     assert answer.receipt
     conversation.messages[-1] = replace(answer, receipt=replace(answer.receipt, left_out=1))
-    assert not titles.wanted(conversation)
+    assert not titles.can_name(conversation)
 
 
 @pytest.mark.parametrize(
-    ("said", "title"),
+    ("text", "title"),
     [
         ("Title: Bread", "Bread"),
         ("« Du pain »", "Du pain"),
@@ -124,12 +124,12 @@ async def test_nothing_is_named_where_it_would_push_something_out(talk: Callable
         (" \n", ""),
     ],
 )
-def test_a_title_is_one_clean_line(said: str, title: str) -> None:
-    assert titles.cleaned(said) == title
+def test_a_title_is_one_clean_line(text: str, title: str) -> None:
+    assert titles.clean_title(text) == title
 
 
-async def test_a_chat_is_named_when_nothing_is_asked_for_a_while(talk: Callable[..., Conversation]) -> None:
-    conversation = talk("Rising bread")
+async def test_a_chat_is_named_when_idle_for_a_while(new_chat: Callable[..., Conversation]) -> None:
+    conversation = new_chat("Rising bread")
     named = asyncio.Event()
     await ask(conversation)
     Titler(conversation, named.set, idle=0).start()
@@ -137,8 +137,8 @@ async def test_a_chat_is_named_when_nothing_is_asked_for_a_while(talk: Callable[
     assert conversation.chat and conversation.chat.title == "Rising bread"
 
 
-async def test_what_the_person_does_stops_the_model_at_once(talk: Callable[..., Conversation]) -> None:
-    conversation = talk([Delta("Ris"), asyncio.Event()], "the next answer")
+async def test_the_user_stops_the_naming_at_once(new_chat: Callable[..., Conversation]) -> None:
+    conversation = new_chat([Delta("Ris"), asyncio.Event()], "the next answer")
     await ask(conversation)
     engine = conversation.engine
     assert isinstance(engine, Watched)
@@ -152,11 +152,11 @@ async def test_what_the_person_does_stops_the_model_at_once(talk: Callable[..., 
     assert conversation.chat and conversation.chat.title == "how long does bread rise?"
 
 
-async def test_a_model_that_fails_names_nothing_and_says_nothing(talk: Callable[..., Conversation]) -> None:
-    conversation = talk([EngineError("gone")])
+async def test_a_model_that_fails_names_nothing_and_reports_nothing(new_chat: Callable[..., Conversation]) -> None:
+    conversation = new_chat([EngineError("gone")])
     await ask(conversation)
     with pytest.raises(EngineError):
-        await titles.name(conversation)
+        await titles.name_chat(conversation)
     engine = conversation.engine
     assert isinstance(engine, Watched)
     Titler(conversation, pytest.fail, idle=0).start()

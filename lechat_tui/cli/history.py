@@ -51,7 +51,7 @@ def import_chat(file: Path) -> None:
         raise ExportError(f"cannot read {file}: {error.strerror}") from error
     saved = exports.from_json(content)
     with compose.store() as store:
-        chat = exports.keep(store, saved)
+        chat = exports.import_chat(store, saved)
     print(f"{chat.id:>6}  {_line(chat.title)}")
 
 

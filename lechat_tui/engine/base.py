@@ -1,4 +1,7 @@
-"""The seam between a conversation and whoever answers it. Knows no llama.cpp and no process."""
+"""The interface between a conversation and an engine: requests, events and the `Engine` protocol.
+
+`engine.local.LocalEngine` runs models with llama.cpp in child processes; `engine.echo.EchoEngine` plays a script.
+"""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
@@ -17,11 +20,11 @@ FlashAttention = Literal["auto", "on", "off"]
 
 
 class EngineError(LechatError):
-    """The engine could not do it; the text is a sentence for the person, with what to do next."""
+    """The engine failed. The text is a sentence for the user that says what to do next."""
 
 
 class ContextOverflow(EngineError):
-    """The system prompt and the question alone are larger than the context window."""
+    """The messages that must stay, such as the system prompt and the question, do not fit into the context window."""
 
 
 @dataclass(frozen=True)
@@ -99,21 +102,21 @@ and an `Engine` that takes it.
 
 @dataclass(frozen=True)
 class Request:
-    """One question with all that was said before it, oldest first; the last message is the user's, or, where the
-    request `continues`, the answer to it that was broken off."""
+    """A chat to be answered: its messages, oldest first, and how to sample the answer."""
 
     model: ModelSpec
     messages: tuple[Message, ...]
+    """The last one is the user's question, or the unfinished answer to it if the request `continues`."""
     sampling: Sampling = field(default_factory=Sampling)
     chat: int | None = None
-    """The chat it belongs to; None for a private one, of which nothing may be written to disk."""
+    """Id under which the state of the KV cache may be saved; None for a private chat, which never reaches the disk."""
     reuse: int | None = None
-    """Tokens of the KV cache that may be used at most; None is all that it holds. What is read anew in other portions
-    differs in its last bits, and then now and then another token is drawn."""
+    """Most tokens of the KV cache to use; None is all that match. Reproducing an answer needs the same number: logits
+    computed in other batches differ in their last bits, and then a different token may be sampled."""
     drafts: tuple[int, ...] | None = None
-    """Guess ahead exactly as a receipt says, for the same reason; None guesses where it pays."""
+    """Where to use draft tokens, as recorded in a receipt, for the same reason; None uses them where it is faster."""
     continues: bool = False
-    """The last message is the model's own unfinished answer, to be gone on with from its last token."""
+    """The last message is the model's own unfinished answer, to be continued from its last token."""
 
 
 @dataclass(frozen=True)
@@ -126,33 +129,33 @@ class Loading:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What fits into the context window; comes before the first token, and as the answer to `Engine.plan`."""
+    """What fits into the context window. Comes before the first token, and from `Engine.plan`."""
 
     tokens: int
-    """Tokens of the prompt as it will be read; in a plan, of what must stay when not even that fits."""
+    """Tokens of the prompt; in a plan where not even the messages that must stay fit, the tokens of those."""
     limit: int
-    """The context window, in tokens."""
+    """The context window that is open, in tokens; it may be shorter than `ModelSpec.context`."""
     left_out: tuple[int, ...] = ()
-    """Indexes into `Request.messages` of what does not fit, oldest first."""
+    """Indexes into `Request.messages` of the messages that do not fit, oldest first."""
     room: int = 0
-    """Tokens a prompt may take: the context window less what is kept free for the answer."""
+    """Tokens that a prompt may have: the context window less what is kept free for the answer."""
     costs: tuple[int, ...] = ()
-    """Tokens of each message of the request, pictures included, without what the template writes around them. Only in
-    a plan: an answer does not wait for what need not be counted."""
+    """Tokens of each message of the request, images included, without what the template adds around it. Only in a plan;
+    an answer does not wait for the counting."""
     note: str = ""
-    """What had to give for the model to fit into the memory, as a sentence; empty for nothing."""
+    """What was reduced so that the model fits into memory, as a sentence; empty for nothing."""
     receipt: Receipt | None = None
-    """What the receipt of the answer will say, as far as it is known before the first token."""
+    """The receipt of the answer, as far as it is known before the first token."""
 
     @property
     def fits(self) -> bool:
-        """False in the plan of a request that cannot be answered."""
+        """Whether the request can be answered."""
         return self.tokens <= self.room
 
 
 @dataclass(frozen=True)
 class Prefill:
-    """The prompt is being read. `done` counts the cached tokens too, so it starts at `cached`."""
+    """The prompt is being evaluated. Counts are tokens; `done` includes the cached ones, so it starts at `cached`."""
 
     done: int
     total: int
@@ -185,17 +188,17 @@ class Engine(Protocol):
         ...
 
     async def plan(self, request: Request) -> Fitted:
-        """What would fit of this request, and what each message costs. Raises `EngineError`."""
+        """Which messages of this request would fit, and how many tokens each has. Raises `EngineError`."""
         ...
 
     async def load(self, model: ModelSpec) -> None:
-        """Make the model warm, so that the next request need not wait. Raises `EngineError`."""
+        """Load the model, so that the next request does not wait for it. Raises `EngineError`."""
         ...
 
     def forget(self, chat: int) -> None:
-        """The chat is deleted: let go of what is kept of it, on disk too."""
+        """Drop everything that is kept for a chat, on disk too: it was deleted."""
         ...
 
     async def close(self) -> None:
-        """Let go of every model and end every child process."""
+        """Unload every model and end every child process."""
         ...

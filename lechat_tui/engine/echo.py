@@ -1,4 +1,4 @@
-"""An engine that says what it was told to say: for tests, and to try the screen with no model at all."""
+"""An engine that plays a script instead of running a model: for tests, examples and trying the screen."""
 
 import asyncio
 import re
@@ -11,18 +11,18 @@ from lechat_tui.engine.context import answers, fit, kept_always, prompt_room
 from lechat_tui.message import Receipt
 
 Step = Event | EngineError | asyncio.Event
-"""What happens next: an event is yielded, an error raised, an `asyncio.Event` waited for."""
+"""A step of an answer: an event is yielded, an error raised, an `asyncio.Event` waited for."""
 
 _PIECES = re.compile(r"\s*\S+|\s+")
 
 
 class EchoEngine:
-    """Answers by script: a string or a sequence of steps for each request, in order.
+    """Answers from a script: a string or a sequence of steps for each request, in order.
 
-    Steps given bare are one answer: `EchoEngine(Delta("Bon"), Delta("jour"))`. When the script is at its end, the
-    question itself is the answer. `pace` is the number of seconds before each piece of the answer. `requests`,
-    `loaded` and `forgotten` hold what it was asked, `closed` how many streams have ended, `load_error` is raised by
-    `load`.
+        EchoEngine("the first answer", [Delta("the "), Delta("second")])
+
+    Consecutive single steps are one answer: `EchoEngine(Delta("Bon"), Delta("jour"))`. After the end of the script the
+    question itself is the answer. Words count as tokens.
     """
 
     def __init__(
@@ -31,22 +31,26 @@ class EchoEngine:
         pace: float = 0.0,
         load_error: EngineError | None = None,
     ) -> None:
+        """`pace` is the number of seconds before each piece of an answer; `load` raises `load_error`."""
         self.requests: list[Request] = []
+        """What `stream` was asked."""
         self.loaded: list[ModelSpec] = []
         self.forgotten: list[int] = []
+        """The chats that `forget` was called with."""
         self.closed = 0
+        """How many streams have ended, by themselves or because they were closed."""
         self._answers = list(_answers(script))
         self._pace = pace
         self._load_error = load_error
 
     async def load(self, model: ModelSpec) -> None:
-        """Remember the model, or fail as told."""
+        """Record the model. Raises `load_error`, where one is given."""
         self.loaded.append(model)
         if self._load_error:
             raise self._load_error
 
     async def plan(self, request: Request) -> Fitted:
-        """What would fit, in words instead of tokens; `stream` leaves nothing out."""
+        """Which messages would fit, counted in words. `stream` itself leaves none out."""
         costs = tuple(len(message.text.split()) for message in request.messages)
         limit = prompt_room(request.model.context, request.sampling.max_tokens)
         stays = kept_always(request.messages)
@@ -56,18 +60,18 @@ class EchoEngine:
         return Fitted(sum(costs[i] for i in kept), request.model.context, left_out, limit, costs)
 
     def forget(self, chat: int) -> None:
-        """Remember which; there is nothing else to let go of."""
+        """Record the chat."""
         self.forgotten.append(chat)
 
     async def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing."""
 
     async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
-        """Play the next answer of the script; a `Done` is added where the script has none."""
+        """Play the next answer of the script. A `Done` is added where the answer does not end with one."""
         self.requests.append(request)
         answer = self._answers.pop(0) if self._answers else request.messages[-1].text
-        steps = _spoken(answer, request) if isinstance(answer, str) else answer
-        began, said, ended = time.monotonic(), 0, False
+        steps = _steps(answer, request) if isinstance(answer, str) else answer
+        began, deltas, ended = time.monotonic(), 0, False
         try:
             for step in steps:
                 match step:
@@ -77,25 +81,25 @@ class EchoEngine:
                         raise step
                     case _:
                         if isinstance(step, Delta):
-                            said += 1
+                            deltas += 1
                             await asyncio.sleep(self._pace)
                         ended = isinstance(step, Done)
                         yield step
             if not ended:
-                yield Done(self._receipt(request, said, time.monotonic() - began))
+                yield Done(self._receipt(request, deltas, time.monotonic() - began))
         finally:
             self.closed += 1
 
-    def _receipt(self, request: Request, said: int, seconds: float) -> Receipt:
-        """Words stand for tokens; the speed is told only where a pace makes it mean something."""
+    def _receipt(self, request: Request, deltas: int, seconds: float) -> Receipt:
+        """The speed is given only if there is a pace: without one it means nothing."""
         return Receipt(
             model=request.model.name,
             file=request.model.file,
             context=request.model.context,
             sampling=replace(request.sampling, seed=request.sampling.seed or 0),
             prompt_tokens=_words(request),
-            completion_tokens=said,
-            tokens_per_s=said / seconds if self._pace else 0.0,
+            completion_tokens=deltas,
+            tokens_per_s=deltas / seconds if self._pace else 0.0,
             pictures=sum(len(message.images) for message in request.messages),
             engine="echo",
         )
@@ -115,7 +119,7 @@ def _answers(script: Sequence[str | Sequence[Step] | Step]) -> Iterator[str | Se
         yield bare
 
 
-def _spoken(text: str, request: Request) -> Iterator[Step]:
+def _steps(text: str, request: Request) -> Iterator[Step]:
     tokens = _words(request)
     yield Fitted(tokens, request.model.context)
     yield Prefill(tokens, tokens, 0)

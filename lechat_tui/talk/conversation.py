@@ -156,10 +156,11 @@ class Conversation(OpenChat):
         when there is no answer; the question is stored all the same.
         """
         async with self._turn:
-            place = next((at for at, message in enumerate(self.messages) if message.id == instead), len(self.messages))
+            shown = self.index_of(instead)
+            index = len(self.messages) if shown is None else shown
             question = Message("user", text, attachments=tuple(attachments))
             await self._store_question(
-                question, place, title=title or text, system=self.setup.own_system, model=self.model.id
+                question, index, title=title or text, system=self.setup.own_system, model=self.model.id
             )
             async with aclosing(self._answer()) as events:
                 async for event in events:

@@ -1,6 +1,6 @@
-"""A chat made into a file, and a file made into a chat again. Knows not where it lies.
+"""Exports a chat as Markdown, HTML or JSON, and imports the JSON. Works on strings; the callers write the files.
 
-Markdown and HTML show the branch that is shown; JSON has all of a chat: every branch, receipts, pictures.
+Markdown and HTML have the branch that is shown; JSON has the whole chat: every branch, receipts, attachments.
 """
 
 import html
@@ -31,24 +31,24 @@ Format = Literal["md", "html", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 SUFFIXES: dict[str, Format] = {".html": "html", ".htm": "html", ".json": "json"}
-"""What a file's name says of its format; every other is Markdown."""
+"""The format for a file name's suffix; any other is Markdown."""
 
-NAMES: dict[Role, str] = {"user": "You", "system": "System", "summary": "Summary of what stands above"}
+NAMES: dict[Role, str] = {"user": "You", "system": "System", "summary": "Summary of the messages above"}
 ENDED: dict[State, str] = {
     "draft": "being written",
     "stopped": "stopped",
     "interrupted": "interrupted",
-    "failed": "the engine failed here",
+    "failed": "engine error",
     "cut": "cut at the token limit",
 }
-"""What is said below an answer that is not complete."""
+"""Written below an answer that is not complete."""
 
 KIND = "lechat-chat"
 VERSION = 2
-"""Of the JSON that is written; version 1 is read as well."""
+"""Version of the JSON that is written; earlier ones can be imported."""
 
-COLOURS = ("background", "foreground", "primary", "panel", "line", "soft", "accent")
-"""What the page takes from a theme."""
+COLORS = ("background", "foreground", "primary", "panel", "line", "soft", "accent")
+"""The colors that the page takes from a theme."""
 
 
 Moment = Annotated[float, Meta(ge=0, le=253402300799)]
@@ -56,7 +56,7 @@ Moment = Annotated[float, Meta(ge=0, le=253402300799)]
 
 
 class ExportError(LechatError):
-    """The chat cannot be written or read; the text says why and what to do."""
+    """The chat cannot be exported or imported; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class SavedFile:
     """Pixels; 0 for anything but an image."""
     height: int = 0
     content: bytes = b""
-    """Empty where the file was gone."""
+    """Empty if the file was missing."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class SavedMessage:
 
     id: int
     parent: int
-    """0 for a first one; else that of a message before it."""
+    """0 for a first message, else the id of a message before it."""
     role: Role
     text: str
     thinking: str = ""
@@ -92,11 +92,11 @@ class SavedMessage:
 
 @dataclass(frozen=True)
 class SavedChat:
-    """A chat as a JSON file has it."""
+    """A chat as it is in a JSON export."""
 
     title: str
     leaf: int
-    """The last message of the branch that is shown."""
+    """Id of the last message of the branch that is shown."""
     created: Moment
     updated: Moment
     system: str
@@ -107,7 +107,7 @@ class SavedChat:
 
 
 def as_json(chat: Chat, messages: Sequence[Message]) -> str:
-    """All of a chat; `messages` are those of all branches."""
+    """The whole chat as JSON; `messages` are those of all branches."""
     saved = SavedChat(
         chat.title, chat.leaf, chat.created, chat.updated, chat.system, chat.model, tuple(map(_saved, messages))
     )
@@ -154,11 +154,11 @@ def from_json(content: bytes) -> SavedChat:
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise ExportError(f"this is not a chat that lechat exported as JSON: {error}") from error
     if saved.format != KIND or saved.version > VERSION:
-        raise ExportError(f"this JSON is not of the format {KIND}, version 1 to {VERSION}")
+        raise ExportError("this is not a chat that lechat exported as JSON, or it is from a newer version")
     known = {0}
     for message in saved.messages:
         if message.parent not in known or message.id in known:
-            raise ExportError(f"message {message.id} does not follow one that stands before it; the file is damaged")
+            raise ExportError(f"the parent of message {message.id} is missing; the file is damaged")
         known.add(message.id)
     return saved
 
@@ -181,12 +181,12 @@ def _upgraded(saved: object) -> object:
 
 
 def as_markdown(chat: Chat, messages: Sequence[Message]) -> str:
-    """The branch that is shown."""
+    """The messages of one branch as Markdown."""
     return f"# {_line(chat.title)}\n" + "".join(f"\n{part}\n" for message in messages for part in _parts(message))
 
 
 def _parts(message: Message) -> Iterator[str]:
-    yield f"## {who(message)}"
+    yield f"## {author(message)}"
     yield from map(_part, message.attachments)
     if message.text.strip():
         yield message.text.strip("\n")
@@ -200,16 +200,16 @@ def _part(file: Attachment) -> str:
     return f"[picture {_line(file.name)}]"
 
 
-def who(message: Message) -> str:
-    """Whose message it is, for its heading."""
+def author(message: Message) -> str:
+    """Who wrote a message, for its heading."""
     return NAMES.get(message.role) or _line(message.receipt.model if message.receipt else "lechat")
 
 
 def as_html(chat: Chat, messages: Sequence[Message]) -> str:
-    """The branch that is shown, as a page that loads nothing and runs nothing, in the colours of our themes."""
+    """The messages of one branch as a page that loads nothing and runs nothing, in the colors of the default themes."""
     title = html.escape(_line(chat.title))
     day = time.strftime("%Y-%m-%d %H:%M", time.localtime(chat.updated))
-    said = "\n".join(map(_article, messages))
+    articles = "\n".join(map(_article, messages))
     return f"""<!doctype html>
 <html>
 <head>
@@ -225,7 +225,7 @@ def as_html(chat: Chat, messages: Sequence[Message]) -> str:
 </head>
 <body>
 <header><h1>{title}</h1><p>{html.escape(_line(chat.model))} · {day}</p></header>
-{said}
+{articles}
 </body>
 </html>
 """
@@ -253,24 +253,24 @@ blockquote { border-left: .2rem solid var(--line); margin-left: 0; padding-left:
 
 @cache
 def _markdown() -> "MarkdownIt":
-    """HTML in a message is shown as it was written; a picture would be fetched from wherever its address says."""
-    from markdown_it import MarkdownIt  # takes a while, and every start passes here
+    """A parser that shows HTML as text, and images not at all: a browser would fetch them from anywhere."""
+    from markdown_it import MarkdownIt  # slow to import, and not needed at every start
 
     return MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 
 
-_COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}")
+_COLOR = re.compile(r"#[0-9a-fA-F]{3,8}")
 
 
 def _variables(theme: str) -> str:
     table = tomllib.loads((paths.bundled("themes") / f"{theme}.toml").read_text("utf-8"))
     known = {**table, **table["variables"]}
-    colours = ((name, known.get(name, "")) for name in COLOURS)
-    return " ".join(f"--{name}: {colour};" for name, colour in colours if _COLOUR.fullmatch(colour))
+    colors = ((name, known.get(name, "")) for name in COLORS)
+    return " ".join(f"--{name}: {color};" for name, color in colors if _COLOR.fullmatch(color))
 
 
 def _article(message: Message) -> str:
-    parts = [f"<h2>{html.escape(who(message))}</h2>"]
+    parts = [f"<h2>{html.escape(author(message))}</h2>"]
     if message.thinking.strip():
         thinking = html.escape(message.thinking.strip())
         parts.append(f"<details><summary>thinking</summary><pre>{thinking}</pre></details>")
@@ -285,7 +285,7 @@ def _article(message: Message) -> str:
 
 
 _KINDS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"RIFF": "webp"}
-"""How pictures that a browser shows begin."""
+"""First bytes of the images that a browser shows, and their type."""
 
 
 def _figure(file: Attachment) -> str:
@@ -304,30 +304,30 @@ def _line(text: str) -> str:
 
 
 def file_name(title: str, format: Format) -> str:
-    """A name for the file of a chat, of plain letters, whatever the title has."""
+    """A safe file name for a chat with this title."""
     words = re.findall(r"\w+", title.casefold())
     return f"{'-'.join(words)[:50].strip('-_') or 'chat'}.{format}"
 
 
 def text_of(store: Store, chat: Chat, format: Format) -> str:
-    """The chat in this format. Raises `StoreError`."""
+    """The chat in a format. Raises `StoreError`."""
     if format == "json":
         return as_json(chat, store.messages(chat.id))
     shown = store.path(chat.id)
     return as_html(chat, shown) if format == "html" else as_markdown(chat, shown)
 
 
-def keep(store: Store, saved: SavedChat) -> Chat:
-    """Make the saved chat one of this history, under a number of its own.
+def import_chat(store: Store, saved: SavedChat) -> Chat:
+    """Add an exported chat to a store, under a new id.
 
-    An attachment whose content is missing or unreadable is named in the message in its place. Raises `StoreError`.
+    An attachment whose content is missing or unreadable becomes a line of text with its name. Raises `StoreError`.
     """
     chat = Chat(0, saved.title, saved.created, saved.updated, saved.leaf, saved.system, saved.model)
     return store.add_chat(chat, [_message(store, message) for message in saved.messages])
 
 
 def _checked(saved: SavedFile) -> File:
-    """Raises `AttachmentError` for content that is missing or unreadable."""
+    """The file, checked like one that is attached. Raises `AttachmentError` if its content is missing or unreadable."""
     if saved.kind == "image":
         return check_image(saved.content, saved.name)
     decoded(saved.content, saved.name)

@@ -82,40 +82,40 @@ class OpenChat:
             self.chat = replace(self.chat, title=title)
         return True
 
-    def pin(self, place: int, pinned: bool) -> int:
+    def pin(self, index: int, pinned: bool) -> int:
         """Keep an exchange in the context window however full it is, or no longer; returns the index of its question.
 
         Pinning is stored with the question and holds for its answer, whichever is shown: half an exchange misleads.
         """
-        while place and self.messages[place].role == "assistant":
-            place -= 1
-        self.store.set_pinned(self.messages[place].id, pinned)
-        self.messages[place] = replace(self.messages[place], pinned=pinned)
-        return place
+        while index and self.messages[index].role == "assistant":
+            index -= 1
+        self.store.set_pinned(self.messages[index].id, pinned)
+        self.messages[index] = replace(self.messages[index], pinned=pinned)
+        return index
 
     def undo(self) -> Message | None:
         """Remove the last summary, or else the last question and its answer, and return it; None when there is none.
 
         Nothing is deleted: the chat shows the branch that ends before it.
         """
-        place = next((n for n in range(len(self.messages) - 1, -1, -1) if self.messages[n].role != "assistant"), -1)
-        if place < 0 or self.chat is None:
+        index = next((n for n in range(len(self.messages) - 1, -1, -1) if self.messages[n].role != "assistant"), -1)
+        if index < 0 or self.chat is None:
             return None
-        taken = self.messages[place]
+        taken = self.messages[index]
         self.chat = self.store.set_leaf(self.chat.id, taken.parent)
-        del self.messages[place:]
+        del self.messages[index:]
         return taken
 
     def branches(self) -> list[Branch]:
         """For each message shown, its position among its siblings."""
         return positions(self.messages, self.store.tree(self.chat.id)) if self.chat else []
 
-    def show_sibling(self, place: int, number: int) -> None:
+    def show_sibling(self, index: int, number: int) -> None:
         """Show another branch: the one with this sibling of the message at an index, counted from 1 on.
 
         Raises `StoreError` when there is no such sibling.
         """
-        siblings = self.store.siblings(self.messages[place].id)
+        siblings = self.store.siblings(self.messages[index].id)
         if not 1 <= number <= len(siblings):
             raise StoreError(f"there is no branch {number} here; there are {len(siblings)}")
         self.show_branch(siblings[number - 1])
@@ -133,14 +133,14 @@ class OpenChat:
 
     def index_of(self, message: int) -> int | None:
         """The index of the message with this id; None when it is not shown."""
-        return next((place for place, shown in enumerate(self.messages) if message and shown.id == message), None)
+        return next((index for index, shown in enumerate(self.messages) if message and shown.id == message), None)
 
-    def fork(self, place: int, title: str) -> Chat:
+    def fork(self, index: int, title: str) -> Chat:
         """Make a new chat of the messages up to this index; this one stays as it is."""
         assert self.chat
         now = time.time()
         return self.store.add_chat(
-            replace(self.chat, title=title, created=now, updated=now), self.messages[: place + 1]
+            replace(self.chat, title=title, created=now, updated=now), self.messages[: index + 1]
         )
 
     def delete(self, chat: Chat) -> None:
@@ -161,15 +161,15 @@ class OpenChat:
         last = self.messages[-1] if self.messages else None
         return last if last and last.role == "assistant" and last.state in UNFINISHED else None
 
-    async def _store_question(self, question: Message, place: int, *, title: str, system: str, model: str) -> None:
+    async def _store_question(self, question: Message, index: int, *, title: str, system: str, model: str) -> None:
         """Store a question below the message before an index; a new chat gets a title, a system prompt and a model."""
         if self.chat is None:
             title = first_title(title, question.attachments)
             self.chat = await asyncio.to_thread(self.store.new_chat, title, system=system, model=model)
-        parent = self.messages[place - 1].id if place else 0
-        kept = await asyncio.to_thread(self.store.add, self.chat.id, question, parent)
+        parent = self.messages[index - 1].id if index else 0
+        stored = await asyncio.to_thread(self.store.add, self.chat.id, question, parent)
         self._shown.remember(self.messages)
-        self.messages = [*self.messages[:place], kept]
+        self.messages = [*self.messages[:index], stored]
 
     @property
     def _leaf(self) -> int:

@@ -21,8 +21,8 @@ def activity(event: Event, model: str) -> tuple[str, float] | None:
         case Loading(fraction):
             return f"loading {model}", fraction
         case Prefill(done, total, cached):
-            kept = f", {cached:,} cached" if cached else ""
-            return f"reading {total - cached:,} new tokens{kept}", (done - cached) / max(total - cached, 1)
+            reused = f", {cached:,} cached" if cached else ""
+            return f"reading {total - cached:,} new tokens{reused}", (done - cached) / max(total - cached, 1)
     return None
 
 
@@ -70,7 +70,7 @@ def figures(receipt: Receipt) -> str:
 
 
 class Notes:
-    """What to tell the user besides the answer. What stays true of a loaded model is told once."""
+    """What to tell the user besides the answer. What stays true of a loaded model is said once."""
 
     def __init__(self) -> None:
         self._told: set[str] = set()

@@ -1,34 +1,34 @@
-"""A better title than the first words of a question, by the model itself. Knows no clock and no screen.
+"""Asks the model for a title that is better than the first words of the question.
 
-The request is the talk as the model has read it and one sentence more, so that the KV cache holds all but that, and the
-next question goes on from the same place.
+The request is the chat as the model has it in its KV cache, and one more sentence. So only that sentence is evaluated,
+and the next question continues from the same prefix.
 """
 
 from contextlib import aclosing
 from dataclasses import replace
 
 from lechat_tui.engine.base import Delta, Fitted, Request
-from lechat_tui.message import Message
+from lechat_tui.message import GREEDY, Message
 from lechat_tui.plaintext import safe
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.talk.open_chat import first_title
 from lechat_tui.talk.prompt import left_out
 
-WISH = "Give our conversation a title of at most six words, in its language. Write only the title."
+TITLE_REQUEST = "Give our conversation a title of at most six words, in its language. Write only the title."
 
-LONGEST = 24
-"""Tokens: about twelve words."""
+MAX_TITLE_TOKENS = 24
+"""About twelve words."""
 
-WORDS = 12
+MAX_TITLE_WORDS = 12
 
-SIGNS = " \t\"'`*_#“”„«».:"
-"""What models put around a title."""
+TITLE_MARKS = " \t\"'`*_#“”„«».:"
+"""Characters that models put around a title."""
 
 
-def wanted(conversation: Conversation) -> bool:
-    """Whether this talk has an answer, no name but the one it was given by itself, and a model that could name it.
+def can_name(conversation: Conversation) -> bool:
+    """Whether the chat has an answer, its automatic title, and a model that can name it.
 
-    Never where that would push something out of the context window, or load another model.
+    False where that would push a message out of the context window, or load another model.
     """
     chat, messages = conversation.chat, conversation.messages
     if not chat or conversation.private or conversation.busy or not conversation.settings.titles or len(messages) < 2:
@@ -46,39 +46,40 @@ def wanted(conversation: Conversation) -> bool:
     )
 
 
-async def name(conversation: Conversation) -> bool:
-    """Have the model name the talk; False when it has no name for it, or the talk got one meanwhile.
+async def name_chat(conversation: Conversation) -> bool:
+    """Let the model rename the chat; False if it finds no title, or the chat was renamed meanwhile.
 
     Cancelling stops the model at once. Raises `EngineError`, `ModelError` or `StoreError`.
     """
     chat = conversation.chat
     assert chat
-    title = cleaned(await _asked(conversation, chat.id))
+    title = clean_title(await _ask_for_title(conversation, chat.id))
     return bool(title) and await conversation.retitle(chat, title)
 
 
-async def _asked(conversation: Conversation, chat: int) -> str:
-    sampling = replace(conversation.setup.sampling(), temperature=0.0, max_tokens=LONGEST)
-    messages = (*conversation.prompt(), Message("user", WISH))
-    said = ""
+async def _ask_for_title(conversation: Conversation, chat: int) -> str:
+    """What the model writes, up to the end of its first line; empty if it would lose a message of the chat."""
+    sampling = replace(GREEDY, max_tokens=MAX_TITLE_TOKENS)
+    messages = (*conversation.prompt(), Message("user", TITLE_REQUEST))
+    text = ""
     async with aclosing(conversation.engine.stream(Request(conversation.spec(), messages, sampling, chat))) as events:
         async for event in events:
             match event:
                 case Fitted(left_out=left_out) if left_out:
                     return ""  # the chat's own prefix would be lost from the KV cache
-                case Delta(text, "text"):
-                    said += text
-                    if "\n" in said.strip():
+                case Delta(piece, "text"):
+                    text += piece
+                    if "\n" in text.strip():
                         break
                 case _:
                     pass
-    return said
+    return text
 
 
-def cleaned(said: str) -> str:
-    """The title in what a model said; empty when there is none."""
-    line = safe(said).strip().partition("\n")[0]
+def clean_title(text: str) -> str:
+    """The title in what a model wrote; empty when there is none."""
+    line = safe(text).strip().partition("\n")[0]
     label, colon, after = line.partition(":")
-    if colon and label.strip(SIGNS).casefold() in ("title", "titre", "titel", "título", "titolo"):
+    if colon and label.strip(TITLE_MARKS).casefold() in ("title", "titre", "titel", "título", "titolo"):
         line = after
-    return " ".join(line.strip(SIGNS).split()[:WORDS])[:80]
+    return " ".join(line.strip(TITLE_MARKS).split()[:MAX_TITLE_WORDS])[:80]

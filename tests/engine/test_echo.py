@@ -46,16 +46,16 @@ async def test_a_done_of_the_script_is_the_only_one() -> None:
     assert await answer(EchoEngine([Delta("cut"), done])) == [Delta("cut"), done]
 
 
-async def test_an_error_is_raised_where_the_script_has_it() -> None:
-    seen: list[Event] = []
+async def test_an_error_is_raised_at_its_place_in_the_script() -> None:
+    events: list[Event] = []
     with pytest.raises(EngineError, match="died"):
-        async with aclosing(EchoEngine([Delta("so far"), EngineError("died")]).stream(request("go"))) as events:
-            async for event in events:
-                seen.append(event)
-    assert seen == [Delta("so far")]
+        async with aclosing(EchoEngine([Delta("so far"), EngineError("died")]).stream(request("go"))) as stream:
+            async for event in stream:
+                events.append(event)
+    assert events == [Delta("so far")]
 
 
-async def test_it_waits_until_it_may_go_on() -> None:
+async def test_it_waits_for_an_asyncio_event() -> None:
     go = asyncio.Event()
     events = EchoEngine([Delta("a"), go, Delta("b")]).stream(request("go"))
     assert await anext(events) == Delta("a")
@@ -67,7 +67,7 @@ async def test_it_waits_until_it_may_go_on() -> None:
     await events.aclose()
 
 
-async def test_it_remembers_what_it_was_asked_and_that_it_was_stopped() -> None:
+async def test_it_records_its_requests_and_that_it_was_stopped() -> None:
     engine = EchoEngine("a b c")
     async with aclosing(engine.stream(request("first"))) as events:
         await anext(events)
@@ -75,23 +75,23 @@ async def test_it_remembers_what_it_was_asked_and_that_it_was_stopped() -> None:
     assert engine.closed == 1
 
 
-async def test_loading_is_remembered_and_fails_as_told() -> None:
+async def test_loading_is_recorded_and_raises_the_given_error() -> None:
     engine = EchoEngine(load_error=EngineError("no memory"))
     with pytest.raises(EngineError, match="no memory"):
         await engine.load(MODEL)
     assert engine.loaded == [MODEL]
 
 
-async def test_a_pace_makes_the_speed_mean_something() -> None:
+async def test_with_a_pace_the_receipt_has_a_speed() -> None:
     events = await answer(EchoEngine("a b", pace=0.001))
     done = events[-1]
     assert isinstance(done, Done)
     assert 0 < done.receipt.tokens_per_s <= 1000
 
 
-async def test_a_plan_counts_words_and_says_nothing() -> None:
-    engine = EchoEngine("said")
+async def test_a_plan_counts_words_and_leaves_the_script_alone() -> None:
+    engine = EchoEngine("scripted")
     chat = (Message("user", "word " * 300), Message("assistant", "one two"), Message("user", "three", pinned=True))
     fitted = await engine.plan(Request(MODEL, (*chat, Message("user", "word " * 200))))
     assert fitted == Fitted(201, 512, (0, 1), 384, (300, 2, 1, 200))
-    assert Delta("said") in await answer(engine), "the script was not touched"
+    assert Delta("scripted") in await answer(engine), "the script was not touched"

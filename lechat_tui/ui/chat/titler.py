@@ -26,7 +26,7 @@ class Titler:
     def start(self) -> None:
         """Ask for a title if nothing happens for a while."""
         self.stop()
-        if titles.wanted(self._conversation):
+        if titles.can_name(self._conversation):
             self._timer = asyncio.get_running_loop().call_later(self._idle, self._begin)
 
     def stop(self) -> None:
@@ -40,10 +40,10 @@ class Titler:
 
     def _begin(self) -> None:
         self._timer = None
-        if titles.wanted(self._conversation):
+        if titles.can_name(self._conversation):
             self._task = asyncio.create_task(self._name())
 
     async def _name(self) -> None:
         with suppress(LechatError):  # the next answer will report what is wrong
-            if await titles.name(self._conversation):
+            if await titles.name_chat(self._conversation):
                 self._renamed()
