@@ -134,6 +134,11 @@ class Conversation(OpenChat):
         if (setup.model, setup.window, setup.tuning()) != (before.model, before.window, before.tuning()):
             self._opened = 0
 
+    def _note_window(self, setup: Setup, fitted: Fitted) -> None:
+        """Note which window the engine has opened for a setup, unless another one is in use by now."""
+        if setup == self.setup:
+            self._opened = fitted.limit
+
     def set_system(self, text: str) -> None:
         """Give this chat a system prompt; with an empty one, the settings or the model provide it."""
         if self.chat:
@@ -175,9 +180,10 @@ class Conversation(OpenChat):
 
         Raises `EngineError` or `ModelError`.
         """
+        setup = self.setup
         messages = (*self.prompt(), *([inlined(question)] if question else []))
-        fitted = await self.engine.plan(Request(self.spec(), messages, self.setup.sampling()))
-        self._opened = fitted.limit
+        fitted = await self.engine.plan(Request(self.spec(), messages, setup.sampling()))
+        self._note_window(setup, fitted)
         return messages, fitted
 
     async def compact(self, hint: str = "") -> AsyncGenerator[Event, None]:
@@ -187,16 +193,17 @@ class Conversation(OpenChat):
         or `ModelError`.
         """
         async with self._turn:
+            setup = self.setup
             longest = max(self.window // SUMMARY_SHARE, 1)
             messages = (*self.prompt(), summary_request(hint))
-            sampling = replace(self.setup.sampling(), max_tokens=longest)
+            sampling = replace(setup.sampling(), max_tokens=longest)
             request = Request(self.spec(), messages, sampling, chat=self._chat_of_states)
             summary = Message("summary", "", parent=self._leaf)
             async with aclosing(self.engine.stream(request)) as events:
                 async for event in events:
                     match event:
-                        case Fitted(limit=limit):
-                            self._opened = limit
+                        case Fitted():
+                            self._note_window(setup, event)
                         case Delta(_, "text"):
                             summary = grown(summary, event)
                         case Done(receipt):
@@ -274,7 +281,7 @@ class Conversation(OpenChat):
                 async for event in events:
                     if isinstance(event, Fitted):
                         self._room = event.room
-                        self._opened = event.limit if setup == self.setup else self._opened
+                        self._note_window(setup, event)
                     await answer.take(event)
                     if answer.started:
                         self._show(answer.message)
