@@ -63,18 +63,18 @@ def test_a_model_is_found_by_its_id() -> None:
 
 
 @pytest.mark.parametrize("typed", ["mistral-smal", "MISTRAL-SMALL", "mistral_small", "small"])
-def test_a_name_a_little_wrong_is_answered_with_the_right_one(typed: str) -> None:
+def test_a_misspelled_name_is_answered_with_the_right_one(typed: str) -> None:
     with pytest.raises(ModelError, match=f"there is no model {typed}; did you mean mistral-small?"):
         models_of(model("mistral-small"), model("codestral")).get(typed)
 
 
 @pytest.mark.parametrize("typed", ["", "zzz", "some one/zzz", "x" * 5000, "nul\0"])
-def test_a_name_of_nothing_is_said(typed: str) -> None:
+def test_an_unknown_name_is_an_error(typed: str) -> None:
     with pytest.raises(ModelError, match="there is no model"):
         models_of(model("mistral-small")).get(typed)
 
 
-def test_a_file_on_the_disk_is_a_model_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_on_the_disk_is_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     file = gguf_file(tmp_path / "mine.gguf", "llama", 4096)
     for typed in (str(file), "mine.gguf", "~/mine.gguf", f".{os.sep}mine.gguf"):
@@ -84,7 +84,7 @@ def test_a_file_on_the_disk_is_a_model_too(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(("trained", "used"), [(0, 8192), (131072, 8192), (2048, 2048)])
-def test_a_file_gets_a_context_that_any_machine_holds(tmp_path: Path, trained: int, used: int) -> None:
+def test_a_file_gets_a_context_that_fits_any_machine(tmp_path: Path, trained: int, used: int) -> None:
     assert models_of().get(str(gguf_file(tmp_path / "mine.gguf", "llama", trained))).context == used
 
 
@@ -93,28 +93,28 @@ def test_a_projector_is_not_a_model(tmp_path: Path) -> None:
         models_of().get(str(gguf_file(tmp_path / "mmproj.gguf", "clip")))
 
 
-def test_a_repository_that_is_not_here_is_said_and_not_asked_for() -> None:
+def test_a_missing_repository_is_an_error_without_asking_the_hub() -> None:
     with pytest.raises(ModelError, match="someone/zzz is not on this machine; lechat pull someone/zzz downloads it"):
         models_of().get("someone/zzz")
 
 
-def test_a_path_of_nothing_is_said(tmp_path: Path) -> None:
+def test_a_missing_path_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no file ~nobody-of-this-name"):
         models_of().get("~nobody-of-this-name")
     with pytest.raises(ModelError, match=r"there is no file .*none.gguf"):
         models_of().get("none.gguf")
-    with pytest.raises(ModelError, match=r"is a folder; name the .gguf file in it"):
+    with pytest.raises(ModelError, match=r"is a folder; give the path of a .gguf file in it"):
         models_of().get(str(tmp_path))
 
 
-def test_a_download_lies_where_all_programs_of_the_hub_look(hub: Path) -> None:
+def test_a_download_is_found_in_the_hub_cache(hub: Path) -> None:
     row = model("small", repo="someone/small", revision=COMMIT, weights=Weights("Q4/small.gguf"))
     assert models_of().files(row) is None
     file = downloaded(hub, "someone/small", "Q4/small.gguf")
     assert models_of().files(row) == Files(file)
 
 
-def test_a_model_that_sees_needs_its_projector_as_well(hub: Path) -> None:
+def test_a_vision_model_also_needs_its_projector(hub: Path) -> None:
     row = model(
         "sees", repo="someone/sees", revision=COMMIT, weights=Weights("m.gguf"), projector=Weights("mmproj.gguf")
     )
@@ -125,7 +125,7 @@ def test_a_model_that_sees_needs_its_projector_as_well(hub: Path) -> None:
     assert models_of(row).files(row) == Files(weights, projector)
 
 
-def test_the_pinned_revision_goes_before_another_that_is_there(hub: Path) -> None:
+def test_the_pinned_revision_is_preferred(hub: Path) -> None:
     row = model("small", repo="someone/small", revision="f" * 40, weights=Weights("small[1].gguf"))
     other = downloaded(hub, "someone/small", "small[1].gguf", "a" * 40)
     assert models_of().files(row) == Files(other)
@@ -133,7 +133,7 @@ def test_the_pinned_revision_goes_before_another_that_is_there(hub: Path) -> Non
     assert models_of().files(row) == Files(pinned)
 
 
-def test_a_branch_is_the_commit_it_stood_at(hub: Path) -> None:
+def test_a_branch_is_the_commit_it_pointed_at(hub: Path) -> None:
     row = model("small", repo="someone/small", revision="main", weights=Weights("small.gguf"))
     downloaded(hub, "someone/small", "small.gguf", "a" * 40)
     newer = downloaded(hub, "someone/small", "small.gguf", "b" * 40)
@@ -143,7 +143,7 @@ def test_a_branch_is_the_commit_it_stood_at(hub: Path) -> None:
     assert models_of().files(row) == Files(newer)
 
 
-def test_a_download_that_was_broken_off_is_not_there(hub: Path) -> None:
+def test_an_interrupted_download_is_not_installed(hub: Path) -> None:
     row = model("small", repo="someone/small", revision=COMMIT, weights=Weights("small.gguf"))
     file = downloaded(hub, "someone/small", "small.gguf")
     file.unlink()
@@ -151,7 +151,7 @@ def test_a_download_that_was_broken_off_is_not_there(hub: Path) -> None:
     assert models_of().files(row) is None
 
 
-def test_a_role_goes_to_the_first_installed_model_and_to_a_toy_last(tmp_path: Path) -> None:
+def test_a_role_uses_the_first_installed_model_and_a_toy_last(tmp_path: Path) -> None:
     toy = model("toy", "text", "code", folder=tmp_path, toy=True)
     absent, first = model("absent", "text"), model("first", "text", folder=tmp_path)
     second = model("second", "text", folder=tmp_path)
@@ -163,7 +163,7 @@ def test_a_role_goes_to_the_first_installed_model_and_to_a_toy_last(tmp_path: Pa
         here.for_role("vision")
 
 
-def test_the_persons_choice_goes_first_installed_or_not(tmp_path: Path) -> None:
+def test_the_users_choice_comes_first_installed_or_not(tmp_path: Path) -> None:
     wanted, first = model("wanted", "code"), model("first", "text", folder=tmp_path)
     assert models_of(first, wanted, text="wanted").for_role("text") is wanted
     assert models_of(first, wanted, text="").for_role("text") is first
@@ -171,7 +171,7 @@ def test_the_persons_choice_goes_first_installed_or_not(tmp_path: Path) -> None:
         models_of(first, wanted, text="wantd").for_role("text")
 
 
-def test_without_a_model_of_a_role_the_best_that_fits_is_named() -> None:
+def test_without_an_installed_model_the_best_that_fits_is_recommended() -> None:
     shape = ModelShape(layers=32, kv_heads=8, head_size=128, embedding=4096, vocabulary=32768)
     small, large = (
         model(id, repo="me/x", weights=Weights(f"{id}.gguf", size, quant="Q4_K_M"), shape=shape, trained=32768)
@@ -184,7 +184,7 @@ def test_without_a_model_of_a_role_the_best_that_fits_is_named() -> None:
         here.for_role("vision")
 
 
-def test_of_the_installed_models_the_first_that_fits_answers(tmp_path: Path) -> None:
+def test_the_first_installed_model_that_fits_is_chosen(tmp_path: Path) -> None:
     shape = ModelShape(layers=32, kv_heads=8, head_size=128, embedding=4096, vocabulary=32768)
     large, small = (
         model(id, folder=tmp_path, weights=Weights(str(tmp_path / f"{id}.gguf"), size), shape=shape, trained=32768)
@@ -197,27 +197,27 @@ def test_of_the_installed_models_the_first_that_fits_answers(tmp_path: Path) -> 
     assert Models(rows).for_role("text") is large
 
 
-def test_a_model_is_shown_under_its_first_role() -> None:
+def test_a_model_is_listed_under_its_first_role() -> None:
     assert model("small", "code", "text").role == "code"
 
 
-def test_what_is_not_here_is_said_with_what_to_do() -> None:
+def test_a_missing_model_says_how_to_download_it() -> None:
     row = model("small", repo="someone/small")
     assert row.missing == "small is not downloaded; lechat pull small downloads it (1.5 GB)"
     assert replace(row, weights=Weights("x.gguf")).missing.endswith("downloads it")
     assert model("mine").missing == "/nowhere/mine.gguf is not on this machine"
 
 
-def test_every_template_the_catalog_names_is_there() -> None:
+def test_every_template_of_the_catalog_exists() -> None:
     models = read(paths.bundled("models.toml")).values()
     templates = [chat_template(row) for row in models if row.template]
     assert templates
     assert all(template and "{" in template for template in templates)
 
 
-def test_a_template_is_optional_and_a_wrong_one_is_said() -> None:
+def test_a_template_is_optional_and_an_unknown_one_is_an_error() -> None:
     assert chat_template(model("small")) is None
-    with pytest.raises(ModelError, match="small: there is no template nonsense; there are"):
+    with pytest.raises(ModelError, match="small: there is no template nonsense; available are"):
         chat_template(model("small", template="nonsense"))
 
 

@@ -26,7 +26,7 @@ def bench(tmp_path, monkeypatch, capfd) -> Lechat:
     return partial(caller(tmp_path, monkeypatch, capfd), "bench")
 
 
-def test_every_figure_is_there_for_a_program_and_is_positive(bench):
+def test_json_has_every_figure(bench):
     run = bench("--json", *QUICK)
     assert run.returncode == 0, run.stderr
     said = json.loads(run.stdout)
@@ -37,26 +37,26 @@ def test_every_figure_is_there_for_a_program_and_is_positive(bench):
     assert said["load_s"] > 0 and said["memory_bytes"] > said["bytes"]
 
 
-def test_every_round_evaluates_a_prompt_as_long_as_was_asked_for(bench):
+def test_every_round_evaluates_a_prompt_of_the_requested_length(bench):
     said = json.loads(bench("--json", "--ctx-size", "1024", *QUICK, "--prompt-tokens", "300").stdout)
     assert abs(said["prompt_tokens"] - 300) < 15 and said["context"] == 1024
 
 
-def test_a_person_reads_a_table_and_no_bar_where_nobody_looks_on(bench, tmp_path):
+def test_without_a_terminal_there_is_a_table_and_no_bar(bench, tmp_path):
     run = bench("chaton", *QUICK)
     assert all(word in run.stdout for word in ("chaton-q8_0.gguf", "prefill", "decode", "first token", "memory"))
     assert run.stderr.count("\n") == 1 and "\r" not in run.stderr
     assert not (tmp_path / "home" / "data").exists()
 
 
-def test_what_cannot_be_measured_is_one_clear_line(bench):
+def test_an_error_is_one_line(bench):
     run = bench("ministral-3-8b")
     assert run.returncode == 1 and "lechat pull ministral-3-8b" in run.stderr and run.stdout == ""
     run = bench("--ctx-size", "256", "--prompt-tokens", "4000")
     assert run.returncode == 3 and "--ctx-size" in run.stderr and run.stdout == ""
 
 
-def test_an_interrupt_ends_it_and_its_child_cleanly(environment):
+def test_an_interrupt_ends_the_benchmark_and_its_child(environment):
     process = subprocess.Popen(
         [*COMMAND, "--rounds", "100000"],
         env=environment,

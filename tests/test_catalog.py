@@ -38,7 +38,7 @@ def test_a_row_becomes_a_model(tmp_path: Path) -> None:
     assert model.temperature == 1.0
 
 
-def test_a_model_without_a_projector_sees_nothing(tmp_path: Path) -> None:
+def test_a_model_without_a_projector_does_not_support_images(tmp_path: Path) -> None:
     model = read(written(tmp_path, '[m]\nroles = ["code"]\nweights = { file = "/m.gguf" }'))["m"]
     assert not model.supports_images
     assert model.bytes == 0
@@ -69,15 +69,15 @@ def test_another_quantization_is_the_same_model_with_other_files(tmp_path: Path)
     assert model.quantized("q4_k_m") is model
 
 
-def test_a_quantization_there_is_not_is_answered_with_those_there_are(tmp_path: Path) -> None:
+def test_an_unknown_quantization_is_answered_with_the_available_ones(tmp_path: Path) -> None:
     models = read(written(tmp_path, QUANTS + '[n]\nroles = ["text"]\nweights = { file = "/n.gguf" }'))
-    with pytest.raises(ModelError, match="m has no quantization Q5_K_M; there are Q4_K_M, IQ4_XS, Q8_0"):
+    with pytest.raises(ModelError, match="m has no quantization Q5_K_M; it has Q4_K_M, IQ4_XS, Q8_0"):
         models["m"].quantized("Q5_K_M")
-    with pytest.raises(ModelError, match="n has no quantization Q8_0; the catalog names none"):
+    with pytest.raises(ModelError, match="n has no quantization Q8_0; the catalog lists none"):
         models["n"].quantized("Q8_0")
 
 
-def test_a_repository_without_a_revision_is_taken_as_it_is_now(tmp_path: Path) -> None:
+def test_a_repository_without_a_revision_uses_main(tmp_path: Path) -> None:
     own = '[m]\nroles = ["text"]\nrepo = "a/b"\nrevision = "abc"\nweights = { file = "m.gguf", repo = "c/d" }'
     model = read(written(tmp_path, own))["m"]
     assert (model.weights.revision, Weights("m.gguf").revision) == ("main", "")
@@ -93,19 +93,19 @@ def test_a_repository_without_a_revision_is_taken_as_it_is_now(tmp_path: Path) -
         ("", ()),
     ],
 )
-def test_a_split_file_is_all_its_parts(file: str, files: tuple[str, ...]) -> None:
+def test_a_split_file_has_all_its_parts(file: str, files: tuple[str, ...]) -> None:
     assert Weights(file).files == files
 
 
-def test_a_closed_row_says_what_to_use_instead(tmp_path: Path) -> None:
+def test_a_closed_model_names_its_replacement(tmp_path: Path) -> None:
     model = read(written(tmp_path, '[shut]\nroles = ["text"]\nstatus = "closed"\ninstead = "open"'))["shut"]
     assert (model.weights.files, model.bytes) == ((), 0)
     assert model.unavailable == "the weights of shut are not published; use open instead (lechat pull open)"
-    with pytest.raises(ModelError, match="must say in instead"):
+    with pytest.raises(ModelError, match="needs the key instead"):
         read(written(tmp_path, '[shut]\nroles = ["text"]\nstatus = "closed"'))
 
 
-def test_single_keys_are_laid_over_the_row_that_ships(tmp_path: Path) -> None:
+def test_single_keys_override_the_bundled_row(tmp_path: Path) -> None:
     own = written(tmp_path, "[small]\ncontext = 32768\nrevision = 'abc'\n", "own.toml")
     model = read(written(tmp_path, ROW), own)["small"]
     assert (model.context, model.revision, model.temperature, model.bytes) == (32768, "abc", 1.0, 120)
@@ -115,7 +115,7 @@ def test_single_keys_are_laid_over_the_row_that_ships(tmp_path: Path) -> None:
     assert f"{own}: [small]: unknown key contxt" in str(raised.value)
 
 
-def test_a_row_with_weights_of_its_own_takes_the_place_of_the_earlier(tmp_path: Path) -> None:
+def test_a_row_with_its_own_weights_replaces_an_earlier_one(tmp_path: Path) -> None:
     own = '[small]\nname = "Mine"\nroles = ["code"]\nweights = { file = "/x.gguf" }\n[new]\nroles = ["text"]\n'
     own += 'weights = { file = "/y.gguf" }\n'
     models = read(written(tmp_path, ROW), written(tmp_path, own, "own.toml"), tmp_path / "absent.toml")
@@ -133,7 +133,7 @@ def test_a_row_with_weights_of_its_own_takes_the_place_of_the_earlier(tmp_path: 
         ("toy = 1", "[small]: toy: expected bool, got int"),
     ],
 )
-def test_a_mistake_names_its_file_and_its_row(tmp_path: Path, row: str, said: str) -> None:
+def test_an_error_names_the_file_and_the_row(tmp_path: Path, row: str, said: str) -> None:
     file = written(tmp_path, ROW + row)
     with pytest.raises(ModelError) as raised:
         read(file)
@@ -149,16 +149,19 @@ def test_a_mistake_names_its_file_and_its_row(tmp_path: Path, row: str, said: st
         ('[a]\nroles = ["text"]\nweights = { fil = "x" }', "[a]: unknown key weights.fil; did you mean file?"),
         ('[a]\nroles = ["text"]\nweights = "x"', "[a]: weights: expected table, got str"),
         ('[a]\nroles = ["poetry"]\nweights = { file = "x" }', "[a]: roles[0]: invalid enum value 'poetry'"),
-        ('[a]\nroles = []\nweights = { file = "x" }', "[a]: roles must name at least one of text, code, vision"),
+        ('[a]\nroles = []\nweights = { file = "x" }', "[a]: roles must contain at least one of text, code, vision"),
         ('[a]\nroles = ["text"]\nquants = [{ fil = "x" }]', "[a]: unknown key quants[0].fil; did you mean file?"),
         ('[a]\nroles = ["text"]\nstatus = "old"', "[a]: status: invalid enum value 'old'"),
-        ('[a]\nroles = ["text"]\nrepo = "a/b"\nweights = { file = "/etc/x.gguf" }', "[a]: /etc/x.gguf is not a name"),
-        ('[a]\nroles = ["text"]\nrepo = "a/b"\nweights = { file = "../x.gguf" }', "[a]: ../x.gguf is not a name"),
+        (
+            '[a]\nroles = ["text"]\nrepo = "a/b"\nweights = { file = "/etc/x.gguf" }',
+            "/etc/x.gguf is not a file name",
+        ),
+        ('[a]\nroles = ["text"]\nrepo = "a/b"\nweights = { file = "../x.gguf" }', "[a]: ../x.gguf is not a file name"),
         ("[a\n", "line 1"),
-        ("[" * 100_000, "is not a readable catalog"),
+        ("[" * 100_000, "cannot be read"),
     ],
 )
-def test_a_catalog_that_cannot_be_used_is_said(tmp_path: Path, text: str, said: str) -> None:
+def test_an_unreadable_catalog_is_an_error(tmp_path: Path, text: str, said: str) -> None:
     file = written(tmp_path, text)
     with pytest.raises(ModelError) as raised:
         read(file)
@@ -166,7 +169,7 @@ def test_a_catalog_that_cannot_be_used_is_said(tmp_path: Path, text: str, said: 
     assert said in str(raised.value)
 
 
-def test_a_catalog_that_is_no_text_is_said(tmp_path: Path) -> None:
+def test_a_binary_catalog_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "models.toml").write_bytes(b"\xff\xfe\0\0")
-    with pytest.raises(ModelError, match="is not a readable catalog"):
+    with pytest.raises(ModelError, match="cannot be read"):
         read(tmp_path / "models.toml")

@@ -18,7 +18,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_consent_is_kept_for_the_license_and_for_no_other() -> None:
+def test_consent_is_stored_for_one_license_only() -> None:
     assert not consent.given(MODEL)
     consent.give(MODEL)
     consent.give(replace(MODEL, id="other", license="MRL-0.1"))
@@ -29,11 +29,11 @@ def test_consent_is_kept_for_the_license_and_for_no_other() -> None:
     assert [file.name for file in paths.data().iterdir()] == ["consent.json"]
 
 
-def test_a_model_whose_license_asks_for_nothing_needs_none() -> None:
+def test_a_free_license_needs_no_consent() -> None:
     assert consent.given(replace(MODEL, consent=False))
 
 
-def test_licenses_nobody_named_are_each_models_own() -> None:
+def test_unnamed_licenses_belong_to_one_model_each() -> None:
     unnamed = replace(MODEL, license="", license_url="")
     consent.give(unnamed)
     assert consent.given(unnamed)
@@ -41,7 +41,7 @@ def test_licenses_nobody_named_are_each_models_own() -> None:
 
 
 @pytest.mark.parametrize("kept", [b"", b"[", b"\xff\xfe", b'{"MNPL-0.1 https://a/b": true}', b"[[1]]", b"[" * 99_999])
-def test_what_cannot_be_understood_is_no_consent_and_is_mended(kept: bytes) -> None:
+def test_a_damaged_file_means_no_consent_and_is_replaced(kept: bytes) -> None:
     paths.data().mkdir(parents=True)
     (paths.data() / "consent.json").write_bytes(kept)
     assert not consent.given(MODEL)
@@ -49,8 +49,8 @@ def test_what_cannot_be_understood_is_no_consent_and_is_mended(kept: bytes) -> N
     assert consent.given(MODEL)
 
 
-def test_consent_that_cannot_be_kept_is_said(home: Path) -> None:
+def test_consent_that_cannot_be_saved_is_an_error(home: Path) -> None:
     (home / "data").write_text("a file where a folder should be")
     assert not consent.given(MODEL)
-    with pytest.raises(ModelError, match=r"MNPL-0\.1 was accepted cannot be kept"):
+    with pytest.raises(ModelError, match=r"the consent to MNPL-0\.1 could not be saved"):
         consent.give(MODEL)

@@ -73,7 +73,7 @@ def written(folder: Path, content: bytes) -> Path:
 
 
 @pytest.mark.parametrize("version", [2, 3])
-def test_a_header_says_what_the_file_is(tmp_path: Path, version: int) -> None:
+def test_a_header_describes_the_file(tmp_path: Path, version: int) -> None:
     header = read_header(written(tmp_path, MODEL[:4] + struct.pack("<I", version) + MODEL[8:] + b"tensors"))
     assert (header.architecture, header.name, header.kind, header.context) == ("llama", "Été 7B", "model", 32768)
     assert header.has_template
@@ -82,7 +82,7 @@ def test_a_header_says_what_the_file_is(tmp_path: Path, version: int) -> None:
     assert header.metadata["tokenizer.ggml.tokens"] is None
 
 
-def test_a_projector_is_known_by_its_architecture(tmp_path: Path) -> None:
+def test_a_projector_is_recognized_by_its_architecture(tmp_path: Path) -> None:
     header = read_header(written(tmp_path, gguf(key("general.architecture", STRING, string("clip")))))
     assert header.kind == "mmproj"
     assert (header.name, header.context, header.has_template) == ("", 0, False)
@@ -92,14 +92,14 @@ def test_a_projector_is_known_by_its_architecture(tmp_path: Path) -> None:
     ("kind", "content"),
     [(INT32, struct.pack("<i", -5)), (STRING, string("many")), (FLOAT32, struct.pack("<f", 1e9))],
 )
-def test_a_context_length_that_is_none_counts_as_unknown(tmp_path: Path, kind: int, content: bytes) -> None:
+def test_an_invalid_context_length_counts_as_unknown(tmp_path: Path, kind: int, content: bytes) -> None:
     keys = key("general.architecture", STRING, string("llama")), key("llama.context_length", kind, content)
     assert read_header(written(tmp_path, gguf(*keys))).context == 0
 
 
-def test_a_header_cut_anywhere_is_said(tmp_path: Path) -> None:
+def test_a_truncated_header_is_an_error(tmp_path: Path) -> None:
     for length in range(len(MODEL)):  # nothing may be read beyond the end, nor taken for the end
-        with pytest.raises(ModelError, match=r"^model\.gguf is (empty|cut short.*); fetch it again$"):
+        with pytest.raises(ModelError, match=r"^model\.gguf is (empty|incomplete.*); download it again$"):
             read_header(written(tmp_path, MODEL[:length]))
     assert read_header(written(tmp_path, MODEL)).has_template
 
@@ -124,10 +124,8 @@ def test_a_header_cut_anywhere_is_said(tmp_path: Path) -> None:
     ],
     ids=range(14),
 )
-def test_a_header_that_lies_is_said(tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(
-        ModelError, match=r"^model\.gguf (is not a GGUF|is GGUF of version|is cut short|has a|claims) ?.*"
-    ):
+def test_an_invalid_header_is_an_error(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(ModelError, match=r"^model\.gguf (is not a GGUF|has GGUF version|is incomplete|has a) ?.*"):
         read_header(written(tmp_path, content))
 
 
@@ -140,7 +138,7 @@ def test_a_header_that_lies_is_said(tmp_path: Path, content: bytes) -> None:
     ],
     ids=["keys", "strings", "bytes"],
 )
-def test_a_header_larger_than_any_model_has_is_not_read_to_its_end(tmp_path: Path, content: bytes) -> None:
+def test_a_too_large_header_is_not_read_to_its_end(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ModelError, match="header"):
         read_header(written(tmp_path, content))
 
@@ -161,7 +159,7 @@ def test_a_header_larger_than_any_model_has_is_not_read_to_its_end(tmp_path: Pat
     ],
     ids=range(10),
 )
-def test_a_huge_file_of_nothing_is_done_with_at_once(tmp_path: Path, begin: bytes) -> None:
+def test_a_huge_empty_file_is_rejected_at_once(tmp_path: Path, begin: bytes) -> None:
     file = written(tmp_path, begin)
     with file.open("r+b") as opened:
         opened.truncate(40 * 2**30)  # takes no room: it is one hole
@@ -171,7 +169,7 @@ def test_a_huge_file_of_nothing_is_done_with_at_once(tmp_path: Path, begin: byte
     assert time.monotonic() - began < 10
 
 
-def test_no_more_is_read_than_the_longest_header_has() -> None:
+def test_reading_stops_at_the_maximum_header_size() -> None:
     asked: list[int] = []
 
     def followed_by_nothing(begin: bytes, start: int, length: int) -> bytes:
@@ -191,7 +189,7 @@ def test_no_more_is_read_than_the_longest_header_has() -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(some.binary(max_size=300), some.integers(0, len(MODEL)))
-def test_any_bytes_are_a_header_or_a_sentence(tmp_path: Path, noise: bytes, kept: int) -> None:
+def test_any_bytes_are_a_header_or_an_error(tmp_path: Path, noise: bytes, kept: int) -> None:
     try:
         header = read_header(written(tmp_path, MODEL[:kept] + noise))
         assert kept + len(noise) >= 24 and isinstance(header.context, int)
@@ -201,7 +199,7 @@ def test_any_bytes_are_a_header_or_a_sentence(tmp_path: Path, noise: bytes, kept
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(some.lists(some.tuples(some.integers(4, len(MODEL) - 1), some.integers(0, 255)), min_size=1, max_size=5))
-def test_a_header_with_flipped_bytes_is_a_header_or_a_sentence(tmp_path: Path, flips: list[tuple[int, int]]) -> None:
+def test_a_header_with_flipped_bytes_is_a_header_or_an_error(tmp_path: Path, flips: list[tuple[int, int]]) -> None:
     content = bytearray(MODEL)
     for place, value in flips:
         content[place] = value
@@ -211,10 +209,10 @@ def test_a_header_with_flipped_bytes_is_a_header_or_a_sentence(tmp_path: Path, f
         assert "model.gguf" in str(error)
 
 
-def test_what_is_no_file_is_said(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"there is no file .*none.gguf"):
         read_header(tmp_path / "none.gguf")
-    with pytest.raises(ModelError, match=r"is a folder; name the .gguf file in it"):
+    with pytest.raises(ModelError, match=r"is a folder; give the path of a .gguf file in it"):
         read_header(tmp_path)
     with pytest.raises(ModelError, match="cannot be read"):
         read_header(tmp_path / ("x" * 5000))
@@ -223,7 +221,7 @@ def test_what_is_no_file_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-def test_a_pipe_that_would_never_end_is_refused(tmp_path: Path) -> None:
+def test_a_pipe_is_rejected(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.gguf")
     with pytest.raises(ModelError, match="there is no file"):
         read_header(tmp_path / "pipe.gguf")
@@ -245,7 +243,7 @@ def of(tmp_path: Path, *keys: bytes, tensors: Sequence[bytes] = (), begin: Seque
     return read_header(written(tmp_path, content + b"\0" * 10_000))
 
 
-def test_the_shape_is_that_of_the_keys_and_of_the_vocabulary(tmp_path: Path) -> None:
+def test_the_shape_comes_from_the_keys_and_the_vocabulary(tmp_path: Path) -> None:
     tokens = key("tokenizer.ggml.tokens", ARRAY, array(STRING, 3, string("a") * 3))
     found = of(tmp_path, number("llama.attention.head_count_kv", 2), number("llama.feed_forward_length", 99), tokens)
     assert found.shape == ModelShape(2, kv_heads=2, head_size=16, embedding=64, vocabulary=3, heads=4, feed_forward=99)
@@ -256,14 +254,14 @@ def test_the_shape_is_that_of_the_keys_and_of_the_vocabulary(tmp_path: Path) -> 
     assert of(tmp_path, begin=LLAMA[:2]).shape is None
 
 
-def test_a_mixture_of_experts_uses_a_part_of_its_parameters(tmp_path: Path) -> None:
+def test_a_mixture_of_experts_uses_part_of_its_parameters(tmp_path: Path) -> None:
     experts = number("llama.expert_count", 8), number("llama.expert_used_count", 2)
     found = of(tmp_path, *experts, tensors=[tensor("blk.0.ffn_up_exps.weight", 4, 4, 8), tensor("output.weight", 4, 5)])
     assert (found.parameters, found.active) == (148, 20 + 32)
     assert found.shape and (found.shape.experts, found.shape.experts_used) == (8, 2)
 
 
-def test_the_quantization_is_what_the_file_says_else_that_of_most_weights(tmp_path: Path) -> None:
+def test_the_quantization_comes_from_the_header_or_the_tensors(tmp_path: Path) -> None:
     weights = [tensor("a", 256, 2, kind=12), tensor("b", 256, 1, kind=14), tensor("norm", 2000, kind=0)]
     assert of(tmp_path, number("general.file_type", 15), tensors=weights).quantization == "Q4_K_M"
     assert of(tmp_path, number("general.file_type", 15 | 1024), tensors=weights).quantization == "Q4_K_M"
@@ -277,12 +275,12 @@ def test_a_sliding_window_and_a_license_are_read(tmp_path: Path) -> None:
     assert (found.window, found.license) == (4096, "apache-2.0")
 
 
-def test_tensors_beyond_the_end_of_the_file_are_a_download_cut_short(tmp_path: Path) -> None:
+def test_tensors_beyond_the_end_of_the_file_mean_an_incomplete_download(tmp_path: Path) -> None:
     content = gguf(*LLAMA, tensors=[tensor("a", 1024, 1), tensor("b", 1024, 1, offset=4096)])
     start = -(-len(content) // 32) * 32
     whole = content + b"\0" * (start - len(content) + 8192)
     assert read_header(written(tmp_path, whole)).parameters == 2048
-    with pytest.raises(ModelError, match=r"model.gguf is cut short: 99 % of it is there; fetch it again"):
+    with pytest.raises(ModelError, match=r"model.gguf is incomplete: only 99% of it is there; download it again"):
         read_header(written(tmp_path, whole[:-1]))
 
 
@@ -293,10 +291,14 @@ def test_tensors_beyond_the_end_of_the_file_are_a_download_cut_short(tmp_path: P
         ([text("general.architecture", "llama"), text("general.type", "adapter")], [], "is a LoRA adapter"),
         ([text("general.architecture", "nomic-bert")], [], "is an embedding model"),
         ([text("general.architecture", "qwen3"), number("qwen3.pooling_type", 3)], [], "is an embedding model"),
-        ([text("general.architecture", "whisper")], [], "is of the architecture whisper, which llama.cpp does not run"),
-        ([text("general.architecture", "t5")], [], "it does not chat"),
-        ([text("general.name", "x")], [], "does not say its architecture"),
-        ([number("split.no", 1), number("split.count", 3)], [], "is part 2 of a split file; name the first part"),
+        (
+            [text("general.architecture", "whisper")],
+            [],
+            "has the architecture whisper, with which llama.cpp",
+        ),
+        ([text("general.architecture", "t5")], [], "which cannot chat"),
+        ([text("general.name", "x")], [], "has no architecture in its header"),
+        ([number("split.no", 1), number("split.count", 3)], [], "is part 2 of a split file; use the first part"),
         ([text("general.type", "imatrix")], [], "is an importance matrix"),
         ([text("general.architecture", "mistral3")], [tensor("v.blk.0.attn_q.weight", 1)], "only Ollama reads"),
         (
@@ -307,16 +309,18 @@ def test_tensors_beyond_the_end_of_the_file_are_a_download_cut_short(tmp_path: P
         (
             [text("general.architecture", "llama"), number("llama.expert_count", 8)],
             [tensor("blk.0.ffn_down.0.weight", 1)],
-            "was made for an older llama.cpp",
+            "was made for an old llama.cpp",
         ),
         (
             [text("general.architecture", "llama"), key("tokenizer.ggml.tokens", ARRAY, array(STRING, 0, b""))],
             [],
-            "holds a vocabulary and no weights",
+            "has a vocabulary but no weights",
         ),
     ],
 )
-def test_what_cannot_chat_is_said(tmp_path: Path, keys: list[bytes], tensors: list[bytes], problem: str) -> None:
+def test_a_file_that_cannot_chat_has_a_problem(
+    tmp_path: Path, keys: list[bytes], tensors: list[bytes], problem: str
+) -> None:
     assert problem in of(tmp_path, begin=keys, tensors=tensors).problem
 
 
@@ -333,7 +337,7 @@ def test_a_header_is_read_by_ranges_without_the_rest_of_the_file() -> None:
     assert all(start == sum(length for _, length in asked[:n]) for n, (start, _) in enumerate(asked)), "none read twice"
 
 
-def test_a_peek_reads_what_stands_before_the_vocabulary() -> None:
+def test_a_peek_stops_before_the_vocabulary() -> None:
     whole, quick = read_header(CHATON), peek(CHATON)
     assert (quick.architecture, quick.context, quick.quantization) == (whole.architecture, 4096, "Q8_0")
     assert "tokenizer.ggml.model" not in quick.metadata and quick.problem == ""
@@ -348,7 +352,7 @@ def chaton() -> bytes:
     return CHATON.read_bytes()[: 2**17]
 
 
-def test_a_real_header_with_mistakes_is_a_header_or_a_sentence() -> None:
+def test_a_damaged_real_header_is_a_header_or_an_error() -> None:
     ends = [_with_mistakes(random.Random(seed)) for seed in range(300)]
     assert {"a header", "a sentence"} == set(ends)
 
@@ -370,7 +374,7 @@ def _with_mistakes(dice: random.Random) -> str:
     return "a header"
 
 
-def test_the_tables_are_those_of_the_format() -> None:
+def test_the_tables_match_the_gguf_package() -> None:
     constants = pytest.importorskip("gguf.constants")
     sizes = {kind.value: (kind.name, *size) for kind, size in constants.GGML_QUANT_SIZES.items()}
     assert sizes.items() <= TENSOR_TYPES.items()
@@ -379,7 +383,7 @@ def test_the_tables_are_those_of_the_format() -> None:
     assert set(constants.MODEL_ARCH_NAMES.values()) <= CHAT | OTHER.keys()
 
 
-def test_every_architecture_is_one_that_the_installed_llama_cpp_knows() -> None:
+def test_the_installed_llama_cpp_supports_every_architecture() -> None:
     library = next((Path(llama_cpp.__file__).parent / "lib").glob("libllama.*")).read_bytes()
     unknown = [name for name in CHAT | OTHER.keys() if f"{name}\0".encode() not in library]
     assert not unknown

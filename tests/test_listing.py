@@ -29,11 +29,11 @@ def files(*names: str) -> Listing:
         ("Q4-model.gguf", ""),
     ],
 )
-def test_a_name_says_the_quantization(file: str, says: str) -> None:
+def test_the_quantization_is_read_from_the_name(file: str, says: str) -> None:
     assert quant(file) == says
 
 
-def test_quantizations_of_one_model_share_a_base_whoever_made_them() -> None:
+def test_quantizations_of_one_model_share_a_base_name() -> None:
     names = (
         "mistralai_Mistral-Nemo-2407-Q4_K_M.gguf",
         "Mistral-Nemo-2407.i1-IQ3_M.gguf",
@@ -64,18 +64,18 @@ def test_parts_of_a_split_file_are_one_file() -> None:
         ("Q4_0 Q5_K_S Q5_K_M", "q5", "Q5_K_S"),
     ],
 )
-def test_a_quantization_is_chosen_by_name_else_the_usual(offered: str, wanted: str, chosen: str) -> None:
+def test_a_quantization_is_chosen_by_name_or_default(offered: str, wanted: str, chosen: str) -> None:
     assert files(*(f"m-{name}.gguf" for name in offered.split())).quantized(wanted).quant == chosen
 
 
-def test_what_is_not_offered_is_answered_with_what_is() -> None:
-    with pytest.raises(ModelError, match="it has no quantization Q2_K; there are Q4_K_M, Q8_0"):
+def test_an_unknown_quantization_or_file_is_answered_with_the_available_ones() -> None:
+    with pytest.raises(ModelError, match="it has no quantization Q2_K, only Q4_K_M, Q8_0"):
         files("m-Q4_K_M.gguf", "m-Q8_0.gguf").quantized("Q2_K")
-    with pytest.raises(ModelError, match="there is no GGUF model in it"):
+    with pytest.raises(ModelError, match="it has no GGUF model"):
         files("mmproj-F16.gguf").quantized("")
-    with pytest.raises(ModelError, match=r"it holds several models; name a file: a-7b-Q4_0.gguf, b-7b-Q4_0.gguf"):
+    with pytest.raises(ModelError, match=r"it has several models; choose a file: a-7b-Q4_0.gguf, b-7b-Q4_0.gguf"):
         files("a-7b-Q4_0.gguf", "b-7b-Q4_0.gguf").quantized("Q4_0")
-    with pytest.raises(ModelError, match=r"there is no x.gguf; there are m-Q4_K_M.gguf"):
+    with pytest.raises(ModelError, match=r"there is no file x.gguf; available are m-Q4_K_M.gguf"):
         files("m-Q4_K_M.gguf").named("x.gguf")
     with pytest.raises(ModelError, match="is a projector, not a model"):
         files("m-Q4_K_M.gguf", "mmproj-F16.gguf").named("mmproj-F16.gguf")
@@ -104,17 +104,17 @@ def test_what_is_not_offered_is_answered_with_what_is() -> None:
         ("m-Q4_0.gguf", "m-Q4_0.gguf", None),
     ],
 )
-def test_a_projector_goes_with_its_own_model_only(names: str, model: str, projector: str | None) -> None:
+def test_a_projector_is_paired_with_its_own_model_only(names: str, model: str, projector: str | None) -> None:
     found = files(*names.split())
     chosen = found.projector(found.named(model))
     assert (chosen.file if chosen else None) == projector
 
 
-def test_a_projector_is_known_by_its_name() -> None:
+def test_a_projector_is_recognized_by_its_name() -> None:
     assert all(map(is_projector, ("mmproj-F16.gguf", "x-MMPROJ-f16.gguf", "model-mm-proj.gguf", "a/mmproj.gguf")))
     assert not any(map(is_projector, ("m-Q4_0.gguf", "mmproj/m-Q4_0.gguf")))
 
 
-def test_the_others_of_a_model_are_its_quantizations_the_smallest_first() -> None:
+def test_other_quantizations_are_listed_smallest_first() -> None:
     found = files("m-Q8_0.gguf", "m-Q4_0.gguf", "m-Q2_K.gguf", "another-Q4_0.gguf")
     assert [w.quant for w in found.others(found.named("m-Q4_0.gguf"))] == ["Q8_0", "Q2_K"]

@@ -48,14 +48,14 @@ def every(models: list[Model]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("model", models, ids=[model.id for model in models])
 
 
-def test_there_is_a_model_and_a_toy_for_every_role() -> None:
+def test_every_role_has_a_model_and_a_toy() -> None:
     for role in ROLES:
         assert [m for m in REAL if role in m.roles and m.status == "recommended"], role
         assert [m for m in MODELS.values() if role in m.roles and m.toy], role
     assert next(m for m in MODELS.values() if m.toy).id == "chaton"
 
 
-def test_names_can_be_typed_and_differ_by_more_than_their_case() -> None:
+def test_names_are_typeable_and_differ_by_more_than_case() -> None:
     assert len({id.lower() for id in MODELS}) == len(MODELS)
     assert len({model.name.lower() for model in MODELS.values()}) == len(MODELS)
     assert all(re.fullmatch(r"[a-z0-9][a-z0-9.-]*", id) for id in MODELS)
@@ -72,7 +72,7 @@ def test_the_best_of_a_role_come_first() -> None:
 
 
 @every(list(MODELS.values()))
-def test_what_a_row_says_of_itself_holds_together(model: Model) -> None:
+def test_the_values_of_a_row_are_consistent(model: Model) -> None:
     assert ("vision" in model.roles) <= (model.supports_images or model.status == "closed")
     assert bool(model.repo) == (not model.toy and model.status != "closed")
     assert bool(model.weights.files) == (model.status != "closed")
@@ -87,7 +87,7 @@ def test_what_a_row_says_of_itself_holds_together(model: Model) -> None:
 
 
 @every(REAL)
-def test_every_file_is_named_as_the_hub_names_files(model: Model) -> None:
+def test_every_file_name_is_one_of_a_repository(model: Model) -> None:
     for weights in filter(None, (model.weights, model.projector, *model.quants)):
         repo, revision = model.source(weights)
         assert re.fullmatch(r"[\w.-]+/[\w.-]+", repo, re.ASCII) and ".." not in repo
@@ -103,14 +103,14 @@ def test_every_file_is_named_as_the_hub_names_files(model: Model) -> None:
 
 
 @every([model for model in REAL if model.verified])
-def test_what_is_said_to_be_verified_is_pinned_and_complete(model: Model) -> None:
+def test_verified_files_are_pinned_and_complete(model: Model) -> None:
     assert re.fullmatch("[0-9a-f]{40}", model.revision)
     assert model.weights.bytes and model.weights.sha256
     assert model.projector is None or model.projector.bytes
 
 
 @every(REAL)
-def test_a_file_is_as_large_as_its_weights_and_their_bits(model: Model) -> None:
+def test_file_sizes_match_parameters_and_bits_per_weight(model: Model) -> None:
     for weights in (model.weights, *model.quants):
         bits = weights.size * 8 / (model.parameters * 1e9)
         assert bits == pytest.approx(BITS[weights.quant], rel=0.06), weights.quant
@@ -120,7 +120,7 @@ def test_a_file_is_as_large_as_its_weights_and_their_bits(model: Model) -> None:
 
 
 @every([model for model in REAL if model.shape])
-def test_the_memory_a_token_takes_follows_from_the_shape(model: Model) -> None:
+def test_the_memory_per_token_follows_from_the_shape(model: Model) -> None:
     assert model.shape
     known = {**KV_BYTES, **{f"{id}-reasoning": size for id, size in KV_BYTES.items()}, "pixtral-12b": 160 * 1024}
     token_bytes = kv_bytes(model.shape, CONTEXT_MULTIPLE) // CONTEXT_MULTIPLE
@@ -130,7 +130,7 @@ def test_the_memory_a_token_takes_follows_from_the_shape(model: Model) -> None:
 
 
 @every(REAL)
-def test_a_row_says_how_it_is_asked(model: Model) -> None:
+def test_a_row_says_how_to_prompt_the_model(model: Model) -> None:
     assert (paths.bundled("templates") / f"{model.template}.jinja").is_file() or model.id == "mistral-small-4"
     assert 0 < model.context <= model.trained
     assert 0 <= model.temperature <= 1
@@ -138,34 +138,34 @@ def test_a_row_says_how_it_is_asked(model: Model) -> None:
 
 
 @every(REAL)
-def test_a_license_against_commercial_use_is_asked_about(model: Model) -> None:
+def test_a_non_commercial_license_needs_consent(model: Model) -> None:
     assert model.license_url.startswith("https://")
     assert model.consent == (model.license in ("MNPL-0.1", "MRL-0.1"))
     assert model.consent or model.license in ("Apache-2.0", "Modified MIT")
 
 
 @every(CLOSED)
-def test_a_model_that_is_not_published_points_at_one_that_is(model: Model) -> None:
+def test_an_unpublished_model_names_a_published_one(model: Model) -> None:
     assert f"use {model.instead} instead" in model.unavailable
     assert not model.supports_images and not model.bytes
 
 
-def test_no_hash_stands_for_two_files() -> None:
+def test_no_two_files_share_a_checksum() -> None:
     every = [w for m in REAL for w in (m.weights, *m.quants, m.projector) if w]
     hashes = [sha256 for w in every for sha256 in (w.sha256, *w.sha256s) if sha256]
     assert len(set(hashes)) == len(hashes)
 
 
-def test_the_file_says_nothing_twice() -> None:
+def test_no_row_repeats_a_default() -> None:
     for id, row in tomllib.loads(paths.bundled("models.toml").read_text("utf-8")).items():
         assert "id" not in row
         assert row.get("revision") != "main", id
 
 
 @every(REAL)
-def test_the_readme_lists_it_as_it_is(model: Model) -> None:
-    readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
-    line = next(line for line in readme.splitlines() if line.startswith(f"| `{model.id}` |"))
+def test_the_models_page_lists_the_model_as_the_catalog_does(model: Model) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "models.md").read_text("utf-8")
+    line = next(line for line in page.splitlines() if line.startswith(f"| `{model.id}` |"))
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     assert cells[1].removesuffix(", reasons") == model.name
     assert cells[1].endswith(", reasons") == bool(model.thinking)
@@ -175,7 +175,7 @@ def test_the_readme_lists_it_as_it_is(model: Model) -> None:
 
 
 @every(CLOSED)
-def test_a_model_that_is_not_published_is_never_chosen(model: Model) -> None:
+def test_an_unpublished_model_is_never_chosen(model: Model) -> None:
     models = Models(MODELS)
     assert models.files(model) is None and model not in models.installed()
     assert model.missing == model.unavailable

@@ -1,4 +1,4 @@
-"""The values of `general.architecture` that llama.cpp knows (src/llama-arch.cpp), by what it does with them."""
+"""The values of `general.architecture` that llama.cpp supports (src/llama-arch.cpp), by what it does with them."""
 
 CHAT = frozenset(
     {
@@ -134,7 +134,7 @@ CHAT = frozenset(
         "xverse",
     }
 )
-"""Those that go on with a text."""
+"""Models that generate text."""
 
 OTHER = {
     **dict.fromkeys(
@@ -151,12 +151,12 @@ OTHER = {
             "nomic-bert-moe",
             "t5encoder",
         ),
-        "an embedding model: it compares texts and cannot answer",
+        "an embedding model, which cannot chat",
     ),
     **dict.fromkeys(("dream", "llada", "llada-moe", "rnd1"), "a diffusion model, which lechat does not run"),
-    **dict.fromkeys(("dflash", "eagle3", "gemma4-assistant"), "a helper that drafts for another model"),
-    **dict.fromkeys(("pockettts", "qwen3tts", "wavtokenizer-dec"), "a model that speaks; it does not chat"),
-    "t5": "a model that rewrites texts; it does not chat",
-    "clip": "a projector, not a model; name the model it belongs to",
+    **dict.fromkeys(("dflash", "eagle3", "gemma4-assistant"), "a draft model for another model"),
+    **dict.fromkeys(("pockettts", "qwen3tts", "wavtokenizer-dec"), "a speech model, which cannot chat"),
+    "t5": "a text-to-text model, which cannot chat",
+    "clip": "a projector, not a model; use the model it belongs to",
 }
-"""The others, with what they are."""
+"""Other models, with descriptions."""

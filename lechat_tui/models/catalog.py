@@ -1,4 +1,4 @@
-"""The catalog: `models.toml`, one table a model. Knows what a model is, not whether it is here."""
+"""The catalog of models, read from `models.toml`: one table per model. Says nothing about what is installed."""
 
 import tomllib
 from collections.abc import Mapping
@@ -17,37 +17,37 @@ ModelRole = Literal["text", "code", "vision"]
 ROLES: tuple[ModelRole, ...] = get_args(ModelRole)
 
 Status = Literal["", "recommended", "legacy", "large", "closed"]
-"""`legacy` has better successors, `large` wants a workstation, of `closed` nothing can be downloaded."""
+"""`legacy` is superseded, `large` needs a workstation, `closed` is not published."""
 
 
 OLD_KEYS = {"licence": "license", "licence_url": "license_url"}
-"""Keys that catalogs written for 0.1.0 may have, with their names of today."""
+"""Keys of catalogs written for version 0.1.0, with their current names."""
 
 
 class ModelError(LechatError):
-    """Something about a model is not as it should be; the text says what to do next."""
+    """A problem with a model; the text says what to do next."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """One GGUF file, or the parts of one: of a repository on the hub, of the program itself, or on this disk."""
+    """One GGUF file, or all parts of a split one: in a repository on the hub, bundled with lechat, or on this disk."""
 
     file: str
-    """Name inside the repository or the program's data, or an absolute path. Of a split file, the first part."""
+    """Name inside the repository or the bundled data, or an absolute path; of a split file, the first part."""
     bytes: int = 0
-    """Exact size, of all parts together; 0 where it is not known."""
+    """Exact size of all parts together; 0 if it is not known."""
     sha256: str = ""
-    """Of a file in one part, where it is known."""
+    """Checksum of a file that is not split; empty if it is not known."""
     quant: str = ""
-    """The quantization, as in `Q4_K_M`."""
+    """The quantization, such as `Q4_K_M`."""
     about: int = 0
-    """Size in bytes as it is published, rounded, where the exact one is not known."""
+    """The published, rounded size in bytes, if the exact one is not known."""
     sha256s: tuple[str, ...] = ()
-    """Of each part of a split file, where they are known."""
+    """Checksums of the parts of a split file, if they are known."""
     repo: str = ""
-    """Repository on the hub, where it is not the row's."""
+    """Repository on the hub, if it is not that of the model."""
     revision: str = ""
-    """Revision of that repository; `main` where nothing is said."""
+    """Revision of that repository; the default is `main`."""
 
     def __post_init__(self) -> None:
         if self.repo and not self.revision:
@@ -55,63 +55,63 @@ class Weights:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """All files there are to fetch: the parts of a split file (`...-00001-of-00003.gguf`), else the one file."""
+        """The names of all parts of a split file (`...-00001-of-00003.gguf`), else of the one file."""
         return split_files.parts(self.file) if self.file else ()
 
     @property
     def size(self) -> int:
-        """Bytes to count with: exact, else rounded; 0 where nothing is known."""
+        """Bytes, exact if possible, else rounded; 0 if not known."""
         return self.bytes or self.about
 
 
 @dataclass(frozen=True)
 class Lora:
-    """A LoRA adapter that is laid over a model."""
+    """A LoRA adapter to apply to a model."""
 
     file: str
     """Name inside the repository, or an absolute path."""
     scale: float = 1.0
-    """How much of it: 0 is nothing, 1 is what it was trained for."""
+    """Strength; 1 is what it was trained for, 0 has no effect."""
     repo: str = ""
     """Repository on the hub; empty for a file on this disk."""
     revision: str = "main"
     bytes: int = 0
-    """Exact size; 0 where it is not known."""
+    """Exact size; 0 if it is not known."""
     sha256: str = ""
 
 
 @dataclass(frozen=True)
 class Model:
-    """One row of the catalog."""
+    """One model of the catalog."""
 
     id: str
-    """What a person types."""
+    """The name that the user types."""
     name: str
     roles: tuple[ModelRole, ...]
     weights: Weights = Weights("")
-    """The chosen quantization; without a file in a closed row only."""
+    """The chosen quantization; only a closed model has none."""
     quants: tuple[Weights, ...] = ()
     """The other quantizations, smallest first."""
     projector: Weights | None = None
-    """The mmproj file of a model that sees."""
+    """The mmproj file of a model that supports images."""
     repo: str = ""
     """Repository on the hub; empty for a file on this disk."""
     revision: str = "main"
     context: int = 8192
-    """Context window used unless set otherwise, in tokens."""
+    """Default context window in tokens."""
     trained: int = 0
-    """Context window the model was trained for, in tokens; 0 where it is not known."""
+    """Context window that the model was trained for, in tokens; 0 if it is not known."""
     parameters: float = 0.0
-    """In billions, without the projector; 0 where it is not known."""
+    """In billions, without the projector; 0 if it is not known."""
     active: float | None = None
-    """Parameters used for one token, in billions, of a mixture of experts."""
+    """Of a mixture of experts, the parameters used for one token, in billions."""
     shape: ModelShape | None = None
     template: str = ""
-    """Chat template for a file that carries none: a name in `data/templates/`."""
+    """Chat template for a file that has none: a name in `data/templates/`."""
     system: str = ""
-    """System prompt the model's card asks for. Its control tokens, as `[THINK]`, are the model's own."""
+    """System prompt that the model card recommends. It may contain control tokens, such as `[THINK]`."""
     thinking: tuple[str, str] | None = None
-    """What stands around the thinking of a model that reasons before it answers; `system` then always holds."""
+    """Tags around the thinking of a reasoning model; `system` is then always used."""
     temperature: float = 0.3
     top_p: float = 1.0
     top_k: int = 0
@@ -119,39 +119,39 @@ class Model:
     threads: int | None = None
     """CPU threads, for a model that is slower with all of them."""
     pace: float | None = None
-    """Tokens per second at most, for a model so small that nobody could stop it in time."""
+    """Limit in tokens per second, for a model so fast that it could not be stopped in time."""
     image_tokens: int | None = None
-    """The most tokens a picture may take: more show smaller things. Unset is llama.cpp's choice, 1024."""
+    """Maximum number of tokens for an image; more show finer details. The default is llama.cpp's, 1024."""
     license: str = ""
     license_url: str = ""
     consent: bool = False
-    """The license forbids commercial use: whoever fetches the model says once that they have read it."""
+    """The license forbids commercial use; the user must accept it once before the download."""
     gated: bool = False
-    """The hub gives it only to those who accepted its terms there."""
+    """Its terms must be accepted on the hub before the download."""
     status: Status = ""
     instead: str = ""
-    """The id of the model to use in place of this one."""
+    """The id of the model to use instead."""
     verified: bool = True
-    """Whether file names, sizes and checksums were seen published; else the hub's own hold when it is fetched."""
+    """Whether file names, sizes and checksums were checked against the hub; if not, those of the hub are used."""
     notes: str = ""
-    """One line for a person."""
+    """One line to show to the user."""
     toy: bool = False
-    """True for the small model that ships with the program: never chosen over a real one."""
+    """Whether it is one of the tiny bundled models, which are never chosen over a real one."""
     adapters: tuple[Lora, ...] = ()
-    """What is laid over the weights, unless the person says otherwise."""
+    """Adapters to apply, unless the user's settings name others."""
 
     @property
     def supports_images(self) -> bool:
-        """Whether it understands pictures."""
+        """Whether it has a projector."""
         return self.projector is not None
 
     @property
     def bytes(self) -> int:
-        """Size of the download, perhaps rounded; 0 where it is not known."""
+        """Size of the download, possibly rounded; 0 if it is not known."""
         return self.weights.size + (self.projector.size if self.projector else 0)
 
     def source(self, weights: Weights) -> tuple[str, str]:
-        """Repository and revision on the hub of one of its files."""
+        """The repository on the hub and the revision of one of its files."""
         return (weights.repo, weights.revision) if weights.repo else (self.repo, self.revision)
 
     @property
@@ -171,21 +171,21 @@ class Model:
 
     @property
     def unavailable(self) -> str:
-        """The sentence for a model of which nothing is published; empty for all others."""
+        """The message for an unpublished model; empty for others."""
         if self.status != "closed":
             return ""
         return f"the weights of {self.id} are not published; use {self.instead} instead (lechat pull {self.instead})"
 
     def quantized(self, quant: str) -> "Model":
-        """The same model with the files of this quantization, under the id `id:QUANT`, in whatever case it is given.
+        """The same model in this quantization, in upper or lower case, with the id `ID:QUANT`.
 
-        Raises `ModelError` that names those there are.
+        Raises `ModelError` that lists the available ones.
         """
         offered = {weights.quant: weights for weights in (self.weights, *self.quants) if weights.quant}
         weights = next((offered[name] for name in offered if name.lower() == quant.lower()), None)
         if weights is None:
-            there = f"there are {', '.join(offered)}" if offered else "the catalog names none"
-            raise ModelError(f"{self.id} has no quantization {quant}; {there}")
+            available = f"it has {', '.join(offered)}" if offered else "the catalog lists none"
+            raise ModelError(f"{self.id} has no quantization {quant}; {available}")
         if weights == self.weights:
             return self
         base = self.id.removesuffix(f":{self.weights.quant}")
@@ -194,10 +194,10 @@ class Model:
 
 
 def read(*files: Path) -> dict[str, Model]:
-    """Read catalogs, the later laid over the earlier; one that is not there is empty.
+    """Read catalogs; later ones override earlier ones, and missing files are skipped.
 
-    A row that names its own weights takes the place of the earlier one; otherwise its keys are laid over that one's.
-    Raises `ModelError` that names the file and the row.
+    A model with weights of its own replaces an earlier one; without them, its keys override single keys of that one.
+    Raises `ModelError` that names the file and the model.
     """
     tables: dict[str, Mapping[str, Any]] = {}
     rows: dict[str, Model] = {}
@@ -205,7 +205,7 @@ def read(*files: Path) -> dict[str, Model]:
         for id, table in _tables(file).items():
             where = f"{file}: [{id}]"
             if not isinstance(table, dict):
-                raise ModelError(f"{where} must be a table, as in [{id}]")
+                raise ModelError(f"{where} must be a table, like [{id}]")
             tables[id] = table if "weights" in table else {**tables.get(id, {}), **table}
             rows[id] = _row(where, id, tables[id])
     return rows
@@ -220,7 +220,7 @@ def chat_template(model: Model) -> str | None:
         return file.read_text("utf-8")
     except OSError as error:
         known = ", ".join(sorted(f.stem for f in file.parent.glob("*.jinja")))
-        raise ModelError(f"{model.id}: there is no template {model.template}; there are {known}") from error
+        raise ModelError(f"{model.id}: there is no template {model.template}; available are {known}") from error
 
 
 def _tables(file: Path) -> dict[str, Any]:
@@ -229,7 +229,7 @@ def _tables(file: Path) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{file} is not a readable catalog: {error}") from error
+        raise ModelError(f"the catalog {file} cannot be read: {error}") from error
 
 
 def _row(where: str, id: str, table: Mapping[str, Any]) -> Model:
@@ -244,13 +244,13 @@ def _row(where: str, id: str, table: Mapping[str, Any]) -> Model:
 
 
 def _mistake(model: Model) -> str:
-    """What is wrong with a row whose keys are right; empty for nothing."""
+    """What is wrong with the values of a row; empty if nothing is."""
     if not model.roles:
-        return f"roles must name at least one of {', '.join(ROLES)}"
+        return f"roles must contain at least one of {', '.join(ROLES)}"
     if model.context < 1:
         return "context must be at least 1 token"
     if model.status == "closed":
-        return "" if model.instead else "a closed row must say in instead what to use in its place"
+        return "" if model.instead else "a closed model needs the key instead, the id of the model to use"
     if not model.weights.file:
         return "the key weights is missing"
     if not model.repo:
@@ -259,4 +259,4 @@ def _mistake(model: Model) -> str:
         name for weights in (model.weights, *model.quants, *filter(None, [model.projector])) for name in weights.files
     )
     unsafe = next((name for name in files if name.startswith(("/", "~")) or ".." in Path(name).parts), None)
-    return f"{unsafe} is not a name inside a repository" if unsafe else ""
+    return f"{unsafe} is not a file name inside a repository" if unsafe else ""

@@ -1,5 +1,4 @@
-"""A model made of a file that no row of the catalog names: what its header and its name say, and what a row of the
-same model knows besides."""
+"""Describes a model that is not in the catalog, by its header, its file name and the row of a related model."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,8 +7,8 @@ from lechat_tui.models.catalog import Model, ModelRole, Weights
 from lechat_tui.models.gguf import Header
 from lechat_tui.models.listing import base
 
-_CONTEXT = 8192
-"""Tokens that any machine holds."""
+_DEFAULT_CONTEXT = 8192
+"""Tokens; small enough for any machine."""
 
 
 def model(
@@ -24,32 +23,32 @@ def model(
     revision: str = "main",
     parts: int = 0,
 ) -> Model:
-    """A row for this file; without a header, what its name says.
+    """A model for this file; without a header, from its name alone.
 
-    `parts` is the parameters in the other parts of a split file.
+    `parts` is the number of parameters in the other parts of a split file.
     """
     roles: tuple[ModelRole, ...] = ("text", "code", "vision")
-    said = header or Header("", "", "", 0, False)
-    known = relative(catalog, weights.file, f"{said.name}.gguf")
-    row = known or Model(id, "", roles)
-    resting = said.parameters - said.active
-    trained = said.context or row.trained
+    header = header or Header("", "", "", 0, False)
+    related = related_row(catalog, weights.file, f"{header.name}.gguf")
+    row = related or Model(id, "", roles)
+    inactive = header.parameters - header.active
+    trained = header.context or row.trained
     return replace(
         row,
         id=id,
-        name=said.name or row.name or id,
+        name=header.name or row.name or id,
         roles=tuple(role for role in row.roles if projector or role != "vision") or ("text",),
-        weights=weights if weights.quant else replace(weights, quant=said.quantization),
+        weights=weights if weights.quant else replace(weights, quant=header.quantization),
         quants=quants,
         projector=projector,
         repo=repo,
         revision=revision,
-        context=min(row.context if known else _CONTEXT, trained or _CONTEXT),
+        context=min(row.context if related else _DEFAULT_CONTEXT, trained or _DEFAULT_CONTEXT),
         trained=trained,
-        parameters=_billions(said.parameters + parts) or row.parameters,
-        active=_billions(said.active + parts) if resting else row.active,
-        shape=said.shape or row.shape,
-        license=row.license or said.license[:60],
+        parameters=_billions(header.parameters + parts) or row.parameters,
+        active=_billions(header.active + parts) if inactive else row.active,
+        shape=header.shape or row.shape,
+        license=row.license or header.license[:60],
         status="",
         instead="",
         verified=True,
@@ -60,8 +59,8 @@ def _billions(count: int) -> float:
     return round(count / 1e9, 3)
 
 
-def relative(catalog: Mapping[str, Model], *files: str) -> Model | None:
-    """The row of the same model, whoever quantized it: one of its names differs by quantization and publisher only."""
+def related_row(catalog: Mapping[str, Model], *files: str) -> Model | None:
+    """The catalog row of the same model in another quantization or from another publisher, by its file names."""
     own = {base(file) for file in files}
     for row in catalog.values():
         theirs = base(row.weights.file)

@@ -1,4 +1,4 @@
-"""What a GGUF file is, read from its header without loading it: of a file on this disk, or of one on the hub."""
+"""What a GGUF file contains, read from its header, whether it is on this disk or on the hub."""
 
 import os
 import stat
@@ -32,16 +32,16 @@ TENSOR_TYPES = {
     29: ("IQ1_M", 256, 56), 30: ("BF16", 1, 2), 34: ("TQ1_0", 256, 54), 35: ("TQ2_0", 256, 66), 39: ("MXFP4", 32, 17),
     40: ("NVFP4", 64, 36), 41: ("Q1_0", 128, 18),
 }  # fmt: skip
-"""`ggml_type` (ggml.h): its name, the elements of a block and the bytes of a block."""
+"""`ggml_type` (ggml.h): name, elements per block and bytes per block."""
 
-_GUESSED = 1024
-"""A bit of `general.file_type`: llama.cpp inferred it from the tensors."""
+_INFERRED = 1024
+"""Flag in `general.file_type`: llama.cpp inferred the type from the tensors (`LLAMA_FTYPE_INFERRED`)."""
 _ALIGNMENT = 32
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a GGUF file says of itself; 0 and the empty text stand for what it does not say."""
+    """The header of a GGUF file; 0 and empty strings stand for missing values."""
 
     architecture: str
     name: str
@@ -51,47 +51,47 @@ class Header:
     """Trained context length in tokens."""
     has_template: bool
     quantization: str = ""
-    """As in `Q4_K_M`: what the file says, else the type of most of its weights."""
+    """Such as `Q4_K_M`; if the header does not say it, the type of most tensors."""
     parameters: int = 0
-    """Numbers in its tensors: in one part, of a split file."""
+    """Number of weights in its tensors; of a split file, in this part."""
     active: int = 0
-    """Of these, the ones one token uses; less than all in a mixture of experts."""
+    """Parameters used for one token; fewer than all in a mixture of experts."""
     shape: ModelShape | None = None
     window: int = 0
-    """Sliding window of the attention in tokens."""
+    """Sliding attention window in tokens."""
     license: str = ""
     projection: int = 0
-    """Width of what a projector hands to its model: that one's `shape.embedding`."""
+    """Of a projector, the width of its output, which is the `shape.embedding` of its model."""
     part: int = 1
     parts: int = 1
     problem: str = ""
-    """Why it cannot chat; the text follows its name in a sentence."""
+    """Why it cannot chat, to follow the file name in a sentence; empty if it can."""
     metadata: dict[str, Value] = field(default_factory=dict)
-    """Every key. An array of few whole numbers is a tuple; of any other array, and of a very long text, None."""
+    """Every key. A short array of integers is a tuple; other arrays and very long strings are None."""
 
 
 def read_header(path: Path) -> Header:
-    """Read the header of a file. Raises `ModelError` when it is not there, is not GGUF, or is cut short."""
+    """Read the header of a file. Raises `ModelError` if the file is missing, not GGUF or incomplete."""
     return _read_file(path, header)
 
 
 def peek(path: Path) -> Header:
-    """Read only what stands before the vocabulary: no parameters, no template, no tensors. Raises `ModelError`."""
-    return _read_file(path, _peeked)
+    """Read only the keys before the vocabulary: no parameters, template or tensors. Raises `ModelError`."""
+    return _read_file(path, _peek_header)
 
 
-def _read_file(path: Path, understand: Callable[[str, int, ReadRange], Header]) -> Header:
+def _read_file(path: Path, parse: Callable[[str, int, ReadRange], Header]) -> Header:
     try:
         if path.is_dir():
-            raise ModelError(f"{path} is a folder; name the .gguf file in it")
-        if not path.is_file():  # a pipe or a device would never end
+            raise ModelError(f"{path} is a folder; give the path of a .gguf file in it")
+        if not path.is_file():  # reading a pipe or a device would never end
             raise ModelError(f"there is no file {path}")
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise ModelError(f"there is no file {path}")
-            return understand(path.name, status.st_size, partial(_read, descriptor))
+            return parse(path.name, status.st_size, partial(_read, descriptor))
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -105,43 +105,43 @@ def _read(descriptor: int, start: int, length: int) -> bytes:
 
 
 def header(name: str, size: int, read: ReadRange) -> Header:
-    """Read the header of a file of `size` bytes, wherever it lies, by ranges.
+    """Read the header of a file of `size` bytes by ranges, wherever the file is.
 
-    `name` is for the sentences. Raises `ModelError`, and what `read` raises.
+    `name` is used in messages. Raises `ModelError`, and what `read` raises.
     """
     try:
         found = contents(size, read)
         _check_whole(found, size)
     except Unreadable as error:
         raise ModelError(f"{name} {error}") from error
-    return _understood(found)
+    return _header_of(found)
 
 
-def _peeked(name: str, size: int, read: ReadRange) -> Header:
+def _peek_header(name: str, size: int, read: ReadRange) -> Header:
     try:
-        return _understood(first_keys(size, read))
+        return _header_of(first_keys(size, read))
     except Unreadable as error:
         raise ModelError(f"{name} {error}") from error
 
 
 def _check_whole(found: Contents, size: int) -> None:
-    """Raise `Unreadable` for a file that ends before its tensors do."""
+    """Raise `Unreadable` if the file ends before its last tensor."""
     alignment = found.metadata.get("general.alignment", _ALIGNMENT)
     if not isinstance(alignment, int) or alignment < 1:
-        raise Unreadable("has a damaged header: its alignment is not a number of bytes")
+        raise Unreadable("has a damaged header: its alignment is not a number")
     start = -(-found.end // alignment) * alignment
     end = max((start + tensor.offset + _bytes(tensor) for tensor in found.tensors), default=0)
     if end > size:
-        raise Unreadable(f"is cut short: {size * 100 // end} % of it is there; fetch it again")
+        raise Unreadable(f"is incomplete: only {size * 100 // end}% of it is there; download it again")
 
 
 def _bytes(tensor: Tensor) -> int:
-    """Bytes of a tensor; 0 for a type that is not known here."""
+    """Bytes of a tensor; 0 if its type is not known."""
     _, elements, size = TENSOR_TYPES.get(tensor.kind, ("", 1, 0))
     return tensor.elements // elements * size
 
 
-def _understood(found: Contents) -> Header:
+def _header_of(found: Contents) -> Header:
     keys = _Keys(found.metadata)
     architecture = keys.text("general.architecture")
     count, active = _parameters(found.tensors, keys)
@@ -166,7 +166,7 @@ def _understood(found: Contents) -> Header:
 
 
 class _Keys:
-    """The metadata, where what has a wrong type counts as absent."""
+    """The metadata, in which values of a wrong type count as missing."""
 
     def __init__(self, metadata: dict[str, Value]) -> None:
         self._metadata = metadata
@@ -177,28 +177,28 @@ class _Keys:
         return value if isinstance(value, str) else ""
 
     def number(self, key: str) -> int:
-        """The number of this key, of one that has a number a layer the largest, and never less than 0."""
+        """The number of this key, at least 0; of a key with one number per layer, the largest."""
         value = self._metadata.get(key)
         largest = max(value, default=0) if isinstance(value, tuple) else value
         return max(largest, 0) if isinstance(largest, int) and not isinstance(largest, bool) else 0
 
     def own(self, key: str) -> int:
-        """The number of a key that begins with the architecture."""
+        """The number of a key that begins with the architecture's name."""
         return self.number(f"{self._architecture}.{key}")
 
 
 def _parameters(tensors: Sequence[Tensor], keys: _Keys) -> tuple[int, int]:
-    """All parameters, and those that one token uses."""
+    """The number of parameters, and of those used for one token."""
     total = sum(tensor.elements for tensor in tensors)
     experts, used = keys.own("expert_count"), keys.own("expert_used_count")
     if not 0 < used < experts:
         return total, total
-    resting = sum(tensor.elements for tensor in tensors if "_exps." in tensor.name)
-    return total, total - resting * (experts - used) // experts
+    expert_parameters = sum(tensor.elements for tensor in tensors if "_exps." in tensor.name)
+    return total, total - expert_parameters * (experts - used) // experts
 
 
 def _shape(found: Contents, keys: _Keys) -> ModelShape | None:
-    """The shape of a language model; of what is none, None."""
+    """The shape of a language model; None for other files."""
     layers, heads, embedding = keys.own("block_count"), keys.own("attention.head_count"), keys.own("embedding_length")
     head_size = keys.own("attention.key_length") or (embedding // heads if heads else 0)
     if not (layers and embedding) or keys.text("general.architecture") in OTHER:
@@ -217,39 +217,39 @@ def _shape(found: Contents, keys: _Keys) -> ModelShape | None:
 
 
 def _quantization(found: Contents, keys: _Keys) -> str:
-    said = found.metadata.get("general.file_type")
-    if isinstance(said, int) and (name := FILE_TYPES.get(said & ~_GUESSED)):
+    file_type = found.metadata.get("general.file_type")
+    if isinstance(file_type, int) and (name := FILE_TYPES.get(file_type & ~_INFERRED)):
         return name
     types: Counter[int] = Counter()
     for tensor in found.tensors:
-        if len(tensor.shape) > 1:  # norms and biases stay in F32 whatever the rest is
+        if len(tensor.shape) > 1:  # norms and biases are always F32
             types[tensor.kind] += tensor.elements
     most = types.most_common(1)
     return TENSOR_TYPES[most[0][0]][0] if most and most[0][0] in TENSOR_TYPES else ""
 
 
 def _problem(found: Contents, keys: _Keys) -> str:
-    """Why llama.cpp cannot chat with this file; empty when it can, for all its header says."""
+    """Why llama.cpp cannot chat with this file, as far as the header shows; empty if it can."""
     architecture, kind = keys.text("general.architecture"), keys.text("general.type")
     names = [tensor.name for tensor in found.tensors]
     if not architecture and keys.number("split.no"):
-        return f"is part {keys.number('split.no') + 1} of a split file; name the first part"
+        return f"is part {keys.number('split.no') + 1} of a split file; use the first part"
     if kind == "adapter":
-        return "is a LoRA adapter, not a model; name the model it belongs to"
+        return "is a LoRA adapter, not a model; use the model it belongs to"
     if kind == "imatrix" or architecture == "imatrix":
-        return "is an importance matrix, made for quantizing; it is not a model"
+        return "is an importance matrix for quantizing, not a model"
     if kind == "mmproj" or architecture in OTHER:
         return f"is {OTHER.get(architecture, OTHER['clip'])}"
     if keys.own("pooling_type"):
-        return "is an embedding model: it compares texts and cannot answer"
+        return "is an embedding model, which cannot chat"
     if not architecture:
-        return "does not say its architecture; it is not a model that llama.cpp can load"
+        return "has no architecture in its header, so llama.cpp cannot load it"
     if architecture not in CHAT:
-        return f"is of the architecture {architecture[:40]}, which llama.cpp does not run for chat"
+        return f"has the architecture {architecture[:40]}, with which llama.cpp cannot chat"
     if keys.own("vision.block_count") or any(name.startswith(("v.", "mm.")) for name in names):
-        return "holds its projector inside, a layout that only Ollama reads; lechat pull fetches one that works here"
+        return "contains its projector, a format that only Ollama reads; lechat pull downloads one that works here"
     if keys.own("expert_count") and any(name.endswith(".ffn_down.0.weight") for name in names):
-        return "was made for an older llama.cpp, with a tensor for each expert; fetch a newer conversion"
+        return "was made for an old llama.cpp, with one tensor per expert; download a newer conversion"
     if not names and "tokenizer.ggml.tokens" in found.metadata:
-        return "holds a vocabulary and no weights"
+        return "has a vocabulary but no weights"
     return ""

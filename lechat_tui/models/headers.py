@@ -1,4 +1,4 @@
-"""Headers of GGUF files, read once: kept in a file of the cache folder under path, size and time of change."""
+"""A cache of GGUF headers in a file, keyed by path, size and modification time."""
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,9 +12,8 @@ from lechat_tui.models.catalog import ModelError
 from lechat_tui.models.gguf import Header
 
 _VERSION = 2
-"""Of the reader: what an older one wrote is read again."""
-_MOST = 4000
-"""Headers that are kept; more files than that are read again."""
+"""Of the cached headers; those of another version are read again."""
+_MAX_HEADERS = 4000
 
 
 @dataclass(frozen=True)
@@ -22,21 +21,21 @@ class _Entry:
     size: int
     changed: int
     whole: bool
-    """Whether the vocabulary and the tensors were read as well."""
+    """Whether the header was read to its end, including vocabulary and tensors."""
     header: Header
 
 
 @dataclass(frozen=True)
-class _Memory:
+class _Cache:
     version: int
     files: dict[str, _Entry]
 
 
-_READER = msgspec.json.Decoder(_Memory)
+_DECODER = msgspec.json.Decoder(_Cache)
 
 
 class Headers:
-    """Reads headers through a file that remembers them. Nothing goes wrong when it cannot be read or written."""
+    """Reads headers and caches them; a cache file that cannot be read or written is ignored."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -44,9 +43,9 @@ class Headers:
         self._new = False
 
     def of(self, path: Path, *, whole: bool = False) -> Header:
-        """The header of a file, without its metadata; unless `whole`, perhaps only what stands before the vocabulary.
+        """The header of a file without its metadata; unless `whole`, possibly only the keys before the vocabulary.
 
-        Of a file that cannot be read, its `problem` says why.
+        If the file cannot be read, `problem` says why.
         """
         try:
             status = path.stat()
@@ -64,19 +63,19 @@ class Headers:
         return header
 
     def save(self) -> None:
-        """Write what is new; a disk that is full or may not be written costs nothing but time."""
+        """Write new headers to the cache file, if there are any; errors are ignored."""
         if not self._new or self._kept is None:
             return
         self._new = False
-        entries = dict(list(self._kept.items())[-_MOST:])
-        content = msgspec.json.encode(_Memory(_VERSION, entries))
+        entries = dict(list(self._kept.items())[-_MAX_HEADERS:])
+        content = msgspec.json.encode(_Cache(_VERSION, entries))
         with suppress(OSError, ValueError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             writing.write(self._file, content, mode=0o600, sync=False)
 
     def _remember(self, path: Path, entry: _Entry) -> None:
         kept = self._read()
-        with suppress(UnicodeEncodeError):  # a name that is no text cannot be a key in the file
+        with suppress(UnicodeEncodeError):  # a path that is not UTF-8 cannot be a key in the file
             str(path).encode()
             kept.pop(str(path), None)
             kept[str(path)] = entry
@@ -86,6 +85,6 @@ class Headers:
         if self._kept is None:
             self._kept = {}
             with suppress(OSError, ValueError, RecursionError):
-                memory = _READER.decode(self._file.read_bytes())
-                self._kept = memory.files if memory.version == _VERSION else {}
+                cache = _DECODER.decode(self._file.read_bytes())
+                self._kept = cache.files if cache.version == _VERSION else {}
         return self._kept

@@ -1,6 +1,6 @@
-"""Sense made of a list of GGUF files by their names: quantizations, parts of a file, which projector is whose.
+"""What the names of GGUF files say: quantizations, parts of split files, and which projector belongs to which model.
 
-A list is that of a repository on the hub, or of a folder; nothing is read here.
+The files are those of a repository on the hub or of a folder; none is opened.
 """
 
 import re
@@ -20,21 +20,21 @@ _QUANT = re.compile(
 _SIZE = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)b(?![a-z0-9])")
 _PROJECTOR = re.compile(r"mm-?proj(?:ector)?", re.IGNORECASE)
 
-USUAL = "Q4_K_M"
-"""The quantization taken when none is named: half the size of Q8_0 and close to it."""
-_PRECISION = ("F16", "BF16", "F32", "Q8_0")
-"""Of a projector, the best first: BF16 is slow on some graphics cards, and F32 twice as large for nothing."""
+DEFAULT_QUANT = "Q4_K_M"
+"""The default quantization: half the size of Q8_0 with nearly the same quality."""
+_PROJECTOR_TYPES = ("F16", "BF16", "F32", "Q8_0")
+"""Preferred types of a projector: BF16 is slow on some GPUs, and F32 is twice as large without being better."""
 
 
 def quant(file: str) -> str:
-    """The quantization a file name says, as in `Q4_K_M`; empty where it says none."""
+    """The quantization in a file name, such as `Q4_K_M`; empty if there is none."""
     found = _QUANT.findall(_stem(file))
     return found[-1].upper().replace("FP16", "F16").replace("FP32", "F32") if found else ""
 
 
 @lru_cache(maxsize=4096)
 def base(file: str) -> str:
-    """What two quantizations of one model have in common: letters and digits of the name without the rest."""
+    """The part of the name that all quantizations of a model share, in lowercase letters and digits."""
     return re.sub(r"[^a-z0-9]+", "", _bare(file))
 
 
@@ -48,33 +48,33 @@ class Listing:
     """The models and projectors among some files."""
 
     models: tuple[Weights, ...]
-    """Split files are one each, with the size of all parts; the smallest first."""
+    """Smallest first. A split file is one entry with the size of all parts."""
     projectors: tuple[Weights, ...]
 
     def named(self, file: str) -> Weights:
-        """The model in this file, or in this part of one. Raises `ModelError`."""
+        """The model in this file, or in the split file that it is a part of. Raises `ModelError`."""
         wanted = first_part(file)
         found = next((weights for weights in self.models if weights.file == wanted), None)
         if found:
             return found
         if any(weights.file == file for weights in self.projectors):
             raise ModelError(f"{file} is a projector, not a model; name the model it belongs to")
-        raise ModelError(f"there is no {file}; there are {_names(w.file for w in self.models)}")
+        raise ModelError(f"there is no file {file}; available are {_names(w.file for w in self.models)}")
 
     def quantized(self, wanted: str) -> Weights:
-        """The model of this quantization, in whatever case, or of the best that begins so (`Q4`); for none, the usual.
+        """The model in this quantization, or in the best one that begins with `wanted` (`Q4`); by default `Q4_K_M`.
 
-        Raises `ModelError` that names those there are.
+        Upper and lower case are the same. Raises `ModelError` that lists the available ones.
         """
         if not self.models:
-            raise ModelError("there is no GGUF model in it; look for a repository whose name ends in GGUF")
+            raise ModelError("it has no GGUF model; look for a repository whose name ends in GGUF")
         if len({base(weights.file) for weights in self.models}) > 1:
-            raise ModelError(f"it holds several models; name a file: {_names(w.file for w in self.models)}")
+            raise ModelError(f"it has several models; choose a file: {_names(w.file for w in self.models)}")
         for fits in (str.__eq__, str.startswith):
             offered = [weights for weights in self.models if fits(weights.quant.lower(), wanted.lower())]
             if offered and (wanted or fits is str.startswith):
-                return usual(offered)
-        raise ModelError(f"it has no quantization {wanted}; there are {_names(w.quant for w in self.models)}")
+                return best_quant(offered)
+        raise ModelError(f"it has no quantization {wanted}, only {_names(w.quant for w in self.models)}")
 
     def others(self, chosen: Weights) -> tuple[Weights, ...]:
         """The other quantizations of the same model, the smallest first."""
@@ -82,27 +82,27 @@ class Listing:
         return tuple(w for w in self.models if w != chosen and w.quant and base(w.file) == own)
 
     def projector(self, weights: Weights) -> Weights | None:
-        """The projector that sees for this model; None where there is none, or none is sure to be its own."""
+        """The projector of this model; None if there is none, or none that certainly belongs to it."""
         own, alone = base(weights.file), len({base(w.file) for w in self.models}) == 1
         named = [p for p in self.projectors if _same_model(base(p.file), own) and _same_size(p, weights)]
         if not named and alone:
             named = [p for p in self.projectors if _same_size(p, weights)]
             if len({base(p.file) for p in named}) > 1:
                 return None
-        return min(named, key=_precision, default=None)
+        return min(named, key=_projector_order, default=None)
 
 
-def usual(offered: Sequence[Weights]) -> Weights:
-    """The usual quantization, else the nearest below it, else the smallest."""
+def best_quant(offered: Sequence[Weights]) -> Weights:
+    """The default quantization, else the largest one below it, else the smallest."""
     for weights in offered:
-        if weights.quant == USUAL:
+        if weights.quant == DEFAULT_QUANT:
             return weights
-    below = [weights for weights in offered if _bits(weights.quant) <= _bits(USUAL)]
+    below = [weights for weights in offered if _bits(weights.quant) <= _bits(DEFAULT_QUANT)]
     return max(below, key=lambda w: w.size) if below else min(offered, key=lambda w: w.size)
 
 
 def listed(files: Iterable[Weights]) -> Listing:
-    """Sort files into models and projectors; parts of a split file count once, and not at all when one is missing."""
+    """Sort files into models and projectors; an incomplete split file is left out."""
     whole: dict[str, dict[int, Weights]] = defaultdict(dict)
     for weights in files:
         whole[first_part(weights.file)][part(weights.file)[0]] = weights
@@ -119,40 +119,40 @@ def _joined(first: str, parts: dict[int, Weights]) -> Weights:
     return Weights(first, sum(row.bytes for row in rows), quant=quant(first), sha256s=sums if all(sums) else ())
 
 
-def _precision(projector: Weights) -> tuple[int, str]:
-    known = projector.quant in _PRECISION
-    return _PRECISION.index(projector.quant) if known else len(_PRECISION), projector.file
+def _projector_order(projector: Weights) -> tuple[int, str]:
+    known = projector.quant in _PROJECTOR_TYPES
+    return _PROJECTOR_TYPES.index(projector.quant) if known else len(_PROJECTOR_TYPES), projector.file
 
 
-def _trunk(file: str) -> str:
+def _name(file: str) -> str:
     return file.rpartition("/")[2].removesuffix(".gguf")
 
 
 def _stem(file: str) -> str:
-    return without_part(_trunk(file))
+    return without_part(_name(file))
 
 
 def _bare(file: str) -> str:
-    """The name without publisher, quantization, part, `mmproj` and `imatrix`."""
+    """The name without publisher, quantization, part number, `mmproj` and `imatrix`."""
     bare = _PROJECTOR.sub("", _QUANT.sub("", _stem(file))).lower().strip("-._")
     return re.sub(r"[-._](?:i1|imat|imatrix)(?=[-._]|$)", "", re.sub(r"^[a-z-]+_(?=[a-z])", "", bare))
 
 
 def _same_model(one: str, other: str) -> bool:
-    """Whether one name is the other, perhaps with the publisher's before it."""
+    """Whether the names are the same, apart from a publisher at the beginning of one."""
     if one == other:
         return bool(one)
     return len(one) > 3 and len(other) > 3 and (one.endswith(other) or other.endswith(one))
 
 
 def _same_size(one: Weights, other: Weights) -> bool:
-    """False when both names say a size, as in `8B`, and another one."""
+    """False if both names contain a size, such as `8B`, and the sizes differ."""
     sizes = [set(_SIZE.findall(_bare(weights.file))) for weights in (one, other)]
     return not (sizes[0] and sizes[1]) or bool(sizes[0] & sizes[1])
 
 
 def _bits(quant: str) -> int:
-    """Bits of a weight, roughly; of an unknown quantization, very many."""
+    """Approximate bits per weight; 99 for an unknown quantization."""
     found = re.search(r"\d+", quant)
     return int(found[0]) if found else 99
 

@@ -11,7 +11,7 @@ from lechat_tui.models import derive, scan
 from lechat_tui.models.catalog import Model, ModelError, Weights
 from lechat_tui.models.gguf import Header
 from lechat_tui.models.headers import Headers
-from lechat_tui.models.listing import USUAL, Listing, base, listed
+from lechat_tui.models.listing import DEFAULT_QUANT, Listing, base, listed
 from lechat_tui.models.names import Hub, typeable
 from lechat_tui.models.scan import ModelFolder, ScannedFile
 
@@ -101,7 +101,7 @@ class LocalFiles:
             here = [model for model in here if model.weights.file.endswith(f"/{first_part(repository.file)}")]
         elif repository.quant:
             here = [model for model in here if model.weights.quant.lower().startswith(repository.quant.lower())]
-        best = min(here, key=lambda model: model.weights.quant != USUAL, default=None)
+        best = min(here, key=lambda model: model.weights.quant != DEFAULT_QUANT, default=None)
         return self._chat_model(best) if best else None
 
     def unlisted(self, listed: Iterable[tuple[Weights, Path]]) -> Iterator[Model]:
@@ -143,7 +143,7 @@ class LocalFiles:
 
     def _order(self, model: ScannedModel) -> tuple[int, bool, int]:
         bases = self._catalog_order
-        return bases.get(base(model.file.name), len(bases)), model.weights.quant != USUAL, -model.weights.bytes
+        return bases.get(base(model.file.name), len(bases)), model.weights.quant != DEFAULT_QUANT, -model.weights.bytes
 
     @cached_property
     def _catalog_order(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What a person may type to name a model. Looks at the words alone: neither at the disk nor at the catalog."""
+"""Parses what a user may type as the name of a model. Does not look at the disk or at the catalog."""
 
 import re
 from dataclasses import dataclass
@@ -7,26 +7,26 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from lechat_tui.models.catalog import ModelError
 
 ACCEPTED = (
-    "a model is named by an id that lechat ls lists, ID:QUANT, USER/REPO, USER/REPO:QUANT, USER/REPO/FILE.gguf, "
-    "its address on the hub, or a path to a .gguf file"
+    "use a name from lechat ls, NAME:QUANT, USER/REPO, USER/REPO:QUANT, USER/REPO/FILE.gguf, an address on the hub, or "
+    "the path of a .gguf file"
 )
 
 HUB = "https://huggingface.co"
 _HOSTS = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
 
-_LONGEST = 4096
+_MAX_LENGTH = 4096
 _PART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?")
-"""A user or a repository (https://huggingface.co/docs/huggingface_hub/package_reference/utilities)."""
+"""The name of a user or a repository (https://huggingface.co/docs/huggingface_hub/package_reference/utilities)."""
 _QUANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,40}")
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,120}")
 _ID = re.compile(r"[^\W_][\w.+~@/-]{0,200}")
-"""Of a row, or of a file that was found; letters of every script."""
+"""The id of a catalog row or a file on this machine, with letters of any script."""
 _FILE_PART = re.compile(r"[^\x00-\x1f\x7f/\\:*?\"<>|.-][^\x00-\x1f\x7f/\\:*?\"<>|]{0,250}")
 
 
 @dataclass(frozen=True)
 class Id:
-    """A row of the catalog, or of what was found."""
+    """A model of the catalog or of this machine."""
 
     id: str
     quant: str = ""
@@ -34,7 +34,7 @@ class Id:
 
 @dataclass(frozen=True)
 class Hub:
-    """A repository on the hub, with the quantization or the file that is wanted of it."""
+    """A repository on the hub, with a quantization or a file of it."""
 
     repo: str
     quant: str = ""
@@ -42,7 +42,7 @@ class Hub:
     revision: str = "main"
 
     def __str__(self) -> str:
-        """What a person types for it."""
+        """The name to type."""
         return f"{self.repo}/{self.file}" if self.file else f"{self.repo}:{self.quant}" if self.quant else self.repo
 
 
@@ -57,12 +57,9 @@ Name = Id | Hub | Local
 
 
 def parse(text: str, *, endpoint: str = HUB) -> Name:
-    """Understand what a person typed; `endpoint` is the address of the hub or of its mirror.
-
-    Raises `ModelError` that says what is accepted.
-    """
-    if not text or len(text) > _LONGEST or not text.isprintable() or text.startswith("-"):
-        raise _refused(text)
+    """Parse a name; `endpoint` is the address of the hub or of a mirror. Raises `ModelError` for an invalid name."""
+    if not text or len(text) > _MAX_LENGTH or not text.isprintable() or text.startswith("-"):
+        raise _invalid(text)
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
         return _address(text, urlsplit(endpoint))
     if text.startswith(("/", "~", "./", "../", ".\\")) or text in (".", ".."):
@@ -81,7 +78,7 @@ def parse(text: str, *, endpoint: str = HUB) -> Name:
 def _id(text: str) -> Id:
     id, colon, quant = text.partition(":")
     if not _ID.fullmatch(id) or (colon and not _QUANT.fullmatch(quant)):
-        raise _refused(text)
+        raise _invalid(text)
     return Id(id, quant)
 
 
@@ -93,21 +90,21 @@ def _repository(typed: str, text: str) -> Hub:
         return Hub(_repo(typed, user, repo), file=_file(typed, file))
     repo, colon, quant = repo.partition(":")
     if colon and not _QUANT.fullmatch(quant):
-        raise _refused(typed)
+        raise _invalid(typed)
     return Hub(_repo(typed, user, repo), "" if quant.lower() == "latest" else quant)
 
 
 def _address(text: str, endpoint: SplitResult) -> Hub:
-    """An address on the hub or on its mirror: of a repository, or of a file in it."""
+    """Parse the address of a repository, or of a file in one, on the hub or on its mirror."""
     try:
         url = urlsplit(text)
         host, port = (url.hostname or "").lower(), url.port
     except ValueError as error:
-        raise _refused(text) from error
+        raise _invalid(text) from error
     ours = url.scheme == "https" and host in _HOSTS and port in (None, 443)
     mirror = url.scheme == endpoint.scheme and url.netloc.lower() == endpoint.netloc.lower()
     if not (ours or mirror) or "@" in url.netloc:
-        raise ModelError(f"{_short(text)} is no address of the hub; {ACCEPTED}")
+        raise ModelError(f"{_short(text)} is not an address on the hub; {ACCEPTED}")
     path = url.path
     if mirror and not ours:
         path = path.removeprefix(endpoint.path.rstrip("/"))
@@ -123,40 +120,40 @@ def _in_address(text: str, parts: list[str]) -> Hub:
         case [user, repo, "resolve" | "blob", revision, *file] if file:
             return Hub(_repo(text, user, repo), file=_file(text, "/".join(file)), revision=_revision(text, revision))
         case _:
-            raise _refused(text)
+            raise _invalid(text)
 
 
 def _repo(typed: str, user: str, repo: str) -> str:
     for part in (user, repo):
         if not _PART.fullmatch(part) or "--" in part or ".." in part:
-            raise _refused(typed)
+            raise _invalid(typed)
     return f"{user}/{repo}"
 
 
 def _file(typed: str, file: str) -> str:
     parts = file.split("/")
     if not file.endswith(".gguf") or len(parts) > 8 or not all(_FILE_PART.fullmatch(part) for part in parts):
-        raise _refused(typed)
+        raise _invalid(typed)
     return file
 
 
 def _revision(typed: str, revision: str) -> str:
     if not _REVISION.fullmatch(revision) or ".." in revision or "//" in revision:
-        raise _refused(typed)
+        raise _invalid(typed)
     return revision
 
 
 def safe_file(file: str) -> bool:
-    """Whether this name inside a repository can be a name inside a folder, too."""
+    """Whether this file name in a repository is also safe as a path in a folder."""
     return file.endswith(".gguf") and all(_FILE_PART.fullmatch(part) for part in file.split("/"))
 
 
 def typeable(text: str) -> str:
-    """A name made of this text, without what a shell, a terminal or `parse` would misread."""
+    """The text as a name, without characters that a shell, a terminal or `parse` would misread."""
     return re.sub(r"^[\W_]+|[^\w]+$", "", re.sub(r"[^\w.:/+@-]+", "-", text))[:160] or "model"
 
 
-def _refused(text: str) -> ModelError:
+def _invalid(text: str) -> ModelError:
     return ModelError(f"there is no model {_short(text)}; {ACCEPTED}")
 
 

@@ -1,4 +1,4 @@
-"""A repository on the hub that no row of the catalog names, made into a model before anything large is fetched."""
+"""Describes a model in a repository on the hub that the catalog does not list, before anything large is downloaded."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -13,8 +13,8 @@ from lechat_tui.models.local_files import projector_fits
 from lechat_tui.models.names import Hub
 from lechat_tui.models.resolve import NotHere
 
-Choose = Callable[[Model], Model]
-"""Chooses among a model's quantizations; raises `ModelError` when it cannot tell."""
+ChooseQuantization = Callable[[Model], Model]
+"""Returns the model in its best quantization; raises `ModelError` if it cannot decide."""
 
 
 def find(name: str, models: Models) -> Model:
@@ -28,39 +28,38 @@ def find(name: str, models: Models) -> Model:
         return model(missing.repository, models.catalog, models.best_quantization)
 
 
-def model(wanted: Hub, catalog: Mapping[str, Model], choose: Choose | None = None) -> Model:
-    """Ask the hub what is in the repository, and read the header of the file that is meant, by ranges.
+def model(wanted: Hub, catalog: Mapping[str, Model], choose: ChooseQuantization | None = None) -> Model:
+    """List the repository's files and read the header of the wanted one by ranges.
 
-    `choose` says which quantization fits the machine, where none was named. Raises `ModelError` for what is not there
-    and for what cannot chat.
+    `choose` picks the quantization if none was named. Raises `ModelError` for a file that is missing or cannot chat.
     """
     remotes = hub.listing(wanted.repo, wanted.revision)
     if not remotes:
-        raise ModelError(f"{wanted.repo} holds no GGUF file; look for a repository whose name ends in GGUF")
-    found = listed(Weights(remote.file, remote.size, remote.sha256) for remote in remotes)
+        raise ModelError(f"{wanted.repo} has no GGUF file; look for a repository whose name ends in GGUF")
+    files = listed(Weights(remote.file, remote.size, remote.sha256) for remote in remotes)
     try:
-        weights = found.named(wanted.file) if wanted.file else found.quantized(wanted.quant)
+        weights = files.named(wanted.file) if wanted.file else files.quantized(wanted.quant)
     except ModelError as error:
         raise ModelError(f"{wanted.repo}: {error}") from error
     read = _Headers(wanted.repo, remotes)
-    row = _row(wanted, weights, found, read, catalog)
+    row = _row(wanted, weights, files, read, catalog)
     if wanted.file or wanted.quant or choose is None:
         return row
     try:
-        fitting = choose(replace(row, id=wanted.repo)).weights  # an id with a quantization would be one that was named
-    except ModelError:  # a shape that is not known: the usual quantization, then
+        fitting = choose(replace(row, id=wanted.repo)).weights  # an id with a quantization would mean that one
+    except ModelError:  # unknown shape: keep the default quantization
         return row
-    return row if fitting == weights else _row(wanted, fitting, found, read, catalog)
+    return row if fitting == weights else _row(wanted, fitting, files, read, catalog)
 
 
-def _row(wanted: Hub, weights: Weights, found: Listing, read: "_Headers", catalog: Mapping[str, Model]) -> Model:
+def _row(wanted: Hub, weights: Weights, files: Listing, read: "_Headers", catalog: Mapping[str, Model]) -> Model:
     header = read(weights.file)
     if header.problem:
-        raise ModelError(f"{weights.file} of {wanted.repo} {header.problem}; nothing was fetched")
-    projector = found.projector(weights)
+        raise ModelError(f"{weights.file} of {wanted.repo} {header.problem}; nothing was downloaded")
+    projector = files.projector(weights)
     if projector and not projector_fits(read(projector.file).projection, header):
         projector = None
-    alike = [w for w in found.models if w.quant == weights.quant]
+    alike = [w for w in files.models if w.quant == weights.quant]
     name = weights.quant if weights.quant and len(alike) == 1 else ""
     return derive.model(
         str(replace(wanted, quant=name, file="" if name else weights.file)),
@@ -68,7 +67,7 @@ def _row(wanted: Hub, weights: Weights, found: Listing, read: "_Headers", catalo
         header,
         catalog,
         projector=projector,
-        quants=found.others(weights),
+        quants=files.others(weights),
         repo=wanted.repo,
         revision=read.commit,
         parts=sum(read(file).parameters for file in weights.files[1:]),

@@ -92,7 +92,7 @@ def test_an_adapter_is_given_as_a_path_and_a_scale(text, lora):
 
 @pytest.mark.parametrize("scale", ["nan", "inf", "-inf"])
 def test_a_scale_that_is_not_a_number_is_rejected(scale):
-    with pytest.raises(ModelError, match="the scale of an adapter is a number"):
+    with pytest.raises(ModelError, match="the scale must be a number"):
         adapters.read(f"a.gguf:{scale}", Path())
 
 
@@ -130,11 +130,11 @@ def test_a_file_that_is_not_an_adapter_for_the_model_is_rejected_before_loading(
     text = tmp_path / "text.gguf"
     text.write_text("once upon a time")
     wrong = {
-        tmp_path / "none.gguf": "none.gguf is not there; /set lora off goes on without it",
+        tmp_path / "none.gguf": "none.gguf does not exist; /set lora off continues without it",
         text: "text.gguf is not a GGUF file",
-        TEXT.path: "chaton-q8_0.gguf is a GGUF file, but no LoRA adapter",
-        lora_files.write(tmp_path / "mamba.gguf", PAIRS, architecture="mamba"): "made for mamba, and chaton is llama",
-        lora_files.write(tmp_path / "blank.gguf", PAIRS, alpha=None): "blank.gguf does not say its alpha",
+        TEXT.path: "chaton-q8_0.gguf is not a LoRA adapter",
+        lora_files.write(tmp_path / "mamba.gguf", PAIRS, architecture="mamba"): "is for mamba, but chaton is llama",
+        lora_files.write(tmp_path / "blank.gguf", PAIRS, alpha=None): "blank.gguf has no adapter.lora.alpha",
     }
     for path, sentence in wrong.items():
         with pytest.raises(ModelError) as error:
@@ -150,7 +150,7 @@ async def test_set_lora_applies_and_removes_adapters(models, pirate):
     assert [adapter.scale for adapter in host.conversation.spec().adapters] == [0.5, 1.0]
     assert f"lora         {pirate}:0.5" in await host.set("")
     before = host.conversation.settings
-    with pytest.raises(ModelError, match="is not there"):
+    with pytest.raises(ModelError, match="does not exist"):
         await host.set("lora /nowhere.gguf")
     assert host.conversation.settings == before
     assert (await host.set("lora off")).startswith("lora is off") and not host.conversation.spec().adapters

@@ -109,7 +109,7 @@ def test_a_row_is_compared_with_the_hub(
     assert err == ("1 wrong\n" if code else "the hub has what the catalog says\n")
 
 
-def test_only_the_rows_that_are_named_are_asked_about(
+def test_only_the_named_rows_are_checked(
     endpoint: str, tool: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "models.toml"
@@ -120,7 +120,7 @@ def test_only_the_rows_that_are_named_are_asked_about(
     assert "there is no row nobody" in capsys.readouterr().err
 
 
-def test_a_network_that_is_not_there_is_one_sentence(
+def test_an_unreachable_network_is_one_line(
     tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "models.toml").write_text(row(RIGHT))

@@ -55,14 +55,14 @@ def partial(tmp_path) -> Iterator[Partial]:
     partial.close()
 
 
-def test_who_has_nothing_left_helps_the_one_that_hangs(partial):
+def test_an_idle_thread_takes_over_part_of_a_slow_segment(partial):
     source = Source()
     FileDownload(partial, source, DEFAULT_POLICY).run(lambda done, state, note: None, never)
     assert source.helped.is_set() and partial.gaps() == []
     assert all(end - start <= SIZE / 6 for start, end in source.asked)
 
 
-def test_stopping_wakes_up_an_answer_that_hangs(partial):
+def test_stopping_aborts_a_hanging_response(partial):
     source = Source()
     with pytest.raises(Cancelled):
         FileDownload(partial, source, DEFAULT_POLICY).run(lambda done, state, note: None, lambda: bool(source.asked))

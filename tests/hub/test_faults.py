@@ -64,7 +64,7 @@ def whole(cache, commit: str = COMMIT, content: bytes = CONTENT) -> bool:
     return file.is_symlink() and file.read_bytes() == content and not left
 
 
-def test_a_file_comes_in_parallel_segments_to_where_every_program_finds_it(hub, cache, tiny):
+def test_a_file_is_downloaded_in_parallel_into_the_hub_cache(hub, cache, tiny):
     last = fetch(tiny).seen[-1]
     assert whole(cache) and len(hub.ranged) == 3 and hub.served == len(CONTENT)
     assert last == DownloadProgress(len(CONTENT), len(CONTENT), state="done")
@@ -85,7 +85,7 @@ def test_a_model_of_several_files_is_one_download(hub, cache, tiny):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_connections_that_break_off_at_random_bytes_cost_nothing(hub, cache, tiny, seed):
+def test_connections_lost_at_random_bytes_lose_nothing(hub, cache, tiny, seed):
     draw = random.Random(seed)
     hub.cut = lambda: draw.randrange(50_000, 1_000_000)
     fetch(tiny)
@@ -99,7 +99,7 @@ def test_connections_that_break_off_at_random_bytes_cost_nothing(hub, cache, tin
         [("HEAD", 503, {}), ("HEAD", 500, {}), ("GET", 502, {}), ("GET", 504, {}), ("GET", 500, {})],
     ],
 )
-def test_a_busy_hub_is_asked_again(hub, cache, tiny, refusals):
+def test_a_busy_hub_is_retried(hub, cache, tiny, refusals):
     hub.refusals.extend(refusals)
     began = time.monotonic()
     fetch(tiny)
@@ -107,7 +107,7 @@ def test_a_busy_hub_is_asked_again(hub, cache, tiny, refusals):
     assert time.monotonic() - began >= sum(float(headers.get("Retry-After", 0)) for _, _, headers in refusals)
 
 
-def test_a_hub_that_vanishes_and_returns_is_waited_for(hub, cache, tiny):
+def test_a_hub_that_vanishes_and_returns_is_retried(hub, cache, tiny):
     def blink(served: int) -> None:
         if served > len(CONTENT) / 3:
             hub.on_served = lambda served: None
@@ -118,7 +118,7 @@ def test_a_hub_that_vanishes_and_returns_is_waited_for(hub, cache, tiny):
     assert whole(cache)
 
 
-def test_a_hub_that_stays_away_is_given_up_and_what_came_is_kept(hub, cache, tiny):
+def test_retries_of_an_absent_hub_end_and_the_download_is_kept(hub, cache, tiny):
     hub.pace = 10e6
     hub.on_served = lambda served: served > len(CONTENT) / 3 and threading.Thread(target=hub.stop).start()
     watch = Watch()
@@ -135,20 +135,20 @@ def test_a_hub_that_stays_away_is_given_up_and_what_came_is_kept(hub, cache, tin
 
 
 @pytest.mark.parametrize("cuts", [[], [2_500_000, 4_500_000]])
-def test_a_server_that_knows_no_ranges_sends_it_all_from_the_start(hub, cache, tiny, cuts):
+def test_a_server_without_ranges_sends_the_whole_file(hub, cache, tiny, cuts):
     hub.ranges, hub.cuts = False, type(hub.cuts)(cuts)
     fetch(tiny)
     assert whole(cache) and hub.served == len(CONTENT) + sum(cuts)
 
 
-def test_a_server_that_forgets_ranges_midway_is_borne(hub, cache, tiny):
+def test_a_server_may_stop_supporting_ranges_midway(hub, cache, tiny):
     begin(tiny, hub)
     hub.ranges = False
     fetch(tiny)
     assert whole(cache)
 
 
-def test_signed_addresses_that_expire_midway_are_asked_for_again(hub, cache, tiny, monkeypatch):
+def test_expired_signed_addresses_are_renewed(hub, cache, tiny, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     draw = random.Random(1)
     hub.uses, hub.cut = 2, lambda: draw.randrange(250_000, 1_500_000)
@@ -159,7 +159,7 @@ def test_signed_addresses_that_expire_midway_are_asked_for_again(hub, cache, tin
     assert {token for request, token in asked.items() if "/resolve/" in request} == {"Bearer hf_secret"}
 
 
-def test_a_storage_that_refuses_every_address_is_not_asked_for_ever(hub, tiny):
+def test_a_storage_that_refuses_every_address_is_given_up(hub, tiny):
     hub.uses = 1
     hub.spend = lambda ticket: False
     with pytest.raises(ModelError, match=r"refused tiny\.gguf \(status 403\)"):
@@ -167,7 +167,7 @@ def test_a_storage_that_refuses_every_address_is_not_asked_for_ever(hub, tiny):
 
 
 @pytest.mark.parametrize("flip", [0, 3_000_000, len(CONTENT) - 1])
-def test_a_flipped_byte_is_found_and_nothing_of_the_file_stays(hub, cache, tiny, flip):
+def test_a_flipped_byte_is_found_and_the_file_is_deleted(hub, cache, tiny, flip):
     damaged = bytearray(CONTENT)
     damaged[flip] ^= 1
     hub.etags[FILE] = hub.sha256(CONTENT)
@@ -180,14 +180,14 @@ def test_a_flipped_byte_is_found_and_nothing_of_the_file_stays(hub, cache, tiny,
     assert whole(cache)
 
 
-def test_a_small_file_of_git_is_checked_by_the_checksum_git_has(hub, cache, tiny):
+def test_a_small_file_is_checked_by_its_git_checksum(hub, cache, tiny):
     hub.etags[FILE] = "0" * 40
     with pytest.raises(ModelError, match="has a wrong checksum"):
         fetch(replace(tiny, weights=Weights(FILE)))
 
 
 @pytest.mark.parametrize("told", [len(CONTENT) - 1000, len(CONTENT) + 1000])
-def test_a_hub_that_lies_about_the_size_is_told_of(hub, tiny, told):
+def test_a_wrong_size_from_the_hub_is_an_error(hub, tiny, told):
     hub.sizes[FILE] = told
     with pytest.raises(ModelError, match="on the hub differs from the catalog"):
         fetch(tiny)
@@ -195,7 +195,7 @@ def test_a_hub_that_lies_about_the_size_is_told_of(hub, tiny, told):
         fetch(replace(tiny, weights=Weights(FILE)))
 
 
-def test_what_came_is_not_fetched_again(hub, cache, tiny):
+def test_a_resumed_download_requests_only_the_missing_bytes(hub, cache, tiny):
     there = begin(tiny, hub)
     before = hub.served
     assert fetch(tiny).seen[1].done >= there and whole(cache)
@@ -210,7 +210,7 @@ def test_a_download_stays_with_its_commit_when_the_branch_moves(hub, cache, tiny
     assert whole(cache) and hub.served - before == len(CONTENT) - there
 
 
-def test_a_commit_that_is_gone_is_started_over_and_it_is_said(hub, cache, tiny):
+def test_a_vanished_commit_starts_over_with_a_note(hub, cache, tiny):
     begin(tiny, hub)
     hub.commits = {"b" * 40: {FILE: CONTENT[::-1]}}
     hub.branches["main"] = "b" * 40
@@ -219,7 +219,7 @@ def test_a_commit_that_is_gone_is_started_over_and_it_is_said(hub, cache, tiny):
     assert "tiny.gguf has changed on the hub; starting over" in watch.notes
 
 
-def test_a_disk_that_is_too_small_is_told_before_anything_is_fetched(hub, tiny):
+def test_a_too_small_disk_is_an_error_before_the_download(hub, tiny):
     hub.sizes[FILE] = 10**15
     with pytest.raises(
         ModelError, match=r"1000000\.0 GB to download and .* free in .*; delete .* of files, or set HF_HOME"
@@ -228,7 +228,7 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_fetched(hub, tiny):
     assert hub.served == 0
 
 
-def test_a_file_that_another_program_fetches_is_waited_for(hub, cache, tiny):
+def test_a_file_that_another_process_downloads_is_waited_for(hub, cache, tiny):
     there, watch = begin(tiny, hub), Watch()
     assert kept(tiny) == there
     spot = hub_cache.CachedFile(REPO, COMMIT, FILE, hub.sha256(CONTENT))
@@ -243,7 +243,7 @@ def test_a_file_that_another_program_fetches_is_waited_for(hub, cache, tiny):
     assert whole(cache) and watch.seen[-1].state == "done" and kept(tiny) == 0
 
 
-def test_what_another_program_has_fetched_meanwhile_is_taken(hub, cache, tiny):
+def test_a_file_that_another_process_finished_is_used(hub, cache, tiny):
     spot = hub_cache.CachedFile(REPO, COMMIT, FILE, hub.sha256(CONTENT))
     waits = threading.Event()
     thread = threading.Thread(target=lambda: pull(tiny, lambda p: waits.set() if "another" in p.note else None))
@@ -267,7 +267,7 @@ def test_cancelling_does_not_wait_for_a_hub_that_sends_nothing(hub, tiny):
     resume.set()
 
 
-def test_a_hub_nobody_reaches_is_told_soon(cache, tiny, monkeypatch):
+def test_an_unreachable_hub_is_an_error_after_few_seconds(cache, tiny, monkeypatch):
     assert DEFAULT_POLICY.contact <= 5
     with socket.create_server(("127.0.0.1", 0)) as silent:
         for port in (9, silent.getsockname()[1]):
@@ -276,7 +276,7 @@ def test_a_hub_nobody_reaches_is_told_soon(cache, tiny, monkeypatch):
                 pull(tiny, policy=QUICK)
 
 
-def test_offline_means_that_nobody_is_asked(hub, tiny, monkeypatch):
+def test_offline_sends_no_request(hub, tiny, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     for ask in (lambda: pull(tiny), lambda: client.listing(REPO), lambda: client.remote(REPO, "main", FILE)):
         with pytest.raises(ModelError, match="needs the network, and lechat is offline"):
@@ -301,7 +301,7 @@ def test_offline_means_that_nobody_is_asked(hub, tiny, monkeypatch):
         (418, {}, r"refused tiny.gguf of us/tiny \(status 418\)"),
     ],
 )
-def test_a_refusal_is_a_sentence(hub, tiny, status, headers, words):
+def test_refusals_have_clear_messages(hub, tiny, status, headers, words):
     hub.refusals.append(("HEAD", status, headers))
     with pytest.raises(ModelError, match=words):
         fetch(tiny)
@@ -315,7 +315,7 @@ def test_no_file_name_leads_out_of_the_cache(hub, tiny, file):
 
 
 @pytest.mark.parametrize("etag", ["../../evil", "..", "/etc/evil", "", "a/b"])
-def test_no_name_of_a_content_leads_out_of_the_cache(hub, cache, tiny, etag):
+def test_no_etag_leads_out_of_the_cache(hub, cache, tiny, etag):
     hub.etags[FILE] = etag or " "
     with pytest.raises(ModelError, match="check HF_ENDPOINT"):
         fetch(replace(tiny, weights=Weights(FILE)))
@@ -349,7 +349,7 @@ def test_a_link_in_place_of_the_partial_file_is_not_followed(hub, cache, tiny, t
     assert not (tmp_path / "target").exists()
 
 
-def test_a_repository_tells_its_files_and_any_bytes_of_them(hub, tiny):
+def test_the_files_of_a_repository_are_listed_and_read_by_ranges(hub, tiny):
     hub.commits[COMMIT]["README.md"] = b"hello"
     (there,) = client.listing(REPO)
     assert there == client.Remote(REPO, COMMIT, FILE, len(CONTENT), hub.sha256(CONTENT))
@@ -362,26 +362,26 @@ def test_a_repository_tells_its_files_and_any_bytes_of_them(hub, tiny):
     assert client.read_range(asked, len(CONTENT), 50) == b""
 
 
-def test_an_address_that_expires_between_two_readings_is_asked_for_again(hub):
+def test_an_address_that_expires_between_two_reads_is_renewed(hub):
     hub.uses = 1
     asked = client.remote(REPO, "main", FILE)
     assert client.read_range(asked, 0, 9) + client.read_range(asked, 9, 9, policy=QUICK) == CONTENT[:18]
 
 
-def test_what_a_server_warns_of_does_not_reach_the_terminal(hub, tiny, capfd):
+def test_warnings_from_a_server_do_not_reach_the_terminal(hub, tiny, capfd):
     hub.refusals.append(("HEAD", 503, {"X-HF-Warning": "all; \x1b[31mlook here"}))
     fetch(tiny)
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_proxy_that_cannot_be_used_is_a_sentence(hub, tiny, monkeypatch):
+def test_an_unusable_proxy_is_an_error(hub, tiny, monkeypatch):
     close_session()
     monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1:9")
     with pytest.raises(ModelError, match=r"the configured proxy cannot be used: .*; check HTTPS_PROXY and ALL_PROXY"):
         fetch(tiny)
 
 
-def test_what_answers_but_is_no_hub_is_told_of(hub):
+def test_a_server_that_is_not_a_hub_is_an_error(hub):
     hub.refusals.append(("GET", 200, {}))
     with pytest.raises(ModelError, match=r"does not list us/tiny as a hub does; check HF_ENDPOINT"):
         client.listing(REPO)
@@ -390,6 +390,6 @@ def test_what_answers_but_is_no_hub_is_told_of(hub):
         client.remote(REPO, "main", FILE)
 
 
-def test_a_question_that_takes_too_long_counts_as_not_answered():
+def test_a_request_that_takes_too_long_counts_as_unanswered():
     with pytest.raises(ModelError, match="the hub cannot be reached; check the network"):
         retry(threading.Event().wait, QUICK, limit=0.1)

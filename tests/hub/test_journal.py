@@ -32,7 +32,7 @@ def begun(blob, *ranges, synced: int = 0) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_ranges_know_what_is_there_and_what_is_missing(seed):
+def test_ranges_know_the_written_and_the_missing_bytes(seed):
     draw, ranges, there = random.Random(seed), Ranges(), set()
     for _ in range(30):
         start, end = sorted(draw.sample(range(101), 2))
@@ -44,7 +44,7 @@ def test_ranges_know_what_is_there_and_what_is_missing(seed):
         assert {at for start, end in ranges for at in range(start, end)} == there
 
 
-def test_what_was_written_is_there_when_it_is_opened_again(blob, journal):
+def test_written_ranges_are_there_after_reopening(blob, journal):
     begun(blob, (0, 10), (20, 30))
     partial = Partial(blob, CARD)
     partial.write(10, b"x" * 10)
@@ -54,7 +54,7 @@ def test_what_was_written_is_there_when_it_is_opened_again(blob, journal):
     assert list(read(journal)[1]) == [(0, 30)]
 
 
-def test_after_a_restart_of_the_machine_only_what_reached_the_disk_is_believed(blob, journal):
+def test_after_a_reboot_only_synced_ranges_are_trusted(blob, journal):
     begun(blob, (0, 10), (20, 30), (40, 50), synced=2)
     assert read(journal)[1].total == 30
     journal.write_bytes(journal.read_bytes().replace(boot().encode(), boot()[::-1].encode()))
@@ -66,7 +66,7 @@ def test_after_a_restart_of_the_machine_only_what_reached_the_disk_is_believed(b
 @pytest.mark.parametrize(
     "line", [b"50 6", b"50 60", b"50 60 70\n", b"-1 60\n", b"60 50\n", b"\xff\xfe\n", b"90 900000000000000000000\n"]
 )
-def test_a_torn_or_foreign_line_says_nothing(blob, journal, line):
+def test_an_invalid_line_is_skipped(blob, journal, line):
     begun(blob, (0, 10))
     with journal.open("ab") as file:
         file.write(line)
@@ -76,7 +76,7 @@ def test_a_torn_or_foreign_line_says_nothing(blob, journal, line):
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"\n1 2\n", b"[1]\n", b'{"repo": 1}\n', b"\xff\n"])
-def test_what_is_no_journal_begins_anew(blob, journal, text):
+def test_an_invalid_journal_is_replaced(blob, journal, text):
     begun(blob, (0, 10))
     journal.write_bytes(text)
     assert read(journal) is None
@@ -84,20 +84,20 @@ def test_what_is_no_journal_begins_anew(blob, journal, text):
     assert read(journal)[1].total == 0 and blob.with_name(blob.name + PART).stat().st_size == 0
 
 
-def test_ranges_beyond_the_end_of_the_file_are_not_believed(blob, journal):
+def test_ranges_beyond_the_end_of_the_file_are_ignored(blob, journal):
     begun(blob, (0, 10), (20, 30))
     with blob.with_name(blob.name + PART).open("r+b") as file:
         file.truncate(25)
     assert list(read(journal)[1]) == [(0, 10), (20, 25)]
 
 
-def test_another_content_begins_anew(blob, journal):
+def test_another_content_starts_over(blob, journal):
     begun(blob, (0, 10))
     Partial(blob, replace(CARD, etag="f" * 64)).close()
     assert read(journal)[1].total == 0
 
 
-def test_once_it_is_closed_nothing_is_written_any_more(blob, journal):
+def test_nothing_is_written_after_close(blob, journal):
     partial = Partial(blob, CARD)
     partial.close()
     partial.write(0, b"late")

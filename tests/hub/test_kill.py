@@ -26,7 +26,7 @@ PROCESSES.set_forkserver_preload(["huggingface_hub", "httpx2", "lechat_tui.model
 
 
 @pytest.mark.parametrize("seed", range(KILLS))
-def test_of_what_a_killed_download_received_at_most_a_megabyte_a_segment_is_fetched_again(hub, cache, seed, tmp_path):
+def test_a_killed_download_loses_at_most_a_megabyte_per_segment(hub, cache, seed, tmp_path):
     draw = random.Random(seed)
     hub.commits[COMMIT][FILE] = CONTENT
     hub.pace, last = draw.choice([0.0, 4e6, 20e6]), draw.randrange(1, len(CONTENT) + 1)
@@ -48,7 +48,7 @@ def test_of_what_a_killed_download_received_at_most_a_megabyte_a_segment_is_fetc
     assert not list(cache.rglob("*.lechat-*"))
 
 
-def test_who_waits_for_another_program_takes_over_when_that_dies(hub, tiny, tmp_path):
+def test_a_waiting_process_takes_over_when_the_other_dies(hub, tiny, tmp_path):
     comes, waits, hub.pace = threading.Event(), threading.Event(), 1e6
     hub.on_served = lambda served: served > 1_000_000 and comes.set()
     child = PROCESSES.Process(target=fetch, args=(tiny, hub.address, str(tmp_path / "hf")))
@@ -63,7 +63,7 @@ def test_who_waits_for_another_program_takes_over_when_that_dies(hub, tiny, tmp_
     assert hub_cache.CachedFile(REPO, COMMIT, FILE, tiny.weights.sha256).holds(tiny.bytes)
 
 
-def test_a_disk_that_fills_up_midway_is_told_and_what_came_is_kept(hub, tiny, tmp_path):
+def test_a_disk_that_fills_up_midway_is_an_error_and_the_download_is_kept(hub, tiny, tmp_path):
     ours, theirs = PROCESSES.Pipe()
     child = PROCESSES.Process(target=fetch_onto_a_full_disk, args=(tiny, hub.address, str(tmp_path / "hf"), theirs))
     child.start()

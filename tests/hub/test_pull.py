@@ -54,7 +54,7 @@ def run(*, as_json: bool = False, quiet: bool = False, accept_license: bool = Fa
     pull.run("tiny", as_json=as_json, quiet=quiet, accept_license=accept_license)
 
 
-def test_a_pulled_model_is_checked_and_answers(hub, row):
+def test_a_downloaded_model_is_verified_and_answers(hub, row):
     row(CHATON)
     run(quiet=True)
     command = [sys.executable, "-m", "lechat_tui", "-m", "tiny", "What is 7 + 5?"]
@@ -62,14 +62,14 @@ def test_a_pulled_model_is_checked_and_answers(hub, row):
     assert asked.stdout == "7 + 5 = 12.\n"
 
 
-def test_what_is_here_is_not_fetched_again(hub, row, capsys):
+def test_an_installed_model_is_not_downloaded_again(hub, row, capsys):
     run()
     asked = len(hub.requests)
     run()
     assert "tiny is already on this machine" in capsys.readouterr().err and len(hub.requests) == asked
 
 
-def test_what_goes_wrong_is_one_sentence(hub, row, monkeypatch, capsys):
+def test_an_error_is_one_line(hub, row, monkeypatch, capsys):
     hub.refusals.append(("HEAD", 403, {}))
     monkeypatch.setattr(sys, "argv", ["lechat", "pull", "tiny"])
     with pytest.raises(SystemExit) as ended:
@@ -80,20 +80,20 @@ def test_what_goes_wrong_is_one_sentence(hub, row, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("wrong", [{"sha256": "0" * 64}, {"bytes": 7}])
-def test_a_file_that_is_not_what_the_catalog_says_is_not_fetched(hub, row, wrong):
+def test_a_file_that_differs_from_the_catalog_is_not_downloaded(hub, row, wrong):
     row(**wrong)
     with pytest.raises(ModelError, match="on the hub differs from the catalog"):
         run()
     assert hub.served == 0
 
 
-def test_what_a_row_only_supposes_is_taken_as_the_hub_has_it(hub, row):
+def test_unverified_values_are_taken_from_the_hub(hub, row):
     row(more="verified = false\n", bytes=7, sha256="0" * 64)
     run(quiet=True)
     assert hub.served == len(CONTENT)
 
 
-def test_without_a_terminal_there_are_plain_lines_now_and_then(hub, row, capsys):
+def test_without_a_terminal_progress_is_printed_as_lines(hub, row, capsys):
     hub.pace = 3e6
     run()
     written = capsys.readouterr()
@@ -107,7 +107,7 @@ def test_without_a_terminal_there_are_plain_lines_now_and_then(hub, row, capsys)
     assert len(written.err.splitlines()) < 10
 
 
-def test_on_a_terminal_one_line_is_drawn_again(hub, row, monkeypatch):
+def test_on_a_terminal_one_line_is_updated(hub, row, monkeypatch):
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     monkeypatch.setenv("COLUMNS", "100")
     hub.pace = 3e6
@@ -117,7 +117,7 @@ def test_on_a_terminal_one_line_is_drawn_again(hub, row, monkeypatch):
     assert "MB/s" in drawn and "left" in drawn and ready.startswith("tiny is ready")
 
 
-def test_programs_are_told_by_an_object_a_line(hub, row, capsys):
+def test_json_progress_is_one_object_per_line(hub, row, capsys):
     run(as_json=True, quiet=True)
     *told, last = map(json.loads, capsys.readouterr().out.splitlines())
     assert {line["type"] for line in told} == {"progress"} and last == {"type": "done", "model": "tiny"}
@@ -125,12 +125,12 @@ def test_programs_are_told_by_an_object_a_line(hub, row, capsys):
     assert told[-1]["state"] == "done" and told[-1]["done"] == told[-1]["total"] == len(CONTENT)
 
 
-def test_quiet_says_nothing(hub, row, capsys):
+def test_quiet_prints_nothing(hub, row, capsys):
     run(quiet=True)
     assert capsys.readouterr() == ("", "")
 
 
-def test_ctrl_c_keeps_what_came_and_says_how_to_go_on(hub, row):
+def test_ctrl_c_keeps_the_download_and_says_how_to_resume_it(hub, row):
     hub.pace, far = 2e6, threading.Event()
     hub.on_served = lambda served: served > len(CONTENT) / 4 and far.set()
     command = [sys.executable, "-m", "lechat_tui", "pull", "tiny"]
@@ -147,7 +147,7 @@ def test_ctrl_c_keeps_what_came_and_says_how_to_go_on(hub, row):
     assert kept.total > 0 and hub.served - before == len(CONTENT) - kept.total
 
 
-def test_progress_that_nobody_reads_any_more_ends_the_download(hub, row):
+def test_a_closed_progress_pipe_stops_the_download(hub, row):
     hub.pace = 1e5
     command = [sys.executable, "-m", "lechat_tui", "pull", "tiny", "--json"]
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -200,6 +200,6 @@ class TestALicenseThatForbidsCommercialUse:
         return terminal
 
 
-def test_the_model_of_the_program_is_always_there(home, capsys):
+def test_the_bundled_model_is_always_installed(home, capsys):
     pull.run("chaton", as_json=False, quiet=False, accept_license=False)
     assert "chaton is already on this machine" in capsys.readouterr().err

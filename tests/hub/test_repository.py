@@ -47,7 +47,7 @@ def fetched(name: str, *rows: Model, machine: Resources | None = None) -> Model:
 
 
 @pytest.mark.parametrize("typed", [REPO, f"{REPO}:Q8_0", f"hf.co/{REPO}:q8", f"{REPO}/tiny-Q8_0.gguf"])
-def test_a_repository_becomes_a_model_before_it_is_fetched(hub: Hub, typed: str) -> None:
+def test_a_repository_becomes_a_model_before_the_download(hub: Hub, typed: str) -> None:
     model = fetched(typed)
     assert (model.id, model.name, model.repo, model.revision) == (f"{REPO}:Q8_0", "chaton", REPO, COMMIT)
     assert model.weights == Weights("tiny-Q8_0.gguf", len(CHATON), hub.sha256(CHATON), "Q8_0")
@@ -56,12 +56,12 @@ def test_a_repository_becomes_a_model_before_it_is_fetched(hub: Hub, typed: str)
     assert hub.served < len(CHATON) / 2, "only the header was read"
 
 
-def test_addresses_of_files_are_understood_on_the_mirror_too(hub: Hub) -> None:
+def test_addresses_on_a_mirror_are_understood(hub: Hub) -> None:
     for verb in ("resolve", "blob"):
         assert fetched(f"{hub.address}/{REPO}/{verb}/main/tiny-Q8_0.gguf").id == f"{REPO}:Q8_0"
 
 
-def test_a_projector_comes_along_where_it_belongs(hub: Hub) -> None:
+def test_a_fitting_projector_is_included(hub: Hub) -> None:
     serve(hub, **{"m-Q8_0": CHATON, "mmproj-BF16": EYES + b" ", "mmproj-F16": EYES})
     model = fetched(REPO)
     assert model.projector and model.projector.file == "mmproj-F16.gguf"
@@ -70,7 +70,7 @@ def test_a_projector_comes_along_where_it_belongs(hub: Hub) -> None:
     assert fetched(REPO).projector is None, "made for a model of another width"
 
 
-def test_without_a_name_the_quantization_is_what_fits(hub: Hub) -> None:
+def test_the_default_quantization_is_the_best_that_fits(hub: Hub) -> None:
     big = gguf(
         block_count=32,
         embedding_length=4096,
@@ -80,14 +80,14 @@ def test_without_a_name_the_quantization_is_what_fits(hub: Hub) -> None:
         vocab_size=32768,
     )
     serve(hub, **{f"m-{quant}": big for quant in ("Q3_K_M", "Q4_K_M", "Q6_K")})
-    assert fetched(REPO).weights.quant == "Q4_K_M", "the usual one where nothing is known of the machine"
+    assert fetched(REPO).weights.quant == "Q4_K_M", "the default if the machine is not known"
     assert [w.quant for w in fetched(REPO).quants] == ["Q3_K_M", "Q6_K"]
     machine = Resources((Gpu("RTX", "NVIDIA", 24 * 2**30, 23 * 2**30),), ram=64 * 2**30)
     assert fetched(REPO, machine=machine).id == f"{REPO}:Q6_K", "a card with much room"
     assert fetched(f"{REPO}:Q3_K_M", machine=machine).weights.quant == "Q3_K_M", "what was named is left as it is"
 
 
-def test_parts_are_one_model(hub: Hub) -> None:
+def test_a_split_file_is_one_model(hub: Hub) -> None:
     part = gguf("", split__no=1, split__count=2)
     serve(hub, **{"Q4_0__m-Q4_0-00001-of-00002": CHATON, "Q4_0__m-Q4_0-00002-of-00002": part})
     model = fetched(f"{REPO}:Q4_0")
@@ -100,45 +100,45 @@ def test_parts_are_one_model(hub: Hub) -> None:
     [
         (EYES, "is a projector, not a model"),
         (gguf("bert"), "is an embedding model"),
-        (gguf("whisper"), "which llama.cpp does not run for chat"),
+        (gguf("whisper"), "with which llama.cpp cannot chat"),
         (gguf("mistral3", mistral3__vision__block_count=24), "only Ollama reads"),
         (b"<html>", "is not a GGUF file"),
-        (CHATON[:9000], "is cut short"),
-        (b"GGUF" + struct.pack("<IQQ", 3, 2**63, 2**63), "its header is damaged"),
+        (CHATON[:9000], "is incomplete"),
+        (b"GGUF" + struct.pack("<IQQ", 3, 2**63, 2**63), "has a damaged header"),
     ],
     ids=range(7),
 )
-def test_nonsense_is_refused_before_it_is_fetched(hub: Hub, content: bytes, problem: str) -> None:
+def test_a_file_that_cannot_chat_is_rejected_before_the_download(hub: Hub, content: bytes, problem: str) -> None:
     serve(hub, **{"m-Q4_0": content})
     with pytest.raises(ModelError, match=problem):
         fetched(REPO)
 
 
-def test_a_repository_without_what_was_asked_for_says_what_it_has(hub: Hub) -> None:
-    with pytest.raises(ModelError, match="us/tiny: it has no quantization Q2_K; there are Q8_0"):
+def test_a_missing_file_or_quantization_is_answered_with_the_available_ones(hub: Hub) -> None:
+    with pytest.raises(ModelError, match="us/tiny: it has no quantization Q2_K, only Q8_0"):
         fetched(f"{REPO}:Q2_K")
-    with pytest.raises(ModelError, match=r"us/tiny: there is no x.gguf; there are tiny-Q8_0.gguf"):
+    with pytest.raises(ModelError, match=r"us/tiny: there is no file x.gguf; available are tiny-Q8_0.gguf"):
         fetched(f"{REPO}/x.gguf")
     serve(hub)
-    with pytest.raises(ModelError, match="us/tiny holds no GGUF file"):
+    with pytest.raises(ModelError, match="us/tiny has no GGUF file"):
         fetched(REPO)
 
 
-def test_what_the_catalog_knows_is_taken_from_there_unasked(hub: Hub) -> None:
+def test_a_repository_of_the_catalog_is_not_looked_up(hub: Hub) -> None:
     row = Model("known", "Known", ("text",), Weights("tiny-Q8_0.gguf", quant="Q8_0"), repo=REPO)
     assert fetched(f"{REPO}:Q8_0", row) == row
     assert fetched(f"{REPO}/tiny-Q8_0.gguf", row) == row
     assert hub.requests == []
 
 
-def test_offline_nothing_is_asked(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_sends_no_request(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ModelError, match="offline"):
         fetched(REPO)
     assert hub.requests == []
 
 
-def test_show_tells_of_a_model_on_the_hub(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_describes_a_model_on_the_hub(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
     weights.show(f"{REPO}:Q8_0", as_json=True)
     shown = json.loads(capsys.readouterr().out)
     assert (shown["id"], shown["installed"], shown["repo"]) == (f"{REPO}:Q8_0", False, REPO)
