@@ -1,4 +1,4 @@
-"""The installed program in a terminal of its own: what it draws, and the keys a person presses."""
+"""The installed program in a pseudo-terminal: the screen it renders, and the keys a user presses."""
 
 import fcntl
 import os
@@ -9,7 +9,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -26,12 +26,16 @@ KEYS = {
     "up": "\x1b[A",
 }
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds until a test gives up on something it waits for."""
 
 
 class Terminal:
-    """`lechat` in a pseudo-terminal that is emulated as a person would see it."""
+    """`lechat` in a pseudo-terminal, emulated as a user would see it.
+
+    `python` are arguments for Python in place of `-m lechat_tui`; `more` are environment variables; `errors` is a file
+    descriptor for stderr.
+    """
 
     def __init__(
         self,
@@ -40,6 +44,7 @@ class Terminal:
         size: tuple[int, int] = (110, 36),
         more: Mapping[str, str] = {},
         errors: int | None = None,
+        python: Sequence[str] = ("-m", "lechat_tui"),
     ) -> None:
         self._screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self._screen)
@@ -47,10 +52,11 @@ class Terminal:
         self.raw = b""
         """Every byte the program wrote."""
         self._master, slave = pty.openpty()
+        self.modes_before = self.modes
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "LECHAT_")) and k != "NO_COLOR"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "lechat_tui", *words],
+            [sys.executable, *python, *words],
             stdin=slave,
             stdout=slave,
             stderr=slave if errors is None else errors,
@@ -91,6 +97,17 @@ class Terminal:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     @property
+    def written(self) -> str:
+        """Everything the program wrote, escape sequences included."""
+        with self._lock:
+            return self.raw.decode("utf-8", "replace")
+
+    @property
+    def modes(self) -> list[object]:
+        """The modes of the terminal, as `termios.tcgetattr` returns them; `modes_before` are those before the start."""
+        return termios.tcgetattr(self._master)
+
+    @property
     def echoes(self) -> bool:
         """Whether the terminal shows what is typed, as it does for a shell."""
         return bool(termios.tcgetattr(self._master)[3] & termios.ECHO)
@@ -107,11 +124,11 @@ class Terminal:
         self.type("enter")
 
     def see(self, *words: str) -> str:
-        """Wait until all the words are on the screen; returns it."""
+        """Wait until all of these are on the screen; returns its text."""
         return self.until(lambda text: all(word in text for word in words), f"to see {words}")
 
     def until(self, holds: Callable[[str], bool], what: str) -> str:
-        """Wait until it holds of the screen."""
+        """Wait until the condition holds for the text of the screen, and return it; `what` completes "waited"."""
         end = time.monotonic() + PATIENCE
         while not holds(text := self.text):
             if time.monotonic() > end:
@@ -119,9 +136,15 @@ class Terminal:
             time.sleep(0.02)
         return text
 
+    def until_written(self, *texts: str) -> None:
+        """Wait until the program has written all of these, on the screen or not."""
+        self.until(lambda _: all(text in self.written for text in texts), f"for {texts} to be written")
+
     def ended(self) -> int:
-        """Wait until the program has ended; its exit code."""
-        return self.process.wait(PATIENCE)
+        """Wait until the program has ended and all it wrote is read; its exit code."""
+        code = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        return code
 
     def _read(self) -> None:
         while True:
@@ -137,5 +160,5 @@ class Terminal:
 
 
 def _controlled() -> None:
-    """Ctrl+C is a signal for all that run in the terminal, which ends them when it goes."""
+    """Make the terminal the controlling one: Ctrl+C is a signal, and closing the terminal ends the program."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -2,21 +2,17 @@
 
 import os
 import pty
-import select
-import subprocess
 import sys
 import termios
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from terminal import Terminal
 
 from lechat_tui.store import Draft, Store
 from lechat_tui.ui.look.start_page import ENTER, LEAVE, StartPage
 
-PATIENCE = 60
 PROMISE = "everything stays on this machine"
 
 UNTIL_THE_FIRST_PAINT = """
@@ -34,52 +30,9 @@ main()
 """
 
 
-class Terminal:
-    """A program in a terminal of 120 by 30."""
-
-    def __init__(self, home: Path, *words: str) -> None:
-        self.master, self.slave = pty.openpty()
-        termios.tcsetwinsize(self.master, (30, 120))
-        self.before = termios.tcgetattr(self.slave)
-        terminal = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LECHAT_HOME": str(home)}
-        self.process = subprocess.Popen(
-            [sys.executable, *(words or ("-m", "lechat_tui"))],
-            stdin=self.slave, stdout=self.slave, stderr=self.slave, env={**os.environ, **terminal},
-            start_new_session=True,
-        )  # fmt: skip
-        self.written = ""
-
-    def see(self, *texts: str) -> None:
-        """Read until all of this was written."""
-        until = time.monotonic() + PATIENCE
-        while not all(text in self.written for text in texts):
-            assert time.monotonic() < until, f"{texts} not in {self.written[-2000:]!r}"
-            if select.select([self.master], [], [], 0.5)[0]:
-                self.written += os.read(self.master, 65536).decode("utf-8", "replace")
-
-    def type(self, keys: str) -> None:
-        os.write(self.master, keys.encode())
-
-    def end(self) -> int:
-        """Read until the program has ended; its exit code."""
-        until = time.monotonic() + PATIENCE
-        while self.process.poll() is None or select.select([self.master], [], [], 0)[0]:
-            assert time.monotonic() < until
-            if select.select([self.master], [], [], 0.05)[0]:
-                self.written += os.read(self.master, 65536).decode("utf-8", "replace")
-        return self.process.returncode
-
-
-@contextmanager
-def started(home: Path, *words: str) -> Iterator[Terminal]:
-    terminal = Terminal(home, *words)
-    try:
-        yield terminal
-    finally:
-        terminal.process.kill()
-        terminal.process.wait()
-        os.close(terminal.master)
-        os.close(terminal.slave)
+def started(home: Path, *, python: Sequence[str] = ("-m", "lechat_tui")) -> Terminal:
+    """lechat in a terminal of 120 by 30."""
+    return Terminal(home, size=(120, 30), python=python)
 
 
 @pytest.fixture(scope="module")
@@ -87,13 +40,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home in which lechat was started once."""
     folder = tmp_path_factory.mktemp("home")
     with started(folder) as terminal:
-        until = time.monotonic() + PATIENCE
-        while not (folder / "cache" / "front").exists() and time.monotonic() < until:
-            if select.select([terminal.master], [], [], 0.05)[0]:
-                terminal.written += os.read(terminal.master, 65536).decode("utf-8", "replace")
+        terminal.until(lambda _: (folder / "cache" / "front").exists(), "for the page to be saved")
         terminal.see(PROMISE)
-        terminal.type("\x04")
-        assert terminal.end() == 0
+        terminal.type("ctrl+d")
+        assert terminal.ended() == 0
     return folder
 
 
@@ -101,11 +51,11 @@ def test_keys_typed_before_the_screen_arrive_and_the_terminal_is_restored(home: 
     with started(home) as terminal:
         terminal.see(PROMISE)
         assert "\x1b[?2004h" not in terminal.written, "this is the page of the last run, not of the screen"
-        terminal.type("/exit\r")
-        assert terminal.end() == 0
+        terminal.type("/exit", "enter")
+        assert terminal.ended() == 0
         assert terminal.written.count(ENTER) == 1, "a terminal may clear its screen at the second"
         assert "\x1b[?1049l" in terminal.written
-        assert termios.tcgetattr(terminal.slave) == terminal.before
+        assert terminal.modes == terminal.modes_before
 
 
 def test_an_invalid_configuration_is_reported_on_the_restored_terminal(home: Path) -> None:
@@ -114,10 +64,10 @@ def test_an_invalid_configuration_is_reported_on_the_restored_terminal(home: Pat
     file.write_text("colour = 1\n")
     try:
         with started(home) as terminal:
-            assert terminal.end() == 2
+            assert terminal.ended() == 2
             assert ENTER not in terminal.written
             assert "lechat: " in terminal.written and "unknown key colour" in terminal.written
-            assert termios.tcgetattr(terminal.slave) == terminal.before
+            assert terminal.modes == terminal.modes_before
     finally:
         file.unlink()
         file.parent.rmdir()
@@ -130,8 +80,8 @@ def test_the_saved_page_has_nothing_the_user_wrote(tmp_path: Path) -> None:
         terminal.see(PROMISE, "a surprise party")
         terminal.type("For Mirabelle")
         terminal.see("Mirabelle")
-        terminal.type("\x03\x04")
-        assert terminal.end() == 0
+        terminal.type("ctrl+c", "ctrl+d")
+        assert terminal.ended() == 0
     page = tmp_path / "cache" / "front"
     assert not page.exists() or not any(word in page.read_text("utf-8") for word in ("surprise", "Mirabelle"))
     page.unlink(missing_ok=True)
@@ -139,8 +89,8 @@ def test_the_saved_page_has_nothing_the_user_wrote(tmp_path: Path) -> None:
         store.set_drafts(0, [Draft("For Mirabelle")])
     with started(tmp_path) as terminal:
         terminal.see(PROMISE, "Mirabelle")
-        terminal.type("\x03\x04")
-        assert terminal.end() == 0
+        terminal.type("ctrl+c", "ctrl+d")
+        assert terminal.ended() == 0
     assert not page.exists()
 
 
@@ -148,14 +98,14 @@ def test_an_interrupt_before_the_screen_restores_the_terminal(home: Path) -> Non
     with started(home) as terminal:
         terminal.see(PROMISE)
         terminal.process.send_signal(2)
-        assert terminal.end() == 130
+        assert terminal.ended() == 130
         assert terminal.written.rstrip().endswith("what arrived is kept")
-        assert termios.tcgetattr(terminal.slave) == terminal.before
+        assert terminal.modes == terminal.modes_before
 
 
 def test_the_first_paint_of_a_bare_start_imports_only_what_it_needs(tmp_path: Path) -> None:
-    with started(tmp_path, "-c", UNTIL_THE_FIRST_PAINT) as terminal:
-        terminal.see("MODULES", "END")
+    with started(tmp_path, python=("-c", UNTIL_THE_FIRST_PAINT)) as terminal:
+        terminal.until_written("MODULES", "END")
         loaded = set(terminal.written.partition("MODULES")[2].partition("END")[0].split())
     assert "textual" in loaded
     unwanted = {"typer", "click", "pydantic", "llama_cpp", "huggingface_hub", "httpx", "httpx2", "jinja2", "numpy"}
