@@ -73,7 +73,7 @@ async def press(pilot: Pilot[None], app: LeChat, dice: random.Random) -> None:
 
 
 @pytest.mark.parametrize("seed", range(TIMES))
-async def test_whatever_is_pressed_the_program_goes_on_and_every_question_is_kept(
+async def test_random_keys_never_end_the_program_and_every_question_is_stored(
     seed: int, talk: Talk, store: Store, tmp_path: Path
 ) -> None:
     dice = random.Random(seed)

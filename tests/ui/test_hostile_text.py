@@ -78,7 +78,7 @@ def drawn(text: str, pieces: int) -> tuple[Answer, float]:
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-def test_what_is_hostile_is_drawn_in_steps_that_are_short_and_rows_that_fit(what: str) -> None:
+def test_hostile_text_is_rendered_in_short_steps_and_rows_that_fit(what: str) -> None:
     answer, longest = drawn(HOSTILE[what], pieces=8)
     rows = answer.rows(WIDTH, LOOK)
     assert longest < FRAME
@@ -87,7 +87,7 @@ def test_what_is_hostile_is_drawn_in_steps_that_are_short_and_rows_that_fit(what
 
 
 @pytest.mark.parametrize("what", ["a megabyte in one line", "an unclosed fence", "a table of 1,500 rows"])
-def test_a_drawing_takes_no_longer_at_the_end_of_much_than_at_its_beginning(what: str) -> None:
+def test_rendering_takes_no_longer_at_the_end_of_a_long_text_than_at_its_beginning(what: str) -> None:
     text, answer = HOSTILE[what], Answer()
     steps: list[int] = []
     for at in range(0, min(len(text), 120_000), 2_000):
@@ -108,7 +108,7 @@ CONTROLS = re.compile(r"\x1b\[[0-9;]*[mHABCDGJK]")
 """Colours, and moves of the cursor."""
 
 
-async def test_no_escape_of_an_answer_is_among_the_bytes_for_the_terminal(talk: Talk) -> None:
+async def test_no_escape_sequence_of_an_answer_reaches_the_terminal(talk: Talk) -> None:
     hostile = [HOSTILE[what] for what in ("controls", "entities", "random Unicode", "lone surrogates", "right to left")]
     answer = "\n\n".join(
         [*(text[:600] for text in hostile), "[a](<https://a.org/\x1b]8;;x> '\x9b')", "```\x1b[31m\n\x1b[2J\n```", "end"]

@@ -25,9 +25,7 @@ def kept(store: Store, title: str, *texts: str) -> Chat:
     return made
 
 
-async def test_the_list_of_chats_stands_open_where_there_is_room_and_opens_one_with_enter(
-    talk: Talk, store: Store
-) -> None:
+async def test_the_chat_list_is_open_on_a_wide_screen_and_enter_opens_a_chat(talk: Talk, store: Store) -> None:
     kept(store, "Bread", "how long does it rise", "two hours")
     kept(store, "Boats", "a name for a boat", "La Mouette")
     async with talk().run_test(size=(120, 30)) as pilot:
@@ -37,7 +35,7 @@ async def test_the_list_of_chats_stands_open_where_there_is_room_and_opens_one_w
         await until(pilot, lambda: pilot.app.focused is prompt(pilot))
 
 
-async def test_ctrl_s_opens_and_closes_the_list_on_a_narrow_screen(talk: Talk, store: Store) -> None:
+async def test_ctrl_s_opens_and_closes_the_chat_list_on_a_narrow_screen(talk: Talk, store: Store) -> None:
     kept(store, "Bread", "how long does it rise", "two hours")
     async with talk().run_test(size=(70, 24)) as pilot:
         await rests(pilot)
@@ -50,7 +48,7 @@ async def test_ctrl_s_opens_and_closes_the_list_on_a_narrow_screen(talk: Talk, s
 
 
 @pytest.mark.parametrize("size", [(60, 20), (250, 70)])
-async def test_a_click_opens_the_list_of_chats_and_another_closes_it(
+async def test_a_click_opens_the_chat_list_and_another_closes_it(
     talk: Talk, store: Store, size: tuple[int, int]
 ) -> None:
     kept(store, "Bread", "how long does it rise", "two hours\n\n" * 100)
@@ -74,7 +72,7 @@ async def test_a_click_opens_the_list_of_chats_and_another_closes_it(
         assert app.focused is prompt(pilot)
 
 
-async def test_typing_in_the_list_filters_it(talk: Talk, store: Store) -> None:
+async def test_typing_in_the_chat_list_filters_it(talk: Talk, store: Store) -> None:
     kept(store, "Bread and butter", "hi")
     kept(store, "Boats [at] sea", "hi")
     async with talk().run_test(size=(120, 30)) as pilot:
@@ -87,7 +85,7 @@ async def test_typing_in_the_list_filters_it(talk: Talk, store: Store) -> None:
         assert chat(pilot.app).host.conversation.chat == store.chats(matching="bread")[0]
 
 
-async def test_a_chat_is_deleted_from_the_list_only_after_a_yes(talk: Talk, store: Store) -> None:
+async def test_a_chat_is_deleted_from_the_list_only_after_a_confirmation(talk: Talk, store: Store) -> None:
     kept(store, "Bread", "hi")
     async with talk().run_test(size=(120, 30)) as pilot:
         await shows(pilot, "Bread")
@@ -103,13 +101,13 @@ async def test_a_chat_is_deleted_from_the_list_only_after_a_yes(talk: Talk, stor
         await hides(pilot, "Bread")
 
 
-async def test_a_new_question_appears_in_the_list_as_a_chat(talk: Talk) -> None:
+async def test_a_new_chat_appears_in_the_list_after_its_first_question(talk: Talk) -> None:
     async with talk("fine").run_test(size=(120, 30)) as pilot:
         await say(pilot, "a brand new matter")
         await shows(pilot, "▌a brand new matter", "Today")
 
 
-async def test_resume_goes_back_to_a_chat_and_the_model_is_told_all_of_it(talk: Talk, store: Store) -> None:
+async def test_resume_opens_a_chat_and_sends_all_of_it_to_the_model(talk: Talk, store: Store) -> None:
     kept(store, "Names", "my name is Ada", "hello Ada")
     engine = EchoEngine("Ada")
     async with talk(engine).run_test(size=(80, 30)) as pilot:
@@ -120,7 +118,7 @@ async def test_resume_goes_back_to_a_chat_and_the_model_is_told_all_of_it(talk: 
     assert [m.text for m in engine.requests[0].messages] == ["my name is Ada", "hello Ada", "what is my name?"]
 
 
-async def test_a_new_chat_keeps_the_old_one_and_takes_a_question_with_it(talk: Talk, store: Store) -> None:
+async def test_new_keeps_the_old_chat_and_can_ask_a_question(talk: Talk, store: Store) -> None:
     async with talk("one", "two").run_test(size=(80, 30)) as pilot:
         await say(pilot, "first matter")
         await rests(pilot)
@@ -133,7 +131,7 @@ async def test_a_new_chat_keeps_the_old_one_and_takes_a_question_with_it(talk: T
     assert [c.title for c in store.chats()] == ["second matter", "first matter"]
 
 
-async def test_opening_another_chat_midway_keeps_what_was_said_in_this_one(talk: Talk, store: Store) -> None:
+async def test_opening_another_chat_midway_keeps_the_partial_answer(talk: Talk, store: Store) -> None:
     async with talk([Delta("half"), asyncio.Event()], "whole").run_test(size=(80, 30)) as pilot:
         await say(pilot, "first matter")
         await shows(pilot, "half")
@@ -145,7 +143,7 @@ async def test_opening_another_chat_midway_keeps_what_was_said_in_this_one(talk:
     assert [m.text for m in store.path(second.id)] == ["second matter", "whole"]
 
 
-async def test_the_model_picker_switches_and_the_talk_goes_on(talk: Talk) -> None:
+async def test_the_model_picker_switches_the_model_within_a_chat(talk: Talk) -> None:
     engine = EchoEngine("from petit", "from codeur")
     async with talk(engine).run_test(size=(90, 30)) as pilot:
         await say(pilot, "one")
@@ -162,7 +160,7 @@ async def test_the_model_picker_switches_and_the_talk_goes_on(talk: Talk) -> Non
     assert [spec.name for spec in engine.loaded] == ["petit", "codeur"]
 
 
-async def test_a_picker_says_when_nothing_matches_and_is_left_with_escape(talk: Talk) -> None:
+async def test_a_picker_shows_that_nothing_matches_and_escape_closes_it(talk: Talk) -> None:
     async with talk().run_test(size=(80, 24)) as pilot:
         await pilot.press("ctrl+l")
         await shows(pilot, "Codeur")
@@ -174,7 +172,7 @@ async def test_a_picker_says_when_nothing_matches_and_is_left_with_escape(talk: 
         await shows(pilot, "petit text")
 
 
-async def test_a_row_of_a_picker_is_taken_with_the_mouse(talk: Talk) -> None:
+async def test_a_click_picks_a_row(talk: Talk) -> None:
     async with talk().run_test(size=(80, 24)) as pilot:
         await pilot.press("ctrl+l")
         await shows(pilot, "Codeur")
@@ -191,7 +189,7 @@ async def test_a_role_and_a_question_in_one_line(talk: Talk) -> None:
     assert engine.requests[0].model.name == "codeur"
 
 
-async def test_copying_says_what_was_done_and_copies_the_original(talk: Talk) -> None:
+async def test_copy_copies_the_original_text_and_reports_how(talk: Talk) -> None:
     app = talk("**bold** \x1b[31m")
     async with app.run_test(size=(110, 24)) as pilot:
         await say(pilot, "go")
@@ -201,7 +199,7 @@ async def test_copying_says_what_was_done_and_copies_the_original(talk: Talk) ->
     assert app.clipboard == "**bold** \x1b[31m"
 
 
-async def test_a_chat_of_five_thousand_messages_draws_only_what_is_seen(talk: Talk, store: Store) -> None:
+async def test_a_chat_of_five_thousand_messages_renders_only_what_is_in_view(talk: Talk, store: Store) -> None:
     app = talk()
     messages = [
         Message("assistant" if n % 2 else "user", f"message number {n}\n\n" + "word " * 60) for n in range(5000)
@@ -232,11 +230,11 @@ def drawn(shown: Transcript) -> int:
         (datetime(2025, 12, 31, 8, 0), "December 2025"),
     ],
 )
-def test_chats_are_grouped_by_the_day_as_people_say_it(moment: datetime, name: str) -> None:
+def test_chats_are_grouped_by_day(moment: datetime, name: str) -> None:
     assert day_name(moment.timestamp(), date(2026, 3, 5)) == name
 
 
-async def test_the_list_of_chats_stands_beside_the_talk_only_where_there_is_room(talk: Talk) -> None:
+async def test_the_chat_list_is_beside_the_chat_only_on_a_wide_screen(talk: Talk) -> None:
     async with talk().run_test(size=(120, 30)) as pilot:
         await shows(pilot, "+ New chat")
         await pilot.resize_terminal(60, 20)
@@ -252,7 +250,7 @@ def thousands(store: Store, count: int) -> None:
     store._db.executemany("UPDATE chat SET updated = ? WHERE id = ?", moments)
 
 
-async def test_a_list_of_very_many_chats_is_fetched_where_it_is_looked_at(talk: Talk, store: Store) -> None:
+async def test_a_long_chat_list_reads_only_the_titles_in_view(talk: Talk, store: Store) -> None:
     thousands(store, 1_000)
     async with talk().run_test(size=(120, 30)) as pilot:
         await shows(pilot, "Today", "chat 1000", "chat 990")
@@ -266,7 +264,7 @@ async def test_a_list_of_very_many_chats_is_fetched_where_it_is_looked_at(talk: 
         await until(pilot, lambda: chat(pilot.app).host.conversation.chat is None)
 
 
-async def test_what_is_typed_into_the_list_is_searched_in_all_of_it(talk: Talk, store: Store) -> None:
+async def test_typing_into_the_chat_list_searches_all_chats(talk: Talk, store: Store) -> None:
     thousands(store, 400)
     async with talk().run_test(size=(120, 30)) as pilot:
         await shows(pilot, "chat 400")
@@ -275,7 +273,7 @@ async def test_what_is_typed_into_the_list_is_searched_in_all_of_it(talk: Talk, 
         await shows(pilot, "chat 317", "chat 17 ")
 
 
-async def test_a_click_opens_a_chat_and_a_day_is_no_chat(talk: Talk, store: Store) -> None:
+async def test_a_click_on_a_chat_opens_it_and_a_click_on_a_day_does_nothing(talk: Talk, store: Store) -> None:
     kept(store, "Bread", "how long does it rise", "two hours")
     async with talk().run_test(size=(120, 30)) as pilot:
         await shows(pilot, "Bread")

@@ -7,7 +7,7 @@ from textual.worker import WorkerFailed
 from lechat_tui.store import Store
 
 
-async def test_a_fault_of_the_screen_ends_it_with_a_sentence_and_keeps_what_is_typed(
+async def test_a_crash_prints_one_sentence_and_keeps_what_is_typed(
     talk: Talk, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     app = talk()
@@ -29,7 +29,7 @@ async def test_a_fault_of_the_screen_ends_it_with_a_sentence_and_keeps_what_is_t
     assert "Traceback" not in shown.err + shown.out and app.return_code == 1
 
 
-async def test_a_fault_of_what_is_done_behind_is_told_with_its_trace(talk: Talk) -> None:
+async def test_a_crash_of_a_background_task_is_reported_with_its_traceback(talk: Talk) -> None:
     app = talk()
     told: list[Exception] = []
 
@@ -48,7 +48,7 @@ async def test_a_fault_of_what_is_done_behind_is_told_with_its_trace(talk: Talk)
     assert [type(error) for error in told] == [ZeroDivisionError] and told[0].__traceback__
 
 
-async def test_undo_over_the_end_of_a_long_prompt_on_a_low_screen(talk: Talk) -> None:
+async def test_undo_beyond_the_end_of_a_long_prompt_on_a_low_screen(talk: Talk) -> None:
     async with talk().run_test(size=(60, 12)) as pilot:
         for _ in range(12):
             await pilot.press(*"a line", "ctrl+j")

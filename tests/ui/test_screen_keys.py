@@ -16,7 +16,7 @@ from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.app import LeChat
 
 
-async def test_a_rebound_key_works_at_once_and_the_next_time(tmp_path: Path, store: Store, models: Models) -> None:
+async def test_a_rebound_key_works_at_once_and_after_a_restart(tmp_path: Path, store: Store, models: Models) -> None:
     choices = Choices(tmp_path / "config.toml", tmp_path / "choices.json")
 
     def program(settings: Settings) -> LeChat:
@@ -56,7 +56,7 @@ async def test_the_palette_has_settings_models_and_themes(talk: Talk) -> None:
         await until(pilot, lambda: prompt(pilot).text == "/set temperature ")
 
 
-async def test_an_empty_page_says_where_help_is(talk: Talk) -> None:
+async def test_the_start_page_names_the_help_key(talk: Talk) -> None:
     async with talk().run_test(size=(100, 30)) as pilot:
         await shows(pilot, "everything stays on this machine", "/ for commands", "F1 help", "Ctrl+P everything")
 
@@ -83,7 +83,7 @@ async def test_the_clipboard_is_pasted_as_text_and_as_a_picture(
         await rests(pilot)
 
 
-async def test_thinking_stays_unfolded_for_the_answers_to_come(talk: Talk) -> None:
+async def test_think_on_unfolds_the_thinking_of_later_answers_too(talk: Talk) -> None:
     script = [Delta("deep thoughts", "thinking"), Delta("so")], [Delta("more thoughts", "thinking"), Delta("then")]
     async with talk(*script).run_test(size=(80, 30)) as pilot:
         await say(pilot, "first")
@@ -98,7 +98,7 @@ async def test_thinking_stays_unfolded_for_the_answers_to_come(talk: Talk) -> No
         await hides(pilot, "more thoughts")
 
 
-async def test_help_is_read_from_its_beginning_wherever_one_was(talk: Talk) -> None:
+async def test_help_scrolls_to_its_beginning(talk: Talk) -> None:
     async with talk("\n\n".join(map(str, range(60)))).run_test(size=(80, 24)) as pilot:
         await say(pilot, "count")
         await rests(pilot)

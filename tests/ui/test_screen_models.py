@@ -73,7 +73,7 @@ async def rests_but_command(pilot: Pilot[None]) -> None:
     await until(pilot, lambda: all(w.is_finished for w in pilot.app.workers if w.group in ("read", "work")))
 
 
-async def test_the_manager_lists_what_is_here_first_and_says_of_each_whether_it_runs(talk: Talk, hub: Hub) -> None:
+async def test_the_manager_lists_installed_models_first_and_shows_what_fits(talk: Talk, hub: Hub) -> None:
     async with talk().run_test(size=(120, 60)) as pilot:
         await manage(pilot)
         rows = [line.split() for line in seen(pilot.app).splitlines()]
@@ -83,7 +83,7 @@ async def test_the_manager_lists_what_is_here_first_and_says_of_each_whether_it_
         assert "in use" in text and "non-commercial" in text and "too big" in text and "use loin" in text
 
 
-async def test_typing_after_a_slash_filters_and_a_number_keeps_to_a_role(talk: Talk, hub: Hub) -> None:
+async def test_a_slash_filters_the_models_and_a_number_selects_a_role(talk: Talk, hub: Hub) -> None:
     async with talk().run_test(size=(60, 20)) as pilot:
         await manage(pilot)
         await pilot.press("slash", *"mnpl")
@@ -98,7 +98,7 @@ async def test_typing_after_a_slash_filters_and_a_number_keeps_to_a_role(talk: T
         await shows(pilot, "everything stays on this machine")
 
 
-async def test_enter_on_what_is_here_switches_and_on_what_nobody_has_goes_to_what_there_is(
+async def test_enter_switches_to_an_installed_model_and_leads_from_an_unpublished_one_to_its_replacement(
     talk: Talk, hub: Hub
 ) -> None:
     async with talk().run_test(size=(60, 20)) as pilot:
@@ -109,9 +109,7 @@ async def test_enter_on_what_is_here_switches_and_on_what_nobody_has_goes_to_wha
         await shows(pilot, "codeur answers from now on")
 
 
-async def test_a_download_from_the_manager_is_seen_beside_the_talk_and_told_when_it_is_done(
-    talk: Talk, hub: Hub
-) -> None:
+async def test_a_download_is_shown_below_the_chat_and_its_end_is_reported(talk: Talk, hub: Hub) -> None:
     hub.gate.clear()
     async with talk("Bonjour").run_test(size=(110, 30)) as pilot:
         await manage(pilot, "loin")
@@ -140,7 +138,7 @@ async def test_the_manager_downloads_nothing_in_offline_mode(
         assert not pilot.app.screen_stack[0].query_one(Downloads).running
 
 
-async def test_what_enter_downloads_answers_when_it_is_here_unless_another_was_chosen(talk: Talk, hub: Hub) -> None:
+async def test_a_downloaded_model_is_switched_to_unless_another_was_chosen(talk: Talk, hub: Hub) -> None:
     async with talk().run_test(size=(110, 30)) as pilot:
         await manage(pilot, "loin")
         await pilot.press("enter")
@@ -160,7 +158,7 @@ async def test_what_enter_downloads_answers_when_it_is_here_unless_another_was_c
         assert chat(pilot.app).host.conversation.model.id == "codeur"
 
 
-async def test_a_download_is_cancelled_and_goes_on_from_there(talk: Talk, hub: Hub) -> None:
+async def test_a_cancelled_download_is_resumed(talk: Talk, hub: Hub) -> None:
     hub.gate.clear()
     async with talk().run_test(size=(110, 30)) as pilot:
         await manage(pilot, "loin")
@@ -174,7 +172,7 @@ async def test_a_download_is_cancelled_and_goes_on_from_there(talk: Talk, hub: H
         assert hub.asked == [0, len(CONTENT) // 2], "the second transfer began where the first stopped"
 
 
-async def test_a_download_that_fails_says_why(talk: Talk, hub: Hub) -> None:
+async def test_a_failed_download_reports_the_reason(talk: Talk, hub: Hub) -> None:
     hub.refuse = 403
     async with talk().run_test(size=(110, 30)) as pilot:
         await say(pilot, "/pull loin")
@@ -184,7 +182,7 @@ async def test_a_download_that_fails_says_why(talk: Talk, hub: Hub) -> None:
         await shows(pilot, "failed", "d download")
 
 
-async def test_a_model_is_deleted_after_a_yes_but_never_what_another_program_owns(
+async def test_a_model_is_deleted_after_a_confirmation_unless_another_program_owns_it(
     talk: Talk, hub: Hub, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -218,7 +216,7 @@ async def leave(pilot: Pilot[None], *keys: str) -> None:
     await pilot.press(*keys, "enter")
 
 
-async def test_leaving_while_a_download_runs_asks_and_what_came_is_offered_at_the_next_start(
+async def test_quitting_during_a_download_asks_and_the_next_start_offers_to_resume(
     talk: Talk, hub: Hub, jobs: Jobs
 ) -> None:
     hub.gate.clear()
@@ -240,7 +238,7 @@ async def test_leaving_while_a_download_runs_asks_and_what_came_is_offered_at_th
     assert hub.asked == [0, len(CONTENT) // 2]
 
 
-async def test_leaving_can_wait_until_the_download_is_done(talk: Talk, hub: Hub, models: Models) -> None:
+async def test_quitting_can_wait_for_a_download(talk: Talk, hub: Hub, models: Models) -> None:
     hub.gate.clear()
     async with talk("Bonjour").run_test(size=(110, 30)) as pilot:
         await say(pilot, "/pull loin")
@@ -262,9 +260,7 @@ def bare(models: Models) -> Models:
     return models
 
 
-async def test_a_machine_without_a_model_is_offered_what_it_can_run_until_one_is_here(
-    talk: Talk, hub: Hub, bare: Models
-) -> None:
+async def test_the_first_models_are_offered_until_one_is_installed(talk: Talk, hub: Hub, bare: Models) -> None:
     async with talk(model="chaton").run_test(size=(110, 40)) as pilot:
         await shows(pilot, "This machine can run", "loin", "text", "F2 chooses")
         await pilot.press("f2")
@@ -276,7 +272,7 @@ async def test_a_machine_without_a_model_is_offered_what_it_can_run_until_one_is
         assert "This machine can run" not in seen(pilot.app)
 
 
-async def test_a_no_to_the_first_models_is_kept(talk: Talk, hub: Hub, bare: Models) -> None:
+async def test_declining_the_first_models_is_remembered(talk: Talk, hub: Hub, bare: Models) -> None:
     async with talk(model="chaton").run_test(size=(110, 40)) as pilot:
         await shows(pilot, "F2 chooses")
         await pilot.press("f2", "escape")

@@ -23,7 +23,7 @@ def holds(folder: Path, words: str) -> list[str]:
     return [f.name for f in folder.rglob("*") if f.is_file() and words.encode() in f.read_bytes().lower()]
 
 
-async def test_an_earlier_question_is_edited_and_asked_beside_the_first(talk: Talk, store: Store) -> None:
+async def test_an_edited_question_becomes_a_branch(talk: Talk, store: Store) -> None:
     app = talk("1a", "2a", "1b")
     async with app.run_test(size=(90, 30)) as pilot:
         for question in ("one", "two"):
@@ -44,7 +44,7 @@ async def test_an_earlier_question_is_edited_and_asked_beside_the_first(talk: Ta
     assert [m.text for m in store.messages(1)] == ["one", "1a", "two", "2a", "one!", "1b"]
 
 
-async def test_leaving_the_edit_brings_back_what_stood_in_the_prompt(talk: Talk) -> None:
+async def test_cancelling_an_edit_restores_the_prompt(talk: Talk) -> None:
     app = talk("answer")
     async with app.run_test(size=(90, 30)) as pilot:
         await say(pilot, "one")
@@ -57,7 +57,7 @@ async def test_leaving_the_edit_brings_back_what_stood_in_the_prompt(talk: Talk)
         assert prompt(pilot).text == "half a thought"
 
 
-async def test_an_edit_that_waits_is_taken_back_as_an_edit(talk: Talk, store: Store) -> None:
+async def test_a_queued_edit_is_taken_back_as_an_edit(talk: Talk, store: Store) -> None:
     app = talk("1a", [Delta("busy"), asyncio.Event()], "1b")
     async with app.run_test(size=(90, 30)) as pilot:
         await say(pilot, "one")
@@ -77,7 +77,7 @@ async def test_an_edit_that_waits_is_taken_back_as_an_edit(talk: Talk, store: St
     assert [m.text for m in store.path(1)] == ["one!", "1b"]
 
 
-async def test_the_arrows_at_a_message_go_to_its_branches_by_mouse_and_by_name(talk: Talk, store: Store) -> None:
+async def test_branches_are_reached_by_mouse_and_by_command(talk: Talk, store: Store) -> None:
     app = talk("first", "second")
     async with app.run_test(size=(90, 24)) as pilot:
         await say(pilot, "go")
@@ -97,7 +97,7 @@ async def test_the_arrows_at_a_message_go_to_its_branches_by_mouse_and_by_name(t
     assert [m.text for m in store.path(1)] == ["go", "first"]
 
 
-async def test_an_answer_that_is_not_drawn_again_leaves_the_first_one_on_the_screen(talk: Talk) -> None:
+async def test_a_failed_regeneration_leaves_the_first_answer_on_the_screen(talk: Talk) -> None:
     app = talk("first", [EngineError("no memory; close something")])
     async with app.run_test(size=(90, 24)) as pilot:
         await say(pilot, "go")
@@ -106,7 +106,7 @@ async def test_an_answer_that_is_not_drawn_again_leaves_the_first_one_on_the_scr
         await shows(pilot, "▌ go", "first", "✗ no memory; close something")
 
 
-async def test_a_cut_answer_goes_on_inside_its_code(talk: Talk, store: Store) -> None:
+async def test_a_cut_answer_continues_inside_its_code(talk: Talk, store: Store) -> None:
     cut = [Delta("```python\ndef add("), Done(Receipt("petit", stop_reason="length"))]
     app = talk(cut, [Delta("a, b):\n    return a + b\n```\nDone.")])
     async with app.run_test(size=(90, 30)) as pilot:
@@ -138,9 +138,7 @@ async def test_two_models_answer_side_by_side_and_one_is_kept(talk: Talk, store:
     assert [m.receipt and m.receipt.model for m in store.messages(1)[1:]] == ["petit", "codeur"]
 
 
-async def test_an_answer_that_is_there_is_compared_one_under_the_other_where_it_is_narrow(
-    talk: Talk, store: Store
-) -> None:
+async def test_an_existing_answer_is_compared_one_below_the_other_on_a_narrow_screen(talk: Talk, store: Store) -> None:
     app = talk("the first one", [Delta("the second"), asyncio.Event()])
     async with app.run_test(size=(80, 24)) as pilot:
         await say(pilot, "which?")
@@ -162,7 +160,7 @@ async def test_an_answer_that_is_there_is_compared_one_under_the_other_where_it_
     ]
 
 
-async def test_leaving_while_two_models_are_compared_keeps_every_word(talk: Talk, store: Store) -> None:
+async def test_quitting_during_a_comparison_keeps_both_answers(talk: Talk, store: Store) -> None:
     app = talk("the first", [Delta("half of it"), asyncio.Event()])
     async with app.run_test(size=(120, 24)) as pilot:
         await say(pilot, "/compare codeur which?")
@@ -172,7 +170,7 @@ async def test_leaving_while_two_models_are_compared_keeps_every_word(talk: Talk
     assert [(m.text, m.state) for m in store.messages(1)[1:]] == [("the first", "complete"), ("half of it", "stopped")]
 
 
-async def test_what_is_typed_and_what_waits_is_there_again_after_a_kill(talk: Talk, store: Store) -> None:
+async def test_typed_and_queued_text_survives_a_kill(talk: Talk, store: Store) -> None:
     app = talk([Delta("busy"), asyncio.Event()])
     async with app.run_test(size=(90, 24)) as pilot:
         await say(pilot, "first")
@@ -238,7 +236,7 @@ async def test_nothing_of_a_private_chat_is_on_the_disk(talk: Talk, store: Store
     assert holds(tmp_path, "xyzzy") == [] and [c.title for c in store.chats()] == ["in public"]
 
 
-async def test_a_private_chat_is_not_left_by_a_slip_of_the_hand(talk: Talk, store: Store) -> None:
+async def test_leaving_a_private_chat_asks_first(talk: Talk, store: Store) -> None:
     kept = store.new_chat("Bread")
     app = talk("xyzzy indeed")
     async with app.run_test(size=(120, 24)) as pilot:
@@ -258,7 +256,7 @@ async def test_a_private_chat_is_not_left_by_a_slip_of_the_hand(talk: Talk, stor
         await until(pilot, lambda: not app.is_running)
 
 
-async def test_a_private_chat_is_kept_when_the_person_says_so(talk: Talk, store: Store) -> None:
+async def test_a_private_chat_can_be_kept(talk: Talk, store: Store) -> None:
     app = talk("psst", "again")
     async with app.run_test(size=(110, 24)) as pilot:
         await say(pilot, "/private")
@@ -277,7 +275,7 @@ async def test_a_private_chat_is_kept_when_the_person_says_so(talk: Talk, store:
     assert [m.text for m in store.path(1)] == ["secret", "psst", "more", "again"]
 
 
-async def test_taking_back_in_a_private_chat_stays_private(talk: Talk, store: Store) -> None:
+async def test_undo_in_a_private_chat_stays_private(talk: Talk, store: Store) -> None:
     app = talk("a", "b")
     async with app.run_test(size=(110, 24)) as pilot:
         await say(pilot, "/private one")
@@ -292,7 +290,7 @@ async def test_taking_back_in_a_private_chat_stays_private(talk: Talk, store: St
     assert store.chats() == []
 
 
-async def test_walking_keeps_a_message_far_above_in_view(store: Store, models: Models, jobs: Jobs) -> None:
+async def test_switching_branches_keeps_a_message_far_above_in_view(store: Store, models: Models, jobs: Jobs) -> None:
     long = "\n\n".join(f"paragraph {n}" for n in range(40))
     conversation = Conversation(store, EchoEngine(long, "short", long), models, models.get("petit"))
     for events in (conversation.ask("one"), conversation.regenerate()):

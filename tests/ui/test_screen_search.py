@@ -17,7 +17,7 @@ def kept(store: Store, title: str, *texts: str) -> Chat:
     return made
 
 
-async def test_a_message_is_found_as_one_types_and_gone_to(talk: Talk, store: Store) -> None:
+async def test_search_finds_while_typing_and_opens_a_message(talk: Talk, store: Store) -> None:
     long = "\n\n".join(f"paragraph {n}" for n in range(60))
     answer = f"{long}\n\nof the crémerie, two hours\n\n{long}"
     kept(store, "Bread", "how long does it rise", answer, "thanks", "welcome")
@@ -36,7 +36,7 @@ async def test_a_message_is_found_as_one_types_and_gone_to(talk: Talk, store: St
         await until(pilot, lambda: chat(pilot.app).get_selected_text() == "crémerie")
 
 
-async def test_a_message_of_another_branch_is_shown_in_its_branch(talk: Talk, store: Store) -> None:
+async def test_search_shows_a_message_in_its_branch(talk: Talk, store: Store) -> None:
     made = kept(store, "Names", "a name", "Ada")
     store.add(made.id, Message("assistant", "Grace"), 1)
     async with talk(chat=made.id).run_test(size=(90, 24)) as pilot:
@@ -51,7 +51,7 @@ async def test_a_message_of_another_branch_is_shown_in_its_branch(talk: Talk, st
     assert [message.text for message in store.path(made.id)] == ["a name", "Ada"]
 
 
-async def test_what_is_nowhere_is_said_and_leaving_goes_nowhere(talk: Talk, store: Store) -> None:
+async def test_search_without_hits_says_so_and_escape_changes_nothing(talk: Talk, store: Store) -> None:
     kept(store, "Bread", "how long does it rise", "two hours")
     async with talk().run_test(size=(90, 24)) as pilot:
         await say(pilot, "/search zeppelin")
@@ -61,7 +61,7 @@ async def test_what_is_nowhere_is_said_and_leaving_goes_nowhere(talk: Talk, stor
         assert transcript(pilot.app).empty
 
 
-def test_a_match_is_told_from_its_context_without_colours_and_can_do_nothing() -> None:
+def test_a_match_is_marked_without_color_and_its_markup_is_inert() -> None:
     hit = Hit(Chat(1, "", 0, 0, 0, "", ""), 1, "the bread and\nbread\x1b[2J", ((4, 9), (14, 19)))
     assert _context(hit) == [
         "the ", ("bread", MATCH_STYLE), " and ", ("bread", MATCH_STYLE), "␛[2J",

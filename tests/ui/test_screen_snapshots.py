@@ -175,7 +175,7 @@ def a_talk(store: Store) -> int:
     return chat.id
 
 
-async def test_a_walk_through_every_state(
+async def test_every_state_of_the_chat(
     talk: Talk, store: Store, monkeypatch: pytest.MonkeyPatch, picture: Callable[[LeChat, str], None]
 ) -> None:
     monkeypatch.setattr(time, "time", lambda: NOON.timestamp())  # the days in the list of chats
@@ -232,7 +232,7 @@ and for \(a > 0\) the least value is at \(x_0 = -\frac{b}{2a}\). The area below 
 """
 
 
-async def test_a_walk_through_what_lies_over_the_talk(
+async def test_every_dialog_over_the_chat(
     talk: Talk, store: Store, monkeypatch: pytest.MonkeyPatch, picture: Callable[[LeChat, str], None]
 ) -> None:
     monkeypatch.setattr(time, "time", lambda: NOON.timestamp())
@@ -256,7 +256,7 @@ async def test_a_walk_through_what_lies_over_the_talk(
         picture(app, "completion")
 
 
-async def test_a_walk_without_drawings(talk: Talk, store: Store, picture: Callable[[LeChat, str], None]) -> None:
+async def test_reduced_mode(talk: Talk, store: Store, picture: Callable[[LeChat, str], None]) -> None:
     app = talk(settings=Settings(reduced=True), chat=a_talk(store))
     async with app.run_test(size=(100, 36)) as pilot:
         await shows(pilot, "quoted.")

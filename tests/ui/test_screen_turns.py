@@ -28,7 +28,7 @@ from lechat_tui.ui.app import LeChat
 from lechat_tui.ui.chat.progress import waiting
 
 
-async def test_a_question_is_answered_on_the_screen_and_kept(talk: Talk, store: Store) -> None:
+async def test_a_question_is_answered_on_the_screen_and_stored(talk: Talk, store: Store) -> None:
     app = talk("Bonjour, **tout le monde**.")
     async with app.run_test(size=(80, 24)) as pilot:
         await say(pilot, "hello")
@@ -41,7 +41,7 @@ async def test_a_question_is_answered_on_the_screen_and_kept(talk: Talk, store: 
     ]
 
 
-async def test_the_first_paint_needs_no_model_and_the_model_is_warmed_behind_it(talk: Talk) -> None:
+async def test_the_first_paint_needs_no_model_which_is_loaded_afterwards(talk: Talk) -> None:
     engine = EchoEngine()
     app = talk(engine)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -50,7 +50,7 @@ async def test_the_first_paint_needs_no_model_and_the_model_is_warmed_behind_it(
     assert engine.loaded[0].name == "petit"
 
 
-async def test_a_model_that_cannot_be_loaded_is_one_line_and_writing_goes_on(talk: Talk) -> None:
+async def test_a_model_that_fails_to_load_is_one_line_and_questions_still_work(talk: Talk) -> None:
     app = talk(EchoEngine("all is well", load_error=EngineError("petit is broken; pull it again")))
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "✗ petit is broken; pull it again")
@@ -58,7 +58,7 @@ async def test_a_model_that_cannot_be_loaded_is_one_line_and_writing_goes_on(tal
         await shows(pilot, "all is well")
 
 
-async def test_stopping_midway_keeps_what_was_said(talk: Talk, store: Store) -> None:
+async def test_stopping_midway_keeps_the_partial_answer(talk: Talk, store: Store) -> None:
     engine = EchoEngine([Delta("Once upon"), Delta(" a time"), asyncio.Event(), Delta(" never said")])
     app = talk(engine)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -71,7 +71,7 @@ async def test_stopping_midway_keeps_what_was_said(talk: Talk, store: Store) -> 
     assert engine.closed == 1
 
 
-async def test_leaving_midway_keeps_what_was_said(talk: Talk, store: Store) -> None:
+async def test_quitting_midway_keeps_the_partial_answer(talk: Talk, store: Store) -> None:
     app = talk([Delta("half of it"), asyncio.Event()])
     async with app.run_test(size=(80, 24)) as pilot:
         await say(pilot, "go")
@@ -83,9 +83,7 @@ async def test_leaving_midway_keeps_what_was_said(talk: Talk, store: Store) -> N
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-async def test_being_ended_by_the_system_midway_keeps_what_was_said(
-    talk: Talk, store: Store, number: signal.Signals
-) -> None:
+async def test_a_signal_midway_keeps_the_partial_answer(talk: Talk, store: Store, number: signal.Signals) -> None:
     app = talk([Delta("half of it"), asyncio.Event()])
     async with app.run_test(size=(80, 24)) as pilot:
         await say(pilot, "go")
@@ -106,7 +104,7 @@ async def test_an_engine_that_dies_is_one_line_and_the_next_question_works(talk:
     assert [m.state for m in store.path(store.chats()[0].id)] == ["complete", "failed", "complete", "complete"]
 
 
-async def test_questions_sent_meanwhile_wait_are_shown_so_and_are_answered_in_order(talk: Talk) -> None:
+async def test_questions_sent_during_an_answer_are_queued_shown_and_answered_in_order(talk: Talk) -> None:
     go = asyncio.Event()
     app = talk([Delta("first answer"), go], "second answer")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -119,7 +117,7 @@ async def test_questions_sent_meanwhile_wait_are_shown_so_and_are_answered_in_or
         assert "queued" not in seen(app)
 
 
-async def test_up_takes_a_waiting_question_back(talk: Talk) -> None:
+async def test_up_takes_a_queued_question_back(talk: Talk) -> None:
     app = talk([Delta("busy"), asyncio.Event()])
     async with app.run_test(size=(80, 24)) as pilot:
         await say(pilot, "first")
@@ -131,7 +129,7 @@ async def test_up_takes_a_waiting_question_back(talk: Talk) -> None:
         assert prompt(pilot).text == "not yet"
 
 
-async def test_loading_and_reading_are_told_in_numbers(talk: Talk) -> None:
+async def test_loading_and_reading_are_shown_in_numbers(talk: Talk) -> None:
     loading, reading = asyncio.Event(), asyncio.Event()
     script = [Loading(0.43), loading, Fitted(2880, 8192), Prefill(2776, 2880, 2676), reading, Delta("read")]
     app = talk(script)
@@ -145,7 +143,7 @@ async def test_loading_and_reading_are_told_in_numbers(talk: Talk) -> None:
         await hides(pilot, "Esc stops")
 
 
-async def test_what_the_model_no_longer_sees_is_marked(talk: Talk) -> None:
+async def test_messages_outside_the_context_are_marked(talk: Talk) -> None:
     app = talk("one", "two", [Fitted(100, 128, left_out=(0, 1)), Delta("three")])
     async with app.run_test(size=(80, 40)) as pilot:
         for question in ("first question", "second question", "third question"):
@@ -158,7 +156,7 @@ async def test_what_the_model_no_longer_sees_is_marked(talk: Talk) -> None:
 
 
 @pytest.mark.parametrize(("system", "pins"), [("", []), ("Answer in French.", []), ("Answer in French.", [0])])
-async def test_the_line_stands_where_the_real_engine_cut(store: Store, system: str, pins: list[int]) -> None:
+async def test_the_context_line_is_where_the_real_engine_cut(store: Store, system: str, pins: list[int]) -> None:
     rows = catalog.read(paths.bundled("models.toml"))
     settings = Settings(context=256, system=system, max_tokens=20)
     engine = Recording()
@@ -198,7 +196,7 @@ class Recording(LocalEngine):
                 yield event
 
 
-async def test_a_summary_is_written_before_the_eyes_folded_and_marks_what_is_above_it(talk: Talk, store: Store) -> None:
+async def test_a_summary_is_shown_while_it_is_written_then_folded(talk: Talk, store: Store) -> None:
     go = asyncio.Event()
     app = talk("Nice to meet you", [Delta("She is **Anna**"), go, Delta(" and kind")], "Anna")
     async with app.run_test(size=(80, 30)) as pilot:
@@ -229,7 +227,7 @@ async def test_a_summary_is_written_before_the_eyes_folded_and_marks_what_is_abo
     assert [m.role for m in store.path(1)] == ["user", "assistant"]
 
 
-async def test_what_waits_and_is_not_done_any_more_is_named(talk: Talk, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_dropped_queued_commands_are_named(talk: Talk, capsys: pytest.CaptureFixture[str]) -> None:
     app = talk("one", [Delta("slow"), asyncio.Event()], [Delta("slower"), asyncio.Event()])
     async with app.run_test(size=(90, 30)) as pilot:
         await say(pilot, "first")
@@ -247,7 +245,7 @@ async def test_what_waits_and_is_not_done_any_more_is_named(talk: Talk, capsys: 
     assert "/continue was still queued and was dropped" in capsys.readouterr().err
 
 
-async def test_a_summary_that_could_not_be_of_all_says_so(talk: Talk) -> None:
+async def test_a_summary_names_how_many_messages_are_missing(talk: Talk) -> None:
     app = talk("one", [Delta("short"), Done(Receipt("petit", prompt_tokens=900, completion_tokens=9, left_out=2))])
     async with app.run_test(size=(80, 30)) as pilot:
         await say(pilot, "first")
@@ -258,7 +256,7 @@ async def test_a_summary_that_could_not_be_of_all_says_so(talk: Talk) -> None:
         )
 
 
-async def test_a_summary_that_is_stopped_leaves_nothing(talk: Talk, store: Store) -> None:
+async def test_a_stopped_summary_leaves_nothing(talk: Talk, store: Store) -> None:
     app = talk("Nice to meet you", [Delta("She is Anna"), asyncio.Event()])
     async with app.run_test(size=(80, 30)) as pilot:
         await say(pilot, "I am Anna")
@@ -271,7 +269,7 @@ async def test_a_summary_that_is_stopped_leaves_nothing(talk: Talk, store: Store
     assert len(store.path(1)) == 2
 
 
-async def test_a_context_that_is_nearly_full_is_told_once(talk: Talk) -> None:
+async def test_a_nearly_full_context_is_reported_once(talk: Talk) -> None:
     def answer(used: int) -> list[Any]:
         return [Fitted(used, 2000, room=1000), Delta("ok"), Done(Receipt("petit", prompt_tokens=used))]
 
@@ -283,7 +281,7 @@ async def test_a_context_that_is_nearly_full_is_told_once(talk: Talk) -> None:
             assert ("context nearly full: /compact summarizes the chat" in seen(app)) == told
 
 
-async def test_the_status_line_tells_the_context_in_use_and_the_speed(talk: Talk) -> None:
+async def test_the_status_line_shows_the_used_context_and_the_speed(talk: Talk) -> None:
     receipt = Receipt("petit", prompt_tokens=3800, completion_tokens=100, tokens_per_s=41.4)
     app = talk([Delta("done"), Done(receipt)])
     async with app.run_test(size=(100, 24)) as pilot:
@@ -321,7 +319,7 @@ async def test_markup_and_escapes_from_anywhere_are_shown_as_text(talk: Talk, st
     assert store.path(store.chats()[0].id)[-1].text == hostile, "the disk keeps the original"
 
 
-async def test_thinking_is_folded_until_it_is_wanted(talk: Talk) -> None:
+async def test_thinking_is_folded_until_it_is_opened(talk: Talk) -> None:
     app = talk([Delta("Let me ", "thinking"), Delta("see", "thinking"), Delta("It is 42.")])
     async with app.run_test(size=(80, 24)) as pilot:
         await say(pilot, "what is it")
@@ -334,14 +332,14 @@ async def test_thinking_is_folded_until_it_is_wanted(talk: Talk) -> None:
         await hides(pilot, "Let me see")
 
 
-async def test_an_answer_that_was_cut_says_so(talk: Talk) -> None:
+async def test_a_cut_answer_is_marked(talk: Talk) -> None:
     app = talk([Delta("and then"), Done(Receipt("petit", stop_reason="length"))])
     async with app.run_test(size=(80, 24)) as pilot:
         await say(pilot, "go on")
         await shows(pilot, "and then", "■ cut at the token limit")
 
 
-async def test_answering_again_replaces_the_answer_on_the_screen_and_keeps_both(talk: Talk, store: Store) -> None:
+async def test_regenerating_replaces_the_answer_on_the_screen_and_keeps_both(talk: Talk, store: Store) -> None:
     app = talk("first try", "second try")
     async with app.run_test(size=(80, 24)) as pilot:
         await say(pilot, "go")
@@ -354,7 +352,7 @@ async def test_answering_again_replaces_the_answer_on_the_screen_and_keeps_both(
     assert [hit.snippet for hit in store.search("first try")]
 
 
-async def test_answering_again_waits_for_the_answer_that_is_being_made(talk: Talk) -> None:
+async def test_regenerating_waits_for_the_running_answer(talk: Talk) -> None:
     go = asyncio.Event()
     app = talk([Delta("first try"), go], "second try")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -383,7 +381,7 @@ async def test_a_fence_left_open_at_the_end_does_not_vanish(talk: Talk) -> None:
         await shows(pilot, "1 python", "print('still here')")
 
 
-async def test_an_answer_that_grew_by_pieces_looks_as_if_it_had_come_whole(talk: Talk) -> None:
+async def test_a_streamed_answer_looks_like_a_complete_one(talk: Talk) -> None:
     answer = (
         "# Title\n\nA [link][1] and text.\n\n- one\n- two\n\n  more\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n"
         "```sh\nls\n```\n\n1. x\n2. y\n\n> quoted\n\nSetext\n---\n\n[1]: https://example.org/\n\nlast"
@@ -400,7 +398,7 @@ async def test_an_answer_that_grew_by_pieces_looks_as_if_it_had_come_whole(talk:
         assert "link (https://example.org/)" in grown
 
 
-async def test_a_picture_for_a_model_without_eyes_offers_the_one_that_sees(talk: Talk, store: Store) -> None:
+async def test_an_image_for_a_model_without_image_support_offers_another_model(talk: Talk, store: Store) -> None:
     engine = EchoEngine("a red square")
     app = talk(engine)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -415,7 +413,7 @@ async def test_a_picture_for_a_model_without_eyes_offers_the_one_that_sees(talk:
     assert [picture.name for picture in engine.requests[0].messages[-1].attachments] == ["board.png"]
 
 
-async def test_a_picture_is_told_to_be_unseen_when_the_offer_is_declined(talk: Talk, store: Store) -> None:
+async def test_declining_the_image_model_says_that_the_image_is_not_sent(talk: Talk, store: Store) -> None:
     engine = EchoEngine("I cannot see it")
     app = talk(engine)
     async with app.run_test(size=(90, 24)) as pilot:
@@ -457,7 +455,7 @@ async def test_a_rebound_key_does_what_it_is_bound_to(talk: Talk, store: Store) 
         await shows(pilot, "■ stopped")
 
 
-async def test_the_finished_blocks_of_a_growing_answer_are_not_drawn_again(talk: Talk) -> None:
+async def test_finished_blocks_of_a_growing_answer_are_not_rendered_again(talk: Talk) -> None:
     answer = Answer()
     app = talk()
     async with app.run_test(size=(80, 24)):
@@ -468,14 +466,14 @@ async def test_the_finished_blocks_of_a_growing_answer_are_not_drawn_again(talk:
         assert answer.rows(60, look)[0] is before
 
 
-def test_the_time_that_is_left_is_said_once_it_can_be_known():
+def test_the_remaining_time_is_shown_once_it_can_be_estimated():
     assert waiting(0.2, 0.2, 0.5, "Esc") == "· Esc stops"
     assert waiting(12.0, 12.0, None, "Esc") == "12 s · Esc stops"
     assert waiting(20.0, 10.0, 0.25, "Esc") == "about 30 s left · Esc stops"
     assert waiting(400.0, 400.0, 0.5, "Esc") == "about 7 min left · Esc stops"
 
 
-async def test_what_had_to_give_for_a_model_to_fit_is_said_once(talk: Talk) -> None:
+async def test_what_was_reduced_to_make_a_model_fit_is_reported_once(talk: Talk) -> None:
     note = "the context window has 8,192 tokens: 16,384 would not fit into 8 GiB on the GPU"
     turn = [Fitted(1, 8192, note=note), Delta("here I am")]
     app = talk(EchoEngine(turn, turn))

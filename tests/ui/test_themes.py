@@ -54,7 +54,7 @@ PAIRS = (
 """Text and what it stands on, where the stylesheet does not say both."""
 
 
-def test_eight_themes_ship_and_all_are_themes() -> None:
+def test_eight_valid_themes_ship() -> None:
     found = read_themes(paths.bundled("themes"))
     assert found.complaints == () and len(found.known) >= 8
     assert found.descriptions["mistral-light"] == "light"
@@ -62,13 +62,13 @@ def test_eight_themes_ship_and_all_are_themes() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SHIPPED.keys() - {"terminal16"}))
-def test_every_text_can_be_read(name: str) -> None:
+def test_every_text_is_readable(name: str) -> None:
     least = CLEAR if name == "high-contrast" else READABLE
     poor = {pair: round(ratio, 2) for pair, ratio in _contrasts(SHIPPED[name]) if ratio < least}
     assert poor == {}
 
 
-def test_a_contrast_is_that_of_wcag() -> None:
+def test_contrast_is_computed_as_in_wcag() -> None:
     assert contrast(Color.parse("#FFFFFF"), Color.parse("#000000")) == pytest.approx(21)
     assert contrast(Color.parse("#777777"), Color.parse("#FFFFFF")) == pytest.approx(4.48, abs=0.01)
 
@@ -192,7 +192,7 @@ def test_an_unknown_color_is_a_value_error_with_and_without_textual(text: str) -
             parse(text)
 
 
-def test_a_file_of_ones_own_changes_single_colours_or_makes_a_theme_like_another(tmp_path: Path) -> None:
+def test_a_user_file_changes_single_colors_or_derives_a_theme(tmp_path: Path) -> None:
     (tmp_path / "mistral-dark.toml").write_text('accent = "#00FFFF"\n[variables]\nsoft = "#BBBBBB"\n')
     (tmp_path / "mine.toml").write_text('like = "dracula"\nbackground = "black"\n')
     found = read_themes(paths.bundled("themes"), tmp_path)
@@ -238,9 +238,7 @@ def _colours(app: LeChat, text: str) -> set[object]:
     return {part.style.color for row in rows for part in row if part.style and text in part.text}
 
 
-async def test_a_theme_is_seen_while_it_is_chosen_esc_goes_back_and_enter_is_remembered(
-    talk: Talk, tmp_path: Path
-) -> None:
+async def test_a_highlighted_theme_is_previewed_escape_restores_and_enter_remembers(talk: Talk, tmp_path: Path) -> None:
     kept = Choices(tmp_path / "config.toml", tmp_path / "choices.json")
     app = talk("A plain answer.", choices=kept)
     async with app.run_test(size=(110, 36)) as pilot:
@@ -267,7 +265,7 @@ async def test_a_theme_is_seen_while_it_is_chosen_esc_goes_back_and_enter_is_rem
         assert app.theme == "tokyo-night"
 
 
-async def test_a_wanted_theme_that_is_not_here_is_said(talk: Talk) -> None:
+async def test_a_missing_theme_is_reported(talk: Talk) -> None:
     app = talk(settings=Settings(theme="nosuch"))
     async with app.run_test() as pilot:
         await shows(pilot, "there is no theme nosuch")

@@ -22,7 +22,7 @@ ANSWER = (
 )
 
 
-async def test_everything_can_be_done_with_keys_alone(talk: Talk, store: Store, home: Path) -> None:
+async def test_everything_can_be_done_with_the_keyboard_alone(talk: Talk, store: Store, home: Path) -> None:
     for title in ("the first", "the second", "the third"):
         new = store.new_chat(title)
         store.add(new.id, Message("user", f"a question of {title}"), None)
@@ -69,7 +69,7 @@ async def test_everything_can_be_done_with_keys_alone(talk: Talk, store: Store, 
         await until(pilot, lambda: not app.is_running)
 
 
-async def test_the_list_of_chats_is_left_with_escape_and_opened_with_a_key(talk: Talk) -> None:
+async def test_the_chat_list_is_opened_and_left_with_the_keyboard(talk: Talk) -> None:
     app = talk()
     async with app.run_test(size=(80, 24)) as pilot:
         await rests(pilot)
@@ -99,7 +99,7 @@ async def _walk(pilot: Pilot[None]) -> str:
     return "\n".join(pages)
 
 
-async def test_reduced_draws_ascii_only_and_words_stay_as_they_are(talk: Talk, models: Models) -> None:
+async def test_reduced_mode_shows_ascii_only_and_leaves_words_unchanged(talk: Talk, models: Models) -> None:
     app = talk(ANSWER, settings=Settings(reduced=True))
     async with app.run_test(size=(100, 36)) as pilot:
         told = await _walk(pilot)
@@ -109,14 +109,14 @@ async def test_reduced_draws_ascii_only_and_words_stay_as_they_are(talk: Talk, m
     assert "> Show me everything" in told and "+--" not in told
 
 
-async def test_without_reduced_there_is_a_cat_and_frames(talk: Talk) -> None:
+async def test_without_reduced_mode_there_are_frames_and_a_cat(talk: Talk) -> None:
     app = talk()
     async with app.run_test(size=(100, 36)) as pilot:
         await shows(pilot, "What shall we talk about?")
         assert "██" in seen(app) and "╭" in seen(app)
 
 
-async def test_without_colours_what_is_chosen_is_underlined(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_color_the_chosen_row_is_underlined(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     app = talk("An answer.")
     async with app.run_test(size=(100, 36)) as pilot:
@@ -132,7 +132,7 @@ async def test_without_colours_what_is_chosen_is_underlined(talk: Talk, monkeypa
         assert any(style and style.underline and text.startswith("petit") for text, style in styles)
 
 
-def test_every_shape_has_a_mark_of_its_width() -> None:
+def test_every_shape_has_an_ascii_replacement_of_its_width() -> None:
     assert all(len(mark) == 1 and mark.isascii() for mark in TABLE.values())
     assert to_ascii("▌ ─ é … “ö” ✗ 中") == "> - é … “ö” ! 中"
 
@@ -150,10 +150,10 @@ def test_every_shape_has_a_mark_of_its_width() -> None:
         ({"TERM": "xterm", "LECHAT_REDUCED": "1"}, True),
     ],
 )
-def test_a_simple_terminal_gets_plain_ascii(environment: dict[str, str], reduced: bool) -> None:
+def test_a_simple_terminal_gets_reduced_mode(environment: dict[str, str], reduced: bool) -> None:
     assert wants_reduced(environment) is reduced
     assert is_dumb(environment) is (environment["TERM"] == "dumb")
 
 
-def test_as_many_hints_as_fit_are_given() -> None:
+def test_as_many_hints_as_fit_are_shown() -> None:
     assert hints(5) == "" and hints(20) == "/ for commands" and hints(200).endswith("everything")
