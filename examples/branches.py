@@ -30,7 +30,7 @@ async def main() -> None:
         await finish(conversation.regenerate())
         branch = conversation.branches()[-1]
         print(f"branch {branch.number} of {branch.count}: {conversation.messages[-1].text}")
-        conversation.walk(1, number=1)
+        conversation.show_sibling(1, number=1)
         print(f"branch 1: {conversation.messages[-1].text}")
 
 
