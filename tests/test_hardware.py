@@ -1,4 +1,4 @@
-"""What the machine tells of itself, read from files as Linux has them."""
+"""Reading the machine from files as Linux has them, and from the drivers' commands."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ GIB = 1 << 30
 
 
 def machine(root: Path, files: dict[str, str], *, siblings: str = "{core}") -> Machine:
-    """The machine of these files; every core names its hyperthread siblings."""
+    """The machine that these files describe; every core lists its hyperthread siblings."""
     for core in os.sched_getaffinity(0):
         folder = root / f"sys/devices/system/cpu/cpu{core}/topology"
         folder.mkdir(parents=True)
@@ -35,11 +35,11 @@ def test_memory_and_cores_are_read(tmp_path):
     assert machine(tmp_path, MEMINFO) == Machine(CORES, CORES, Memory(16 * GIB, 8 * GIB))
 
 
-def test_hyperthreads_of_one_core_are_one_real_core(tmp_path):
+def test_hyperthreads_of_one_core_are_one_physical_core(tmp_path):
     assert machine(tmp_path, MEMINFO, siblings="0-63").physical == 1
 
 
-def test_what_the_system_does_not_tell_is_left_out(tmp_path):
+def test_what_the_system_does_not_report_is_left_out(tmp_path):
     assert hardware.read(tmp_path) == Machine(CORES, None, Memory(None, None, None))
 
 
@@ -54,12 +54,12 @@ def test_what_the_system_does_not_tell_is_left_out(tmp_path):
         ({"proc/self/cgroup": "0::/user.slice/mine.scope\n", "sys/fs/cgroup/user.slice/cpu.max": "100000 100000"}, 1),
     ],
 )
-def test_a_quota_of_a_container_counts(tmp_path, files, cores):
-    told = machine(tmp_path, files)
-    assert (told.cores, told.physical) == (cores, cores)
+def test_a_containers_quota_limits_the_cores(tmp_path, files, cores):
+    found = machine(tmp_path, files)
+    assert (found.cores, found.physical) == (cores, cores)
 
 
-def test_a_memory_limit_of_a_container_counts_and_its_cached_files_do_not(tmp_path):
+def test_a_containers_limit_counts_as_memory_and_its_cached_files_as_available(tmp_path):
     group = "sys/fs/cgroup/"
     limits = {group + "memory.max": str(4 * GIB), group + "memory.current": str(3 * GIB)}
     stat = {group + "memory.stat": f"anon 5\nfile {2 * GIB}\n"}
@@ -73,7 +73,7 @@ def test_cgroup_v1_limits_memory_too(tmp_path):
     assert hardware.memory(tree(tmp_path, MEMINFO | limits | stat)) == Memory(4 * GIB, 3 * GIB, limit=4 * GIB)
 
 
-def test_the_lowest_limit_and_the_least_memory_left_count_among_nested_groups(tmp_path):
+def test_among_nested_groups_the_lowest_limit_and_the_least_memory_left_count(tmp_path):
     outer, inner = "sys/fs/cgroup/mine.slice/", "sys/fs/cgroup/mine.slice/mine.scope/"
     files = {
         "proc/self/cgroup": "0::/mine.slice/mine.scope\n",
@@ -103,10 +103,10 @@ def test_a_share_of_unknown_memory_is_one_of_an_assumed_size():
 
 
 def test_this_machine_can_be_read():
-    told = hardware.read()
-    assert 1 <= told.cores <= (os.cpu_count() or 1)
-    assert told.physical is None or 1 <= told.physical <= told.cores
-    assert told.memory.total and told.memory.available and 0 < told.memory.available <= told.memory.total
+    found = hardware.read()
+    assert 1 <= found.cores <= (os.cpu_count() or 1)
+    assert found.physical is None or 1 <= found.physical <= found.cores
+    assert found.memory.total and found.memory.available and 0 < found.memory.available <= found.memory.total
 
 
 def tree(root: Path, files: dict[str, str]) -> Path:
@@ -117,19 +117,19 @@ def tree(root: Path, files: dict[str, str]) -> Path:
 
 
 def silent(_: object) -> str:
-    """A system without any of the drivers' commands."""
+    """A `Command` on a system without any driver."""
     return ""
 
 
-def test_nvidia_tells_of_its_cards(tmp_path):
-    told = "NVIDIA GeForce RTX 4090, 24564, 23900, 580.65.06\nTesla, T4, [N/A], [N/A], 535.104\nnonsense\n"
-    assert hardware.gpus(tmp_path, lambda command: told if command[0] == "nvidia-smi" else "", "linux") == (
+def test_nvidia_smi_lists_gpus(tmp_path):
+    found = "NVIDIA GeForce RTX 4090, 24564, 23900, 580.65.06\nTesla, T4, [N/A], [N/A], 535.104\nnonsense\n"
+    assert hardware.gpus(tmp_path, lambda command: found if command[0] == "nvidia-smi" else "", "linux") == (
         Gpu("NVIDIA GeForce RTX 4090", "NVIDIA", 24564 << 20, 23900 << 20, "580.65.06"),
         Gpu("Tesla, T4", "NVIDIA", None, None, "535.104"),
     )
 
 
-def test_without_its_command_the_kernel_module_tells_of_the_card(tmp_path):
+def test_without_nvidia_smi_the_kernel_module_names_the_gpu(tmp_path):
     files = {
         "proc/driver/nvidia/version": "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.14  Thu Feb 22\n",
         "proc/driver/nvidia/gpus/0000:01:00.0/information": "Model: \t NVIDIA GeForce RTX 3060\nIRQ:   \t 130\n",
@@ -139,7 +139,7 @@ def test_without_its_command_the_kernel_module_tells_of_the_card(tmp_path):
     )
 
 
-def test_cards_of_others_are_in_the_kernels_table(tmp_path):
+def test_gpus_of_amd_and_intel_are_in_sysfs(tmp_path):
     files = {
         "sys/class/drm/card0/device/vendor": "0x1002\n",
         "sys/class/drm/card0/device/product_name": "AMD Radeon RX 7900 XTX\n",
@@ -160,22 +160,30 @@ def test_cards_of_others_are_in_the_kernels_table(tmp_path):
 @pytest.mark.parametrize(
     ("wired", "total"), [("0", None), ("28672", 28 * GIB), ("", None)], ids=["not set", "set", "older system"]
 )
-def test_a_mac_tells_of_its_chip(tmp_path, wired, total):
-    said = {"machdep.cpu.brand_string": "Apple M3 Pro\n", "hw.memsize": f"{32 * GIB}\n", "iogpu.wired_limit_mb": wired}
-    assert hardware.gpus(tmp_path, lambda command: said[command[-1]], "darwin") == (
+def test_apple_silicon_is_one_gpu(tmp_path, wired, total):
+    output = {
+        "machdep.cpu.brand_string": "Apple M3 Pro\n",
+        "hw.memsize": f"{32 * GIB}\n",
+        "iogpu.wired_limit_mb": wired,
+    }
+    assert hardware.gpus(tmp_path, lambda command: output[command[-1]], "darwin") == (
         Gpu("Apple M3 Pro", "Apple", total),
     )
 
 
-def test_a_mac_with_intel_inside_has_no_gpu_that_counts(tmp_path):
-    said = {"machdep.cpu.brand_string": "Intel(R) Core(TM) i7", "hw.memsize": "17179869184", "iogpu.wired_limit_mb": ""}
-    assert hardware.gpus(tmp_path, lambda command: said[command[-1]], "darwin") == ()
+def test_an_intel_mac_has_no_usable_gpu(tmp_path):
+    output = {
+        "machdep.cpu.brand_string": "Intel(R) Core(TM) i7",
+        "hw.memsize": "17179869184",
+        "iogpu.wired_limit_mb": "",
+    }
+    assert hardware.gpus(tmp_path, lambda command: output[command[-1]], "darwin") == ()
 
 
-def test_a_machine_without_any_has_none(tmp_path):
+def test_a_machine_without_a_gpu_has_none(tmp_path):
     assert hardware.gpus(tmp_path, silent, "linux") == ()
 
 
-def test_a_command_that_is_not_there_or_fails_says_nothing():
+def test_a_command_that_does_not_exist_or_fails_gives_nothing():
     assert hardware.run(["/nowhere/at-all"]) == hardware.run(["false"]) == ""
-    assert hardware.run(["echo", "card"]) == "card\n"
+    assert hardware.run(["echo", "gpu"]) == "gpu\n"

@@ -270,7 +270,7 @@ async def test_a_models_size_is_what_its_child_reports(tmp_path):
 async def test_a_load_that_fails_is_retried_after_unloading_the_idle_models(tmp_path):
     script = """
 model = hear()[1]['model']['name']; others = os.popen(f"pgrep -c -P {os.getppid()} -f 'def say'").read()
-if model == 'b' and int(others) > 1: say('Failed', 0, reason='no memory on the card'); hear()
+if model == 'b' and int(others) > 1: say('Failed', 0, reason='no memory on the GPU'); hear()
 say('Loaded', 0)
 while True: done(answer())
 """
