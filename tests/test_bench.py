@@ -1,4 +1,4 @@
-"""`lechat bench` as a person and a program use it, on the model that ships with lechat."""
+"""`lechat bench` on the bundled model, as a table and as JSON."""
 
 import json
 import os
@@ -29,17 +29,17 @@ def bench(tmp_path, monkeypatch, capfd) -> Lechat:
 def test_json_has_every_figure(bench):
     run = bench("--json", *QUICK)
     assert run.returncode == 0, run.stderr
-    said = json.loads(run.stdout)
-    assert said["model"] == "chaton" and said["tokens"] == 16
+    result = json.loads(run.stdout)
+    assert result["model"] == "chaton" and result["tokens"] == 16
     for name in ("prefill_tokens_per_s", "decode_tokens_per_s", "ttft_ms", "next_ttft_ms"):
-        assert len(said[name]["rounds"]) == 2 and min(said[name]["rounds"]) <= said[name]["median"]
-        assert min(said[name]["rounds"]) > 0
-    assert said["load_s"] > 0 and said["memory_bytes"] > said["bytes"]
+        assert len(result[name]["rounds"]) == 2 and min(result[name]["rounds"]) <= result[name]["median"]
+        assert min(result[name]["rounds"]) > 0
+    assert result["load_s"] > 0 and result["memory_bytes"] > result["bytes"]
 
 
 def test_every_round_evaluates_a_prompt_of_the_requested_length(bench):
-    said = json.loads(bench("--json", "--ctx-size", "1024", *QUICK, "--prompt-tokens", "300").stdout)
-    assert abs(said["prompt_tokens"] - 300) < 15 and said["context"] == 1024
+    result = json.loads(bench("--json", "--ctx-size", "1024", *QUICK, "--prompt-tokens", "300").stdout)
+    assert abs(result["prompt_tokens"] - 300) < 15 and result["context"] == 1024
 
 
 def test_without_a_terminal_there_is_a_table_and_no_bar(bench, tmp_path):
@@ -63,23 +63,23 @@ def test_an_interrupt_ends_the_benchmark_and_its_child(environment):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell starts what is behind deaf to it
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # background jobs of a shell ignore it
     )
     assert process.stderr and "measuring chaton" in process.stderr.readline()
     child = _child(process)
     process.send_signal(signal.SIGINT)
-    said, errors = process.communicate(timeout=30)
-    assert process.returncode == 130 and said == "" and "Traceback" not in errors
-    ends = time.monotonic() + 30  # the child ends by itself when its pipe does
+    output, errors = process.communicate(timeout=30)
+    assert process.returncode == 130 and output == "" and "Traceback" not in errors
+    ends = time.monotonic() + 30  # the child ends when its pipe is closed
     with pytest.raises(ProcessLookupError):
         while time.monotonic() < ends:
             os.kill(child, 0)
 
 
 def _child(process: subprocess.Popen[str]) -> int:
-    """The engine's process, as soon as there is one."""
+    """The process id of the engine, as soon as there is one."""
     command = ["pgrep", "-P", str(process.pid), "-f", "engine.worker"]
     while process.poll() is None:
         if found := subprocess.run(command, capture_output=True, check=False).stdout:
             return int(found)
-    raise AssertionError("it ended without a child")
+    raise AssertionError("the benchmark ended without a child process")

@@ -1,4 +1,4 @@
-"""`lechat bench`: how fast a model is on this machine, measured through the very engine that answers every chat."""
+"""`lechat bench`: measures the speed of a model on this machine through the engine that answers every chat."""
 
 import asyncio
 import json
@@ -19,13 +19,13 @@ from lechat_tui.units import size_text
 FILLER = "The quick brown fox jumps over the lazy dog. "
 LONG_ANSWER = "Count from 1 to 300"
 STAGES = ("prefill", "next question", "decode")
-BAR = 24
+BAR_WIDTH = 24
 """Characters."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is measured, and how often."""
+class Benchmark:
+    """What to measure and how often."""
 
     model: ModelSpec
     sampling: Sampling
@@ -36,27 +36,27 @@ class Plan:
 
 @dataclass
 class Figures:
-    """What was measured; a list has a value for each round."""
+    """The results; lists have one value per round."""
 
     load_s: float = 0.0
     memory: int = 0
-    """Bytes of memory the engine's process holds, its mapped weights included; 0 where the system does not say."""
+    """Resident bytes of the engine's process, with its mapped weights; 0 if the system does not report it."""
     prompt_tokens: int = 0
     tokens: int = 0
-    """What was evaluated and drawn in a round: a model may end its answer early."""
+    """Tokens sampled in a round, in which a model may end its answer early."""
     prefill: list[float] = field(default_factory=list)
     """Tokens per second."""
     decode: list[float] = field(default_factory=list)
     """Tokens per second after the first."""
     first_ms: list[float] = field(default_factory=list)
-    """From a question of so many tokens to the first piece of the answer."""
+    """Time to the first token after a question of `prompt_tokens`."""
     next_ms: list[float] = field(default_factory=list)
-    """The same for the next question of that chat, of whose prompt only the end is new."""
+    """The same for the next question of that chat, most of whose prompt is in the KV cache."""
     engine: str = ""
 
 
 @dataclass(frozen=True)
-class Heard:
+class TimedAnswer:
     """One answer."""
 
     text: str
@@ -68,27 +68,27 @@ class Heard:
 
 def run(overrides: compose.Overrides, *, prompt_tokens: int, tokens: int, rounds: int, as_json: bool) -> None:
     """Measure and print. Raises `ConfigError`, `ModelError` and `EngineError`."""
-    talk = compose.conversation(overrides)
-    with talk.store:
-        model = replace(talk.spec(), pace=None)
-        plan = Plan(model, replace(talk.setup.sampling(), seed=1), prompt_tokens, tokens, rounds)
-        figures = asyncio.run(_measured(talk.engine, plan))
+    conversation = compose.conversation(overrides)
+    with conversation.store:
+        model = replace(conversation.spec(), pace=None)
+        plan = Benchmark(model, replace(conversation.setup.sampling(), seed=1), prompt_tokens, tokens, rounds)
+        figures = asyncio.run(_measured(conversation.engine, plan))
     print(json.dumps(_as_object(plan, figures), indent=2) if as_json else _as_table(plan, figures))
 
 
-async def _measured(engine: Engine, plan: Plan) -> Figures:
-    progress = Progress(plan)
+async def _measured(engine: Engine, plan: Benchmark) -> Figures:
+    progress = ProgressBar(plan)
     try:
-        return await Bench(engine, plan, progress).run()
+        return await Runner(engine, plan, progress).run()
     finally:
         progress.clear()
         await engine.close()
 
 
-class Bench:
-    """Asks an engine what is planned, and keeps the figures."""
+class Runner:
+    """Runs a benchmark on an engine."""
 
-    def __init__(self, engine: Engine, plan: Plan, progress: "Progress") -> None:
+    def __init__(self, engine: Engine, plan: Benchmark, progress: "ProgressBar") -> None:
         self._engine = engine
         self._plan = plan
         self._progress = progress
@@ -112,8 +112,8 @@ class Bench:
         self._progress.stage(number, 0)
         read = await self._ask(question, tokens=1)
         self._progress.stage(number, 1)
-        said = Message("assistant", read.text or "Yes.")
-        further = await self._ask(question, said, Message("user", "Go on."), tokens=1)
+        answer = Message("assistant", read.text or "Yes.")
+        further = await self._ask(question, answer, Message("user", "Continue."), tokens=1)
         self._progress.stage(number, 2)
         written = await self._ask(Message("user", LONG_ANSWER), tokens=self._plan.tokens)
         figures.prefill.append(read.prefill)
@@ -124,7 +124,7 @@ class Bench:
         figures.tokens = written.receipt.completion_tokens
         figures.engine = written.receipt.engine
 
-    async def _ask(self, *messages: Message, tokens: int) -> Heard:
+    async def _ask(self, *messages: Message, tokens: int) -> TimedAnswer:
         request = Request(self._plan.model, messages, replace(self._plan.sampling, max_tokens=tokens))
         began, first, text, reading = time.perf_counter(), 0.0, "", list[tuple[float, int]]()
         async with aclosing(self._engine.stream(request)) as events:
@@ -140,18 +140,18 @@ class Bench:
                     case Done(receipt):
                         (start, cached), (end, whole) = reading[0], reading[-1]
                         speed = (whole - cached) / (end - start)
-                        return Heard(text, receipt, ((first or now) - began) * 1000, speed)
+                        return TimedAnswer(text, receipt, ((first or now) - began) * 1000, speed)
                     case _:
                         pass
         raise AssertionError("an answer ends with Done")
 
     async def _repeats(self) -> int:
-        """How many times the filler makes a prompt of the wanted length: at least once."""
+        """How many fillers make a prompt of the requested length, at least one."""
         few, many = [await self._count(FILLER * repeats) for repeats in (2, 6)]
         return max(1, 2 + round((self._plan.prompt_tokens - few) * 4 / (many - few)))
 
     async def _count(self, text: str) -> int:
-        """The tokens of a prompt with this text."""
+        """The number of tokens of a prompt with this text."""
         async with aclosing(self._engine.stream(Request(self._plan.model, (Message("user", text),)))) as events:
             async for event in events:
                 if isinstance(event, Fitted):
@@ -159,24 +159,24 @@ class Bench:
         raise AssertionError("a prompt is fitted before it is read")
 
 
-class Progress:
-    """A bar on stderr where a person looks on; elsewhere one line at the start."""
+class ProgressBar:
+    """A bar on a terminal; without one, a single line at the start."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Benchmark) -> None:
         self._plan = plan
         self._bar = sys.stderr.isatty()
         self._stage = (1, 0)
         self._pieces = 0
-        what = f"{plan.prompt_tokens} tokens read, {plan.tokens} written"
-        print(f"lechat: measuring {plan.model.name} {plan.rounds} times: {what}; Ctrl+C ends it", file=sys.stderr)
+        what = f"{plan.prompt_tokens} prompt tokens, {plan.tokens} answer tokens"
+        print(f"lechat: measuring {plan.model.name} {plan.rounds} times: {what}; Ctrl+C stops", file=sys.stderr)
 
     def stage(self, number: int, stage: int) -> None:
-        """A part of a round begins."""
+        """Start a part of a round."""
         self._stage, self._pieces = (number, stage), 0
         self._draw(0)
 
     def show(self, event: Event) -> None:
-        """An event of the answer that is being measured."""
+        """Show an event of the measured answer."""
         match event:
             case Prefill(done, total):
                 self._draw(done / total if self._stage[1] == 0 else 0)
@@ -190,18 +190,18 @@ class Progress:
         if self._bar:
             number, stage = self._stage
             whole = ((number - 1) * len(STAGES) + stage + fraction) / (self._plan.rounds * len(STAGES))
-            bar = "=" * round(whole * BAR)
-            words = f"round {number} of {self._plan.rounds}, {STAGES[stage]}"
-            print(f"\r[{bar:<{BAR}}] {words:<36}", end="", file=sys.stderr, flush=True)
+            bar = "=" * round(whole * BAR_WIDTH)
+            text = f"round {number} of {self._plan.rounds}, {STAGES[stage]}"
+            print(f"\r[{bar:<{BAR_WIDTH}}] {text:<36}", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
-        """Take the bar away."""
+        """Erase the bar."""
         if self._bar:
-            print(f"\r{'':<{BAR + 40}}", end="\r", file=sys.stderr, flush=True)
+            print(f"\r{'':<{BAR_WIDTH + 40}}", end="\r", file=sys.stderr, flush=True)
 
 
 def _memory_of_children() -> int:
-    """Resident bytes of this program's child processes; 0 where `ps` does not say."""
+    """Resident bytes of this process's children; 0 if `ps` cannot tell."""
     try:
         listing = subprocess.Popen(["ps", "-A", "-o", "pid=,ppid=,rss="], stdout=subprocess.PIPE, text=True)
     except OSError:
@@ -211,8 +211,8 @@ def _memory_of_children() -> int:
     return 1024 * sum(size for pid, parent, size in rows if parent == os.getpid() and pid != listing.pid)
 
 
-def _as_object(plan: Plan, figures: Figures) -> dict[str, object]:
-    """The figures for a program: medians, and the rounds they come from."""
+def _as_object(plan: Benchmark, figures: Figures) -> dict[str, object]:
+    """The JSON object: medians and the values of all rounds."""
 
     def row(values: list[float], digits: int) -> dict[str, object]:
         return {"median": round(statistics.median(values), digits), "rounds": [round(v, digits) for v in values]}
@@ -235,14 +235,14 @@ def _as_object(plan: Plan, figures: Figures) -> dict[str, object]:
     }
 
 
-def _as_table(plan: Plan, figures: Figures) -> str:
-    """The figures for a person."""
+def _as_table(plan: Benchmark, figures: Figures) -> str:
+    """The table of the results."""
 
     def row(name: str, values: list[float], unit: str, of: str) -> str:
         median, low, high = (f"{value:,.1f}" for value in (statistics.median(values), min(values), max(values)))
         return f"{name:<20} {median:>10} {unit:<10} ({low} to {high}) {of}"
 
-    memory = size_text(figures.memory) if figures.memory else "not known"
+    memory = size_text(figures.memory) if figures.memory else "unknown"
     file = f"{plan.model.path.name}, {size_text(size_on_disk(plan.model.path))}"
     file = "; ".join((file, *map(str, plan.model.applied)))
     return "\n".join(
@@ -250,10 +250,10 @@ def _as_table(plan: Plan, figures: Figures) -> str:
             f"{plan.model.name} ({file}), context {plan.model.context:,}, {figures.engine}",
             row("prefill", figures.prefill, "tokens/s", f"of {figures.prompt_tokens:,} tokens"),
             row("decode", figures.decode, "tokens/s", f"of {figures.tokens:,} tokens"),
-            row("time to first token", figures.first_ms, "ms", "after these tokens"),
-            row("of the next answer", figures.next_ms, "ms", "in the same chat"),
+            row("time to first token", figures.first_ms, "ms", "after the prompt"),
+            row("  next question", figures.next_ms, "ms", "in the same chat"),
             f"{'load':<20} {figures.load_s:>10,.1f} s",
             f"{'memory':<20} {memory:>10}",
-            f"The figures are medians of {plan.rounds}; in brackets the lowest and the highest.",
+            f"Medians of {plan.rounds} rounds, with the lowest and highest values in parentheses.",
         )
     )
