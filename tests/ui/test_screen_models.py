@@ -192,7 +192,7 @@ async def test_a_model_is_deleted_after_a_confirmation_unless_another_program_ow
     models.catalog["theirs"] = Model("theirs", "Theirs", ("text",), Weights(str(theirs)))
     async with talk().run_test(size=(110, 30)) as pilot:
         await say(pilot, "/pull loin")
-        await shows(pilot, "loin is here")
+        await shows(pilot, "loin is downloaded")
         await manage(pilot, "loin")
         await pilot.press("x")
         await shows(pilot, "Delete loin? This frees 1.0 MB.")

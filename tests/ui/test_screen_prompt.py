@@ -283,7 +283,7 @@ async def test_a_long_paste_is_one_word_in_the_prompt_and_is_sent_whole(talk: Ta
         await pilot.press("space", *"why", "enter")
         await until(pilot, lambda: engine.requests)
         await rests(pilot)
-        assert editor.earlier[-1] == f"see {LONG} why"
+        assert editor.past_questions[-1] == f"see {LONG} why"
     assert engine.requests[0].messages[-1].text == f"see {LONG} why"
     assert store.prompts() == [f"see {LONG} why"]
 
@@ -302,7 +302,7 @@ async def test_a_folded_paste_goes_with_one_key_and_cannot_be_taken_apart(talk: 
         await pilot.press("end", "ctrl+w")
         assert editor.text == "ba"
         await pilot.press("ctrl+z")
-        assert editor.written == f"ba{LONG}"
+        assert editor.full_text == f"ba{LONG}"
 
 
 async def test_a_folded_paste_opens_with_a_click_or_a_key(talk: Talk) -> None:
@@ -312,11 +312,11 @@ async def test_a_folded_paste_opens_with_a_click_or_a_key(talk: Talk) -> None:
         await shows(pilot, "[pasted 240 lines]")
         await pilot.click(editor, offset=(5, 0))
         await until(pilot, lambda: editor.text == LONG)
-        editor.put("")
+        editor.set_text("")
         editor.post_message(Paste(LONG))
         await shows(pilot, "[pasted 240 lines]")
         await pilot.press("ctrl+o")
-        assert editor.text == editor.written == LONG
+        assert editor.text == editor.full_text == LONG
 
 
 async def test_a_folded_paste_is_kept_whole_as_a_draft_and_while_earlier_questions_are_looked_at(

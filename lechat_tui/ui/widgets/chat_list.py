@@ -82,6 +82,11 @@ class ChatList(ScrollView, can_focus=True):
         """The ID of the highlighted chat; None on the row that starts a new one."""
         return self._listing.ids[self._index] if self._index != NEW else None
 
+    @property
+    def cached(self) -> int:
+        """The number of chats whose titles are in memory."""
+        return len(self._cached)
+
     def show(self, listing: Listing, current: int, today: date) -> None:
         """Show these chats. The current one is marked, and highlighted unless the list has the focus."""
         keep = self.highlighted if self.has_focus else current
