@@ -8,7 +8,7 @@ from lechat_tui.drawing.notes import Activity, Summary
 from lechat_tui.drawing.question import Question
 from lechat_tui.drawing.thumbnails import Thumbnails
 from lechat_tui.drawing.viewport import Viewport
-from lechat_tui.engine.base import Kind
+from lechat_tui.engine.base import DeltaKind
 from lechat_tui.message import Attachment, Message, Receipt
 
 
@@ -65,7 +65,7 @@ class Feed:
         self.add(self._growing)
         return self._growing
 
-    def grow_answer(self, text: str, kind: Kind) -> None:
+    def grow_answer(self, text: str, kind: DeltaKind) -> None:
         """Append a piece to the answer, which has begun, or to its thinking."""
         assert self._growing
         if kind == "thinking":

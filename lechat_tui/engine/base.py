@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from lechat_tui.errors import LechatError
 from lechat_tui.message import Adapter, Message, Receipt, Sampling
 
-Kind = Literal["text", "thinking", "tool"]
+DeltaKind = Literal["text", "thinking", "tool"]
 """What a piece of an answer is. `tool` is the source text of a tool call: it is not part of the answer's text, so it is
 not stored, shown or sent back as text. No tool is offered to a model yet, so no call can be run.
 """
@@ -167,7 +167,7 @@ class Delta:
     """A piece of the answer."""
 
     text: str
-    kind: Kind = "text"
+    kind: DeltaKind = "text"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from lechat_tui.drawing.rows import Look, Row, prefixed, row, text_rows
 from lechat_tui.drawing.styles import styles_on_any_background
 from lechat_tui.drawing.themes import DEFAULT, Themes
 from lechat_tui.drawing.thinking import Thinking
-from lechat_tui.engine.base import Kind
+from lechat_tui.engine.base import DeltaKind
 from lechat_tui.inline.streamed import StreamedMarkdown, StreamedThinking
 from lechat_tui.message import Message
 from lechat_tui.plaintext import safe
@@ -99,7 +99,7 @@ class Flow:
             self._part = StreamedMarkdown(self._inner, self._look)
             self._part.skip(safe(continued.text))
 
-    def grow(self, text: str, kind: Kind) -> None:
+    def grow(self, text: str, kind: DeltaKind) -> None:
         """Add a piece of the answer or of the thinking; other kinds are not shown."""
         if kind == "text":
             self._add(text, self._begin_text())

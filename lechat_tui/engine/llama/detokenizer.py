@@ -3,10 +3,10 @@
 import codecs
 from collections.abc import Mapping
 
-from lechat_tui.engine.base import Delta, Kind
+from lechat_tui.engine.base import Delta, DeltaKind
 from lechat_tui.engine.llama.vocab import Vocab
 
-_SWITCHES: Mapping[str, Kind] = {
+_SWITCHES: Mapping[str, DeltaKind] = {
     "[THINK]": "thinking",
     "[/THINK]": "text",
     "<think>": "thinking",
@@ -30,7 +30,7 @@ class Detokenizer:
         self._vocab = vocab
         self._names = {vocab.control[name]: name for name in (*_SWITCHES, *_TOOL_TOKENS) if name in vocab.control}
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._kind: Kind = "text"
+        self._kind: DeltaKind = "text"
         self._held = ""
         """Text that may turn out to be part of `_OPEN` or `_CLOSE`."""
         self._at_start = not continuing

@@ -18,7 +18,7 @@ from lechat_tui.drawing.feed import Feed
 from lechat_tui.drawing.notes import Note, Summary
 from lechat_tui.drawing.selection import find_word
 from lechat_tui.drawing.thumbnails import Graphics, Thumbnails
-from lechat_tui.engine.base import Kind
+from lechat_tui.engine.base import DeltaKind
 from lechat_tui.message import Attachment, Message
 from lechat_tui.ui.widgets.row_view import RowView
 
@@ -69,7 +69,7 @@ class Transcript(RowView, can_focus=False):
         self._feed.add_question(text, attachments)
         self.to_end()
 
-    def grow_answer(self, text: str, kind: Kind) -> None:
+    def grow_answer(self, text: str, kind: DeltaKind) -> None:
         """Show a piece of the answer; the first one begins it."""
         if self._feed.growing is None:
             self._feed.begin_answer()
