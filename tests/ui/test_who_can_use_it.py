@@ -13,6 +13,7 @@ from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
 from lechat_tui.terminal import is_dumb, wants_reduced
 from lechat_tui.ui.chat.screen import ChatScreen
+from lechat_tui.ui.keys import Keymap
 from lechat_tui.ui.widgets.recents import hints
 from lechat_tui.ui.widgets.sidebar import Sidebar
 from lechat_tui.ui.widgets.transcript import Transcript
@@ -156,4 +157,6 @@ def test_a_simple_terminal_gets_reduced_mode(environment: dict[str, str], reduce
 
 
 def test_as_many_hints_as_fit_are_shown() -> None:
-    assert hints(5) == "" and hints(20) == "/ for commands" and hints(200).endswith("everything")
+    keymap = Keymap({})
+    assert hints(keymap, 5) == "" and hints(keymap, 20) == "/ for commands"
+    assert hints(keymap, 200).endswith("everything")
