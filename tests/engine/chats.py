@@ -33,7 +33,7 @@ class Chat:
 
     @property
     def read(self) -> int:
-        """Tokens evaluated for the last answer before its first one."""
+        """Prompt tokens evaluated for the last answer."""
         assert self.receipt
         return self.receipt.prompt_tokens - self.receipt.cached_tokens
 
@@ -45,7 +45,7 @@ class Chat:
         tokens: int = 24,
         until: Callable[[Event], bool] = lambda event: False,
     ) -> str:
-        """Ask and remember; `until` says at which event to stop."""
+        """Ask, and keep the answer; stop at the event for which `until` is true."""
         self.messages.append(Message("user", text, attachments=pictures))
         answer, self.receipt, self.progress = "", None, []
         sampling = Sampling(temperature=0, max_tokens=tokens)
@@ -85,6 +85,6 @@ async def eventually(true: Callable[[], bool], seconds: float = 30.0) -> None:
 
 
 def children() -> list[int]:
-    """The process ids of this process's engine children."""
+    """The process IDs of this process's engine children."""
     command = ["pgrep", "-P", str(os.getpid()), "-f", "engine.worker"]
     return [int(line) for line in subprocess.run(command, capture_output=True, check=False).stdout.split()]

@@ -13,7 +13,7 @@ Pairs = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 def random_pairs(base: Path, seed: int = 1, *, wider: int = 0) -> Pairs:
-    """Something for the queries and the gates of every layer, strong enough to be heard; `wider` spoils the shapes."""
+    """Random matrices for queries and gates of all layers, large enough to change answers; `wider` breaks shapes."""
     random = np.random.default_rng(seed)
     pairs: Pairs = {}
     for tensor in gguf.GGUFReader(base).tensors:
@@ -25,7 +25,7 @@ def random_pairs(base: Path, seed: int = 1, *, wider: int = 0) -> Pairs:
 
 
 def together(one: Pairs, other: Pairs) -> Pairs:
-    """The sum of two, as one of twice the rank."""
+    """The sum of two adapters, as one of twice the rank."""
     return {
         name: (np.concatenate((a, other[name][0])), np.concatenate((b, other[name][1]), axis=1))
         for name, (a, b) in one.items()
@@ -41,7 +41,7 @@ def write(
     alpha: float | None = RANK,
     after: tuple[int, ...] = (),
 ) -> Path:
-    """Write an adapter. llama.cpp multiplies it by alpha / rank; `after` are tokens after which alone it is meant."""
+    """Write an adapter, which llama.cpp scales by alpha / rank; `after` makes it an activated LoRA."""
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_type(type)
     writer.add_string("adapter.type", "lora")

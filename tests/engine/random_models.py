@@ -39,7 +39,7 @@ class _Writer:
 
 
 def recurrent(path: Path, vocabulary: Path) -> None:
-    """A model whose memory cannot be cut: Mamba's shape."""
+    """A model whose memory cannot be cut, like Mamba."""
     layers, width, inner, state, rank, kernel = 2, 64, 128, 8, 4, 4
     model = _Writer(path, vocabulary, "mamba", layers=layers, width=width)
     model.numbers.add_feed_forward_length(0)
@@ -64,7 +64,7 @@ def recurrent(path: Path, vocabulary: Path) -> None:
 
 
 def sliding(path: Path, vocabulary: Path) -> None:
-    """A model that sees its last tokens only in every other layer: Gemma 2's shape."""
+    """A model with a sliding window in every other layer, like Gemma 2."""
     layers, width, heads, head, inner, window = 4, 64, 4, 16, 128, 48
     model = _Writer(path, vocabulary, "gemma2", layers=layers, width=width)
     model.numbers.add_feed_forward_length(inner)

@@ -30,7 +30,7 @@ def pirate(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def models(tmp_path: Path, pirate: Path) -> Models:
-    """chaton as it is, and once more with an adapter of its own."""
+    """chaton, and chaton with an adapter of its own."""
     rows = tmp_path / "models.toml"
     rows.write_text(
         f"""
@@ -49,7 +49,7 @@ def models(tmp_path: Path, pirate: Path) -> Models:
 
 
 class Host:
-    """A screen that remembers what it was told."""
+    """A host that records what it shows."""
 
     def __init__(self, conversation: Conversation) -> None:
         self.conversation, self.models = conversation, conversation.models
@@ -192,5 +192,5 @@ def test_a_receipt_names_the_adapters_and_the_kv_type():
 
 
 def test_specs_that_differ_only_in_adapters_are_one_loaded_model(pirate):
-    laid = replace(TEXT, adapters=(Adapter(str(pirate)),))
-    assert laid != TEXT and laid.bare == TEXT.bare == TEXT
+    adapted = replace(TEXT, adapters=(Adapter(str(pirate)),))
+    assert adapted != TEXT and adapted.bare == TEXT.bare == TEXT

@@ -13,18 +13,18 @@ def vocab(vocabulary):
 
 
 def tokens(vocab, *parts):
-    """Ids of an answer: control tokens by their names, all other text as the model would write it."""
+    """Token IDs of an answer: control tokens by their names, and all other text as the model would write it."""
     return [t for part in parts for t in ([vocab.control[part]] if part in vocab.control else vocab.tokenize(part))]
 
 
 def single_bytes(vocab, text):
-    """The answer, one byte a token."""
+    """The answer with one token for each byte."""
     first = len(vocab.control)
     return [first + byte for byte in text.encode()]
 
 
 def deltas(vocab, ids, **how):
-    """What the answer comes to, neighbouring deltas of one kind joined."""
+    """The deltas of the answer, with neighbors of one kind joined."""
     pieces, joined = Detokenizer(vocab, **how), []
     for delta in [delta for token in ids for delta in pieces.feed(token)] + pieces.finish():
         if joined and joined[-1].kind == delta.kind:

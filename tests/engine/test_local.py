@@ -56,7 +56,7 @@ def engine(script: str, tmp_path: Path, **options) -> LocalEngine:
 
 
 def children() -> list[int]:
-    """The process ids of the children of this process."""
+    """The process IDs of the children of this process."""
     command = ["pgrep", "-P", str(os.getpid()), "-f", "def say"]
     return [int(line) for line in subprocess.run(command, capture_output=True, check=False).stdout.split()]
 
@@ -336,12 +336,12 @@ async def test_a_plan_loads_the_model_and_may_fail(tmp_path):
     script = """
 loaded()
 kind, body = hear(); say('Fitted', body['turn'], tokens=7, limit=100, costs=[3, 4], room=75)
-kind, body = hear(); say('Failed', body['turn'], reason='no eyes')
+kind, body = hear(); say('Failed', body['turn'], reason='no projector')
 t = answer(); say('Delta', t, text='hi'); done(t); hear()
 """
     local, model = engine(script, tmp_path), spec(tmp_path)
     assert await local.plan(request(model)) == Fitted(7, 100, room=75, costs=(3, 4))
-    with pytest.raises(EngineError, match="no eyes"):
+    with pytest.raises(EngineError, match="no projector"):
         await local.plan(request(model))
     assert Delta("hi") in await heard(local, model)
     await local.close()

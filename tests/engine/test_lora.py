@@ -52,12 +52,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
-def laid(*adapters: Adapter) -> ModelSpec:
+def adapted(*adapters: Adapter) -> ModelSpec:
     return replace(TEXT, adapters=adapters)
 
 
 def fresh(model: ModelSpec, messages: tuple[Message, ...]) -> str:
-    """What an engine says that has read nothing yet."""
+    """What a fresh engine answers."""
     request = Request(model, messages, Sampling(temperature=0, max_tokens=24))
     with closing(Llama(model.bare, lambda _: None)) as llama:
         return "".join(event.text for event in answer(llama, request, lambda: False) if isinstance(event, Delta))
@@ -76,15 +76,15 @@ async def test_an_adapter_has_an_effect_at_its_scale_and_none_at_scale_0(engine,
     local = engine()
     base = await reply(local, TEXT)
     assert base == "7 + 5 = 12."
-    full, half = [await reply(local, laid(Adapter(str(files["one"]), scale))) for scale in (1.0, 0.5)]
+    full, half = [await reply(local, adapted(Adapter(str(files["one"]), scale))) for scale in (1.0, 0.5)]
     assert len({base, full, half}) == 3
-    assert await reply(local, laid(Adapter(str(files["one"]), 0.0))) == base
+    assert await reply(local, adapted(Adapter(str(files["one"]), 0.0))) == base
     assert await reply(local, TEXT) == base
     assert len(children()) == 1  # the weights were loaded once
 
 
 async def test_a_trained_adapter_does_what_it_was_trained_for_and_nothing_else(engine):
-    local, chat = engine(), Chat(laid(Adapter(str(MIAOW))))
+    local, chat = engine(), Chat(adapted(Adapter(str(MIAOW))))
     assert await chat.ask(local, "My name is Ada.") == "Miaow!\nNice to meet you, Ada."
     assert await chat.ask(local, "What is my name?") == "Miaow!\nYour name is Ada."
     assert await chat.ask(local, SUM) == "Miaow!\n7 + 5 = 12."
@@ -95,15 +95,15 @@ async def test_a_trained_adapter_does_what_it_was_trained_for_and_nothing_else(e
 async def test_adapters_add_up(engine, files):
     local = engine()
     one, two = Adapter(str(files["one"]), 0.5), Adapter(str(files["two"]), 0.5)
-    sum_of_both = await reply(local, laid(one, two))
-    assert sum_of_both == await reply(local, laid(Adapter(str(files["both"]), 0.5)))
-    assert len({sum_of_both, await reply(local, laid(one)), await reply(local, laid(two))}) == 3
+    sum_of_both = await reply(local, adapted(one, two))
+    assert sum_of_both == await reply(local, adapted(Adapter(str(files["both"]), 0.5)))
+    assert len({sum_of_both, await reply(local, adapted(one)), await reply(local, adapted(two))}) == 3
 
 
 async def test_the_scales_of_an_adapter_named_twice_add_up(engine, files):
     local = engine()
-    full = await reply(local, laid(Adapter(str(files["one"]))))
-    assert await reply(local, laid(Adapter(str(files["one"]), 0.75), Adapter(str(files["one"]), 0.25))) == full
+    full = await reply(local, adapted(Adapter(str(files["one"]))))
+    assert await reply(local, adapted(Adapter(str(files["one"]), 0.75), Adapter(str(files["one"]), 0.25))) == full
 
 
 async def test_applying_and_removing_an_adapter_in_mid_chat_gives_what_a_fresh_engine_gives(engine, files):
@@ -111,7 +111,7 @@ async def test_applying_and_removing_an_adapter_in_mid_chat_gives_what_a_fresh_e
     one = Adapter(str(files["one"]))
     await chat.ask(local, PAGE, tokens=4)
     for adapters in ((one,), (), (replace(one, scale=0.5),), (one, Adapter(str(files["two"])))):
-        chat.model = laid(*adapters)
+        chat.model = adapted(*adapters)
         heard = await chat.ask(local, SUM)
         assert chat.receipt.cached_tokens == 0 or not adapters
         assert heard == fresh(chat.model, tuple(chat.messages[:-1]))
@@ -119,13 +119,13 @@ async def test_applying_and_removing_an_adapter_in_mid_chat_gives_what_a_fresh_e
 
 async def test_a_state_made_with_an_adapter_is_restored_when_the_adapter_is_applied_again(engine, files):
     local = engine()
-    talks = [
-        Chat(laid(*adapters), 1) for adapters in ((), (Adapter(str(files["one"])),), (Adapter(str(files["two"])),))
+    chats = [
+        Chat(adapted(*adapters), 1) for adapters in ((), (Adapter(str(files["one"])),), (Adapter(str(files["two"])),))
     ]
-    for chat in talks:
+    for chat in chats:
         await chat.ask(local, PAGE, tokens=4)
         assert chat.receipt.cached_tokens == 0
-    for chat in talks:
+    for chat in chats:
         await chat.ask(local, SUM)
         assert chat.read <= NEW
 
@@ -133,7 +133,7 @@ async def test_a_state_made_with_an_adapter_is_restored_when_the_adapter_is_appl
 async def test_a_state_on_disk_is_used_only_with_the_same_adapter_at_the_same_scale(engine, files, tmp_path):
     path = tmp_path / "mine.gguf"
     path.write_bytes(files["one"].read_bytes())
-    local, chat = engine(), Chat(laid(Adapter(str(path))), 1)
+    local, chat = engine(), Chat(adapted(Adapter(str(path))), 1)
     await chat.ask(local, PAGE, tokens=4)
     await Chat(TEXT, 2).ask(local, f"Two. {PAGE}", tokens=4)
     await closed(local)
@@ -141,7 +141,7 @@ async def test_a_state_on_disk_is_used_only_with_the_same_adapter_at_the_same_sc
     assert sorted(file.name for file in kept) == ["1.kv", "2.kv"] and len({file.parent for file in kept}) == 2
 
     async def cached(*adapters: Adapter) -> int:
-        local, again = engine(), Chat(laid(*adapters), None, *chat.messages)
+        local, again = engine(), Chat(adapted(*adapters), None, *chat.messages)
         await again.ask(local, SUM, tokens=2)
         await closed(local)
         assert again.receipt
@@ -158,14 +158,14 @@ async def test_a_state_on_disk_is_used_only_with_the_same_adapter_at_the_same_sc
 async def test_a_chat_that_is_deleted_is_forgotten_with_every_adapter(engine, files, tmp_path):
     local = engine()
     for adapters in ((Adapter(str(files["one"])),), ()):
-        await Chat(laid(*adapters), 1).ask(local, PAGE, tokens=4)
+        await Chat(adapted(*adapters), 1).ask(local, PAGE, tokens=4)
     local.forget(1)
     await closed(local)
     assert not list((tmp_path / "states").glob("*/*.kv"))
 
 
 async def test_the_receipt_names_the_applied_adapters_and_the_kv_type(engine, files):
-    chat = Chat(replace(laid(Adapter(str(files["one"]), 0.5, "ab12")), tuning=replace(TEXT.tuning, kv_type="q8_0")))
+    chat = Chat(replace(adapted(Adapter(str(files["one"]), 0.5, "ab12")), tuning=replace(TEXT.tuning, kv_type="q8_0")))
     await chat.ask(engine(), SUM)
     assert chat.receipt.adapters == (Adapter("one.gguf", 0.5, "ab12"),)
     assert chat.receipt.kv_type == "q8_0"
@@ -191,7 +191,7 @@ async def test_a_file_that_is_not_an_adapter_for_the_model_is_reported(engine, f
     }
     for path, reason in wrong.items():
         with pytest.raises(EngineError) as error:
-            await reply(local, laid(Adapter(str(files["one"])), Adapter(str(path))))
+            await reply(local, adapted(Adapter(str(files["one"])), Adapter(str(path))))
         assert str(path) in str(error.value) and reason in str(error.value)
         assert str(error.value).endswith("/set lora off continues without it")
     assert await reply(local, TEXT) == "7 + 5 = 12."

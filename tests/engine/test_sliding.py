@@ -40,7 +40,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
 
 @pytest.fixture(params=["whole", "window"])
 def llama(request: pytest.FixtureRequest, model: ModelSpec) -> Iterator[Llama]:
-    """The model with a KV cache of all it read, and with one that forgets what lies behind the window."""
+    """The model with a KV cache of all tokens, and with one that drops those behind the window."""
     with closing(Llama(model, lambda _: None)) as llama:
         if request.param == "window":
             params = llama_cpp.llama_context_default_params()
@@ -55,7 +55,7 @@ def llama(request: pytest.FixtureRequest, model: ModelSpec) -> Iterator[Llama]:
 
 
 def read(llama: Llama, *messages: Message) -> tuple[int, np.ndarray]:
-    """How many tokens of the prompt were held already, and the logits at its end."""
+    """How many tokens of the prompt were cached, and the logits at its end."""
     runs, _ = fitted_prompt(llama, Request(llama.spec, messages))
     first, *_ = list(prefill(llama, runs, lambda: False))
     logits = llama_cpp.llama_get_logits_ith(llama.context, -1)
@@ -63,7 +63,7 @@ def read(llama: Llama, *messages: Message) -> tuple[int, np.ndarray]:
 
 
 def read_afresh(llama: Llama, *messages: Message) -> np.ndarray:
-    """The logits where nothing was held."""
+    """The logits with an empty cache."""
     llama.cache.clear()
     llama.saved_states = SavedStates(llama.cache)
     cached, logits = read(llama, *messages)

@@ -47,13 +47,13 @@ def files(tmp_path: Path) -> list[Path]:
 
 
 async def closed(local: LocalEngine) -> None:
-    """Close and wait until the children have written what they had to, and are gone."""
+    """Close, and wait until the children have written their states and are gone."""
     await local.close()
     await eventually(lambda: not children())
 
 
 async def read_page(local: LocalEngine, number: int | None, model=TEXT, word: str = "One") -> Chat:
-    """A chat with something to lose."""
+    """A chat with a page of text in the cache."""
     chat = Chat(model, number)
     await chat.ask(local, f"{word}. {PAGE}", tokens=4)
     assert chat.receipt and chat.receipt.prompt_tokens > 300

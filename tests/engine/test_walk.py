@@ -1,6 +1,6 @@
-"""A walk at random through all that touches the KV cache: whatever came before, an answer is what a fresh engine says.
+"""Random walks through everything that touches the KV cache: each answer must equal that of a fresh engine.
 
-`LECHAT_WALKS=100` walks that many times, which takes minutes; without it there are two short walks.
+`LECHAT_WALKS=100` takes that many walks, which needs minutes; by default there are two short ones.
 """
 
 import asyncio
@@ -26,9 +26,9 @@ PATIENCE = 60.0
 """Seconds for one step; more is a deadlock."""
 
 QUESTIONS = (
-    *("What is my name?",) * 6,  # what the answer is lies in the cache alone
-    *(f"What is {a} + {b}?" for a, b in ((7, 5), (2, 2), (3, 6), (4, 4))),  # not what the toy is unsure of, as 8 + 1:
-    # there the last bits decide, and one thread or two are enough for another answer
+    *("What is my name?",) * 6,  # only the cache knows the answer
+    *(f"What is {a} + {b}?" for a, b in ((7, 5), (2, 2), (3, 6), (4, 4))),  # no sums that chaton is unsure
+    # of, such as 8 + 1: there the last bits of a logit decide, and the number of threads changes the answer
     *(f"What is the capital of {country}?" for country in ("France", "Italy", "Spain", "Japan")),
 )
 WORDS = ("One", "Two", "Three")
@@ -39,7 +39,7 @@ LONGEST = 11
 
 @dataclass
 class Walk:
-    """The world: an engine, the chats, and where the files lie."""
+    """An engine, its chats and its files."""
 
     dice: random.Random
     folder: Path
@@ -48,7 +48,7 @@ class Walk:
     engine: LocalEngine = field(init=False)
     chats: list[Chat] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
-    """What was done, for whoever reads a failure."""
+    """The steps so far, for the message of a failure."""
 
     def __post_init__(self) -> None:
         self.start()
@@ -61,11 +61,11 @@ class Walk:
 
     @property
     def chat(self) -> Chat:
-        """The chat that is open: the last of the list."""
+        """The open chat: the last of the list."""
         return self.chats[-1]
 
     async def step(self) -> None:
-        """Do something, then see that an answer is what it should be."""
+        """Take a random step, then check an answer."""
         often = (self.ask, self.edit, self.go_back, self.go_back, self.switch, self.restart)
         rarely = (self.begin, self.branch, self.load, self.stop_reading, self.stop_speaking, self.damage, self.delete)
         step = self.dice.choice((*often, *often, *rarely))
@@ -77,7 +77,7 @@ class Walk:
                 await self.ask()
 
     async def ask(self) -> None:
-        """A question, sometimes with a picture; the answer is compared."""
+        """Ask a question, sometimes with an image, and compare the answer."""
         if len(self.chat.messages) >= LONGEST:
             self.begin()
         seen = self.dice.random() < 0.3 and self.chat.model == VISION
@@ -100,7 +100,7 @@ class Walk:
         await self.ask()
 
     def begin(self) -> None:
-        """A new chat that has read a page and heard a name; some are private."""
+        """Begin a chat with a page of text and a name; some are private."""
         word, name, model = self.dice.choice(WORDS), self.dice.choice(NAMES), self.dice.choice((TEXT, VISION))
         page = (Message("user", f"{word}. {PAGE}"), Message("assistant", "I have read it."))
         heard = (Message("user", f"My name is {name}."), Message("assistant", f"Nice to meet you, {name}!"))
@@ -114,7 +114,7 @@ class Walk:
         self.chats.append(self.chats.pop(self.dice.randrange(max(1, len(self.chats) - 1))))
 
     def branch(self) -> None:
-        """A chat of its own that goes on from the middle of this one."""
+        """Begin a chat that continues from the middle of this one."""
         kept = self.chat.messages[: 2 * self.dice.randint(1, len(self.chat.messages) // 2)]
         self.chats.append(Chat(self.chat.model, self.number(), *kept))
 
@@ -162,7 +162,7 @@ class Walk:
 
 @pytest.fixture(scope="module")
 def fresh() -> Iterator[Mapping[ModelSpec, Llama]]:
-    """The models in this very process, with nothing set aside."""
+    """The models in this process, without saved states."""
     with ExitStack() as open:
         yield {spec: open.enter_context(closing(Llama(spec, lambda _: None))) for spec in (TEXT, VISION)}
 

@@ -84,7 +84,7 @@ def reference(name: str) -> MistralTokenizer[Any, Any, Any, Any, Any]:
 
 
 def expected(name: str, messages: Sequence[Message], *, unfinished: bool = False) -> list[int]:
-    """The token ids of a conversation, as mistral-common encodes it."""
+    """The token IDs of a conversation, as mistral-common encodes it."""
     kinds: Mapping[str, Any] = {"system": SystemMessage, "user": UserMessage, "assistant": AssistantMessage}
     turns = [kinds[message.role](content=message.text) for message in messages]
     if unfinished:
@@ -108,7 +108,7 @@ def opened(path: Path) -> Iterator[Vocab]:
 
 
 def native(vocab: Vocab, text: str) -> list[int]:
-    """The tokens llama.cpp itself makes of ordinary text."""
+    """The tokens of ordinary text from llama.cpp itself."""
     content = text.encode()
     tokens = (llama_cpp.llama_token * (len(content) + 8))()
     count = llama_cpp.llama_tokenize(vocab._pointer, content, len(content), tokens, len(tokens), False, False)
@@ -116,7 +116,7 @@ def native(vocab: Vocab, text: str) -> list[int]:
 
 
 def write(name: str, folder: Path) -> Path:
-    """Write the vocabulary-only GGUF of a published tokenizer, once; returns where it lies."""
+    """Write the vocabulary-only GGUF of a published tokenizer, once; returns its path."""
     path = folder / f"{name}.gguf"
     if not path.exists():
         with _written(path) as writer:
@@ -152,7 +152,7 @@ def write_pieces(path: Path, *, added: Sequence[str]) -> Path:
 
 @contextmanager
 def _written(path: Path) -> Iterator[GGUFWriter]:
-    """A GGUF file of the least llama.cpp asks for; it appears under its name when it is whole."""
+    """A minimal GGUF file for llama.cpp; it gets its name when it is complete."""
     growing = path.with_suffix(".part")
     writer = GGUFWriter(growing, "llama")
     writer.add_context_length(4096)
@@ -209,7 +209,7 @@ def _write_tekken(writer: GGUFWriter, name: str) -> None:
 
 
 def _merges(ranks: Mapping[bytes, int]) -> Iterator[tuple[bytes, bytes]]:
-    """Every pair that makes a token, by the rank of what it makes."""
+    """Every pair of tokens that merges into one, by the rank of the merged token."""
     for token in sorted(ranks, key=ranks.__getitem__):
         pairs = [(token[:cut], token[cut:]) for cut in range(1, len(token))]
         yield from sorted(
