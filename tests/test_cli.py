@@ -287,7 +287,7 @@ def asked(home: Path, chat: int = 1) -> str:
 
 def test_a_text_that_does_not_fit_is_refused_with_numbers_and_a_remedy(lechat):
     run = lechat("-q", *SMALL, "What is 7 + 5?", stdin=NUMBERS)
-    assert refused(run, 3, "takes 480") and "--overflow head" in run.stderr
+    assert refused(run, 3, "has room for 480") and "--overflow head" in run.stderr
     assert refused(lechat("--overflow", "squeeze", "hello"), 2, "squeeze")
 
 
@@ -307,7 +307,7 @@ def test_map_asks_about_a_text_piece_by_piece(lechat, home):
     question = asked(home)
     assert question.startswith("Part 1 of ") and question.endswith("\n\nWhat is 7 + 5?")
     assert "What is 7 + 5?" in lechat("chats", "ls").stdout
-    assert refused(lechat("-q", *SMALL, "--overflow", "map", stdin=NUMBERS), 2, "needs words")
+    assert refused(lechat("-q", *SMALL, "--overflow", "map", stdin=NUMBERS), 2, "needs a prompt")
 
 
 def test_binary_data_on_stdin_is_one_clear_line(lechat):
