@@ -90,7 +90,7 @@ async def compare(host: Host, rest: str) -> None:
     if chosen:
         _compare(host, host.models.get(chosen), question.strip())
     elif not rows:
-        host.say("there is no other model on this machine; lechat pull fetches one")
+        host.say("there is no other model on this machine; lechat pull downloads one")
 
 
 def _compare(host: Host, model: Model, question: str) -> None:

@@ -19,12 +19,18 @@ COLUMN = re.compile(r" *\S.*?  +(?=\S)")
 """The first of two columns in a line, with the gap between them."""
 
 
+SLASH_COMMANDS = {"lechat pull": "/pull", "lechat ls --all": "/models", "lechat ls": "/models", "lechat fit": "/models"}
+"""Shell commands that messages name, and what the user can type in a chat instead."""
+
+_SHELL_COMMAND = re.compile("|".join(rf"{command}\b" for command in SLASH_COMMANDS))
+
+
 class Note(Item):
     """Something the program says to the user, which the model does not get."""
 
     def __init__(self, text: str, *, error: bool = False) -> None:
         super().__init__()
-        self.text = text
+        self.text = _SHELL_COMMAND.sub(lambda command: SLASH_COMMANDS[command[0]], text)
         self.error = error
 
     def _render(self, width: int, look: Look) -> Iterator[Row]:

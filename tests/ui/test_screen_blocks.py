@@ -124,6 +124,12 @@ def test_a_note_that_is_an_error_is_marked_without_colour() -> None:
     assert next(row.text for row in Note("it broke", error=True).rows(40, LOOK)).strip() == "✗ it broke"
 
 
+def test_a_note_names_slash_commands_in_place_of_shell_commands():
+    text = "m is not downloaded; lechat pull m downloads it (lechat ls lists all); lechat doctor tests the engine"
+    shown = Note(text).rows(200, LOOK)[0].text.strip("· ")
+    assert shown == "m is not downloaded; /pull m downloads it (/models lists all); lechat doctor tests the engine"
+
+
 def test_a_question_shows_its_blank_lines_and_its_indents() -> None:
     rows = [row.text.rstrip() for row in Question("a\n\n    b").rows(30, LOOK)]
     assert rows == ["▌ a", "▌", "▌     b", ""]
