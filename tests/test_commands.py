@@ -485,7 +485,9 @@ async def test_stats_are_the_figures_of_the_last_answer(host: FakeHost) -> None:
 
 async def test_a_setting_is_changed_listed_and_taken_back(host: FakeHost) -> None:
     listed = await host.do("/set")
-    assert "temperature  0.4" in listed and "context      800" in listed and "seed         random" in listed
+    words = listed.split()
+    assert words[words.index("temperature") + 1] == "0.4" and words[words.index("context") + 1] == "800"
+    assert words[words.index("seed") + 1] == "random"
     assert (await host.do("/set temperature 1.5")).startswith("temperature is 1.5 until you quit")
     assert host.conversation.setup.sampling().temperature == 1.5
     await host.do("/set parameter num_predict 9")
@@ -497,8 +499,8 @@ async def test_a_setting_is_changed_listed_and_taken_back(host: FakeHost) -> Non
     assert host.conversation.setup.sampling().temperature == 0.4
     assert (await host.do("/set seed")).startswith("seed is random for each answer; /set seed VALUE changes it")
     assert await host.do("/set colour red") == (
-        "there is no setting colour; there are temperature, seed, max_tokens, context, gpu_layers, threads, "
-        "lora, system"
+        "there is no setting colour; there are temperature, top_p, top_k, min_p, repeat_penalty, seed, "
+        "max_tokens, context, gpu_layers, threads, lora, system"
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lechat_tui.settings.config import ConfigError, Settings, load
+from lechat_tui.settings.config import ConfigError, Settings, load, override
 
 
 def written(folder: Path, text: str) -> Path:
@@ -30,6 +30,10 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         reduced = true
         pictures = "blocks"
         temperature = 1
+        top_p = 0.9
+        top_k = 40
+        min_p = 0.05
+        repeat_penalty = 1.1
         seed = 0
         max_tokens = 100
         context = 4096
@@ -60,6 +64,10 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         reduced=True,
         pictures="blocks",
         temperature=1.0,
+        top_p=0.9,
+        top_k=40,
+        min_p=0.05,
+        repeat_penalty=1.1,
         seed=0,
         max_tokens=100,
         context=4096,
@@ -91,16 +99,16 @@ def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path: Path) -> No
     ("text", "sentence"),
     [
         ('tempreature = 0.3\ntheme = "x"', "unknown key tempreature; did you mean temperature?"),
-        ('temperature = "hot"', "temperature: expected float, got str"),
-        ("temperature = -0.5", "temperature: expected float >= 0"),
-        ("temperature = nan", "temperature: expected float >= 0"),
-        ("context = 0", "context: expected int >= 1"),
-        ("context = true", "context: expected int, got bool"),
-        ("threads = -1", "threads: expected int >= 1"),
-        ("gpu_layers = -2", "gpu_layers: expected int >= -1"),
-        ("seed = 4294967295", "seed: expected int <= 4294967294"),
-        ("keys = 3", "keys: expected table, got int"),
-        ("[keys]\nstop = 3", "keys[...]: expected str, got int"),
+        ('temperature = "hot"', "temperature must be a number, not text in quotes"),
+        ("temperature = -0.5", "temperature must be from 0 to 10"),
+        ("temperature = nan", "temperature must be from 0 to 10"),
+        ("context = 0", "context must be from 1 to 2147483647"),
+        ("context = true", "context must be a whole number, not true or false"),
+        ("threads = -1", "threads must be from 1 to 512"),
+        ("gpu_layers = -2", "gpu_layers must be from -1 to 2147483647"),
+        ("seed = 4294967295", "seed must be from 0 to 4294967294"),
+        ("keys = 3", "keys must be a table, not a whole number"),
+        ("[keys]\nstop = 3", "keys[...] must be text in quotes, not a whole number"),
         ("theme = \n", "line 1"),
         ('theme = "a"\ntheme = "b"\n', "line 2"),
         ("[" * 100_000, "not valid TOML"),
@@ -125,3 +133,24 @@ def test_a_folder_in_its_place_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "config.toml").mkdir()
     with pytest.raises(ConfigError, match=r"config.toml can.t be read"):
         load(tmp_path / "config.toml")
+
+
+@pytest.mark.parametrize("name", sorted({field.name for field in fields(Settings)}))
+@pytest.mark.parametrize(
+    "value", ["inf", "nan", "-inf", "1e400", "-1e400", "-5", str(2**31), str(2**32), str(2**63), str(2**200)]
+)
+def test_a_number_out_of_range_is_rejected_or_kept_as_it_is(tmp_path: Path, name: str, value: str) -> None:
+    number = float(value) if set(value) & set("infae.") else int(value)
+    try:
+        settings = load(written(tmp_path, f"{name} = {value}"))
+    except ConfigError as error:
+        assert name in str(error) or "TOML" in str(error)
+    else:
+        assert getattr(settings, name) == number and abs(number) < 2**63
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), -1.0, 10.5])
+def test_what_the_command_line_overrides_has_the_same_range(value: float) -> None:
+    with pytest.raises(ConfigError, match="temperature must be from 0 to 10"):
+        override(Settings(), {"temperature": value})
+    assert override(Settings(), {"temperature": 2.0, "seed": None}) == Settings(temperature=2.0)

@@ -12,6 +12,7 @@ from lechat_tui.models import adapters, catalog, imported, scan
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
 from lechat_tui.models.scan import ModelFolder
+from lechat_tui.settings import config
 from lechat_tui.settings.choices import Choices
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Chat, Store, StoreError
@@ -58,7 +59,7 @@ def settings(overrides: Mapping[str, Any] | None = None) -> Settings:
         saved = replace(saved, lora=_absolute(saved.lora, paths.config()))
     if terminal.wants_reduced(os.environ):
         saved = replace(saved, reduced=True)
-    return replace(saved, **overrides or {})
+    return config.override(saved, overrides or {})
 
 
 def _absolute(loras: Sequence[str], folder: Path) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from lechat_tui import paths
 from lechat_tui.errors import LechatError
 from lechat_tui.machine import split_files
 from lechat_tui.machine.footprint import ModelShape
+from lechat_tui.settings.ranges import Share, Size, Temperature, Threads, Tokens, TokensPerSecond, TopK
 from lechat_tui.settings.tables import TableError, build
 from lechat_tui.units import size_text
 
@@ -34,13 +35,13 @@ class Weights:
 
     file: str
     """Name inside the repository or the bundled data, or an absolute path; of a split file, the first part."""
-    bytes: int = 0
+    bytes: Size = 0
     """Exact size of all parts together; 0 if it is not known."""
     sha256: str = ""
     """Checksum of a file that is not split; empty if it is not known."""
     quant: str = ""
     """The quantization, such as `Q4_K_M`."""
-    about: int = 0
+    about: Size = 0
     """The published, rounded size in bytes, if the exact one is not known."""
     sha256s: tuple[str, ...] = ()
     """Checksums of the parts of a split file, if they are known."""
@@ -75,7 +76,7 @@ class Lora:
     repo: str = ""
     """Repository on the hub; empty for a file on this disk."""
     revision: str = "main"
-    bytes: int = 0
+    bytes: Size = 0
     """Exact size; 0 if it is not known."""
     sha256: str = ""
 
@@ -97,9 +98,9 @@ class Model:
     repo: str = ""
     """Repository on the hub; empty for a file on this disk."""
     revision: str = "main"
-    context: int = 8192
+    context: Tokens = 8192
     """Default context window in tokens."""
-    trained: int = 0
+    trained: Size = 0
     """Context window that the model was trained for, in tokens; 0 if it is not known."""
     parameters: float = 0.0
     """In billions, without the projector; 0 if it is not known."""
@@ -112,15 +113,15 @@ class Model:
     """System prompt that the model card recommends. It may contain control tokens, such as `[THINK]`."""
     thinking: tuple[str, str] | None = None
     """Tags around the thinking of a reasoning model; `system` is then always used."""
-    temperature: float = 0.3
-    top_p: float = 1.0
-    top_k: int = 0
-    min_p: float = 0.0
-    threads: int | None = None
+    temperature: Temperature = 0.3
+    top_p: Share = 1.0
+    top_k: TopK = 0
+    min_p: Share = 0.0
+    threads: Threads | None = None
     """CPU threads, for a model that is slower with all of them."""
-    pace: float | None = None
+    pace: TokensPerSecond | None = None
     """Limit in tokens per second, for a model so fast that it could not be stopped in time."""
-    image_tokens: int | None = None
+    image_tokens: Tokens | None = None
     """Maximum number of tokens for an image; more show finer details. The default is llama.cpp's, 1024."""
     license: str = ""
     license_url: str = ""
@@ -247,8 +248,6 @@ def _mistake(model: Model) -> str:
     """What is wrong with the values of a row; empty if nothing is."""
     if not model.roles:
         return f"roles must contain at least one of {', '.join(ROLES)}"
-    if model.context < 1:
-        return "context must be at least 1 token"
     if model.status == "closed":
         return "" if model.instead else "a closed model needs the key instead, the id of the model to use"
     if not model.weights.file:

@@ -1,16 +1,26 @@
 """The settings: their names, values and defaults, how `config.toml` is read, and the options that override it."""
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_type_hints
-
-from msgspec import Meta
+from typing import Any, Literal, get_args, get_type_hints
 
 from lechat_tui.errors import LechatError
+from lechat_tui.settings.ranges import (
+    Batch,
+    Layers,
+    Minutes,
+    Penalty,
+    Seed,
+    Share,
+    Size,
+    Temperature,
+    Threads,
+    Tokens,
+    TopK,
+)
 from lechat_tui.settings.tables import TableError, build
-
-Count = Annotated[int, Meta(ge=1)]
 
 
 class ConfigError(LechatError):
@@ -39,27 +49,35 @@ class Settings:
     pictures: Literal["auto", "kitty", "blocks", "none"] = "auto"
     """How thumbnails are drawn: by the terminal with Kitty's graphics protocol, as half blocks, or not at all; `auto`
     is `kitty` where the terminal is known to draw images in cells, and `blocks` elsewhere."""
-    temperature: Annotated[float, Meta(ge=0, le=10)] | None = None
-    """Randomness; 0 always picks the most likely token. Unset is the value of the model's card."""
-    seed: Annotated[int, Meta(ge=0, le=2**32 - 2)] | None = None
-    """Random seed; unset picks one for each answer. 2^32 - 1 is how llama.cpp writes that."""
-    max_tokens: Count | None = None
+    temperature: Temperature | None = None
+    """Randomness; 0 always picks the most likely token. Unset, this and the next four are the model card's."""
+    top_p: Share | None = None
+    """Sample from the most likely tokens that together have this probability; 1 is all."""
+    top_k: TopK | None = None
+    """Sample from this many of the most likely tokens; 0 is all."""
+    min_p: Share | None = None
+    """Drop tokens less likely than this share of the most likely one's probability; 0 is none."""
+    repeat_penalty: Penalty | None = None
+    """Make tokens of the last answer and question less likely; 1 is off."""
+    seed: Seed | None = None
+    """Random seed; unset picks one for each answer."""
+    max_tokens: Tokens | None = None
     """Maximum answer length, in tokens."""
-    context: Count | None = None
+    context: Tokens | None = None
     """Context window, in tokens; unset is the catalog's choice for the model, or as much of it as fits."""
-    gpu_layers: Annotated[int, Meta(ge=-1)] = -1
+    gpu_layers: Layers = -1
     """Layers on the GPU; -1 is all of them, or as many as fit."""
-    threads: Count | None = None
+    threads: Threads | None = None
     """CPU threads; unset lets the engine choose."""
-    states: Annotated[int, Meta(ge=0)] = 4_000_000_000
-    """Bytes on disk for saved states, which spare reading a chat again after a restart; 0 saves none."""
-    keep_warm: Annotated[float, Meta(ge=0)] = 30.0
+    states: Size = 4_000_000_000
+    """Size on disk for saved states, which spare reading a chat again after a restart; 0 saves none."""
+    keep_warm: Minutes = 30.0
     """Minutes after which an idle model is unloaded; 0 is never."""
     speculate: bool = True
     """Speculative decoding by prompt lookup, where it is faster; the answer is the same."""
-    threads_batch: Count | None = None
+    threads_batch: Threads | None = None
     """CPU threads for prefill; unset is as many as `threads`."""
-    batch: Annotated[int, Meta(ge=32, le=512)] | None = None
+    batch: Batch | None = None
     """Tokens computed at once; fewer need less memory."""
     kv_type: Literal["f16", "q8_0"] | None = None
     """Type of the KV cache: `q8_0` takes about half the memory of `f16` and is slightly less exact."""
@@ -102,6 +120,12 @@ class Option:
 
 OPTIONS = (
     Option("temperature", "--temperature", "Randomness; 0 always picks the most likely token.", "", "X", ("temp",)),
+    Option("top_p", "--top-p", "Sample from the most likely tokens up to this probability.", "", "X"),
+    Option("top_k", "--top-k", "Sample from this many of the most likely tokens; 0: all."),
+    Option("min_p", "--min-p", "Drop tokens less likely than this share of the most likely.", "", "X"),
+    Option(
+        "repeat_penalty", "--repeat-penalty", "Make repetitions less likely; 1: off.", "", "X", ("repetition_penalty",)
+    ),
     Option("seed", "--seed", "Random seed, for reproducible answers.", "random for each answer"),
     Option(
         "max_tokens",
@@ -156,6 +180,15 @@ def load(file: Path) -> Settings:
         return build(Settings, table)
     except TableError as error:
         raise ConfigError(f"{file}: {error}") from error
+
+
+def override(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    """The settings with these values in place of theirs, None left out. Raises `ConfigError`."""
+    given = {name: value for name, value in values.items() if value is not None}
+    try:
+        return build(Settings, {**asdict(settings), **given})
+    except TableError as error:
+        raise ConfigError(str(error)) from error
 
 
 def changed(settings: Settings, name: str, text: str | None) -> Settings:

@@ -1,9 +1,11 @@
 """Tables of plain values, from TOML or JSON, converted to frozen dataclasses, with errors that name the key."""
 
 import difflib
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -21,9 +23,23 @@ def build(kind: type[T], table: Mapping[str, Any], *, strict: bool = True) -> T:
     """
     _reject_unknown(kind, table, "")
     try:
-        return msgspec.convert(table, kind, strict=strict)
+        built = msgspec.convert(table, kind, strict=strict)
     except msgspec.ValidationError as error:
-        raise TableError(_readable(str(error))) from error
+        raise TableError(_readable(str(error), kind)) from error
+    _reject_infinite(built, "")
+    return built
+
+
+def _reject_infinite(value: Any, at: str) -> None:
+    """Numbers that are none pass every comparison with a limit, and no JSON can hold them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise TableError(f"{at} must be a finite number")
+    if is_dataclass(value):
+        for field in fields(value):
+            _reject_infinite(getattr(value, field.name), f"{at}.{field.name}".lstrip("."))
+    elif isinstance(value, tuple | list):
+        for index, item in enumerate(value):
+            _reject_infinite(item, f"{at}[{index}]")
 
 
 def _reject_unknown(kind: Any, table: Mapping[str, Any], at: str) -> None:
@@ -46,11 +62,54 @@ def _listed(key: str, value: Any) -> list[tuple[str, Any]]:
     )
 
 
-def _readable(error: str) -> str:
-    """An error of msgspec, as in ``Expected `int`, got `str` - at `$.a` ``, as `a: expected int, got str`."""
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text in quotes",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+}
+_BOUNDS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
+_WRONG_KIND = re.compile(r"expected ([\w |]+), got (\w+)", re.IGNORECASE)
+_OUT_OF_RANGE = re.compile(r"expected (?:int|float) ([<>]=?) (\S+)", re.IGNORECASE)
+_NO_CHOICE = re.compile(r"invalid enum value '?(.*?)'?$", re.IGNORECASE)
+
+
+def _readable(error: str, kind: Any) -> str:
+    """An error of msgspec, as in ``Expected `int` >= 1 - at `$.threads` ``, as in `threads must be from 1 to 512`."""
     what, _, where = error.replace("`", "").partition(" - at $.")
-    what = what.replace(" | null", "").replace("object", "table")
     if missing := what.partition("Object missing required field ")[2]:
         return f"the key {where}.{missing} is missing" if where else f"the key {missing} is missing"
-    what = what[:1].lower() + what[1:]
-    return f"{where}: {what}" if where else what
+    name = where or "the value"
+    hint = get_type_hints(kind, include_extras=True).get(where.partition("[")[0])
+    if match := _WRONG_KIND.fullmatch(what):
+        kinds = [_KINDS[word] for word in match[1].split(" | ") if word in _KINDS]
+        return f"{name} must be {' or '.join(kinds) or match[1]}, not {_KINDS.get(match[2], match[2])}"
+    if match := _OUT_OF_RANGE.fullmatch(what):
+        return f"{name} must be {range_text(hint) or f'{_BOUNDS[match[1]]} {_number(float(match[2]))}'}"
+    if match := _NO_CHOICE.fullmatch(what):
+        names = [str(choice) for choice in _choices(hint) if choice]
+        return f"{name} must be {' or '.join(names)}, not {match[1]}" if names else f"{name} can't be {match[1]}"
+    return f"{name}: {what[:1].lower()}{what[1:]}"
+
+
+def _choices(hint: Any) -> list[object]:
+    """The values of the literals in a type."""
+    if get_origin(hint) is Literal:
+        return list(get_args(hint))
+    return [choice for part in get_args(hint) for choice in _choices(part)]
+
+
+def range_text(hint: Any) -> str:
+    """`from 0 to 10`, for a type with such limits; empty for one without both."""
+    for part in (hint, *get_args(hint)):
+        for meta in getattr(part, "__metadata__", ()):
+            least = meta.ge if meta.ge is not None else meta.gt
+            if least is not None and meta.le is not None:
+                return f"{'from' if meta.ge is not None else 'more than'} {_number(least)} to {_number(meta.le)}"
+    return ""
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value == int(value) else f"{value:g}"

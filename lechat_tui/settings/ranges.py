@@ -1,0 +1,25 @@
+"""The numbers that settings, the catalog and the command line accept. Every other value is rejected with its range."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+INT32 = 2**31 - 1
+"""llama.cpp counts tokens and layers in 32 bits."""
+
+Temperature = Annotated[float, Meta(ge=0, le=10)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+"""As for top-p and min-p."""
+TopK = Annotated[int, Meta(ge=0, le=INT32)]
+Penalty = Annotated[float, Meta(ge=0.1, le=10)]
+Seed = Annotated[int, Meta(ge=0, le=2**32 - 2)]
+"""2^32 - 1 is how llama.cpp writes a random seed."""
+Tokens = Annotated[int, Meta(ge=1, le=INT32)]
+Layers = Annotated[int, Meta(ge=-1, le=INT32)]
+Threads = Annotated[int, Meta(ge=1, le=512)]
+"""512 is the most that ggml starts."""
+Batch = Annotated[int, Meta(ge=32, le=512)]
+Size = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+"""In bytes, or of a window that may be unknown (0)."""
+Minutes = Annotated[float, Meta(ge=0, le=1_000_000)]
+TokensPerSecond = Annotated[float, Meta(gt=0, le=1_000_000)]
