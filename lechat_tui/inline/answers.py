@@ -9,7 +9,7 @@ from lechat_tui.drawing.notes import Note
 from lechat_tui.engine.base import Delta, Event, Fitted
 from lechat_tui.inline.flow import Flow
 from lechat_tui.message import Message
-from lechat_tui.models.catalog import Model, ModelError
+from lechat_tui.models.catalog import Model
 from lechat_tui.talk import phrases
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.units import token_speed_text, tokens_text
@@ -98,13 +98,8 @@ class Answers:
             self._say(warning)
 
     async def _offer_model_for_images(self) -> None:
-        model = self._conversation.model
-        try:
-            other = self._conversation.models.for_role("vision")
-        except ModelError:
-            other = None
-        question = phrases.offer_image_model(model.id, other.id) if other else ""
-        if other and other.supports_images and await self._confirm(question):
+        model, other = self._conversation.model, self._conversation.image_model()
+        if other and await self._confirm(phrases.offer_image_model(model.id, other.id)):
             self._switch(other)
         else:
             self._say(phrases.no_images(model.id))

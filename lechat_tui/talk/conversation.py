@@ -9,7 +9,7 @@ from lechat_tui.attachments.texts import inlined
 from lechat_tui.engine.base import Delta, Done, Engine, EngineError, Event, Fitted, ModelSpec, Request
 from lechat_tui.message import Attachment, Message, Receipt, Sampling
 from lechat_tui.models.available import Models
-from lechat_tui.models.catalog import Model
+from lechat_tui.models.catalog import Model, ModelError
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Chat, Store
 from lechat_tui.talk.growing import DRAFT_INTERVAL_SECONDS, GrowingAnswer, grown, state_of
@@ -95,6 +95,14 @@ class Conversation(OpenChat):
     def spec(self) -> ModelSpec:
         """What the engine must load. Raises `ModelError` when the weights are not on this machine."""
         return self.setup.spec(self.models)
+
+    def image_model(self) -> Model | None:
+        """The model of the role `vision` if it supports images: the one to offer for a question with images."""
+        try:
+            model = self.models.for_role("vision")
+        except ModelError:
+            return None
+        return model if model.supports_images else None
 
     @property
     def used(self) -> int:

@@ -90,7 +90,7 @@ class ModelSwitch:
         self._downloads.offer_resume(None)
 
     async def _offer_image_model(self) -> None:
-        model, other = self._conversation.model, self._preload.image_model()
+        model, other = self._conversation.model, self._conversation.image_model()
         if other and await self._dialogs.confirm(phrases.offer_image_model(model.id, other.id), default=True):
             self.switch(other, "vision")
         else:

@@ -32,14 +32,6 @@ class Preload:
             if not self._answering():
                 self._status.change(state="")
 
-    def image_model(self) -> Model | None:
-        """The model of the role `vision`, if it supports images."""
-        try:
-            model = self._conversation.models.for_role("vision")
-        except ModelError:
-            return None
-        return model if model.supports_images else None
-
     def _hints(self) -> list[str]:
         """The commands of the other roles, with their models."""
         roles: dict[ModelRole, str] = {role: self._role_hint(role) for role in ("text", "code", "vision")}
