@@ -1,6 +1,6 @@
-"""A screen on a scripted engine and a history in a temporary folder, and what a person sees of it."""
+"""The app on a scripted engine, with a history in a temporary folder."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from lechat_tui.ui.app import LeChat
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Nothing is read from or written to the person's own folders, and no desktop has a clipboard."""
+    """A home in a temporary folder, and no desktop with a clipboard."""
     monkeypatch.setenv("LECHAT_HOME", str(tmp_path / "home"))
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME", "TMUX", "STY", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
@@ -30,7 +30,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def short_naps() -> Iterator[None]:
-    """After each key Textual's pilot looks whether the program rests: every 4 ms here, for every 20."""
+    """Let Textual's pilot check every 4 ms whether the app is idle, not every 20 ms."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_wait, "SLEEP_GRANULARITY", 1 / 250)
         patch.setattr(_wait, "SLEEP_IDLE", 1 / 250 / 20)
@@ -39,7 +39,7 @@ def short_naps() -> Iterator[None]:
 
 @pytest.fixture
 def models(tmp_path: Path) -> Models:
-    """A text model and a code model without eyes, and one that sees."""
+    """A text model and a code model, and one that supports images."""
 
     def weights(name: str) -> Weights:
         file = tmp_path / name
@@ -63,7 +63,7 @@ def jobs() -> Iterator[Jobs]:
 
 @pytest.fixture
 def talk(store: Store, models: Models, jobs: Jobs) -> Talk:
-    """Makes the program: `talk(*script)` as for `EchoEngine`, or `talk(engine)`."""
+    """Makes the app: `talk(*script)` as for `EchoEngine`, or `talk(engine)`."""
 
     def make(
         *script: Any,
@@ -71,12 +71,15 @@ def talk(store: Store, models: Models, jobs: Jobs) -> Talk:
         chat: int = 0,
         model: str = "petit",
         choices: Choices | None = None,
+        report: Callable[[Exception], str] = repr,
     ) -> LeChat:
         engine = script[0] if script and isinstance(script[0], EchoEngine) else EchoEngine(*script)
         found = store.chat(chat) if chat else None
         conversation = Conversation(
             store, engine, models, models.get(model), settings=settings or Settings(titles=False), chat=found
         )
-        return LeChat(conversation, jobs=jobs, machine=lambda: MACHINE, choices=choices, clock=lambda: NOON)
+        return LeChat(
+            conversation, jobs=jobs, machine=lambda: MACHINE, choices=choices, report=report, clock=lambda: NOON
+        )
 
     return make

@@ -1,4 +1,4 @@
-"""What a person sees and does, for the tests of the screen."""
+"""What a user sees and does, for the tests of the screen."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from lechat_tui.ui.chat.screen import ChatScreen
 from lechat_tui.ui.widgets.prompt import Prompt
 from lechat_tui.ui.widgets.transcript import Transcript
 
-PATIENCE = 20.0
-"""Seconds after which what should be seen is taken for missing."""
+TIMEOUT_SECONDS = 20.0
+"""How long to wait for what should appear."""
 
 NOON = datetime(2026, 3, 5, 12, 0)
 
@@ -24,32 +24,32 @@ Talk = Callable[..., LeChat]
 
 
 def seen(app: LeChat) -> str:
-    """The text on the screen, row by row, with what is behind a picker as Textual's own drawing has it."""
+    """The text on the screen, row by row, with what a dialog leaves visible behind it."""
     visible_screen_stack.set(app._background_screens)
     return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips())
 
 
 def chat(app: LeChat) -> ChatScreen:
-    """The screen of the conversation, whatever lies over it."""
+    """The chat screen, also below a dialog."""
     found = app.screen_stack[0]
     assert isinstance(found, ChatScreen)
     return found
 
 
 def transcript(app: LeChat) -> Transcript:
-    """What is said, as a widget."""
+    """The transcript widget."""
     return chat(app).query_one(Transcript)
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
-    """Let the program go on until this holds."""
-    async with asyncio.timeout(PATIENCE):
+    """Wait until this is true."""
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         while not condition():
             await pilot.pause()
 
 
 async def shows(pilot: Pilot[None], *texts: str) -> None:
-    """Let the program go on until all of these are on the screen."""
+    """Wait until all of these are on the screen."""
     app = pilot.app
     assert isinstance(app, LeChat)
     try:
@@ -59,7 +59,7 @@ async def shows(pilot: Pilot[None], *texts: str) -> None:
 
 
 async def hides(pilot: Pilot[None], text: str) -> None:
-    """Let the program go on until this is not on the screen."""
+    """Wait until this is no longer on the screen."""
     app = pilot.app
     assert isinstance(app, LeChat)
     try:
@@ -69,19 +69,19 @@ async def hides(pilot: Pilot[None], text: str) -> None:
 
 
 async def rests(pilot: Pilot[None]) -> None:
-    """Let the program go on until nothing is done behind the screen."""
+    """Wait until no background task is running."""
     await pilot.pause()
     await until(pilot, lambda: all(worker.is_finished for worker in pilot.app.workers))
     await pilot.pause()
 
 
 def prompt(pilot: Pilot[None]) -> Prompt:
-    """Where the person writes."""
+    """The prompt widget."""
     return next(screen.query_one(Prompt) for screen in pilot.app.screen_stack if isinstance(screen, ChatScreen))
 
 
 async def say(pilot: Pilot[None], text: str) -> None:
-    """Type and send."""
+    """Type this and send it."""
     prompt(pilot).set_text(text)
     await pilot.pause()
     await pilot.press("enter")

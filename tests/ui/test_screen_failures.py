@@ -1,4 +1,4 @@
-"""What should not happen, happens."""
+"""Crashes of the screen and of its background tasks."""
 
 import pytest
 from seeing import Talk, prompt
@@ -7,45 +7,46 @@ from textual.worker import WorkerFailed
 from lechat_tui.store import Store
 
 
+class Reports:
+    """Collects the exceptions that the app reports."""
+
+    def __init__(self) -> None:
+        self.errors: list[Exception] = []
+
+    def __call__(self, error: Exception) -> str:
+        self.errors.append(error)
+        return "a sentence about it"
+
+
 async def test_a_crash_prints_one_sentence_and_keeps_what_is_typed(
-    talk: Talk, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    talk: Talk, store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    app = talk()
-    said: list[str] = []
-
-    def told(error: Exception) -> str:
-        said.append(repr(error))
-        return "something went wrong"
-
-    app._failed = told
+    reports = Reports()
+    app = talk(report=reports)
     with pytest.raises(ZeroDivisionError):
         async with app.run_test(size=(80, 24)) as pilot:
             await pilot.press(*"half a thought")
             app.call_later(lambda: 1 // 0)
             await pilot.pause()
-    assert said == ["ZeroDivisionError('integer division or modulo by zero')"]
+    assert [repr(error) for error in reports.errors] == ["ZeroDivisionError('integer division or modulo by zero')"]
     assert [draft.text for draft in store.drafts(0)] == ["half a thought"]
-    shown = capsys.readouterr()
-    assert "Traceback" not in shown.err + shown.out and app.return_code == 1
+    printed = capsys.readouterr()
+    assert "lechat: a sentence about it" in printed.err and app.return_code == 1
+    assert "Traceback" not in printed.err + printed.out
 
 
 async def test_a_crash_of_a_background_task_is_reported_with_its_traceback(talk: Talk) -> None:
-    app = talk()
-    told: list[Exception] = []
+    reports = Reports()
+    app = talk(report=reports)
 
-    def failed(error: Exception) -> str:
-        told.append(error)
-        return "something went wrong"
-
-    async def work() -> None:
+    async def crash() -> None:
         _ = 1 // 0
 
-    app._failed = failed
     with pytest.raises(WorkerFailed):
         async with app.run_test(size=(80, 24)) as pilot:
-            app.run_worker(work)
+            app.run_worker(crash)
             await pilot.pause()
-    assert [type(error) for error in told] == [ZeroDivisionError] and told[0].__traceback__
+    assert [type(error) for error in reports.errors] == [ZeroDivisionError] and reports.errors[0].__traceback__
 
 
 async def test_undo_beyond_the_end_of_a_long_prompt_on_a_low_screen(talk: Talk) -> None:
