@@ -51,17 +51,17 @@ class FakeHost:
         self.replays.append(replay)
         self.by.append((message, model.id if model else None))
 
-    def edit(self, place: int) -> None:
-        self.edited.append(place)
+    def edit(self, index: int) -> None:
+        self.edited.append(index)
 
-    def go_on(self) -> None:
+    def continue_answer(self) -> None:
         self.continued += 1
 
     def compare(self, model: Model, question: str) -> None:
         self.compared.append((model.id, question))
 
-    def show_talk(self, place: int | None = None) -> None:
-        self.shown.append(place)
+    def show_chat(self, index: int | None = None) -> None:
+        self.shown.append(index)
 
     def compact(self, hint: str) -> None:
         self.hints.append(hint)

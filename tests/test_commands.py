@@ -50,7 +50,7 @@ def test_a_line_is_a_command_unless_it_is_a_path(tmp_path: Path) -> None:
 
 
 def test_what_is_begun_is_completed_by_name_and_then_by_alias() -> None:
-    assert [c.name for c in completions("/re")] == ["/resume", "/rename", "/regen"]
+    assert [c.name for c in completions("/re")] == ["/regen", "/resume", "/rename"]
     assert [c.name for c in completions("/cl")] == ["/new"], "by its alias /clear"
     assert not list(completions("/new x")) and nearest("/thme") == "/theme"
 
@@ -86,7 +86,7 @@ async def test_an_earlier_chat_is_found_by_its_words_or_picked(store: Store, mod
     assert host.opened[-1] == boats and [row.label for row in host.offered] == ["Boats", "Bread recipes"]
     await host.do("/resume")
     assert len(host.opened) == 2, "leaving the picker opens nothing"
-    assert await host.do("/resume cakes") == "no chat is called anything like cakes"
+    assert await host.do("/resume cakes") == "no chat has a title with cakes"
 
 
 async def test_a_chat_is_renamed(host: FakeHost, store: Store) -> None:
@@ -102,11 +102,11 @@ async def test_a_chat_is_deleted_after_a_yes_only(store: Store, models: Models) 
     await said(host, "hello")
     await host.do("/delete")
     assert len(store.chats()) == 1
-    assert await host.do("/delete") == "“hello” is deleted; until you leave, /undelete brings it back"
+    assert await host.do("/delete") == "“hello” is deleted; until you quit, /undelete brings it back"
     assert store.chats() == [] and host.opened == [None]
     assert await host.do("/undelete") == "“hello” is back"
     assert [m.text for m in store.path(store.chats()[0].id)] == ["hello", "hello"]
-    assert await host.do("/undelete") == "no chat was deleted since the program began"
+    assert await host.do("/undelete") == "no chat was deleted since lechat started"
 
 
 async def test_a_picture_is_attached_and_what_is_none_is_refused(host: FakeHost, tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ async def test_the_same_answer_is_drawn_as_its_receipt_says(store: Store, models
     assert host.replays == [replay_of(receipt)]
     assert host.replays[0] and (host.replays[0].sampling.seed, host.replays[0].reuse) == (7, 3)
     host.conversation.switch(models.get("codeur"))
-    assert await host.do("/regen same") == "petit gave that answer; /model petit goes back to it first"
+    assert await host.do("/regen same") == "that answer is by petit; /model petit switches to it first"
 
 
 async def test_an_answer_is_drawn_again_by_its_number_and_by_another_model(host: FakeHost) -> None:
@@ -158,17 +158,17 @@ async def test_an_answer_is_drawn_again_by_its_number_and_by_another_model(host:
 
 
 async def test_a_question_is_edited_by_its_number_or_that_of_its_answer(host: FakeHost) -> None:
-    assert await host.do("/edit") == "nothing has been asked yet"
+    assert await host.do("/edit") == "there is no question yet"
     await said(host, "one", "two")
     for line in ("/edit", "/edit 1", "/edit 2"):
         await host.do(line)
     assert host.edited == [2, 0, 0]
-    assert await host.do("/edit 9") == "there is no message 9; /context numbers them"
+    assert await host.do("/edit 9") == "there is no message 9; /context numbers them from 1 to 4"
 
 
 async def test_branches_are_walked_by_name(host: FakeHost) -> None:
     await said(host, "one")
-    assert "no branches here yet" in await host.do("/branch")
+    assert "no branches yet" in await host.do("/branch")
     async with aclosing(host.conversation.regenerate()) as events:
         async for _ in events:
             pass
@@ -184,10 +184,10 @@ async def test_branches_are_walked_by_name(host: FakeHost) -> None:
 
 
 async def test_a_chat_is_forked_at_a_message_and_under_a_title(host: FakeHost, store: Store) -> None:
-    assert "nothing has been said" in await host.do("/fork")
+    assert "nothing to fork yet" in await host.do("/fork")
     await said(host, "one", "two")
     told = await host.do("/fork 2 a way of its own")
-    assert told == "this is the chat “a way of its own” now; “one” stays as it was"
+    assert told == "this is now the chat “a way of its own”; “one” stays as it was"
     assert [m.text for m in host.conversation.messages] == ["one", "one"]
     await host.do("/fork")
     assert [chat.title for chat in store.chats()] == ["a way of its own, forked", "a way of its own", "one"]
@@ -196,9 +196,9 @@ async def test_a_chat_is_forked_at_a_message_and_under_a_title(host: FakeHost, s
 async def test_only_an_answer_that_was_cut_short_is_gone_on_with(store: Store, models: Models) -> None:
     cut = [Delta("so"), Done(Receipt("petit", stop_reason="length"))]
     host = host_of(store, models, engine=EchoEngine("whole", cut))
-    assert "no answer to go on with" in await host.do("/continue")
+    assert "no answer to continue" in await host.do("/continue")
     await said(host, "one")
-    assert "by itself" in await host.do("/continue") and not host.continued
+    assert "is complete" in await host.do("/continue") and not host.continued
     await said(host, "two")
     assert await host.do("/continue") == "" and host.continued == 1
     last = host.conversation.messages[-1]
@@ -220,15 +220,15 @@ async def test_models_are_compared_on_a_question_or_the_last_one(store: Store, m
 async def test_a_private_chat_can_be_left_kept_and_neither_forked_nor_deleted(store: Store, models: Models) -> None:
     host = host_of(store, models, "no", "yes")
     assert await host.do("/private off") == "this chat is not private"
-    assert "nothing said in this chat" in await host.do("/private")
+    assert "never written to disk" in await host.do("/private")
     await said(host, "psst")
     assert "private already" in await host.do("/private")
-    assert "cannot be forked" in await host.do("/fork")
-    assert "nothing of a private chat is kept" in await host.do("/delete")
+    assert "can't be forked" in await host.do("/fork")
+    assert "a private chat is not saved" in await host.do("/delete")
     assert await host.do("/private off") == "the private chat is gone" and store.chats() == []
     await host.do("/private")
     await said(host, "keep me")
-    assert "kept in the history" in await host.do("/private off")
+    assert "saved in the history" in await host.do("/private off")
     assert [chat.title for chat in store.chats()] == ["keep me"] and not host.conversation.private
     with Store(None) as memory:
         assert "--no-save" in await host_of(memory, models).do("/private off")
@@ -259,7 +259,7 @@ async def test_a_model_that_is_not_here_is_downloaded_and_then_switched_to_after
     await host.do("/pull loin")
     assert host.downloads == [("loin", True), ("loin", True), ("loin", False)]
     assert host.switched == [("oeil", "vision")], "/pull without a name opens the manager"
-    assert "on this machine already" in await host.do("/pull oeil")
+    assert "already on this machine" in await host.do("/pull oeil")
     for line in ("/model secret", "/pull secret"):
         with pytest.raises(ModelError, match="use loin instead"):
             await host.do(line)
@@ -307,9 +307,9 @@ async def test_the_code_of_an_answer_is_copied_by_its_number(store: Store, model
     await said(host, "how?")
     await host.do("/copy 2")
     assert host.clipboard.strip() == "pwd"
-    assert await host.do("/copy 3") == "the last answer has code 1 to 2"
+    assert await host.do("/copy 3") == "the last answer has code blocks 1 to 2"
     await said(host, "and?")
-    assert await host.do("/copy 1") == "the last answer has no code to copy; /copy takes all of it"
+    assert await host.do("/copy 1") == "the last answer has no code block; /copy copies all of it"
 
 
 async def test_a_theme_is_set_by_name_or_picked(store: Store, models: Models) -> None:
@@ -351,7 +351,7 @@ async def test_lines_of_code_are_numbered_and_it_says_so(host: FakeHost) -> None
 async def test_help_lists_every_command_and_explains_one(host: FakeHost) -> None:
     listed = await host.do("/help")
     assert all(name in listed for name in COMMANDS) and "Esc" in listed
-    assert (await host.do("/help retry")).startswith("/regen [N] [MODEL|same|seed SEED]: answer the last question")
+    assert (await host.do("/help retry")).startswith("/regen [N] [MODEL|same|seed SEED]: regenerate the last answer")
     assert await host.do("/help renme") == "there is no command renme; did you mean /rename?"
 
 
@@ -366,7 +366,7 @@ async def test_every_way_out_leaves(store: Store, models: Models) -> None:
 
 
 async def test_the_ledger_counts_every_message_and_the_sum(host: FakeHost) -> None:
-    assert "nothing has been said yet" in await host.do("/context")
+    assert "window is empty" in await host.do("/context")
     await host.do("/system be very brief")
     await said(host, "one two three four")
     lines = (await host.do("/context")).splitlines()
@@ -412,7 +412,7 @@ async def test_a_pin_is_the_questions_and_holds_for_its_answer_too(host: FakeHos
     assert "there is no message 9" in await host.do("/pin 9")
     assert "there is no message 0" in await host.do("/pin 0")
     assert "there is no message 99" in await host.do("/pin " + "9" * 5000)
-    assert "may be left out again" in await host.do("/unpin")
+    assert "can be left out when the context is full" in await host.do("/unpin")
     assert not any(m.pinned for m in host.conversation.prompt())
     await host.do("/pin")
     assert [m.pinned for m in store.path(1)] == [False, False, True, False], "without a number, the last question"
@@ -430,12 +430,12 @@ async def test_a_talk_is_summed_up_only_when_there_is_something_new(host: FakeHo
 async def test_undo_takes_back_the_summary_and_then_the_questions_and_deletes_nothing(
     host: FakeHost, store: Store
 ) -> None:
-    assert await host.do("/undo") == "there is nothing to take back"
+    assert await host.do("/undo") == "there is nothing to undo"
     await said(host, "one", "two")
     await summed_up(host)
-    assert await host.do("/undo") == "the summary is taken back; the model reads again what was said"
+    assert await host.do("/undo") == "the summary is removed; the model reads the messages again"
     assert [m.text for m in store.path(1)] == ["one", "one", "two", "two"]
-    assert await host.do("/undo") == "taken back: “two”; the history still has it"
+    assert await host.do("/undo") == "removed: “two”; the history still has it"
     assert [m.text for m in host.conversation.messages] == ["one", "one"]
     await host.do("/undo")
     assert host.conversation.messages == [] and len(store.search("two")) == 2
@@ -467,7 +467,7 @@ async def test_why_shows_how_an_answer_was_made(store: Store, models: Models) ->
         "1,200 tokens, 1,000 of them" in rows["prompt"] and "the 2 oldest messages that are not pinned" in rows["left"]
     )
     assert rows["ended"].endswith("at the token limit") and rows["engine"].endswith("llama-cpp-python 9")
-    assert rows["template"].endswith("0123456789ab") and rows["longest"].endswith("34 tokens")
+    assert rows["template"].endswith("0123456789ab") and rows["max"].endswith("34 tokens")
     assert (await host.do("/why")).startswith("how message 4 was made")
     assert "there is no message 5" in await host.do("/why 5")
 
@@ -480,7 +480,7 @@ async def test_stats_are_the_figures_of_the_last_answer(host: FakeHost) -> None:
     assert host.figures and host.remembered == {"stats": True}
     await host.do("/stats off")
     assert not host.figures and host.remembered == {"stats": False}
-    assert "/stats on says" in await host.do("/stats all")
+    assert "/stats on shows" in await host.do("/stats all")
 
 
 async def test_a_setting_is_changed_listed_and_taken_back(host: FakeHost) -> None:

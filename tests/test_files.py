@@ -13,7 +13,7 @@ from test_commands import FakeHost, host_of
 
 from lechat_tui import clipboard
 from lechat_tui.cli import history
-from lechat_tui.commands.files import FileError, asked, typed
+from lechat_tui.commands.files import FileError, path_and_format, user_path
 from lechat_tui.message import Message, Receipt, Sampling
 from lechat_tui.models.available import Models
 from lechat_tui.store import Chat, Store
@@ -34,8 +34,8 @@ def desktop(folder: Path, **variables: str) -> dict[str, str]:
 def host_with(store: Store, models: Models, answer: str, *answers: str | None) -> FakeHost:
     host = host_of(store, models, *answers)
     chat = store.new_chat("Bread & <b>", model="petit")
-    asked = store.add(chat.id, Message("user", "how?\n<i>"), 0)
-    store.add(chat.id, Message("assistant", answer, receipt=Receipt("petit", sampling=Sampling(seed=7))), asked.id)
+    question = store.add(chat.id, Message("user", "how?\n<i>"), 0)
+    store.add(chat.id, Message("assistant", answer, receipt=Receipt("petit", sampling=Sampling(seed=7))), question.id)
     host.conversation.open(store.chat(chat.id))
     return host
 
@@ -104,12 +104,12 @@ CODE = "Here:\n\n```python\nx = 1\n```\nand\n```sh\npwd\n```\n"
 
 async def test_code_is_saved_to_the_path_that_was_typed(store: Store, models: Models, tmp_path: Path) -> None:
     host = host_with(store, models, CODE)
-    assert await host.do(f"/save 2 {tmp_path}/run.sh") == f"written to {tmp_path}/run.sh (4 bytes)"
+    assert await host.do(f"/save 2 {tmp_path}/run.sh") == f"saved to {tmp_path}/run.sh (4 bytes)"
     assert (tmp_path / "run.sh").read_text() == "pwd\n"
-    assert await host.do(f"/save 2 {tmp_path}/run.sh") == f"{tmp_path}/run.sh has exactly this already"
+    assert await host.do(f"/save 2 {tmp_path}/run.sh") == f"{tmp_path}/run.sh has exactly this content already"
     await host.do(f"/save answer '{tmp_path}/all of it.md'")
     assert (tmp_path / "all of it.md").read_text() == CODE
-    assert await host.do(f"/save 3 {tmp_path}/x") == "the last answer has code 1 to 2"
+    assert await host.do(f"/save 3 {tmp_path}/x") == "the last answer has code blocks 1 to 2"
     assert (await host.do("/save 1")).startswith("/save N PATH writes code N")
     assert not (tmp_path / "x").exists()
 
@@ -142,18 +142,18 @@ async def test_a_file_that_cannot_be_written_is_an_error(store: Store, models: M
     for path, words in ((tmp_path, "is a folder"), (tmp_path / "pipe", "not a regular file")):
         with pytest.raises(FileError, match=words):
             await host.do(f"/save 1 {path}")
-    with pytest.raises(FileError, match=r"cannot be (read|written): Not a directory"):
+    with pytest.raises(FileError, match=r"can't be (read|written): Not a directory"):
         await host.do(f"/save 1 {tmp_path}/file/x.py")
     with pytest.raises(FileError, match="is not a path"):
-        typed("~nobody-of-that-name/x")
+        user_path("~nobody-of-that-name/x")
 
 
 # /export
 
 
 def test_the_format_is_the_named_one_or_that_of_the_suffix() -> None:
-    assert asked("") == ("", "md") and asked("json") == ("", "json")
-    assert asked("a b.html") == ("a b.html", "html") and asked("x.txt html") == ("x.txt", "html")
+    assert path_and_format("") == ("", "md") and path_and_format("json") == ("", "json")
+    assert path_and_format("a b.html") == ("a b.html", "html") and path_and_format("x.txt html") == ("x.txt", "html")
 
 
 async def test_a_chat_is_exported_as_markdown(store: Store, models: Models, tmp_path: Path) -> None:

@@ -1,5 +1,32 @@
-"""What can be said with a slash. Importing this room fills the table in `base`."""
+"""Slash commands. Importing this package fills the table in `base`, in the order of these imports."""
 
-from lechat_tui.commands import chats, context, files, keys, models, past, program, receipts, settings, view
+# ruff: noqa: I001
+from lechat_tui.commands import (
+    chats,
+    private,
+    answers,
+    branches,
+    context,
+    models,
+    settings,
+    receipts,
+    files,
+    view,
+    keys,
+    program,
+)
 
-__all__ = ["chats", "context", "files", "keys", "models", "past", "program", "receipts", "settings", "view"]
+__all__ = [
+    "answers",
+    "branches",
+    "chats",
+    "context",
+    "files",
+    "keys",
+    "models",
+    "private",
+    "program",
+    "receipts",
+    "settings",
+    "view",
+]

@@ -1,14 +1,14 @@
-"""The names of keys: as Textual has them (`ctrl+x`, `escape`) and as people write them (`Ctrl+X`, `Esc`)."""
+"""The names of keys: in Textual (`ctrl+x`, `escape`), as typed by users, and as displayed (`Ctrl+X`, `Esc`)."""
 
 import re
 from collections.abc import Sequence
 
 MODIFIERS = {"control": "ctrl", "c": "ctrl", "ctl": "ctrl", "meta": "alt", "m": "alt", "option": "alt", "cmd": "super"}
-"""What people also call the modifiers."""
+"""Other names of the modifiers."""
 
 NAMES = {"esc": "escape", "pgup": "pageup", "pgdn": "pagedown", "pgdown": "pagedown", "del": "delete", "ins": "insert"}
 NAMES |= {"[": "left_square_bracket", "]": "right_square_bracket", "\\": "backslash", "_": "underscore"}
-"""What people also call the keys."""
+"""Other names of the keys."""
 
 SHOWN = {"escape": "Esc", "pageup": "PgUp", "pagedown": "PgDn", "ctrl": "Ctrl", "alt": "Alt", "shift": "Shift"}
 SHOWN |= {"super": "Cmd"}
@@ -25,7 +25,7 @@ def canonical(key: str) -> str:
 
 
 def shown(keys: Sequence[str]) -> str:
-    """Keys in Textual's spelling as people write them, with commas between them."""
+    """Keys in Textual's spelling as they are displayed, with commas between them."""
     return ", ".join("+".join(_named(part) for part in key.split("+")) for key in keys)
 
 

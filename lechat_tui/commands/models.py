@@ -1,4 +1,4 @@
-"""Commands about who answers: by name, or by what the task is."""
+"""Commands about models: switch by name or by task, download, manage."""
 
 import asyncio
 
@@ -10,12 +10,12 @@ from lechat_tui.units import size_text
 
 @command("/model", "switch to a model; without a name, pick one", argument="[NAME]", aliases=("/load",))
 async def model(host: Host, rest: str) -> None:
-    name = rest or await host.choose("Which model shall answer?", _rows(host, host.models.installed()))
+    name = rest or await host.choose("Switch to which model?", _rows(host, host.models.installed()))
     if name:
-        await _take(host, await _named(host, name))
+        await _switch_to(host, await _named(host, name))
 
 
-@command("/models", "every model there is: switch, download, delete")
+@command("/models", "open the model manager: switch, download, delete")
 async def models(host: Host, rest: str) -> None:
     chosen = await host.manage()
     if chosen and host.models.files(chosen):
@@ -31,29 +31,29 @@ async def pull(host: Host, rest: str) -> None:
         return
     model = await _named(host, rest)
     if host.models.files(model):
-        host.say(f"{model.id} is on this machine already; /model {model.id} switches to it")
+        host.say(f"{model.id} is already on this machine; /model {model.id} switches to it")
         return
-    _refuse_closed(model)
+    _reject_unavailable(model)
     network.check(f"downloading {model.id}")
     await host.download(model, switch=False)
 
 
 @command("/text", "answer with the text model", argument="[QUESTION]")
 async def text(host: Host, rest: str) -> None:
-    _take_role(host, "text", rest)
+    _switch_role(host, "text", rest)
 
 
 @command("/code", "answer with the code model", argument="[QUESTION]")
 async def code(host: Host, rest: str) -> None:
-    _take_role(host, "code", rest)
+    _switch_role(host, "code", rest)
 
 
-@command("/vision", "answer with the model that sees pictures", argument="[QUESTION]")
+@command("/vision", "answer with the model for images", argument="[QUESTION]")
 async def vision(host: Host, rest: str) -> None:
-    _take_role(host, "vision", rest)
+    _switch_role(host, "vision", rest)
 
 
-def _take_role(host: Host, role: ModelRole, question: str) -> None:
+def _switch_role(host: Host, role: ModelRole, question: str) -> None:
     host.switch(host.models.for_role(role), role)
     _say_switched(host)
     if question:
@@ -61,27 +61,27 @@ def _take_role(host: Host, role: ModelRole, question: str) -> None:
 
 
 async def _named(host: Host, name: str) -> Model:
-    """The model a person means; a repository that nobody here knows is looked up on the hub."""
+    """The model with this name; an unknown USER/REPO is looked up on the Hugging Face hub."""
     from lechat_tui.models import repository
 
     return await asyncio.to_thread(repository.find, name, host.models)
 
 
-async def _take(host: Host, model: Model) -> None:
-    """Switch to it; what is not here is downloaded first, after a yes."""
+async def _switch_to(host: Host, model: Model) -> None:
+    """Switch to a model, after a confirmed download if it is not on this machine."""
     if host.models.files(model):
         _switch(host, model)
         return
-    _refuse_closed(model)
+    _reject_unavailable(model)
     if not model.repo:
         raise ModelError(model.missing)
     network.check(f"downloading {model.id}")
     size = f" ({size_text(model.bytes)})" if model.bytes else ""
-    if await host.confirm(f"{model.id} is not downloaded. Fetch it{size} and switch to it when it is here?"):
+    if await host.confirm(f"{model.id} is not downloaded. Download it{size} and switch to it then?"):
         await host.download(model, switch=True)
 
 
-def _refuse_closed(model: Model) -> None:
+def _reject_unavailable(model: Model) -> None:
     if model.unavailable:
         raise ModelError(model.unavailable)
 
@@ -107,5 +107,5 @@ def _detail(host: Host, model: Model) -> str:
     if host.models.files(model):
         where = "in use" if model.id == host.conversation.model.id else "on this machine"
     else:
-        where = f"to be pulled, {size_text(model.bytes)}" if model.bytes else "to be pulled"
+        where = f"not downloaded, {size_text(model.bytes)}" if model.bytes else "not downloaded"
     return f"{model.name} · {where}"

@@ -1,4 +1,4 @@
-"""Commands about the program itself."""
+"""Commands about the program: help, log, self-test, quit."""
 
 import asyncio
 import os
@@ -9,47 +9,55 @@ from pathlib import Path
 
 from lechat_tui import paths
 from lechat_tui.commands.base import COMMANDS, Bound, Command, Host, command, find, nearest
+from lechat_tui.commands.checks import may_leave
 from lechat_tui.commands.key_names import shown
-from lechat_tui.commands.privacy import may_leave
 
 TYPING = (
     ("Enter", "send; a backslash before it makes a new line, on the screen Ctrl+J or Alt+Enter too"),
     ("Up, Down", "earlier questions"),
-    ("@path", "in a question: the picture or the text of that file goes with it"),
-    ("/path", "of a file that is there is no command"),
+    ("@path", "in a question: attach that image or text file"),
+    ("/path", "a line that begins with the path of a file is a question"),
 )
-"""What `/help` says of the prompt: keys that cannot be changed."""
+"""The part of `/help` about the prompt, whose keys can't be rebound."""
 
-TWICE = 1.5
-"""Seconds in which a second Ctrl+C leaves."""
+NETWORK = (
+    ("/pull, /models", "download models from the Hugging Face hub"),
+    ("USER/REPO", "as the name of a model is looked up there"),
+    ("lechat --offline", "forbid both; nothing else uses the network"),
+)
+"""The part of `/help` about the network."""
+
+DOUBLE_PRESS_SECONDS = 1.5
+"""Within which the interrupt key pressed again quits."""
 
 GROUPS = {
     "chats": "Chats",
-    "past": "What was said",
-    "context": "What the model is given",
-    "models": "Who answers",
-    "settings": "How it answers",
-    "receipts": "How it answered",
+    "private": "Chats",
+    "answers": "Answers",
+    "branches": "Branches",
+    "context": "Context window",
+    "models": "Models",
+    "settings": "Settings",
+    "receipts": "Statistics",
     "files": "Files",
-    "view": "What is seen",
+    "view": "Display",
     "keys": "Keys",
-    "program": "The program",
+    "program": "Program",
 }
-"""What the commands of a module are about, in the order of `/help`; those of any other come last."""
+"""The heading of each module's commands, in the order of `/help`; those of any other module come last."""
 
-OTHERS = "More"
+OTHER = "More"
 
-WIDEST = 24
-"""Characters of the left column; what is longer pushes its line to the right."""
+MAX_LEFT_COLUMN = 24
+"""Characters; a longer entry pushes its line to the right."""
 
-LOGGED = 20
-"""Lines shown of the engine's log."""
+LOG_LINES = 20
 
-LOG_END = 20_000
-"""Bytes of it that are read."""
+LOG_BYTES = 20_000
+"""Read from the end of the log."""
 
 
-@command("/help", "what can be typed and pressed", argument="[COMMAND]", aliases=("/?",))
+@command("/help", "list the commands and keys", argument="[COMMAND]", aliases=("/?",))
 async def help(host: Host, rest: str) -> None:
     bindings = host.bindings()
     if rest:
@@ -66,21 +74,22 @@ async def help(host: Host, rest: str) -> None:
 
 
 def manual(commands: Iterable[Command], bindings: Sequence[Bound]) -> str:
-    """All commands by what they are about, each with its key, then the keys that run none."""
-    groups: dict[str, list[tuple[str, str]]] = {title: [] for title in (*GROUPS.values(), OTHERS)}
+    """All commands by group, each with its key, then the keys that run no command, the prompt and the network."""
+    groups: dict[str, list[tuple[str, str]]] = {title: [] for title in (*GROUPS.values(), OTHER)}
     for one in commands:
-        title = GROUPS.get(one.run.__module__.rpartition(".")[2], OTHERS)
+        title = GROUPS.get(one.run.__module__.rpartition(".")[2], OTHER)
         row = f"{one.name} {one.argument}".rstrip(), one.help + _key_of(one, bindings)
         groups[title].append(row)
     groups["Keys"] += [(shown(bound.keys), bound.what) for bound in bindings if not find(bound.command)]
     groups["In the prompt"] = list(TYPING)
-    wide = min(max(len(left) for rows in groups.values() for left, _ in rows), WIDEST)
-    told = [
-        "\n".join((title, *(f"  {left:<{wide}}  {right}" for left, right in rows)))
+    groups["Network"] = list(NETWORK)
+    width = min(max(len(left) for rows in groups.values() for left, _ in rows), MAX_LEFT_COLUMN)
+    sections = [
+        "\n".join((title, *(f"  {left:<{width}}  {right}" for left, right in rows)))
         for title, rows in groups.items()
         if rows
     ]
-    return "\n\n".join(told)
+    return "\n\n".join(sections)
 
 
 def _key_of(command: Command, bindings: Sequence[Bound]) -> str:
@@ -88,37 +97,37 @@ def _key_of(command: Command, bindings: Sequence[Bound]) -> str:
     return f" ({shown(keys)})" if keys else ""
 
 
-@command("/log", "the last lines of the engine's log")
+@command("/log", "show the last lines of the engine's log")
 async def log(host: Host, rest: str) -> None:
     file = paths.logs() / "engine.log"
     lines = await asyncio.to_thread(_last_lines, file)
-    host.say("\n".join((*lines, f"{file}")) if lines else f"the engine has written nothing yet; it would be in {file}")
+    host.say("\n".join((*lines, f"{file}")) if lines else f"the engine has logged nothing yet; the log will be {file}")
 
 
 def _last_lines(file: Path) -> list[str]:
     try:
         with file.open("rb") as opened:
             size = opened.seek(0, os.SEEK_END)
-            opened.seek(max(size - LOG_END, 0))
-            return opened.read().decode("utf-8", "replace").splitlines()[-LOGGED:]
+            opened.seek(max(size - LOG_BYTES, 0))
+            return opened.read().decode("utf-8", "replace").splitlines()[-LOG_LINES:]
     except OSError:
         return []
 
 
-@command("/doctor", "look at everything an answer needs, and have the engine prove itself")
+@command("/doctor", "check the installation and run a self-test")
 async def doctor(host: Host, rest: str) -> None:
-    host.say("looking; it takes a few seconds")
+    host.say("checking; this takes a few seconds")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-P", "-m", "lechat_tui", "doctor",
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         env=paths.environment(),
-        start_new_session=True,  # the terminal's Ctrl+C is for the screen
+        start_new_session=True,  # an interrupt from the terminal is for the screen
     )  # fmt: skip
-    said, _ = await process.communicate()
-    host.say(said.decode("utf-8", "replace").strip(), error=process.returncode != 0)
+    output, _ = await process.communicate()
+    host.say(output.decode("utf-8", "replace").strip(), error=process.returncode != 0)
 
 
-@command("/exit", "leave; everything is kept", aliases=("/quit", "/bye", ":q"))
+@command("/exit", "quit; everything is saved", aliases=("/quit", "/bye", ":q"))
 async def exit(host: Host, rest: str) -> None:
     if await may_leave(host):
         host.quit()

@@ -1,11 +1,11 @@
-"""Commands about what is seen: copies, thinking, themes."""
+"""Commands about the display: copies, thinking, line numbers, themes."""
 
 from lechat_tui.commands.base import Host, command
 from lechat_tui.message import Message
 from lechat_tui.talk.fences import fences
 
 
-@command("/copy", "copy the last answer, its code N, or all of the chat", argument="[N|all]")
+@command("/copy", "copy the last answer, its code block N, or the whole chat", argument="[N|all]")
 async def copy(host: Host, rest: str) -> None:
     answers = [message for message in host.conversation.messages if message.role == "assistant"]
     if not answers:
@@ -19,41 +19,41 @@ async def copy(host: Host, rest: str) -> None:
 
 
 def _copy_code(host: Host, answer: str, number: str) -> None:
-    codes = fences(answer)
-    if number.isdigit() and 0 < int(number) <= len(codes):
-        host.say(host.copy(codes[int(number) - 1]))
-    elif codes:
-        host.say(f"the last answer has code 1 to {len(codes)}", error=True)
+    blocks = fences(answer)
+    if number.isdigit() and 0 < int(number) <= len(blocks):
+        host.say(host.copy(blocks[int(number) - 1]))
+    elif blocks:
+        host.say(f"the last answer has code blocks 1 to {len(blocks)}", error=True)
     else:
-        host.say("the last answer has no code to copy; /copy takes all of it", error=True)
+        host.say("the last answer has no code block; /copy copies all of it", error=True)
 
 
 def _as_text(message: Message) -> str:
     return f"> {message.text}" if message.role == "user" else message.text
 
 
-@command("/paste", "put what is on the clipboard into the prompt: text, or a picture beside it")
+@command("/paste", "paste text from the clipboard, or attach the image on it")
 async def paste(host: Host, rest: str) -> None:
-    if told := await host.paste():
-        host.say(told)
+    if result := await host.paste():
+        host.say(result)
 
 
 @command("/think", "show the thinking of every answer, or fold it", argument="[on|off]")
 async def think(host: Host, rest: str) -> None:
     if rest in ("", "on", "off"):
         host.show_thinking(rest != "off")
-        seen, other = ("folded", "on") if rest == "off" else ("shown", "off")
-        host.say(f"thinking is {seen} from now on, where a model does any; /think {other} ends that")
+        state, other = ("folded", "on") if rest == "off" else ("shown", "off")
+        host.say(f"thinking is {state} from now on, for models that think; /think {other} changes that")
     else:
         host.say("/think on shows the thinking of every answer, /think off folds it", error=True)
 
 
-@command("/lines", "put numbers before the lines of code, or take them away")
+@command("/lines", "show or hide line numbers in code")
 async def lines(host: Host, rest: str) -> None:
     host.say(host.number_lines())
 
 
-@command("/theme", "change the colours; without a name, pick one", argument="[NAME]")
+@command("/theme", "change the colors; without a name, pick a theme", argument="[NAME]")
 async def theme(host: Host, rest: str) -> None:
     name = rest or await host.choose_theme()
     if not name:

@@ -122,13 +122,13 @@ class InlineHost:
         events = partial(self._conversation.regenerate, replay, index=self._conversation.index_of(message), model=model)
         self._enqueue(PendingAnswer(events, f"{model.id}:" if model else ""))
 
-    def edit(self, place: int) -> None:
+    def edit(self, index: int) -> None:
         """Begin the next line with this question; sending it replaces the question."""
-        self.draft.edit(self._conversation.messages[place])
+        self.draft.edit(self._conversation.messages[index])
         stop = LINE_KEYS[0].key
-        self.say(f"editing question {place + 1}: Enter sends it as a new branch, {stop} cancels")
+        self.say(f"editing question {index + 1}: Enter sends it as a new branch, {stop} cancels")
 
-    def go_on(self) -> None:
+    def continue_answer(self) -> None:
         """Continue the last answer."""
         self._enqueue(PendingAnswer(self._conversation.continue_answer, continues=True))
 
@@ -148,9 +148,9 @@ class InlineHost:
 
     # Chats
 
-    def show_talk(self, place: int | None = None) -> None:
+    def show_chat(self, index: int | None = None) -> None:
         """Write the last messages, or this message and those after it."""
-        self._chats.show(place)
+        self._chats.show(index)
 
     def open_chat(self, chat: Chat | None, *, private: bool = False) -> None:
         """Open a chat, or a new one."""

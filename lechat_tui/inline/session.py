@@ -11,8 +11,8 @@ from lechat_tui.attachments.mentions import mentions, pasted_path
 from lechat_tui.attachments.reading import read
 from lechat_tui.commands.base import is_command, key_of
 from lechat_tui.commands.base import run as run_command
-from lechat_tui.commands.privacy import may_leave
-from lechat_tui.commands.program import TWICE
+from lechat_tui.commands.checks import may_leave
+from lechat_tui.commands.program import DOUBLE_PRESS_SECONDS
 from lechat_tui.drawing.themes import Themes, read_themes
 from lechat_tui.errors import LechatError
 from lechat_tui.inline.host import LINE_KEYS, Download, InlineHost
@@ -83,7 +83,7 @@ class Session:
     def _interrupt(self) -> None:
         """Ctrl+C on a line: the second one in a row quits."""
         now = time.monotonic()
-        if now - self._interrupted < TWICE:
+        if now - self._interrupted < DOUBLE_PRESS_SECONDS:
             self._quit_if_confirmed()
             return
         self._interrupted = now
@@ -118,7 +118,7 @@ class Session:
             flow.text(f"{model.id} is a toy model; /models lists real ones")
         flow.text("")
         if self._conversation.messages:
-            self._host.show_talk()
+            self._host.show_chat()
 
     # On the loop
 

@@ -37,7 +37,7 @@ def test_a_long_session_in_lines(home: Path, red_circle: Path) -> None:
         lines.type("/nosu\t", "enter")
         lines.see("there is no command /nosu")
         lines.type("/mode\t", "enter")  # completed to /model and /models, so far as they agree
-        lines.see("Which model shall answer?", "chaton-vision")
+        lines.see("Switch to which model?", "chaton-vision")
         lines.type("vision", "enter")
         lines.see("1  chaton-vision")
         lines.type("1", "enter")

@@ -149,7 +149,7 @@ async def test_the_model_picker_switches_the_model_within_a_chat(talk: Talk) -> 
         await say(pilot, "one")
         await rests(pilot)
         await pilot.press("ctrl+l")
-        await shows(pilot, "Which model shall answer?", "Petit", "in use", "Codeur")
+        await shows(pilot, "Switch to which model?", "Petit", "in use", "Codeur")
         await pilot.press(*"code", "enter")
         await shows(pilot, "codeur code", "· codeur answers from now on", "from petit")
         await say(pilot, "two")
@@ -207,7 +207,7 @@ async def test_a_chat_of_five_thousand_messages_renders_only_what_is_in_view(tal
     async with app.run_test(size=(90, 30)) as pilot:
         screen = chat(app)
         screen.host.conversation.messages[:] = messages
-        screen.host.show_talk()
+        screen.host.show_chat()
         await shows(pilot, "message number 4999")
         shown = transcript(app)
         assert drawn(shown) < 30

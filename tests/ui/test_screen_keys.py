@@ -25,21 +25,21 @@ async def test_a_rebound_key_works_at_once_and_after_a_restart(tmp_path: Path, s
 
     async with program(Settings()).run_test(size=(100, 60)) as pilot:
         await say(pilot, "/keys models f3")
-        await shows(pilot, "models is F3 from now on, the next time too")
+        await shows(pilot, "models is F3 from now on")
         await pilot.press("f3")
-        await shows(pilot, "Which model shall answer?")
+        await shows(pilot, "Switch to which model?")
         await pilot.press("escape")
         await say(pilot, "/theme mistral-light")
         await until(pilot, lambda: choices.settings().theme == "mistral-light")
     async with program(choices.settings()).run_test(size=(100, 60)) as pilot:
         assert pilot.app.theme == "mistral-light"
         await pilot.press("f3")
-        await shows(pilot, "Which model shall answer?")
+        await shows(pilot, "Switch to which model?")
         await pilot.press("escape")
         await say(pilot, "/keys reset")
         await shows(pilot, "all keys are as they came")
         await pilot.press("ctrl+l")
-        await shows(pilot, "Which model shall answer?")
+        await shows(pilot, "Switch to which model?")
 
 
 async def test_the_palette_has_settings_models_and_themes(talk: Talk) -> None:

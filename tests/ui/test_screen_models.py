@@ -149,7 +149,7 @@ async def test_a_downloaded_model_is_switched_to_unless_another_was_chosen(talk:
         await pilot.press("y")
         await shows(pilot, "↓ cher")
         await say(pilot, "/model cher")
-        await shows(pilot, "Fetch it")
+        await shows(pilot, "Download it")
         await pilot.press("y")
         await say(pilot, "/code")
         await shows(pilot, "codeur answers from now on")

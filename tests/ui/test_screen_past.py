@@ -111,7 +111,7 @@ async def test_a_cut_answer_continues_inside_its_code(talk: Talk, store: Store) 
     app = talk(cut, [Delta("a, b):\n    return a + b\n```\nDone.")])
     async with app.run_test(size=(90, 30)) as pilot:
         await say(pilot, "/continue")
-        await shows(pilot, "there is no answer to go on with")
+        await shows(pilot, "there is no answer to continue")
         await say(pilot, "go")
         await shows(pilot, "■ cut at the token limit; /continue to resume")
         await rests(pilot)
@@ -120,7 +120,7 @@ async def test_a_cut_answer_continues_inside_its_code(talk: Talk, store: Store) 
         await rests(pilot)
         assert "■" not in seen(app) and "‹" not in seen(app) and "```" not in seen(app)
         await say(pilot, "/continue")
-        await shows(pilot, "has come to its end by itself")
+        await shows(pilot, "the last answer is complete")
     assert store.path(1)[1].text == "```python\ndef add(a, b):\n    return a + b\n```\nDone."
 
 
@@ -225,7 +225,7 @@ async def test_nothing_of_a_private_chat_is_on_the_disk(talk: Talk, store: Store
         await rests(pilot)
         assert holds(tmp_path, "xyzzy") == []
         await pilot.press("ctrl+n")
-        await shows(pilot, "The private chat goes with its words; leave it?")
+        await shows(pilot, "This private chat is not saved and will be lost; leave it?")
         await pilot.press("y")
         await rests(pilot)
         assert prompt(pilot).text == "" and "private" not in seen(app).splitlines()[-1]
@@ -265,9 +265,9 @@ async def test_a_private_chat_can_be_kept(talk: Talk, store: Store) -> None:
         await shows(pilot, "psst")
         await rests(pilot)
         await say(pilot, "/private off")
-        await shows(pilot, "Keep this private chat in the history?")
+        await shows(pilot, "Save this private chat in the history?")
         await pilot.press("y")
-        await shows(pilot, "this chat is kept in the history from now on", "▌ secret")
+        await shows(pilot, "this chat is saved in the history from now on", "▌ secret")
         await rests(pilot)
         await say(pilot, "more")
         await shows(pilot, "again")
@@ -285,7 +285,7 @@ async def test_undo_in_a_private_chat_stays_private(talk: Talk, store: Store) ->
         await shows(pilot, "  b")
         await rests(pilot)
         await say(pilot, "/undo")
-        await shows(pilot, "taken back: “two”")
+        await shows(pilot, "removed: “two”")
         assert "· private" in seen(app) and "▌ one" in seen(app)
     assert store.chats() == []
 
@@ -304,7 +304,7 @@ async def test_switching_branches_keeps_a_message_far_above_in_view(store: Store
         await shows(pilot, "paragraph 39")
         screen = chat(app)
         assert isinstance(screen, ChatScreen)
-        screen.host.show_talk(0)
+        screen.host.show_chat(0)
         await shows(pilot, "▌ one")
         assert transcript(app).messages_in_view()[0] == 0
         await pilot.press("alt+right")

@@ -93,18 +93,18 @@ async def test_a_slash_lists_the_commands_it_may_become(talk: Talk) -> None:
 async def test_escape_closes_the_list_and_keeps_the_word(talk: Talk) -> None:
     async with talk().run_test(size=(80, 30)) as pilot:
         await pilot.press("slash", "t", "h")
-        await shows(pilot, "change the colours")
+        await shows(pilot, "change the colors")
         await pilot.press("escape")
-        await hides(pilot, "change the colours")
+        await hides(pilot, "change the colors")
         assert prompt(pilot).text == "/th"
         await pilot.press("e", "backspace")
-        await shows(pilot, "change the colours")
+        await shows(pilot, "change the colors")
 
 
 async def test_enter_on_a_row_runs_a_command_that_wants_no_words(talk: Talk) -> None:
     async with talk().run_test(size=(80, 24)) as pilot:
         await pilot.press(*"/und", "enter")
-        await shows(pilot, "· there is nothing to take back")
+        await shows(pilot, "· there is nothing to undo")
 
 
 async def test_enter_on_a_row_of_a_command_that_takes_words_waits_for_them(talk: Talk) -> None:
@@ -124,7 +124,7 @@ async def test_a_command_typed_faster_than_the_screen_follows_is_taken_whole(tal
         for letter in "/model":
             pilot.app.post_message(Key("slash" if letter == "/" else letter, letter))
         pilot.app.post_message(Key("enter", "\r"))
-        await shows(pilot, "Which model shall answer?")
+        await shows(pilot, "Switch to which model?")
         assert prompt(pilot).text == ""
 
 
@@ -249,9 +249,9 @@ async def test_ctrl_d_leaves_only_from_an_empty_prompt(talk: Talk) -> None:
 async def test_the_palette_runs_commands(talk: Talk) -> None:
     async with talk().run_test(size=(100, 50)) as pilot:
         await pilot.press("ctrl+p")
-        await shows(pilot, "go back to an earlier chat")
+        await shows(pilot, "open an earlier chat")
         await pilot.press(*"renam")
-        await hides(pilot, "go back to an earlier chat")
+        await hides(pilot, "open an earlier chat")
         await pilot.press("enter")
         await until(pilot, lambda: prompt(pilot).text == "/rename ")
 

@@ -313,7 +313,7 @@ async def test_markup_and_escapes_from_anywhere_are_shown_as_text(talk: Talk, st
         await say(pilot, "[red]why[/red]")
         await shows(pilot, "[bold]x[/bold] [@click=app.quit]y[/] ␛[31mred␛[0m ␛]52;c;aGk=␇ �abc �", "▌ [red]why[/red]")
         await say(pilot, "/resume")
-        await shows(pilot, "Go back to which chat?", "[red]why[/red]")
+        await shows(pilot, "Open which chat?", "[red]why[/red]")
         await pilot.press("escape")
         await rests(pilot)
     assert store.path(store.chats()[0].id)[-1].text == hostile, "the disk keeps the original"

@@ -43,7 +43,7 @@ async def test_everything_can_be_done_with_the_keyboard_alone(talk: Talk, store:
         await pilot.press("y")
         await hides(pilot, "the second")
         await pilot.press("escape", "ctrl+l")
-        await shows(pilot, "Which model shall answer?")
+        await shows(pilot, "Switch to which model?")
         await pilot.press(*"codeur", "enter")
         await shows(pilot, "codeur answers from now on")
         for key, word in (

@@ -62,7 +62,7 @@ class ScreenHost:
     def regenerate(self, replay: Replay | None = None, *, message: int = 0, model: Model | None = None) -> None:
         self._parts.requests.regenerate(replay, message=message, model=model)
 
-    def go_on(self) -> None:
+    def continue_answer(self) -> None:
         self._parts.requests.continue_answer()
 
     def compare(self, model: Model, question: str) -> None:
@@ -71,9 +71,9 @@ class ScreenHost:
     def compact(self, hint: str) -> None:
         self._parts.requests.compact(hint)
 
-    def edit(self, place: int) -> None:
-        self._parts.editing.begin(place)
-        self._widgets.transcript.reveal(place)
+    def edit(self, index: int) -> None:
+        self._parts.editing.begin(index)
+        self._widgets.transcript.reveal(index)
         self._widgets.box.prompt.focus()
 
     def attach(self, attachment: Attachment) -> None:
@@ -84,8 +84,8 @@ class ScreenHost:
 
     # Chats
 
-    def show_talk(self, place: int | None = None) -> None:
-        self._parts.view.show(place)
+    def show_chat(self, index: int | None = None) -> None:
+        self._parts.view.show(index)
 
     def open_chat(self, chat: Chat | None, *, private: bool = False) -> None:
         self._parts.chat_switch.open(chat, private=private)

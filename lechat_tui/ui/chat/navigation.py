@@ -3,7 +3,7 @@
 import asyncio
 
 from lechat_tui.commands.base import Host, busy_message
-from lechat_tui.commands.privacy import may_leave
+from lechat_tui.commands.checks import may_leave
 from lechat_tui.store import Hit
 from lechat_tui.ui.chat.chat_lists import ChatLists
 from lechat_tui.ui.chat.chat_switch import ChatSwitch

@@ -7,7 +7,7 @@ from rich.text import Text
 from textual.screen import Screen
 
 from lechat_tui.commands.base import Choice
-from lechat_tui.commands.program import TWICE
+from lechat_tui.commands.program import DOUBLE_PRESS_SECONDS
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.chat.chat_switch import ChatSwitch
 from lechat_tui.ui.chat.dialogs import Dialogs
@@ -80,6 +80,6 @@ class Quit:
             self.now()
 
     def pressed_twice(self) -> bool:
-        """Whether a key asks to quit for the second time within `TWICE` seconds."""
+        """Whether a key asks to quit for the second time within `DOUBLE_PRESS_SECONDS` seconds."""
         before, self._pressed = self._pressed, time.monotonic()
-        return self._pressed - before < TWICE
+        return self._pressed - before < DOUBLE_PRESS_SECONDS

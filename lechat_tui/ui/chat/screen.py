@@ -17,7 +17,7 @@ from textual.strip import Strip
 from textual.widgets import TextArea
 
 from lechat_tui.commands.base import run
-from lechat_tui.commands.program import TWICE
+from lechat_tui.commands.program import DOUBLE_PRESS_SECONDS
 from lechat_tui.drawing.thumbnails import Graphics
 from lechat_tui.settings.choices import Choices
 from lechat_tui.talk.conversation import Conversation
@@ -289,7 +289,7 @@ class ChatScreen(Screen[None]):
         else:
             hint = f"{self._keymap.key('interrupt')} again quits"
             self._status.change(state=hint)
-            self.set_timer(TWICE, partial(_clear, self._status, hint))
+            self.set_timer(DOUBLE_PRESS_SECONDS, partial(_clear, self._status, hint))
 
     def action_copy_selection(self) -> bool:
         """Copy the selected text; False if nothing is selected."""

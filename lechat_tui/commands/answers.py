@@ -1,0 +1,114 @@
+"""Commands that get another answer: regenerate, continue, compare."""
+
+from dataclasses import replace
+
+from lechat_tui.commands.base import Choice, Host, command
+from lechat_tui.commands.checks import index_of
+from lechat_tui.models.catalog import Model
+from lechat_tui.talk.conversation import Replay, replay_of
+
+MAX_SEED = 2**32 - 2
+"""2^32 - 1 is how llama.cpp writes that there is no seed."""
+
+
+@command(
+    "/regen",
+    "regenerate the last answer, or that of message N; with another model, with a seed, or the same again",
+    argument="[N] [MODEL|same|seed SEED]",
+    aliases=("/retry",),
+)
+async def regen(host: Host, rest: str) -> None:
+    messages = host.conversation.messages
+    first, _, after = rest.partition(" ")
+    numbered = first.isdecimal()
+    if not any(message.role == "user" for message in messages):
+        host.say("there is no question to answer again yet")
+        return
+    index = index_of(host, first) if numbered else len(messages) - 1
+    if index is None:
+        return
+    if all(message.role != "user" for message in messages[: index + 1]):
+        host.say(f"there is no question before message {first}", error=True)
+    else:
+        _regenerate(host, messages[index].id if numbered else 0, after.strip() if numbered else rest)
+
+
+def _regenerate(host: Host, message: int, how: str) -> None:
+    word, _, value = how.partition(" ")
+    if not how:
+        host.regenerate(message=message)
+    elif how == "same" and not message:
+        _reproduce(host)
+    elif word == "seed" and _is_seed(value):
+        host.regenerate(Replay(replace(host.conversation.setup.sampling(), seed=int(value))), message=message)
+    elif word in ("same", "seed"):
+        host.say("/regen same reproduces the last answer, /regen seed 42 makes another one with that seed", error=True)
+    else:
+        model = host.models.get(how)
+        if host.models.files(model) is None:
+            host.say(model.missing, error=True)
+        else:
+            host.regenerate(message=message, model=model)
+
+
+def _is_seed(text: str) -> bool:
+    return text.isdecimal() and len(text) <= len(str(MAX_SEED)) and int(text) <= MAX_SEED
+
+
+def _reproduce(host: Host) -> None:
+    """Regenerate the last answer so that it comes out the same, if that is possible."""
+    conversation = host.conversation
+    receipt = next((m.receipt for m in reversed(conversation.messages) if m.role == "assistant"), None)
+    if receipt is None:
+        host.say("there is no answer to reproduce yet; /regen makes one")
+    elif receipt.pieces > 1:
+        host.say("that answer was continued, so it can't be reproduced; /regen makes another one", error=True)
+    elif receipt.model != conversation.model.id:
+        host.say(f"that answer is by {receipt.model}; /model {receipt.model} switches to it first", error=True)
+    elif receipt.adapters != conversation.spec().applied:
+        adapters = " and ".join(map(str, receipt.adapters)) or "no adapter"
+        host.say(f"that answer was made with {adapters}; change that with /set lora first", error=True)
+    else:
+        host.regenerate(replay_of(receipt))
+
+
+@command("/continue", "continue an answer that was cut short, from its last token")
+async def continue_(host: Host, rest: str) -> None:
+    conversation = host.conversation
+    if conversation.busy:
+        host.continue_answer()
+        return
+    if conversation.messages and conversation.messages[-1].state == "draft":
+        conversation.reload()
+    last = conversation.messages[-1] if conversation.messages else None
+    if last is None or last.role != "assistant":
+        host.say("there is no answer to continue; /regen answers the last question")
+    elif last.state == "draft":
+        host.say("another program was writing this answer a moment ago; try again in a few seconds")
+    elif conversation.unfinished is None:
+        host.say("the last answer is complete; ask for more in a new question")
+    else:
+        host.continue_answer()
+
+
+@command("/compare", "answer with another model too, side by side", argument="[MODEL] [QUESTION]")
+async def compare(host: Host, rest: str) -> None:
+    name, _, question = rest.partition(" ")
+    if not question.strip() and not any(message.role == "user" for message in host.conversation.messages):
+        host.say("there is no question to compare answers to yet; /compare MODEL QUESTION asks one")
+        return
+    own = host.conversation.model
+    others = [model for model in host.models.installed() if model.id != own.id]
+    rows = [Choice(model.id, model.id, model.name) for model in others]
+    chosen = name or (await host.choose(f"Compare {own.id} with which model?", rows) if rows else None)
+    if chosen:
+        _compare(host, host.models.get(chosen), question.strip())
+    elif not rows:
+        host.say("there is no other model on this machine; /pull downloads one")
+
+
+def _compare(host: Host, model: Model, question: str) -> None:
+    if host.models.files(model) is None:
+        host.say(model.missing, error=True)
+    else:
+        host.compare(model, question)
