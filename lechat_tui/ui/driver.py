@@ -20,7 +20,7 @@ from lechat_tui.terminal_input import Alt, Escape, Invalid, Paste, Sequence, Tex
 from lechat_tui.ui.textual_private import SequenceReader
 
 if TYPE_CHECKING:
-    from textual.app import App
+    pass
 
 READ_BYTES = 65536
 MAX_CELLS = 65535
@@ -143,34 +143,34 @@ def _mode(mode: str, setting: int) -> Iterator[Message]:
 class TerminalDriver(LinuxDriver):
     """Textual's driver for terminals of POSIX, with another way to read them."""
 
-    def __init__(
-        self, app: "App[object]", *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
-    ) -> None:
-        super().__init__(app, debug=debug, mouse=mouse, size=size)
-        self._stop_read, self._stop_write = os.pipe()
-        os.set_blocking(self._stop_write, False)
+    _stop: tuple[int, int] | None = None
+    """A pipe that wakes the input thread up when it has to end; there is one while the thread runs."""
+
+    def start_application_mode(self) -> None:
+        """Take the terminal, at the start and after another program had it."""
+        self._stop = os.pipe()
+        super().start_application_mode()  # type: ignore[no-untyped-call]
 
     def disable_input(self) -> None:
-        """Read no more; the thread that reads has ended when this returns."""
-        os.write(self._stop_write, b"\0")
+        """Stop reading; the input thread has ended when this returns."""
+        if self._stop:
+            os.write(self._stop[1], b"\0")
         super().disable_input()
-
-    def close(self) -> None:
-        """Let go of the terminal."""
-        super().close()
-        os.close(self._stop_read)
-        os.close(self._stop_write)
+        if self._stop:
+            for number in self._stop:
+                os.close(number)
+            self._stop = None
 
     def run_input_thread(self) -> None:
         """Read keys until `disable_input`."""
-        source = TerminalInput()
+        assert self._stop
+        source, stop = TerminalInput(), self._stop[0]
         with selectors.DefaultSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
-            selector.register(self._stop_read, selectors.EVENT_READ)
+            selector.register(stop, selectors.EVENT_READ)
             while True:
                 ready = {key.fd for key, _ in selector.select(source.wait)}
-                if self._stop_read in ready:
-                    os.read(self._stop_read, 1)
+                if stop in ready:
                     return
                 if self.fileno in ready:
                     try:

@@ -46,7 +46,7 @@ def test_a_long_session(home, red_circle):
         screen.ask("/vision")
         screen.see("chaton-vision answers from now on")
         screen.ask(f"/image {red_circle}")
-        screen.see("red.png")
+        screen.see("red.png 256x256")  # attached, not only typed
         screen.ask("What is in this picture?")
         screen.see("A red circle.")
         screen.ask("/text")
