@@ -17,8 +17,9 @@ from pathlib import Path
 
 from random_model import SHAPES, Shape
 
-from lechat_tui.engine.base import KvType, LocalModel, ModelSpec, TuningOptions
+from lechat_tui.engine.base import LocalModel, ModelSpec, TuningOptions
 from lechat_tui.machine import footprint
+from lechat_tui.machine.footprint import KvType
 
 CONTEXTS, BATCHES = (4096, 32_768), (512, 128)
 KV_TYPES: tuple[KvType, ...] = ("f16", "q8_0")

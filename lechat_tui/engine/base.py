@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from lechat_tui.errors import LechatError
+from lechat_tui.machine.footprint import KvType
 from lechat_tui.message import Adapter, Message, Receipt, Sampling
 
 DeltaKind = Literal["text", "thinking", "tool"]
 """What a piece of an answer is. `tool` is the source text of a tool call: it is not part of the answer's text, so it is
 not stored, shown or sent back as text. No tool is offered to a model yet, so no call can be run.
 """
-KvType = Literal["f16", "q8_0"]
 FlashAttention = Literal["auto", "on", "off"]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
 from lechat_tui.errors import LechatError
+from lechat_tui.machine.footprint import KvType
 from lechat_tui.settings.ranges import (
     Batch,
     Layers,
@@ -79,7 +80,7 @@ class Settings:
     """CPU threads for prefill; unset is as many as `threads`."""
     batch: Batch | None = None
     """Tokens computed at once; fewer need less memory."""
-    kv_type: Literal["f16", "q8_0"] | None = None
+    kv_type: KvType | None = None
     """Type of the KV cache: `q8_0` takes about half the memory of `f16` and is slightly less exact."""
     flash_attention: Literal["auto", "on", "off"] | None = None
     mmap: bool | None = None

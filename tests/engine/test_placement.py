@@ -32,7 +32,7 @@ def test_what_fits_is_placed_as_requested():
 def test_a_context_that_would_not_fit_onto_the_gpu_is_shortened_with_a_note():
     placed = place(SPEC, PC, MINISTRAL_8B, [8 * GIB])
     assert (placed.gpu_layers, placed.context, placed.kv_type) == (-1, 8192, "f16")
-    assert placed.note == "the context window has 8,192 tokens: 16,384 would not fit into 8 GiB on the GPU"
+    assert placed.note == "the context window has 8,192 tokens: 16,384 would not fit into the 8.6 GB of GPU memory"
 
 
 def test_the_kv_cache_is_quantized_before_layers_leave_the_gpu():
@@ -116,7 +116,7 @@ def test_the_shorter_window_reaches_llama_cpp_the_receipt_and_the_plan():
         assert isinstance(planned, Fitted) and planned.note == first.receipt.memory
 
 
-NOTE = "the context window has 8,192 tokens: 16,384 would not fit into 8 GiB on the GPU"
+NOTE = "the context window has 8,192 tokens: 16,384 would not fit into the 8.6 GB of GPU memory"
 
 
 def test_the_note_is_printed_on_stderr_unless_quiet(capsys):

@@ -11,7 +11,7 @@ from typing import Any
 
 import llama_cpp
 
-from lechat_tui.engine.base import EngineError, FlashAttention, KvType, Loading, LocalModel
+from lechat_tui.engine.base import EngineError, FlashAttention, Loading, LocalModel
 from lechat_tui.engine.llama.adapters import Adapters, file_identity
 from lechat_tui.engine.llama.cache import Cache
 from lechat_tui.engine.llama.devices import gpu_memory
@@ -25,7 +25,7 @@ from lechat_tui.engine.llama.tuning import Tuning, choose
 from lechat_tui.engine.llama.vision import Projector
 from lechat_tui.engine.llama.vocab import Vocab
 from lechat_tui.machine import hardware
-from lechat_tui.machine.footprint import GIB
+from lechat_tui.machine.footprint import GIB, KvType
 from lechat_tui.machine.hardware import Machine
 from lechat_tui.machine.placement import MemoryNeed
 from lechat_tui.machine.split_files import size_on_disk

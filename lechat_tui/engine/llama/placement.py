@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from lechat_tui.engine.base import LocalModel
 from lechat_tui.machine.footprint import (
     CONTEXT_STEPS,
-    GIB,
     KvType,
     ModelShape,
     comfortable_context,
@@ -19,6 +18,7 @@ from lechat_tui.machine.footprint import (
 )
 from lechat_tui.machine.hardware import Machine
 from lechat_tui.machine.placement import KV_TYPES, NO_OFFLOAD, Budget, MemoryNeed, Place, search
+from lechat_tui.units import size_text
 
 SET_BY_USER = "you set it"
 
@@ -86,10 +86,8 @@ def place(spec: LocalModel, machine: Machine, need: MemoryNeed | None, gpus: Seq
     found = found or Place(contexts[-1], kv_types[-1], NO_OFFLOAD)
     if not automatic:
         return _explained(spec, requested, found, "the memory")
-    on_gpu = found.gpu_layers < 0
-    return _explained(
-        spec, requested, found, f"{sum(gpus or ()) / GIB:.0f} GiB on the GPU" if on_gpu else "the memory of GPU and CPU"
-    )
+    on_gpu = f"the {size_text(sum(gpus or ()))} of GPU memory"
+    return _explained(spec, requested, found, on_gpu if found.gpu_layers < 0 else "the memory of GPU and CPU")
 
 
 def _requested(spec: LocalModel, *, gpu: bool) -> Placement:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lechat_tui.engine.base import FlashAttention, KvType, LocalModel
+from lechat_tui.engine.base import FlashAttention, LocalModel
 from lechat_tui.engine.llama.placement import SET_BY_USER, place
-from lechat_tui.machine.footprint import CPU_BATCH, GPU_BATCH
+from lechat_tui.machine.footprint import CPU_BATCH, GPU_BATCH, KvType
 from lechat_tui.machine.hardware import Machine
 from lechat_tui.machine.placement import MemoryNeed
 
