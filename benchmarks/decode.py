@@ -1,23 +1,24 @@
-"""What our decode loop costs beside llama.cpp's own, in one run.
+"""The cost of lechat's decode loop, relative to llama.cpp's own, in one run.
 
     python benchmarks/decode.py [MODEL.gguf] [--tokens 500] [--rounds 4] [--threads 1]
     python benchmarks/decode.py [MODEL.gguf] --child [--tokens 50] [--rounds 20]
     python benchmarks/decode.py [MODEL.gguf] --course 16000
 
-The first draws answers of one length in several ways. Some tokens of each by turns: the plainest loop over the
-low-level bindings (the measure), ours, and llama-cpp-python's `create_chat_completion(stream=True)`. One after the
-other: the plain loop again, ours in its child process, and `llama-bench` and `llama-server` where they are on the PATH.
+The first generates answers of one length in several ways. These take turns of a few tokens: the plainest loop over
+the low-level bindings (the reference), lechat's, and llama-cpp-python's `create_chat_completion(stream=True)`. These
+run one after the other: the plain loop again, lechat in its child process, and `llama-bench` and `llama-server` if
+they are on the PATH.
 
-The second draws short answers by turns, by the clock: the plain loop here, ours in its child process. Nothing else is
-loaded, so it suits large models.
+The second generates short answers in turns, by wall-clock time: the plain loop here, lechat in its child process.
+Nothing else is loaded, so it suits large models.
 
-The third draws one long answer in the first three ways, and prints what a token costs along the way.
+The third generates one long answer in the first three ways, and prints what a token costs along the way.
 
-All of them draw with the same samplers and seed. What goes by turns is measured in the CPU time of this process when
-there is one thread, which is the same on a busy machine; all else by the clock. The plain loop and ours have a context
-each and exchange them after every round, since where the memory of a context lies can cost more than our loop. A small
-model wants long turns, so that the processor's caches come to hold its memory; a large one short turns, so that what
-else the machine does falls on all alike.
+All use the same samplers and seed. With one thread, what takes turns is measured in CPU time, which is the same on a
+busy machine; everything else by wall-clock time. The plain loop and lechat's have a context each and exchange them
+after every round, since where the memory of a context lies can cost more than the loop. A small model needs long
+turns, so that the processor's caches hold its memory; a large one short turns, so that other load on the machine
+affects all equally.
 """
 
 import argparse
@@ -53,7 +54,7 @@ PLAIN, OURS, HIGH = "plain low-level loop", "lechat", "create_chat_completion"
 
 
 def plain(llama: Llama, tokens: int) -> Iterator[int]:
-    """Sample, turn into bytes, decode: nothing else. Yields the count of tokens now and then."""
+    """Sample, detokenize, decode and nothing else. Yields the number of tokens every so often."""
     prompt = llama.template.prompt([Message("user", QUESTION)]).ids
     llama.cache.clear()
     decode(llama.context, prompt)
@@ -77,7 +78,7 @@ def plain(llama: Llama, tokens: int) -> Iterator[int]:
 
 
 def ours(llama: Llama, tokens: int) -> Iterator[int]:
-    """The whole of `answer`, events included."""
+    """lechat's `answer`, events included."""
     request = Request(llama.spec, (Message("user", QUESTION),), replace(SAMPLING, max_tokens=tokens))
     prompt = len(llama.template.prompt(request.messages).ids)
     llama.cache.clear()
@@ -86,14 +87,14 @@ def ours(llama: Llama, tokens: int) -> Iterator[int]:
 
 
 def high_level(peer: Peer, tokens: int) -> Iterator[int]:
-    """What most programs call."""
+    """The function that most programs call."""
     talk = [{"role": "user", "content": QUESTION}]
     for count, _ in enumerate(peer.pieces(talk, max_tokens=tokens, **OPTIONS)):
         yield count
 
 
 async def through_child(engine: LocalEngine, spec: ModelSpec, tokens: int) -> float:
-    """The whole way to the program, another process and a pipe: microseconds a token."""
+    """lechat through its child process and pipe: microseconds per token."""
     request = Request(spec, (Message("user", QUESTION),), replace(SAMPLING, max_tokens=tokens))
     async with aclosing(engine.stream(request)) as events:
         last = [event async for event in events][-1]
@@ -102,7 +103,7 @@ async def through_child(engine: LocalEngine, spec: ModelSpec, tokens: int) -> fl
 
 
 async def alone_through_child(spec: ModelSpec, tokens: int) -> float:
-    """One answer of a child that was started for it."""
+    """One answer from a child process started for it."""
     engine = LocalEngine()
     cost = await through_child(engine, spec, tokens)
     await engine.close()
@@ -110,10 +111,10 @@ async def alone_through_child(spec: ModelSpec, tokens: int) -> float:
 
 
 async def pairs(model: Path, tokens: int, rounds: int, threads: int) -> None:
-    """An answer of the plain loop, one of the child, and so on; whoever began ends the next round."""
+    """Answers of the plain loop and the child in turns; which one begins alternates."""
     spec = LocalModel("model", model, context=4096, tuning=TuningOptions(threads=threads))
     llama, engine = Llama(spec, lambda _: None), LocalEngine()
-    await through_child(engine, spec, tokens)  # loads, and touches all of the weights
+    await through_child(engine, spec, tokens)  # loads the model, and touches all weights
     _race({PLAIN: plain(llama, tokens)}, tokens, tokens, time.perf_counter)
     costs: dict[str, list[float | None]] = {PLAIN: [], f"{OURS}, in its child process": []}
     for number in range(rounds):
@@ -174,7 +175,7 @@ def _clock(threads: int) -> Callable[[], float]:
 
 
 def course(model: Path, tokens: int, stint: int, bucket: int, limit: int, rounds: int, threads: int) -> None:
-    """One long answer in three ways at once; `limit` is how far `create_chat_completion` goes."""
+    """One long answer in three ways at once; `create_chat_completion` stops at `limit` tokens."""
     spec = LocalModel("model", model, context=tokens + 256, tuning=TuningOptions(threads=threads))
     costs: dict[str, list[list[float]]] = {}
     first, second = (Llama(spec, lambda _: None) for _ in range(2))
@@ -186,7 +187,8 @@ def course(model: Path, tokens: int, stint: int, bucket: int, limit: int, rounds
         first, second = second, first
     for opened in (first, second, peer):
         opened.close()
-    print(f"{model.name}, {threads} threads, median of {rounds} rounds: microseconds a token, and above the plain loop")
+    print(f"{model.name}, {threads} threads, median of {rounds} rounds")
+    print("microseconds per token, and difference to the plain loop")
     print(f"{'tokens':>15} {PLAIN:>22} {OURS:>22} {HIGH:>24}")
     for at in range(tokens // bucket):
         base, *others = (_median(costs[name], at) for name in (PLAIN, OURS, HIGH))
@@ -197,7 +199,7 @@ def course(model: Path, tokens: int, stint: int, bucket: int, limit: int, rounds
 def _race(
     ways: dict[str, Iterator[int]], bucket: int, stint: int, clock: Callable[[], float]
 ) -> dict[str, list[float]]:
-    """Microseconds a token for each bucket of tokens; whoever is behind goes on."""
+    """Microseconds per token for each bucket of tokens; the way that is behind continues."""
     done = dict.fromkeys(ways, 0)
     spent: dict[str, list[float]] = {name: [] for name in ways}
     drawn: dict[str, list[int]] = {name: [] for name in ways}
@@ -228,7 +230,7 @@ def _median(rounds: list[list[float]], at: int) -> float | None:
 
 
 def endless(model: Path, folder: Path) -> Path:
-    """A copy of a small model whose end token is no end token, so that an answer goes on for as long as is asked."""
+    """A copy of a small model without an end token, so that an answer gets as long as asked."""
     copy = folder / model.name
     shutil.copyfile(model, copy)
     copy.chmod(0o600)
@@ -243,19 +245,19 @@ def endless(model: Path, folder: Path) -> Path:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", nargs="?", type=Path, help="chaton unless given; a random one never ends")
+    parser.add_argument("model", nargs="?", type=Path, help="default: chaton; a random model never ends by itself")
     parser.add_argument("--tokens", type=int, default=500)
     parser.add_argument("--course", type=int, metavar="TOKENS", help="one long answer instead")
-    parser.add_argument("--child", action="store_true", help="short answers by turns, here and in a child process")
+    parser.add_argument("--child", action="store_true", help="short answers in turns, here and in a child process")
     parser.add_argument("--bucket", type=int, default=1000)
-    parser.add_argument("--stint", type=int, default=100, help="tokens drawn before another has its turn")
-    parser.add_argument("--limit", type=int, default=4000, help="how far create_chat_completion goes on a course")
-    parser.add_argument("--rounds", type=int, default=4, help="even, so that the two contexts change places")
+    parser.add_argument("--stint", type=int, default=100, help="tokens per turn")
+    parser.add_argument("--limit", type=int, default=4000, help="tokens of create_chat_completion in a course")
+    parser.add_argument("--rounds", type=int, default=4, help="even, since the two contexts alternate")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # llama.cpp is talkative
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # llama.cpp logs a lot
     with tempfile.TemporaryDirectory() as folder:
         model = options.model or endless(paths.bundled("chaton") / "chaton-q8_0.gguf", Path(folder))
         if options.course:

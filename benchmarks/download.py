@@ -1,9 +1,9 @@
-"""How fast a download is beside `hf_hub_download`, from the same hub on this machine, by turns.
+"""The speed of a download relative to `hf_hub_download`, from the same local hub, in turns.
 
     python benchmarks/download.py [--size 512] [--pace 20] [--rounds 3]
 
-The hub is a process of its own (tests/hub/localhub.py). Ours checks the SHA-256 and brings the file to the disk itself
-before it says that it is there; `hf_hub_download` (plain HTTP, as this hub speaks no Xet) does neither.
+The hub runs in a process of its own (tests/hub/localhub.py). lechat verifies the SHA-256 and flushes the file to disk
+before it reports success; `hf_hub_download` (plain HTTP, since this hub has no Xet) does neither.
 """
 
 import argparse
@@ -23,7 +23,7 @@ HUB = Path(__file__).parent.parent / "tests" / "hub" / "localhub.py"
 
 
 def ours(cache: Path, address: str) -> None:
-    """Fetch it as `lechat pull` does."""
+    """Download it as `lechat pull` does."""
     from lechat_tui.models.catalog import Model, Weights
     from lechat_tui.models.pull import pull
 
@@ -32,14 +32,14 @@ def ours(cache: Path, address: str) -> None:
 
 
 def theirs(cache: Path, address: str) -> None:
-    """Fetch it as most programs do."""
+    """Download it as most programs do."""
     from huggingface_hub import hf_hub_download
 
     hf_hub_download(REPO, FILE, revision=COMMIT, cache_dir=cache, endpoint=address)
 
 
 def seconds(fetch: Callable[[Path, str], None], address: str, folder: Path) -> float:
-    """How long one download takes, into a cache of its own."""
+    """Seconds of one download into an empty cache."""
     with tempfile.TemporaryDirectory(dir=folder) as cache:
         began = time.perf_counter()
         fetch(Path(cache), address)
@@ -57,17 +57,17 @@ def compare(file: Path, folder: Path, pace: float, rounds: int) -> str:
     mine, other = (statistics.median(times) for times in zip(*pairs, strict=True))
     ratio = statistics.median(other / mine for mine, other in pairs)
     size = file.stat().st_size / 1e6
-    limit = f"{pace / 1e6:.0f} MB/s a connection" if pace else "no limit"
+    limit = f"{pace / 1e6:.0f} MB/s per connection" if pace else "no limit"
     return f"{limit:<24} lechat {size / mine:7.0f} MB/s   hf_hub_download {size / other:7.0f} MB/s   {ratio:.2f} times"
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", type=int, default=512, help="of the file, in MB")
-    parser.add_argument("--pace", type=float, default=20, help="the slow hub's, in MB/s a connection")
+    parser.add_argument("--size", type=int, default=512, help="size of the file in MB")
+    parser.add_argument("--pace", type=float, default=20, help="limit of the slow hub, in MB/s per connection")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--folder", type=Path, help="on the disk to measure")
+    parser.add_argument("--folder", type=Path, help="folder on the disk to measure")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         file = Path(folder) / "content"

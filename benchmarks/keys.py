@@ -1,9 +1,9 @@
-"""How soon a key is on the screen, while nothing happens and while a model takes every core.
+"""How soon a key is echoed, while the program is idle and while a model uses every core.
 
     python benchmarks/keys.py [MODEL.gguf] [--keys 100]
 
-Runs `lechat` in a pseudo-terminal and types characters that no answer contains, first with the engine at rest, then
-while it reads a long question, then while it writes. An echo is the time from the key to the bytes that draw it.
+Runs `lechat` in a pseudo-terminal and types characters that no answer contains: while the engine is idle, while it
+evaluates a long question, and while it generates. An echo is the time from the key to the bytes that render it.
 """
 
 import argparse
@@ -18,11 +18,11 @@ from lechat_tui import paths
 
 KEYS = [chr(code) for code in range(0x0391, 0x03CA) if chr(code).isalpha()]
 PAUSE = 0.08
-"""Seconds between two keys, as a person types."""
+"""Seconds between two keys."""
 
 
 def echoes(typist: Terminal, count: int) -> list[float]:
-    """Milliseconds until each of so many keys was drawn, sorted."""
+    """Milliseconds until each of `count` keys was echoed, sorted."""
     found = []
     for number in range(count):
         key = KEYS[number % len(KEYS)]
@@ -38,15 +38,13 @@ def echoes(typist: Terminal, count: int) -> list[float]:
 
 
 def line(what: str, found: list[float]) -> None:
-    """Print how soon."""
+    """Print the median and the 99th percentile."""
     late = found[min(len(found) - 1, int(len(found) * 0.99))]
-    print(
-        f"  {what:<22} {statistics.median(found):6.1f} ms at the median, {late:6.1f} at the 99th percentile", flush=True
-    )
+    print(f"  {what:<22} {statistics.median(found):6.1f} ms median, {late:6.1f} ms 99th percentile", flush=True)
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="?", type=Path, default=paths.bundled("chaton") / "chaton-q8_0.gguf")
     parser.add_argument("--keys", type=int, default=100)

@@ -1,15 +1,17 @@
-"""What guessing ahead is worth: tokens per second with it and without, in turns, in one run.
+"""What speculative decoding is worth: tokens per second with and without it, in turns, in one run.
 
     python benchmarks/lookup.py [MODEL.gguf] [--tokens 300] [--rounds 3] [--threads N]
     python benchmarks/lookup.py [MODEL.gguf] --same 10 [--tokens 300]
 
-The model computes everything it always computes, its sampler too, but the words it "draws" are prescribed, since random
-or toy weights do not copy a text well. Three answers: the text of the question again with some words changed (editing),
-the same word for word (quoting), and one that repeats nothing. Prints medians, their ratio, and how many evaluations
-each answer took. MODEL is chaton by default; `benchmarks/random_model.py` writes models of real sizes.
+The model computes everything it always computes, sampling included, but the sampled tokens are replaced by a given
+text, since tiny or random models do not copy a text well. Three answers: the text of the question with some words
+changed (editing), the same word for word (quoting), and one that repeats nothing. Prints medians, their ratio, and
+how many evaluations each answer took. MODEL is chaton by default; `benchmarks/random_model.py` writes models of real
+sizes.
 
-With `--same` nothing is prescribed: so many questions are answered with guesses and without, at temperature 0 and above
-it with one seed, and the answers are compared token by token. Every guess that can be made is made, worth it or not.
+With `--same` nothing is replaced: that many questions are answered with draft tokens and without, at temperature 0
+and above it with one seed, and the answers are compared token by token. Every possible draft is evaluated, worth it
+or not.
 """
 
 import argparse
@@ -33,7 +35,7 @@ SAMPLING = Sampling(temperature=0)
 
 
 class Script(Sampler):
-    """Draws as always, and then says what it was told to say."""
+    """Samples as always, then returns the next token of a given text."""
 
     def __init__(self, tokens: list[int], vocabulary: int) -> None:
         super().__init__(SAMPLING, 0, vocabulary)
@@ -45,7 +47,7 @@ class Script(Sampler):
 
 
 def ordinary(llama: Llama, count: int, seed: int) -> list[int]:
-    """Random tokens that are text."""
+    """Random tokens that are not control tokens."""
     control = set(llama.vocab.control.values())
     drawn = random.Random(seed)
     found: list[int] = []
@@ -57,7 +59,7 @@ def ordinary(llama: Llama, count: int, seed: int) -> list[int]:
 
 
 def run(llama: Llama, question: list[int], answer: list[int]) -> Generation:
-    """Read the question, say the answer."""
+    """Evaluate the question and generate the answer."""
     llama.cache.clear()
     for start in range(0, len(question), 256):
         decode(llama.context, question[start : start + 256])
@@ -70,7 +72,7 @@ def run(llama: Llama, question: list[int], answer: list[int]) -> Generation:
 
 
 class Eager(Speculation):
-    """Guesses whenever it can, of every length by turns."""
+    """Drafts whenever it can, with every size in turn."""
 
     def draft(self, most: int) -> tuple[int, ...]:
         if not self._single:
@@ -80,7 +82,7 @@ class Eager(Speculation):
 
 
 def drawn(llama: Llama, question: list[int], sampling: Sampling, tokens: int) -> tuple[list[int], int]:
-    """The tokens of an answer, and how many of them had been guessed."""
+    """The tokens of an answer, and how many of them were accepted drafts."""
     llama.cache.clear()
     decode(llama.context, question)
     llama.cache.extend(question)
@@ -92,7 +94,7 @@ def drawn(llama: Llama, question: list[int], sampling: Sampling, tokens: int) ->
 
 
 def compare(llama: Llama, questions: int, tokens: int) -> None:
-    """Answer each question in both ways and print how many answers are the same."""
+    """Answer each question in both ways, and print how many answers are equal."""
     for sampling in (Sampling(temperature=0), Sampling(temperature=0.8, top_k=40)):
         same = guessed = count = 0
         for number in range(questions):
@@ -105,14 +107,12 @@ def compare(llama: Llama, questions: int, tokens: int) -> None:
                 guessed += accepted
             same += answers[0] == answers[1]
             count += len(answers[1])
-        print(
-            f"temperature {sampling.temperature}: {same} of {questions} answers are the same, token by token; ", end=""
-        )
-        print(f"{guessed:,} of {count:,} tokens had been guessed")
+        print(f"temperature {sampling.temperature}: {same} of {questions} answers are equal, token by token; ", end="")
+        print(f"{guessed:,} of {count:,} tokens were accepted drafts")
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="?", type=Path, default=paths.bundled("chaton") / "chaton-q8_0.gguf")
     parser.add_argument("--tokens", type=int, default=300)
@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--same", type=int, metavar="QUESTIONS", help="compare the answers instead")
     options = parser.parse_args()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # llama.cpp is talkative
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # llama.cpp logs a lot
     spec = LocalModel(
         "model", options.model, context=2 * options.tokens + 256, tuning=TuningOptions(threads=options.threads)
     )

@@ -1,10 +1,10 @@
-"""Compares the memory that `footprint` predicts with what llama.cpp says it allocates, for models of real shape.
+"""Compares the memory that `footprint` predicts with what llama.cpp allocates, for models of real shape.
 
     python benchmarks/memory.py FOLDER 0.6b 1b 3b 8b
 
-The models are those of `random_model.py`, of type q4_0. Each set-up is loaded by the engine's own code in a process of
-its own; what llama.cpp allocates it logs, in lines like "CPU KV buffer size = 128.00 MiB". Weights that it rearranges
-for the CPU count twice there, as mapped and as REPACK; the predicted number for these is that of Q4_0's matrices.
+The models are those of `random_model.py`, of type q4_0. Each configuration is loaded by the engine's own code in a
+process of its own. llama.cpp logs what it allocates, in lines like "CPU KV buffer size = 128.00 MiB". Weights that it
+rearranges for the CPU count twice there, as mapped and as REPACK; the prediction for these is that of Q4_0 matrices.
 """
 
 import argparse
@@ -24,13 +24,13 @@ from lechat_tui.machine.footprint import KvType
 CONTEXTS, BATCHES = (4096, 32_768), (512, 128)
 KV_TYPES: tuple[KvType, ...] = ("f16", "q8_0")
 FEW = {"8b": ((8192, "f16", 512), (32_768, "q8_0", 512))}
-"""What is measured of a model that takes long to load."""
+"""The configurations of a model that takes long to load."""
 
 MIB = 1 << 20
 
 
 def load(spec: ModelSpec) -> None:
-    """Load a model as the engine does, and say on stdout what this process took at most."""
+    """Load a model as the engine does, and print the peak memory of this process in bytes."""
     import resource
 
     from lechat_tui.engine.llama.model import Llama
@@ -40,7 +40,7 @@ def load(spec: ModelSpec) -> None:
 
 
 def measured(model: Path, context: int, kind: KvType, batch: int) -> tuple[Counter[str], int]:
-    """Bytes of llama.cpp's buffers, by what they hold, and of the whole process."""
+    """Bytes of llama.cpp's buffers by kind, and of the whole process."""
     command = [sys.executable, __file__, "--load", str(model), str(context), kind, str(batch)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     sizes: Counter[str] = Counter()
@@ -50,7 +50,7 @@ def measured(model: Path, context: int, kind: KvType, batch: int) -> tuple[Count
 
 
 def predicted(shape: Shape, model: Path, context: int, kind: KvType, batch: int) -> Counter[str]:
-    """The same by arithmetic."""
+    """The same as predicted."""
     known = footprint.ModelShape(
         shape.layers, shape.kv_heads, shape.head_width, shape.width, shape.vocabulary, shape.heads, shape.inner
     )
@@ -68,7 +68,7 @@ def predicted(shape: Shape, model: Path, context: int, kind: KvType, batch: int)
 
 
 def main() -> None:
-    """Print a line for each set-up, and the worst ratio."""
+    """Print a line for each configuration, and the lowest and highest ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("shapes", nargs="+", choices=SHAPES)
@@ -88,7 +88,7 @@ def main() -> None:
                 f"{name:<5}{context:>7} {kind:<5} {batch:>4}  {ratios[-1]:>6.1%} {cells}{process / MIB:>9.0f}",
                 flush=True,
             )
-    print(f"predicted by what is allocated: {min(ratios):.1%} to {max(ratios):.1%}; sizes in MiB")
+    print(f"predicted / allocated: {min(ratios):.1%} to {max(ratios):.1%}; sizes in MiB")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What lechat is compared with: llama-cpp-python's own chat, and llama.cpp's programs where they are on the PATH."""
+"""What lechat is compared with: llama-cpp-python's chat, and llama.cpp's programs if they are on the PATH."""
 
 import json
 import shutil
@@ -21,13 +21,13 @@ PATIENCE = 120.0
 
 @dataclass(frozen=True)
 class Asked:
-    """One answer of a peer."""
+    """The measurements of one answer of a peer."""
 
     text: str
     evaluated: int
     """Positions that were evaluated before the first token."""
     encoded: int
-    """Pictures that were encoded."""
+    """Images that were encoded."""
     first: float
     """Seconds to the first piece of text."""
     speed: float
@@ -35,7 +35,7 @@ class Asked:
 
 
 class Peer(llama_cpp.Llama):
-    """`llama_cpp.Llama` with its defaults but for the threads, counting what it evaluates."""
+    """`llama_cpp.Llama` with defaults except for the threads; counts what it evaluates."""
 
     def __init__(self, model: Path, *, context: int, threads: int, projector: Path | None = None) -> None:
         self.evaluated = 0
@@ -53,25 +53,25 @@ class Peer(llama_cpp.Llama):
         )
 
     def eval(self, tokens: Sequence[int]) -> None:
-        """Evaluate, and count."""
+        """Evaluate and count."""
         self.evaluated += len(tokens)
         super().eval(tokens)
 
-    def pieces(self, talk: list[dict[str, Any]], **options: Any) -> Iterator[str]:
-        """The text of an answer as `create_chat_completion` gives it."""
-        chunks: Iterator[Any] = self.create_chat_completion(talk, stream=True, **options)  # type: ignore[arg-type, assignment]
+    def pieces(self, chat: list[dict[str, Any]], **options: Any) -> Iterator[str]:
+        """The text of an answer by `create_chat_completion`, in pieces."""
+        chunks: Iterator[Any] = self.create_chat_completion(chat, stream=True, **options)  # type: ignore[arg-type, assignment]
         for chunk in chunks:
             text: str = chunk["choices"][0]["delta"].get("content", "")
             if text:
                 yield text
 
-    def ask(self, talk: list[dict[str, Any]], **options: Any) -> Asked:
+    def ask(self, chat: list[dict[str, Any]], **options: Any) -> Asked:
         """One answer, measured."""
         pictures = self._counted.encoded if self._counted else 0
         began, text, count, evaluated = time.perf_counter(), "", 0, 0
         first = last = began
         self.evaluated = 0
-        for piece in self.pieces(talk, **options):
+        for piece in self.pieces(chat, **options):
             last = time.perf_counter()
             if not count:
                 first, evaluated = last, self.evaluated
@@ -83,7 +83,7 @@ class Peer(llama_cpp.Llama):
 
 
 class _Counted:
-    """The bindings of mtmd, counting the pictures that are encoded and the positions they take."""
+    """The bindings of mtmd; counts the images that are encoded and the positions they take."""
 
     def __init__(self, peer: Peer) -> None:
         from llama_cpp import mtmd_cpp
@@ -102,7 +102,7 @@ class _Counted:
 
 
 def llama_bench(model: Path, *, tokens: int, threads: int) -> float | None:
-    """Microseconds a token in llama.cpp's own benchmark; None where it is not on the PATH."""
+    """Microseconds per token in llama-bench; None if it is not on the PATH."""
     program = shutil.which("llama-bench")
     if not program:
         return None
@@ -112,7 +112,7 @@ def llama_bench(model: Path, *, tokens: int, threads: int) -> float | None:
 
 
 def llama_server(model: Path, *, tokens: int, threads: int) -> float | None:
-    """Microseconds a token of llama.cpp's server, asked over HTTP; None where it is not on the PATH."""
+    """Microseconds per token of llama-server over HTTP; None if it is not on the PATH."""
     program = shutil.which("llama-server")
     if not program:
         return None

@@ -1,14 +1,14 @@
-"""What is read again, and what is not: prompts of a chat as it goes on, beside llama-cpp-python in the same run.
+"""What is evaluated again and what is not: the prompts of a growing chat, compared with llama-cpp-python in one run.
 
-    python benchmarks/prefill.py [talk] [edit] [picture] [switch] [pieces] [--model MODEL.gguf] [--other MODEL.gguf]
+    python benchmarks/prefill.py [chat] [edit] [picture] [switch] [pieces] [--model MODEL.gguf] [--other MODEL.gguf]
 
-`talk`     each turn of a chat: positions evaluated before the first token, and the time to it
+`chat`     each turn of a chat: positions evaluated before the first token, and the time to it
 `edit`     the last question is asked in other words
-`picture`  a chat about one picture, against llama-cpp-python's `MTMDChatHandler`
-`pieces`   what a token costs when a prompt is evaluated in pieces of several sizes, in CPU time with one thread
+`picture`  a chat about one image, against llama-cpp-python's `MTMDChatHandler`
+`pieces`   the cost of a token when a prompt is evaluated in batches of several sizes, in CPU time with one thread
 `switch`   two models take turns in one chat, against one model at a time (what `llama_cpp.server` does)
 
-The answers are the models' own, so the chat grows as it would for a person. Times are the median of the rounds.
+The answers are the models' own, so the chat grows as it would for a user. Times are medians of the rounds.
 """
 
 import argparse
@@ -55,13 +55,13 @@ WARMING = "Hello"
 
 @dataclass(frozen=True)
 class Turn:
-    """What one question cost: positions in the prompt, those evaluated, and seconds to the first piece of text."""
+    """The cost of one question: positions in the prompt, positions evaluated, and seconds to the first text."""
 
     prompt: int
     evaluated: int
     first: float
     encoded: int = 0
-    """Pictures that were encoded."""
+    """Images that were encoded."""
 
 
 class Ours:
@@ -72,7 +72,7 @@ class Ours:
         self.messages = list(before)
 
     async def ask(self, model: ModelSpec, text: str, *pictures: Attachment) -> Turn:
-        """Ask, and measure."""
+        """Ask and measure."""
         self.messages.append(Message("user", text, attachments=pictures))
         request = Request(model, tuple(self.messages), SAMPLING)
         began, first, said = time.perf_counter(), 0.0, ""
@@ -91,24 +91,24 @@ class Theirs:
     """A chat with llama-cpp-python's high-level API."""
 
     def __init__(self, before: str = "") -> None:
-        self.talk: list[dict[str, object]] = []
+        self.messages: list[dict[str, object]] = []
         if before:
-            self.talk = [{"role": "user", "content": before}, {"role": "assistant", "content": NOTED}]
+            self.messages = [{"role": "user", "content": before}, {"role": "assistant", "content": NOTED}]
 
     def ask(self, peer: Peer, text: str, picture: Attachment | None = None) -> Turn:
-        """Ask, and measure."""
+        """Ask and measure."""
         content: object = text
         if picture:
             data = base64.b64encode(picture.path.read_bytes()).decode()
             url = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
             content = [url, {"type": "text", "text": text}]
-        self.talk.append({"role": "user", "content": content})
-        asked = peer.ask(self.talk, **OPTIONS)
-        self.talk.append({"role": "assistant", "content": asked.text})
+        self.messages.append({"role": "user", "content": content})
+        asked = peer.ask(self.messages, **OPTIONS)
+        self.messages.append({"role": "assistant", "content": asked.text})
         return Turn(0, asked.evaluated, asked.first, asked.encoded)
 
 
-async def talk(model: ModelSpec, rounds: int) -> None:
+async def chat(model: ModelSpec, rounds: int) -> None:
     """Each turn of a chat."""
     mine, theirs = [], []
     for _ in range(rounds):
@@ -135,13 +135,13 @@ async def edit(model: ModelSpec, rounds: int) -> None:
             other = Theirs()
             for question in QUESTIONS:
                 other.ask(peer, question)
-            del other.talk[-2:]
+            del other.messages[-2:]
             theirs.append([other.ask(peer, "Do you remember my name?")])
     _print(f"the last of {len(QUESTIONS)} questions edited, against create_chat_completion", mine, theirs)
 
 
 async def picture(model: ModelSpec, rounds: int, folder: Path) -> None:
-    """A chat about one picture."""
+    """A chat about one image."""
     seen = _drawn(folder)
     mine, theirs = [], []
     for _ in range(rounds):
@@ -153,11 +153,11 @@ async def picture(model: ModelSpec, rounds: int, folder: Path) -> None:
             other = Theirs()
             theirs.append([other.ask(peer, first, seen), *(other.ask(peer, question) for question in others)])
     _print(f"a chat about a picture with {model.path.name}, against MTMDChatHandler", mine, theirs)
-    print(f"pictures encoded by MTMDChatHandler: {', '.join(str(turn.encoded) for turn in theirs[0])}")
+    print(f"images encoded by MTMDChatHandler: {', '.join(str(turn.encoded) for turn in theirs[0])}")
 
 
 async def switch(model: ModelSpec, other: ModelSpec, rounds: int) -> None:
-    """Two models take turns: both stay warm, against one at a time."""
+    """Two models take turns: both warm, against one at a time."""
     mine, theirs = [], []
     for _ in range(rounds):
         ours, engine = await _ours(model, other, before=LONG)
@@ -174,11 +174,11 @@ async def switch(model: ModelSpec, other: ModelSpec, rounds: int) -> None:
             turns.append(Turn(0, turn.evaluated, turn.first + loading))
         theirs.append(turns)
     names = f"{model.path.name} and {other.path.name}"
-    _print(f"{names} by turns, against loading the one that is asked", mine, theirs)
+    _print(f"{names} in turns, against loading the one that is asked", mine, theirs)
 
 
 async def _ours(*models: ModelSpec, before: str = "") -> tuple[Ours, LocalEngine]:
-    """A chat with models that are warm: each has answered something else already."""
+    """A chat with warm models: each has answered something else already."""
     engine = LocalEngine()
     for model in models:
         await Ours(engine).ask(model, WARMING)
@@ -187,7 +187,7 @@ async def _ours(*models: ModelSpec, before: str = "") -> tuple[Ours, LocalEngine
 
 
 def _peer(model: ModelSpec) -> Peer:
-    """The same model, warm as well."""
+    """The same model, also warm."""
     peer = _loaded(model)
     Theirs().ask(peer, WARMING)
     return peer
@@ -208,7 +208,7 @@ def _drawn(folder: Path) -> Attachment:
 
 
 def pieces(spec: ModelSpec, rounds: int) -> None:
-    """The same tokens in pieces of each size, by turns."""
+    """The same tokens in batches of each size, in turns."""
     llama = Llama(replace(spec, tuning=TuningOptions(threads=1, batch=512)), lambda _: None)
     tokens = llama.vocab.tokenize(LONG * 10)[:512]
     sizes = (16, 32, 64, 128, 256, 512)
@@ -221,11 +221,11 @@ def pieces(spec: ModelSpec, rounds: int) -> None:
                 decode(llama.context, tokens[start : start + size])
             costs[size].append((time.process_time() - began) * 1e6 / len(tokens))
     llama.close()
-    print(f"\n{spec.path.name}: {len(tokens)} tokens in pieces, CPU time of one thread")
-    whole = statistics.median(costs[512][1:])  # the first round touches the weights
+    print(f"\n{spec.path.name}: {len(tokens)} tokens in batches, CPU time of one thread")
+    whole = statistics.median(costs[512][1:])  # without the first round, which touches the weights
     for size in sizes:
         cost = statistics.median(costs[size][1:])
-        print(f"  {size:4} {cost:10.0f} microseconds a token   {cost / whole:.2f}")
+        print(f"  {size:4} {cost:10.0f} microseconds per token   {cost / whole:.2f}")
 
 
 def _print(title: str, mine: Sequence[Sequence[Turn]], theirs: Sequence[Sequence[Turn]]) -> None:
@@ -242,16 +242,16 @@ def _print(title: str, mine: Sequence[Sequence[Turn]], theirs: Sequence[Sequence
 
 
 def main() -> None:
-    """Measure what is asked for, and print."""
+    """Measure what is asked for and print the results."""
     chaton = paths.bundled("chaton") / "chaton-q8_0.gguf"
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", default=["talk", "edit", "picture", "switch"])
+    parser.add_argument("what", nargs="*", default=["chat", "edit", "picture", "switch"])
     parser.add_argument("--model", type=Path, default=chaton)
     parser.add_argument("--other", type=Path, default=chaton, help="the second model of `switch`")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # llama.cpp is talkative
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # llama.cpp logs a lot
     model = LocalModel("model", options.model, context=CONTEXT, tuning=TuningOptions(threads=options.threads))
     other = LocalModel("other", options.other, context=CONTEXT, tuning=TuningOptions(threads=options.threads))
     vision = LocalModel(
@@ -259,7 +259,7 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         ways = {
-            "talk": lambda: talk(model, options.rounds),
+            "chat": lambda: chat(model, options.rounds),
             "edit": lambda: edit(model, options.rounds),
             "picture": lambda: picture(vision, options.rounds, Path(folder)),
             "switch": lambda: switch(model, other, options.rounds),

@@ -2,9 +2,9 @@
 
     python benchmarks/random_model.py 0.6b 3b --type q4_0 --out FOLDER
 
-What such a model says is rubbish, but what it costs to say is not: time depends on the shapes and types of the weights
+The answers of such a model are nonsense, but their cost is real: time depends on the shapes and types of the weights
 and not on their values. It never ends by itself, since the rows of the control tokens in its output matrix are zero;
-those of the single bytes are too, so its text is whole characters. The mixtures of types are llama-quantize's.
+those of single bytes are too, so its text is whole characters. The mixtures of types are llama-quantize's.
 """
 
 import argparse
@@ -33,7 +33,7 @@ class Shape:
     inner: int
     vocabulary: int
     tied: bool = False
-    """Whether the embedding is the output matrix too."""
+    """Whether the embedding matrix is also the output matrix."""
 
 
 SHAPES = {
@@ -49,7 +49,7 @@ SHAPES = {
 
 @dataclass(frozen=True)
 class Blocks:
-    """How a type lays out a block of weights, and what to multiply the steps by for a spread of one."""
+    """The layout of a block of weights of a type, and the factor that gives a standard deviation of one."""
 
     layout: np.dtype[np.void]
     weights: int
@@ -86,7 +86,7 @@ CONTRAST = 3.0
 
 
 def write(path: Path, shape: Shape, kind: str, *, seed: int = 0) -> None:
-    """Write the model; it appears under its name when it is whole."""
+    """Write the model; the file appears under its name when it is complete."""
     growing = path.with_suffix(".part")
     writer = gguf.GGUFWriter(growing, "llama")
     writer.add_name(path.stem)
@@ -140,7 +140,7 @@ def _bytes(dimensions: tuple[int, ...], kind: Type) -> int:
 def _values(
     random: np.random.Generator, dimensions: tuple[int, ...], kind: Type, *, is_output: bool
 ) -> npt.NDArray[np.generic]:
-    """Ones for a norm; for a matrix random blocks whose spread keeps what goes through it as large as it was."""
+    """Ones for a norm; for a matrix, random blocks scaled so that activations keep their magnitude."""
     if kind == Type.F32:
         return np.ones(dimensions, np.float32)
     block = BLOCKS[kind]
@@ -174,7 +174,7 @@ def _write_shape(writer: gguf.GGUFWriter, shape: Shape) -> None:
 
 
 def _write_vocabulary(writer: gguf.GGUFWriter, size: int) -> None:
-    """A byte-level vocabulary that is laid out like Tekken: control tokens, the 256 bytes, made-up words."""
+    """A byte-level vocabulary laid out like Tekken: control tokens, the 256 bytes, random words."""
     words, merges = _words(size - CONTROL - 256)
     letters = _byte_letters()
     control = NAMED + [f"<SPECIAL_{i}>" for i in range(len(NAMED), CONTROL)]
@@ -195,7 +195,7 @@ def _write_vocabulary(writer: gguf.GGUFWriter, size: int) -> None:
 
 
 def _words(count: int) -> tuple[list[bytes], list[tuple[bytes, bytes]]]:
-    """So many words of up to 12 letters, more than half with a space in front, and the pairs they are merged from."""
+    """`count` words of up to 12 letters, more than half with a space in front, and the pairs they are merged from."""
     random = np.random.default_rng(1)
     letters = [bytes([byte]) for byte in range(ord("a"), ord("z") + 1)]
     merges = [(b" ", letter) for letter in letters] + [(a, b) for a in letters for b in letters]
@@ -223,7 +223,7 @@ def _byte_letters() -> dict[int, str]:
 
 
 def main() -> None:
-    """Write what is asked for and not there yet; prints the paths."""
+    """Write the models that do not exist yet, and print the paths."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shapes", nargs="+", choices=SHAPES)
     parser.add_argument("--type", choices=FILE_TYPES, default="q4_0")

@@ -1,12 +1,12 @@
-"""What drawing a streamed answer costs, and how late the screen is meanwhile, beside Textual's own way to do it.
+"""What rendering a streamed answer costs and how responsive the screen stays, compared with Textual's own widget.
 
     python benchmarks/screen.py [--tokens 10000] [--only lechat markdown ...]
 
-An answer in Markdown comes at 300 tokens a second into a terminal of 120 by 40. CPU is that of the program that draws,
-per token. Late is how much later than asked a timer of 10 ms comes; echo is the time from a key to the bytes that draw
-it, while the answer is being written. Both are longer on a busy machine; held is not: it is the CPU time the program's
-own thread uses while such a timer runs, so nothing is seen of a key for so long. Idle is the CPU
-time of `lechat` that waits for a question.
+A Markdown answer arrives at 300 tokens per second in a terminal of 120 by 40. CPU is that of the program that
+renders, per token. Late is how much later than asked a timer of 10 ms fires; echo is the time from a key to the bytes
+that render it, while the answer is being written. Both are longer on a busy machine. Held is not: it is the CPU time
+that the program's own thread uses while such a timer runs, during which no key is handled. Idle is the CPU time of
+`lechat` waiting for a question.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from lechat_tui.ui.textual_private import FRAMES_PER_SECOND
 
 PROGRAM = str(ROOT / "benchmarks" / "screen_programs.py")
 KEYS = "".join(map(chr, range(0x410, 0x450)))
-"""Typed one after the other, and none of them twice: a row that is drawn again shows the earlier ones again."""
+"""Typed one after the other, none twice: a row that is rendered again shows the earlier ones too."""
 EARLIER = 5_000
 IDLE = 10.0
 WAYS = {
@@ -38,7 +38,7 @@ WAYS = {
 
 
 def stream(way: str, tokens: int, home: Path) -> tuple[dict[str, Any], list[float]]:
-    """What the program measured, and the echoes of keys in milliseconds."""
+    """The program's own measurements, and the echoes of keys in milliseconds."""
     program = "lechat" if way == "below" else way
     result = home / "result.json"
     result.unlink(missing_ok=True)
@@ -56,12 +56,12 @@ def stream(way: str, tokens: int, home: Path) -> tuple[dict[str, Any], list[floa
                 number += 1
                 if number % len(KEYS) == 0:
                     terminal.type("\x15")  # Ctrl+U: a new line
-            terminal.rest(pick.uniform(0.1, 0.2))  # not in step with the frames
+            terminal.rest(pick.uniform(0.1, 0.2))  # out of step with the frames
     return json.loads(result.read_text()), echoes
 
 
 def idle(home: Path) -> float:
-    """Milliseconds of CPU time a second."""
+    """Milliseconds of CPU time per second."""
     with Terminal("-m", "lechat_tui", home=home) as terminal:
         terminal.see("sk le chat")
         terminal.rest(5)
@@ -71,7 +71,7 @@ def idle(home: Path) -> float:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tokens", type=int, default=10_000)
     parser.add_argument("--only", nargs="*", choices=(*WAYS, "idle"), default=(*WAYS, "idle"))
@@ -86,7 +86,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             home = Path(folder)
             if way == "idle":
-                print(f"{'lechat at rest':<32} {idle(home):.1f} ms of CPU a second", flush=True)
+                print(f"{'lechat at rest':<32} {idle(home):.1f} ms of CPU per second", flush=True)
                 continue
             if way == "below":
                 screen_history.fill(home / "data", chats=1, messages=EARLIER)
@@ -104,7 +104,7 @@ def main() -> None:
         )
     if {"lechat", "markdown"} <= last_of.keys():
         cpu_ratio, echo_ratio = (a / b for a, b in zip(last_of["lechat"], last_of["markdown"], strict=True))
-        print(f"lechat beside Markdown.get_stream: {cpu_ratio:.2f} of the CPU at the end, {echo_ratio:.2f} of the echo")
+        print(f"lechat / Markdown.get_stream: {cpu_ratio:.2f} of the CPU at the end, {echo_ratio:.2f} of the echo")
 
 
 if __name__ == "__main__":

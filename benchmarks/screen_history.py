@@ -1,9 +1,9 @@
-"""Opening a long chat, and a list of very many, as a person waits for them.
+"""How long it takes to open a long chat, and a list of very many chats.
 
     python benchmarks/screen_history.py [--messages 5000] [--chats 100000]
 
-Times are from the key to the bytes that draw what it brings. Late is how much later than asked a timer of 10 ms comes
-in the program's event loop while the list is opened, scrolled and searched: a stutter is a late timer.
+Times are from the key to the bytes that render its effect. Late is how much later than asked a timer of 10 ms fires in
+the program's event loop while the list is opened, scrolled and searched: a stutter is a late timer.
 """
 
 import argparse
@@ -24,7 +24,7 @@ TEXT = (
 
 
 def fill(folder: Path, *, chats: int, messages: int) -> None:
-    """A history with so many chats, each with so many messages."""
+    """Write a history with this many chats, each with this many messages."""
     Store(folder).close()
     now = time.time()
     with sqlite3.connect(folder / "history.db") as db:
@@ -56,16 +56,16 @@ def long_chat(home: Path, messages: int) -> None:
         terminal.type("\x1b[B")
         terminal.rest(0.3)
         terminal.type("\r")
-        print(f"a chat of {messages:,} messages is there after {terminal.see(f'answer {messages}') * 1000:.0f} ms")
+        print(f"a chat of {messages:,} messages opens in {terminal.see(f'answer {messages}') * 1000:.0f} ms")
 
 
 def many_chats(home: Path, chats: int) -> None:
-    """Open, scroll, search."""
+    """Open the list, scroll and search it."""
     fill(home / "data", chats=chats, messages=0)
     result = home / "late.json"
     with Terminal(PROGRAM, "resting", str(result), home=home) as terminal:
         shown = terminal.see(f"chat {chats} about")
-        print(f"the list of {chats:,} chats is there {shown * 1000:.0f} ms after the program starts")
+        print(f"the list of {chats:,} chats shows {shown * 1000:.0f} ms after the program starts")
         terminal.rest(2)
         terminal.type("\x13")
         terminal.rest(0.5)
@@ -73,7 +73,7 @@ def many_chats(home: Path, chats: int) -> None:
             terminal.type("\x1b[6~")  # page down
             terminal.rest(0.05)
         terminal.type("\x1b[F")  # end
-        print(f"its last chat is there {terminal.see('chat 1 about') * 1000:.0f} ms after End")
+        print(f"its last chat shows {terminal.see('chat 1 about') * 1000:.0f} ms after End")
         for key in "figs":
             terminal.type(key)
             terminal.rest(0.12)
@@ -95,7 +95,7 @@ def many_chats(home: Path, chats: int) -> None:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=5_000)
     parser.add_argument("--chats", type=int, default=100_000)

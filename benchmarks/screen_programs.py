@@ -29,10 +29,10 @@ from lechat_tui.ui.app import LeChat
 from lechat_tui.ui.chat import screen as chat
 
 SPEED = 300
-"""Tokens a second."""
+"""Tokens per second."""
 
 STRETCH = 1_000
-"""Tokens over which the CPU time of one is measured."""
+"""Tokens per measurement of CPU time."""
 
 PART = """## Part {n}: what is drawn
 
@@ -64,7 +64,7 @@ def part_{n}(values: list[int]) -> int:
 
 
 def answer(tokens: int) -> list[str]:
-    """An answer in Markdown, cut as a tokenizer might: words with the space before them."""
+    """A Markdown answer, split as a tokenizer might: words with the space before them."""
     pieces: list[str] = []
     part = 0
     while len(pieces) < tokens:
@@ -81,7 +81,7 @@ def answer(tokens: int) -> list[str]:
 
 
 class Meter:
-    """Counts tokens, and what they cost; `watch` looks how late a timer of 10 ms comes."""
+    """Counts tokens and measures their cost; `watch` measures how late a timer of 10 ms fires."""
 
     def __init__(self, result: Path) -> None:
         self._result = result
@@ -91,8 +91,8 @@ class Meter:
         self._busy: list[float] = []
 
     def count(self) -> None:
-        """A token came."""
-        if not self._tokens:  # what was before is the start, which `start.py` measures
+        """Count a token."""
+        if not self._tokens:  # everything before is the start, which `start.py` measures
             self._marks = [time.process_time()]
         self._tokens += 1
         if self._tokens % STRETCH == 0:
@@ -100,7 +100,7 @@ class Meter:
             self._late.append([])
 
     async def watch(self) -> None:
-        """Measure for ever."""
+        """Measure until cancelled."""
         while True:
             began, worked = time.perf_counter(), time.thread_time()
             await asyncio.sleep(0.01)
@@ -108,25 +108,25 @@ class Meter:
             self._busy.append((time.thread_time() - worked) * 1000)
 
     def write(self) -> None:
-        """Milliseconds of CPU per token, and of lateness, for each stretch; and of CPU while each timer ran."""
+        """Milliseconds of CPU per token and of lateness for each stretch, and of CPU while each timer ran."""
         cpu = [(b - a) * 1000 / STRETCH for a, b in zip(self._marks, self._marks[1:], strict=False)]
         self._result.write_text(json.dumps({"cpu": cpu, "late": self._late[: len(cpu)], "busy": self._busy}))
 
     def write_lateness(self) -> None:
-        """The same, all in one."""
+        """The same as one table."""
         late = [value for stretch in self._late for value in stretch][:-1]  # the last one lasted until the end
         self._result.write_text(json.dumps({"late": late, "busy": self._busy}))
 
 
 class Counting(EchoEngine):
-    """Answers the first question by these pieces, then ends the program."""
+    """Answers the first question with these pieces, then ends the program."""
 
     def __init__(self, pieces: list[str], meter: Meter, end: Callable[[], None]) -> None:
         super().__init__()
         self._pieces, self._meter, self._end = pieces, meter, end
 
     async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
-        """The pieces at an even speed."""
+        """Yield the pieces at an even speed."""
         watching = asyncio.create_task(self._meter.watch())
         asyncio.get_running_loop().call_later(3.0, gc.freeze)  # as cli/screen.py does
         async for piece in evenly(self._pieces):
@@ -138,7 +138,7 @@ class Counting(EchoEngine):
 
 
 async def evenly(pieces: list[str]) -> AsyncGenerator[str, None]:
-    """Each at its time; when the program is late, those that are due come at once."""
+    """Yield each piece at its time; if the program is late, all that are due at once."""
     began = time.perf_counter()
     for number, piece in enumerate(pieces):
         ahead = number / SPEED - (time.perf_counter() - began)
@@ -147,16 +147,16 @@ async def evenly(pieces: list[str]) -> AsyncGenerator[str, None]:
 
 
 class Asking(LeChat):
-    """The program, which asks a question by itself."""
+    """lechat, asking a question by itself."""
 
     def on_ready(self) -> None:
-        """Ask it after the first paint."""
+        """Ask after the first paint."""
         assert isinstance(self.screen, chat.ChatScreen)
         self.screen.host.ask("Write a long answer.")
 
 
 def lechat(pieces: list[str], meter: Meter, messages: int) -> LeChat:
-    """The program itself, on a scripted engine, below so many earlier messages."""
+    """lechat with a scripted engine, below this many earlier messages."""
     app: list[LeChat] = []
     engine = Counting(pieces, meter, lambda: app[0].exit())
     conversation = talk(engine, newest=messages > 0)
@@ -174,7 +174,7 @@ def talk(engine: EchoEngine, *, newest: bool) -> Conversation:
 
 
 class Resting(LeChat):
-    """The program itself, with a meter that runs until it is left."""
+    """lechat with a meter that runs until it quits."""
 
     CSS_PATH = str(Path(chat.__file__).parents[1] / "lechat.tcss")
 
@@ -183,17 +183,17 @@ class Resting(LeChat):
         self._meter = meter
 
     def on_mount(self) -> None:
-        """Begin to measure."""
+        """Start measuring."""
         super().on_mount()
         self._watching = asyncio.create_task(self._meter.watch())
 
     def on_unmount(self) -> None:
-        """Write what was measured."""
+        """Write the measurements."""
         self._meter.write_lateness()
 
 
 class Peer(App[None]):
-    """Textual's own way to show a streamed answer; with `drawn` false, nothing is shown."""
+    """Textual's own widget for a streamed answer; with `drawn` false, nothing is rendered."""
 
     def __init__(self, pieces: list[str], meter: Meter, *, drawn: bool) -> None:
         super().__init__()
@@ -205,7 +205,7 @@ class Peer(App[None]):
         yield Input()
 
     def on_mount(self) -> None:
-        """Begin when the page stands."""
+        """Begin once the page is mounted."""
         self.query_one(VerticalScroll).anchor()
         self.query_one(Input).focus()
         self.call_after_refresh(lambda: self.run_worker(self._stream()))
@@ -223,7 +223,7 @@ class Peer(App[None]):
 
 
 def main() -> None:
-    """Run one."""
+    """Run one program."""
     parser = argparse.ArgumentParser()
     parser.add_argument("program", choices=("lechat", "markdown", "nothing", "resting"))
     parser.add_argument("result", type=Path)

@@ -1,9 +1,9 @@
-"""How soon lechat is there, beside the least that could be: a bare Python, and a Textual program of one line.
+"""How soon lechat is there, compared with the least possible: a bare Python, and a Textual program of one line.
 
     python benchmarks/start.py [--rounds 7]
 
-Each is started by turns in a terminal of 120 by 40; what counts is the time until its words are there to be read, and
-the CPU time of the process until then, which other programs on the machine disturb less.
+All are started in turns in a terminal of 120 by 40. Measured are the time until the text is there to be read, and the
+CPU time of the process until then, which other programs on the machine disturb less.
 """
 
 import argparse
@@ -43,7 +43,7 @@ Hello().run()
 PROMISE = b"everything stays on this machine"
 FIRST, AGAIN = "lechat, its first start", "lechat, each later one"
 KEY = "lechat, a key is drawn"
-"""Typed as soon as the page of a later start is seen."""
+"""Typed as soon as the page of a later start shows."""
 WAYS = {
     "python -c print": (("-c", "print('everything is here')"), b"everything is here"),
     "lechat --version": (("-m", "lechat_tui", "--version"), b"lechat"),
@@ -57,9 +57,9 @@ WAYS = {
 
 
 def seconds(words: tuple[str, ...], awaited: bytes, home: Path, key: str = "", rest: float = 0) -> tuple[float, float]:
-    """From the start of the process until the terminal has got these bytes: by the clock, and of CPU time.
+    """Seconds of wall clock and of CPU from the start of the process until the terminal has these bytes.
 
-    With a key, until that is drawn, too; with a rest, the program is let go on for so many seconds.
+    With a key, until that is echoed too. The program then runs on for `rest` seconds.
     """
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
@@ -98,7 +98,7 @@ def cpu(process: int) -> float:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
@@ -112,7 +112,7 @@ def main() -> None:
                     (home / "cache" / "front").unlink(missing_ok=True)
                 key, rest = ("Ω" if name == KEY else ""), (1.0 if name == FIRST else 0.0)
                 times[name].append(seconds(*way, home, key, rest))
-    print(f"of {options.rounds} rounds after one to warm up: median (least), and beside the Textual hello-world")
+    print(f"{options.rounds} rounds after one to warm up: median (minimum), and relative to the Textual hello-world")
     for number, kind in enumerate(("by the clock", "CPU time")):
         yard = statistics.median(pair[number] for pair in times["Textual hello-world"][1:])
         for name, pairs in times.items():

@@ -1,9 +1,9 @@
-"""How soon the engine obeys a stop while it reads a prompt, and what it still holds of it.
+"""How soon the engine stops while it evaluates a prompt, and how much of the prompt it keeps.
 
     python benchmarks/stop.py [MODEL.gguf] [--rounds 10] [--longest 2] [--threads 2]
 
-Each round asks about a long text nobody has read yet, stops at a random moment, and takes the time until the engine has
-answered something else: how many tokens a short question has. Then it asks again, prints what was kept, and stops.
+Each round asks about a long new text, stops at a random moment, and measures the time until the engine has answered
+another request (the token count of a short question). Then it asks again, prints what was kept, and stops.
 """
 
 import argparse
@@ -23,13 +23,13 @@ from lechat_tui.message import Message, Sampling
 
 
 def question(spec: ModelSpec, number: int, words: int) -> Request:
-    """A text of so many words that begins like no other."""
+    """A question of this many words that shares no prefix with others."""
     text = " ".join(f"{number} {at}" for at in range(words // 2))
     return Request(spec, (Message("user", text),), Sampling(temperature=0, max_tokens=1))
 
 
 async def read(engine: LocalEngine, request: Request, progress: list[Prefill], begun: asyncio.Event) -> None:
-    """Ask, and note how the reading goes on."""
+    """Ask, and record the progress of prefill."""
     async with aclosing(engine.stream(request)) as events:
         async for event in events:
             if isinstance(event, Prefill):
@@ -38,7 +38,7 @@ async def read(engine: LocalEngine, request: Request, progress: list[Prefill], b
 
 
 async def stop(engine: LocalEngine, request: Request, after: float) -> tuple[float, Prefill]:
-    """Stop so many seconds after the reading has begun: seconds until the engine is free, and how far it had read."""
+    """Stop this many seconds after prefill began; returns the seconds until the engine is free, and the progress."""
     progress: list[Prefill] = []
     begun = asyncio.Event()
     reading = asyncio.create_task(read(engine, request, progress, begun))
@@ -52,7 +52,7 @@ async def stop(engine: LocalEngine, request: Request, after: float) -> tuple[flo
 
 
 async def measure(spec: ModelSpec, rounds: int, longest: float) -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     engine = LocalEngine()
     chance = random.Random(1)
     waits: list[float] = []
@@ -68,7 +68,7 @@ async def measure(spec: ModelSpec, rounds: int, longest: float) -> None:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="?", type=Path, default=paths.bundled("chaton") / "chaton-q8_0.gguf")
     parser.add_argument("--rounds", type=int, default=10)

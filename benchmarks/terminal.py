@@ -1,4 +1,7 @@
-"""A program in a terminal of 120 by 40, and a person in front of it who types and waits for what is drawn."""
+"""A program in a terminal of 120 by 40, with functions to type keys and to wait for what it writes.
+
+Emulates nothing, unlike tests/terminal/terminal.py: an emulator would use more CPU than what is measured.
+"""
 
 import fcntl
 import os
@@ -15,7 +18,7 @@ from typing import Self
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 120.0
-"""Seconds after which what should be drawn is taken for missing."""
+"""Seconds to wait for a text."""
 
 
 class Terminal:
@@ -54,18 +57,18 @@ class Terminal:
         began, written = time.perf_counter(), b""
         while not any(text.encode() in written for text in texts):
             if time.perf_counter() - began > PATIENCE:
-                raise SystemExit(f"none of {texts} was seen within {PATIENCE:.0f} s; the last was {written[-400:]!r}")
+                raise SystemExit(f"waited for {texts} for {PATIENCE:.0f} s; the last output was {written[-400:]!r}")
             written += self._read(1)
         return time.perf_counter() - began
 
     def rest(self, seconds: float) -> None:
-        """Read on for so long, so that the program never waits for its terminal."""
+        """Keep reading for this long, so that the program never waits for its terminal."""
         until = time.perf_counter() + seconds
         while (left := until - time.perf_counter()) > 0:
             self._read(left)
 
     def runs(self) -> bool:
-        """Whether the program has not ended; what it wrote is read."""
+        """Whether the program still runs; reads what it wrote."""
         self._read(0)
         return self._process.poll() is None
 
@@ -87,5 +90,5 @@ class Terminal:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which this share of them lies."""
+    """The value below which this share of the values is."""
     return sorted(values)[min(int(len(values) * share), len(values) - 1)]
