@@ -1,4 +1,4 @@
-"""Pictures drawn small."""
+"""Images as thumbnails."""
 
 from pathlib import Path
 
@@ -39,19 +39,19 @@ def picture(width: int, height: int, path: Path = Path("x")) -> Attachment:
         ((10**9, 1), 1, (1, 1)),
     ],
 )
-def test_the_rows_of_a_picture_are_known_from_its_size(
+def test_the_rows_of_a_thumbnail_follow_from_the_size_of_its_image(
     size: tuple[int, int], width: int, expected: tuple[int, int]
 ) -> None:
     assert thumbnail_cells(picture(*size), width) == expected
     assert expected[0] <= MAX_COLUMNS and expected[1] <= MAX_ROWS
 
 
-def test_two_pixels_are_one_cell_and_none_of_it_is_copied(tmp_path: Path) -> None:
+def test_two_pixels_are_one_cell_and_are_not_copied(tmp_path: Path) -> None:
     image = Image.new("RGB", (3, 3), "red")
     image.putpixel((0, 1), (0, 0, 255))
     image.save(tmp_path / "x.png")
-    seen = thumbnail(tmp_path / "x.png", 3, 4)
-    first, second = pixel_rows(seen, 2, 6, ("| ", Style.null()), Style(bgcolor="#101010"))
+    decoded = thumbnail(tmp_path / "x.png", 3, 4)
+    first, second = pixel_rows(decoded, 2, 6, ("| ", Style.null()), Style(bgcolor="#101010"))
     assert [(text, str(style)) for text, style in first.runs] == [
         ("| ", "none"),
         ("▀", "#ff0000 on #0000ff"),
@@ -62,19 +62,19 @@ def test_two_pixels_are_one_cell_and_none_of_it_is_copied(tmp_path: Path) -> Non
     assert first.text[first.skip :] == second.text[second.skip :] == ""
 
 
-def test_a_picture_that_is_not_there_yet_has_blank_rows_of_the_same_size() -> None:
+def test_an_image_that_is_not_decoded_yet_has_as_many_blank_rows() -> None:
     rows = list(pixel_rows(None, 3, 6, ("| ", Style.null()), Style.null()))
     assert [plain(row.runs) for row in rows] == ["|       "] * 3
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
-def test_every_kind_of_picture_has_colours(mode: str, tmp_path: Path) -> None:
+def test_an_image_of_any_color_mode_has_colors(mode: str, tmp_path: Path) -> None:
     Image.new("L", (600, 400), 255).convert(mode).save(tmp_path / "x.png")
-    seen = thumbnail(tmp_path / "x.png", 30, 20)
-    assert (seen.width, seen.height, len(seen.rgb)) == (30, 20, 1800)
+    decoded = thumbnail(tmp_path / "x.png", 30, 20)
+    assert (decoded.width, decoded.height, len(decoded.rgb)) == (30, 20, 1800)
 
 
-def test_a_picture_is_upright_and_on_white_as_the_model_sees_it(tmp_path: Path) -> None:
+def test_a_thumbnail_is_upright_and_on_white_as_for_the_model(tmp_path: Path) -> None:
     turned = Image.new("RGB", (40, 20), "red")
     exif = turned.getexif()
     exif[0x0112] = 6
@@ -84,7 +84,7 @@ def test_a_picture_is_upright_and_on_white_as_the_model_sees_it(tmp_path: Path) 
     assert thumbnail(tmp_path / "clear.png", 2, 2).pixel(1, 1) == (255, 255, 255)
 
 
-def test_a_damaged_picture_has_no_pixels(tmp_path: Path) -> None:
+def test_a_damaged_image_has_no_pixels(tmp_path: Path) -> None:
     file = tmp_path / "x.png"
     Image.new("RGB", (200, 150), "red").save(file)
     file.write_bytes(file.read_bytes()[:60])
@@ -94,40 +94,40 @@ def test_a_damaged_picture_has_no_pixels(tmp_path: Path) -> None:
     assert decode(Request(picture(200, 150, tmp_path / "gone"), 20, 10)).width == 0
 
 
-class Item:
-    """Something with a picture."""
+class Viewer:
+    """A viewer that counts how often it was told."""
 
-    told = 0
+    changes = 0
 
     def changed(self) -> None:
-        self.told += 1
+        self.changes += 1
 
 
-def test_what_is_wanted_is_told_once_it_is_known_and_the_last_comes_first() -> None:
+def test_the_newest_request_is_decoded_first_and_its_viewers_are_told() -> None:
     loads: list[None] = []
     thumbnails = Thumbnails(lambda: loads.append(None))
     first, second = picture(10, 10, Path("a")), picture(10, 10, Path("b"))
-    one, other = Item(), Item()
+    one, other = Viewer(), Viewer()
     assert thumbnails.get(first, 10, 5, one) is thumbnails.get(second, 10, 5, one) is None
     assert thumbnails.get(second, 10, 5, other) is None
-    wanted = thumbnails.next
-    assert wanted and wanted.image == second and len(loads) == 3
-    seen = Thumbnail(0, 0, b"", 0)
-    assert thumbnails.keep(wanted, seen) == [one, other]
-    assert (one.told, other.told) == (1, 1)
-    assert thumbnails.get(second, 10, 5, one) is seen
+    request = thumbnails.next
+    assert request and request.image == second and len(loads) == 3
+    decoded = Thumbnail(0, 0, b"", 0)
+    assert thumbnails.keep(request, decoded) == [one, other]
+    assert (one.changes, other.changes) == (1, 1)
+    assert thumbnails.get(second, 10, 5, one) is decoded
     assert thumbnails.next and thumbnails.next.image == first
 
 
-def test_of_what_was_passed_long_ago_nothing_is_decoded_until_it_is_drawn_again() -> None:
+def test_requests_that_scrolled_out_of_view_are_dropped_until_they_are_repeated() -> None:
     thumbnails = Thumbnails(lambda: None)
-    items = [Item() for _ in range(MAX_WAITING + 2)]
+    items = [Viewer() for _ in range(MAX_WAITING + 2)]
     for number, item in enumerate(items):
         thumbnails.get(picture(10, 10, Path(f"{number}")), 10, 5, item)
-    assert [item.told for item in items] == [1, 1] + [0] * MAX_WAITING
-    seen = Thumbnail(0, 0, b"", 0)
+    assert [item.changes for item in items] == [1, 1] + [0] * MAX_WAITING
+    decoded = Thumbnail(0, 0, b"", 0)
     decoded = 0
-    while wanted := thumbnails.next:
-        thumbnails.keep(wanted, seen)
+    while request := thumbnails.next:
+        thumbnails.keep(request, decoded)
         decoded += 1
     assert decoded == MAX_WAITING

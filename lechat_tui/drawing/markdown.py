@@ -100,6 +100,11 @@ class Reader:
         self._joint = Joint()
         self._fence = 1
 
+    @property
+    def pending(self) -> int:
+        """The number of characters that have not become finished blocks."""
+        return len(self._text)
+
     def feed(self, text: str) -> None:
         """Append a piece."""
         self._text += text

@@ -1,4 +1,4 @@
-"""As much of a terminal as keeps pictures by Kitty's graphics protocol and draws them in cells, for the tests."""
+"""A terminal that keeps images by Kitty's graphics protocol and shows them in cells."""
 
 import re
 from base64 import b64decode
@@ -17,22 +17,22 @@ TABLE = """
 483 484 485 486 487 592 593 594
 """
 VALUES = {chr(int(code, 16)): value for value, code in enumerate(TABLE.split())}
-"""What a diacritic says, by the protocol's table."""
+"""The digit of each diacritic, by the protocol's table."""
 
 
 @dataclass
 class Terminal:
-    """Keeps what was sent; anything that is not a command, or would be answered, is an error."""
+    """Keeps the images it was sent; anything that is not a command, or would be answered, is an error."""
 
     pictures: dict[int, tuple[int, int, Image.Image]] = field(default_factory=dict)
     """Columns, rows and pixels by number."""
     sent: int = 0
-    """Pictures that came, each as often as it came."""
+    """The number of images that were sent, repetitions included."""
     _begun: dict[str, str] = field(default_factory=dict)
     _data: str = ""
 
     def write(self, sequences: str) -> None:
-        """Obey."""
+        """Execute the commands."""
         assert COMMAND.sub("", sequences) == ""
         for keys, data in COMMAND.findall(sequences):
             self._obey(dict(key.split("=") for key in keys.split(",")), data)
@@ -59,7 +59,7 @@ class Terminal:
 
 
 def cells(segments: Iterable[Segment | tuple[str, Style]]) -> Iterator[tuple[int, int, int] | None]:
-    """For every cell the number, row and column of the picture that is drawn in it; None where there is text."""
+    """For every cell the number, row and column of the image in it; None for text."""
     for text, style, *_ in segments:
         for found in CELL.finditer(text):
             if found[1] is None:

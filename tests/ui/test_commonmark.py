@@ -1,6 +1,6 @@
-"""Markdown that comes in pieces: it ends as if it had come at once, and shows every word.
+"""Markdown read in pieces is rendered like the whole text, with every word.
 
-The examples are made here, from the constructs of CommonMark 0.31 and what stands inside, beside and across them.
+The examples combine the constructs of CommonMark 0.31 within, next to and across each other.
 """
 
 import html
@@ -123,26 +123,26 @@ def streamed(text: str, pick: random.Random, longest: int = 7) -> list[str]:
 
 
 def words(text: str) -> list[str]:
-    """The words that a browser would show of it."""
+    """The words that a browser would show."""
     page = re.sub(r'<img [^>]*alt="([^"]*)"[^>]*>', r" \1 ", REFERENCE.render(text))
     return re.findall(r"[^\W_]+", html.unescape(re.sub(r"<[^>]*>", " ", page)))
 
 
-def test_an_answer_that_came_in_pieces_is_drawn_as_one_that_came_at_once() -> None:
+def test_an_answer_in_pieces_is_rendered_like_a_complete_one() -> None:
     pick = random.Random(1)
     for example in pick.sample(examples(), 250):
         assert streamed(example, pick) == at_once(example), example
 
 
-def test_every_word_that_a_browser_would_show_is_on_the_screen() -> None:
+def test_every_word_that_a_browser_would_show_is_rendered() -> None:
     for example in examples():
         if re.search(r"\$\$|\\\[|\$x|\[x\]", example):
-            continue  # formulas and boxes are shown in other signs
+            continue  # formulas and boxes are shown in other characters
         shown = "".join("".join(at_once(example)).split())
         assert [word for word in words(example) if word not in shown] == [], example
 
 
-def test_a_long_answer_of_all_of_them_in_pieces_is_drawn_as_one_that_came_at_once() -> None:
+def test_a_long_answer_in_pieces_is_rendered_like_a_complete_one() -> None:
     pick = random.Random(3)
     text = "\n\n".join(pick.sample(examples(), 60))
     assert streamed(text, pick, longest=90) == at_once(text)
@@ -162,7 +162,7 @@ LONG = {
 
 
 @pytest.mark.parametrize("what", LONG)
-def test_a_block_that_is_cut_reads_on_as_if_it_were_not_and_the_same_however_it_came(what: str) -> None:
+def test_a_cut_block_is_rendered_as_if_it_were_whole(what: str) -> None:
     text = LONG[what]
     whole = at_once(text)
     assert streamed(text, random.Random(1), longest=2_000) == whole
@@ -171,12 +171,12 @@ def test_a_block_that_is_cut_reads_on_as_if_it_were_not_and_the_same_however_it_
     assert len(markdown.read(text)) > 1
 
 
-def test_the_numbers_of_a_list_go_on_behind_a_cut_even_where_each_was_written_as_one() -> None:
+def test_the_numbers_of_a_list_continue_after_a_cut() -> None:
     shown = at_once("".join(f"1. item {n}\n" for n in range(1, 700)))
     assert [row.split() for row in shown[:-1]] == [[f"{n}.", "item", f"{n}"] for n in range(1, 700)]
 
 
-def test_a_fence_behind_a_long_one_has_the_next_number() -> None:
+def test_a_fence_after_a_long_one_has_the_next_number() -> None:
     shown = "\n".join(at_once("```\n" + "x = 1\n" * 4000 + "```\n\n```\ny\n```"))
     assert "1 " in shown
     assert "/copy 2" in shown

@@ -10,6 +10,7 @@ from rich.style import Style
 from seeing import Talk, rests, say, shows
 
 from lechat_tui.drawing.answer import Answer
+from lechat_tui.drawing.markdown import Reader
 from lechat_tui.drawing.rows import Look
 from lechat_tui.drawing.styles import ROLES
 from lechat_tui.message import Message
@@ -87,14 +88,14 @@ def test_hostile_text_is_rendered_in_short_steps_and_rows_that_fit(what: str) ->
 
 
 @pytest.mark.parametrize("what", ["a megabyte in one line", "an unclosed fence", "a table of 1,500 rows"])
-def test_rendering_takes_no_longer_at_the_end_of_a_long_text_than_at_its_beginning(what: str) -> None:
-    text, answer = HOSTILE[what], Answer()
+def test_reading_takes_no_longer_at_the_end_of_a_long_text_than_at_its_beginning(what: str) -> None:
+    text, reader = HOSTILE[what], Reader()
     steps: list[int] = []
     for at in range(0, min(len(text), 120_000), 2_000):
-        answer.grow(text[at : at + 2_000])
-        before = len(answer._reader.blocks)
-        answer.rows(WIDTH, LOOK)
-        steps.append(len(answer._reader._text) + (len(answer._reader.blocks) - before) * 1_000)
+        reader.feed(text[at : at + 2_000])
+        before = len(reader.blocks)
+        reader.advance()
+        steps.append(reader.pending + (len(reader.blocks) - before) * 1_000)
     assert max(steps[len(steps) // 2 :]) <= 2 * max(steps[: len(steps) // 2])
 
 

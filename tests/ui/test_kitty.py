@@ -1,4 +1,4 @@
-"""Pictures that the terminal draws in cells."""
+"""Images that the terminal shows in cells."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ EDGE = "▌ ", Style.null()
 
 
 def dots(width: int, height: int) -> Thumbnail:
-    """Pixels that cannot be made smaller."""
+    """Noise, which PNG cannot compress."""
     return Thumbnail(width, height, Random(7).randbytes(width * height * 3), 12)
 
 
@@ -42,7 +42,7 @@ def ignore() -> None:
     pass
 
 
-def test_what_is_sent_is_the_picture_pixel_by_pixel_in_chunks_that_nobody_answers() -> None:
+def test_an_image_is_sent_pixel_by_pixel_in_chunks_without_replies() -> None:
     terminal, seen = Terminal(), dots(200, 90)
     placement = Placements(terminal.write).add(png(seen), 20, 5, ignore)
     columns, rows, image = terminal.pictures[placement.number]
@@ -50,7 +50,7 @@ def test_what_is_sent_is_the_picture_pixel_by_pixel_in_chunks_that_nobody_answer
     assert image.tobytes() == seen.rgb
 
 
-def test_every_cell_says_which_picture_it_is_of_and_where_in_it() -> None:
+def test_every_cell_has_the_number_of_its_image_and_its_position() -> None:
     terminal = Terminal()
     placement = Placements(terminal.write).add(small(), MAX_COLUMNS, MAX_ROWS, ignore)
     rows = list(pixel_rows(placement, MAX_ROWS, MAX_COLUMNS + 4, EDGE, Style(bgcolor="#101010")))
@@ -62,25 +62,25 @@ def test_every_cell_says_which_picture_it_is_of_and_where_in_it() -> None:
     assert placement.number in terminal.pictures
 
 
-def test_a_row_is_cropped_between_cells_and_never_within_one() -> None:
+def test_a_row_is_cropped_between_cells() -> None:
     placement = Placements(Terminal().write).add(small(), 20, 1, ignore)
     strip = Strip([Segment(*placement.row(0))])
     assert strip.cell_length == 20
     assert list(cells(strip.crop(3, 9))) == [(placement.number, 0, column) for column in range(3, 9)]
 
 
-def test_nothing_of_a_row_is_copied() -> None:
+def test_cells_of_an_image_are_not_copied() -> None:
     placement = Placements(Terminal().write).add(small(), 4, 1, ignore)
     [row] = pixel_rows(placement, 1, 8, EDGE, Style.null())
     assert row.text[row.skip :] == "" and row.joint == ""
 
 
-def test_the_diacritics_suffice_and_take_no_cell() -> None:
+def test_there_are_enough_diacritics_and_they_take_no_cell() -> None:
     assert len(DIACRITICS) >= max(MAX_COLUMNS, MAX_ROWS)
     assert cell_len(DIACRITICS) == 0
 
 
-def test_the_oldest_picture_makes_room_and_who_shows_it_is_told() -> None:
+def test_the_oldest_image_makes_room_and_its_viewer_is_told() -> None:
     terminal, gone = Terminal(), []
     placements = Placements(terminal.write)
     added = [placements.add(small(), 1, 1, lambda at=at: gone.append(at)) for at in range(MAX_PLACEMENTS + 2)]
@@ -88,7 +88,7 @@ def test_the_oldest_picture_makes_room_and_who_shows_it_is_told() -> None:
     assert list(terminal.pictures) == [one.number for one in added[2:]]
 
 
-def test_at_the_end_every_picture_is_deleted_and_none_is_sent_any_more() -> None:
+def test_closing_deletes_every_image_and_sends_no_more() -> None:
     terminal = Terminal()
     placements = Placements(terminal.write)
     for _ in range(3):
@@ -99,7 +99,7 @@ def test_at_the_end_every_picture_is_deleted_and_none_is_sent_any_more() -> None
     assert terminal.pictures == {} and terminal.sent == 3
 
 
-def test_what_was_lost_with_the_screen_is_sent_again_under_the_same_numbers() -> None:
+def test_images_are_sent_again_under_the_same_numbers() -> None:
     terminal = Terminal()
     placements = Placements(terminal.write)
     numbers = [placements.add(small(), 1, 1, ignore).number for _ in range(3)]
@@ -108,13 +108,13 @@ def test_what_was_lost_with_the_screen_is_sent_again_under_the_same_numbers() ->
     assert list(terminal.pictures) == numbers
 
 
-def test_two_programs_in_one_terminal_have_other_numbers() -> None:
+def test_two_programs_in_one_terminal_use_different_numbers() -> None:
     first, second = (Placements(Terminal().write).add(small(), 1, 1, ignore).number for _ in range(2))
     assert abs(first - second) > MAX_PLACEMENTS
     assert min(first, second) >> 24
 
 
-def test_through_tmux_every_command_is_wrapped_for_itself() -> None:
+def test_every_command_is_wrapped_for_tmux() -> None:
     terminal, written = Terminal(), []
     placements = Placements(written.append, tmux=True)
     placement = placements.add(png(dots(200, 90)), 20, 5, ignore)
@@ -129,19 +129,19 @@ def test_through_tmux_every_command_is_wrapped_for_itself() -> None:
 
 
 def question(file: Path, thumbnails: Thumbnails) -> Question:
-    """A question with a picture, as the transcript draws it."""
+    """A question with an image, as in the transcript."""
     Image.new("RGB", (30, 16), "red").save(file)
     thumbnails.allow(colors=True)
     return Question("what", (Attachment("f00", "x.png", "image", file, 0, 30, 16),), thumbnails=thumbnails)
 
 
 def decode_all(thumbnails: Thumbnails) -> None:
-    """As the transcript's worker does."""
-    while wanted := thumbnails.next:
-        thumbnails.keep(wanted, thumbnails.decode(wanted))
+    """Decode everything that is requested, as the transcript does."""
+    while request := thumbnails.next:
+        thumbnails.keep(request, thumbnails.decode(request))
 
 
-def test_a_picture_that_had_to_make_room_is_sent_anew_when_it_comes_into_view_again(tmp_path: Path) -> None:
+def test_an_image_that_made_room_is_sent_again_when_it_is_back_in_view(tmp_path: Path) -> None:
     terminal = Terminal()
     placements = Placements(terminal.write)
     thumbnails = Thumbnails(ignore, placements)
@@ -160,7 +160,7 @@ def test_a_picture_that_had_to_make_room_is_sent_anew_when_it_comes_into_view_ag
     assert len(rows) == high
 
 
-def test_a_damaged_picture_is_not_sent(tmp_path: Path) -> None:
+def test_a_damaged_image_is_not_sent(tmp_path: Path) -> None:
     terminal = Terminal()
     thumbnails = Thumbnails(ignore, Placements(terminal.write))
     asked = question(tmp_path / "x.png", thumbnails)
@@ -171,12 +171,12 @@ def test_a_damaged_picture_is_not_sent(tmp_path: Path) -> None:
     assert len(asked.rows(80, LOOK)) == 3 and terminal.sent == 0
 
 
-def test_a_large_picture_is_sent_in_the_size_of_its_cells(tmp_path: Path) -> None:
+def test_a_large_image_is_sent_in_the_size_of_its_cells(tmp_path: Path) -> None:
     terminal = Terminal()
     thumbnails = Thumbnails(ignore, Placements(terminal.write))
     Image.effect_noise((3000, 2000), 90).convert("RGB").save(tmp_path / "x.jpg")
-    wanted = Request(Attachment("f00", "x.jpg", "image", tmp_path / "x.jpg", 0, 3000, 2000), 30, 10)
-    thumbnails.keep(wanted, thumbnails.decode(wanted))
+    request = Request(Attachment("f00", "x.jpg", "image", tmp_path / "x.jpg", 0, 3000, 2000), 30, 10)
+    thumbnails.keep(request, thumbnails.decode(request))
     [(columns, rows, image)] = terminal.pictures.values()
     assert (columns, rows, image.size) == (30, 10, (480, 320))
 
@@ -184,7 +184,7 @@ def test_a_large_picture_is_sent_in_the_size_of_its_cells(tmp_path: Path) -> Non
 FORGED = f"{PLACEHOLDER}{DIACRITICS[0]}{DIACRITICS[0]}{DIACRITICS[5]}"
 
 
-def test_no_text_can_forge_a_picture() -> None:
+def test_text_cannot_forge_an_image() -> None:
     assert safe(f"a {FORGED} b") == f"a �{DIACRITICS[0]}{DIACRITICS[0]}{DIACRITICS[5]} b"
     told = f"{FORGED} &#x10EEEE; `{FORGED}`\n\n```\n{FORGED}\n```\n\n| {FORGED} |\n|--|\n\n[{FORGED}](https://a.org/{FORGED})"
     drawn = (
@@ -211,7 +211,7 @@ def test_no_text_can_forge_a_picture() -> None:
         *[({"TERM": "xterm-ghostty", name: "1"}, False) for name in INTERMEDIARIES],
     ],
 )
-def test_only_a_terminal_that_is_known_to_draw_pictures_is_given_any(
+def test_images_are_sent_only_to_a_terminal_that_is_known_to_show_them(
     environment: Mapping[str, str], drawn: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for folder, version in (("old", "0, 26, 5"), ("new", "0, 28, 0")):
@@ -236,7 +236,7 @@ def test_only_a_terminal_that_is_known_to_draw_pictures_is_given_any(
         (Settings(pictures="kitty", reduced=True), "truecolor", "xterm-ghostty", "none"),
     ],
 )
-def test_the_person_s_wish_comes_before_what_is_known_of_the_terminal(
+def test_the_setting_overrides_what_is_known_about_the_terminal(
     settings: Settings, colours: str | None, terminal: str, expected: str
 ) -> None:
     chosen = graphics(settings, colours, Terminal().write, {"TERM": terminal})

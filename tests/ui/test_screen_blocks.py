@@ -1,4 +1,4 @@
-"""Markdown made into rows: nothing is lost, nothing is wider than its column."""
+"""Markdown rendered to rows: nothing is lost, nothing is wider than its column."""
 
 from collections.abc import Iterable
 
@@ -32,11 +32,11 @@ def test_a_paragraph_is_wrapped_at_words() -> None:
     assert drawn("one two three four five", 10) == ["one two", "three four", "five"]
 
 
-def test_a_word_wider_than_the_column_is_broken_inside() -> None:
+def test_a_word_wider_than_the_column_is_broken() -> None:
     assert drawn("a" * 25, 10) == ["a" * 10, "a" * 10, "a" * 5]
 
 
-def test_wide_letters_are_wrapped_by_their_cells() -> None:
+def test_wide_characters_are_wrapped_by_their_cells() -> None:
     assert drawn("日本語のテキスト", 8) == ["日本語の", "テキスト"]
 
 
@@ -49,11 +49,11 @@ def test_lists_are_numbered_and_nested() -> None:
     assert drawn(source) == ["3. three", "4. four", "   ◦ in four", "     1. deeper", "☐ not done"]
 
 
-def test_the_items_of_a_loose_list_stand_apart() -> None:
+def test_items_of_a_loose_list_have_blank_rows_between_them() -> None:
     assert drawn("- one\n\n- two") == ["• one", "", "• two"]
 
 
-def test_fences_are_numbered_and_say_how_they_are_copied() -> None:
+def test_fences_are_numbered_and_name_the_copy_command() -> None:
     rows = drawn("```python\nx = 1\n```\n\ntext\n\n- item\n\n  ```\n  plain\n  ```", 30)
     assert rows[0] == "1 python" + " " * 15 + "/copy 1"
     assert rows[1] == " x = 1"
@@ -61,7 +61,7 @@ def test_fences_are_numbered_and_say_how_they_are_copied() -> None:
     assert "   plain" in rows
 
 
-def test_a_long_line_of_code_is_broken_and_joined_again_without_a_gap() -> None:
+def test_a_wrapped_line_of_code_is_copied_without_a_gap() -> None:
     rows = list(render_blocks(read("```\n" + "x" * 50 + "\n```"), 30, LOOK))[1:]
     assert [row.joint for row in rows] == [None, ""]
     assert "".join(row.text[row.skip :].rstrip() for row in rows) == "x" * 50
@@ -72,13 +72,13 @@ def test_code_keeps_its_blank_lines_and_tabs_become_spaces() -> None:
 
 
 @pytest.mark.parametrize("language", ["python", "c++", "nosuchlanguage", "diff", "html", "console", "<b>", "\x1b[31m"])
-def test_code_in_any_language_loses_nothing(language: str) -> None:
+def test_code_in_any_language_is_complete(language: str) -> None:
     code = "+ a = 'x' // y\n$ ls <b>&amp;\n\n\tif (x) { return 1; }"
     rows = drawn(f"```{language}\n{code}\n```", 60)
     assert words(rows[1:]) == words([code])
 
 
-def test_a_table_has_its_columns_side_by_side() -> None:
+def test_a_table_has_columns() -> None:
     assert drawn("| left | right |\n|:--|--:|\n| a | 1 |\n| bb | 22 |") == [
         "left  right",
         "────  ─────",
@@ -87,7 +87,7 @@ def test_a_table_has_its_columns_side_by_side() -> None:
     ]
 
 
-def test_the_wide_column_of_a_table_is_wrapped() -> None:
+def test_a_wide_column_of_a_table_is_wrapped() -> None:
     rows = drawn("| n | text |\n|---|---|\n| 1 | one two three four five |\n| 2 | six |", 20)
     assert rows[2:] == ["1  one two three", "   four five", "", "2  six"]
 
@@ -98,11 +98,11 @@ def test_a_table_with_too_many_columns_becomes_lines() -> None:
     assert rows == [f"column{n}: value" for n in range(8)]
 
 
-def test_html_and_markup_are_text() -> None:
+def test_html_and_markup_are_shown_as_text() -> None:
     assert drawn("<b>x</b> [bold]y[/bold]\n\n<script>z</script>") == ["<b>x</b> [bold]y[/bold]", "<script>z</script>"]
 
 
-def test_a_link_shows_where_it_leads() -> None:
+def test_a_link_shows_its_target() -> None:
     assert drawn("[here](https://a.org) <https://b.org>") == ["here (https://a.org) https://b.org"]
 
 
@@ -110,7 +110,7 @@ def test_control_characters_written_as_entities_are_made_safe() -> None:
     assert drawn("a&#x202E;b") == ["a\N{REPLACEMENT CHARACTER}b"]
 
 
-def test_a_definition_that_comes_late_still_makes_its_link() -> None:
+def test_a_link_definition_below_a_link_counts() -> None:
     answer = Answer()
     answer.grow("[x][1]\n\nmore\n\n")
     assert "[x][1]" in texts(answer)[0]
@@ -120,7 +120,7 @@ def test_a_definition_that_comes_late_still_makes_its_link() -> None:
     assert "x (https://a.org)" in [row.text.strip() for row in answer.rows(40, LOOK)]
 
 
-def test_a_note_that_is_an_error_is_marked_without_colour() -> None:
+def test_an_error_is_marked_without_color() -> None:
     assert next(row.text for row in Note("it broke", error=True).rows(40, LOOK)).strip() == "✗ it broke"
 
 
@@ -130,7 +130,7 @@ def test_a_note_names_slash_commands_in_place_of_shell_commands():
     assert shown == "m is not downloaded; /pull m downloads it (/models lists all); lechat doctor tests the engine"
 
 
-def test_a_question_shows_its_blank_lines_and_its_indents() -> None:
+def test_a_question_keeps_blank_lines_and_indents() -> None:
     rows = [row.text.rstrip() for row in Question("a\n\n    b").rows(30, LOOK)]
     assert rows == ["▌ a", "▌", "▌     b", ""]
 
@@ -140,14 +140,14 @@ MARKDOWN = st.text(st.sampled_from("ab *_`#->|:\n\t1.[](){}!~\\\"'日é👩\u200
 
 @given(MARKDOWN, st.integers(1, 60))
 @settings(max_examples=300, deadline=None)
-def test_whatever_is_written_can_be_drawn_and_no_row_is_a_control_character(source: str, width: int) -> None:
+def test_any_text_is_rendered_without_control_characters(source: str, width: int) -> None:
     rows = drawn(source, width)
     assert not any("\x1b" in row or "\u202e" in row or "\n" in row or "\t" in row for row in rows)
 
 
 @given(MARKDOWN, st.integers(4, 60))
 @settings(max_examples=300, deadline=None)
-def test_wrapped_text_fits_and_loses_nothing_but_spaces(text: str, width: int) -> None:
+def test_wrapped_text_fits_and_loses_only_spaces(text: str, width: int) -> None:
     lines = ["".join(part for part, _ in line) for line, _ in wrap([(text, Style.null())], width)]
     assert all(cell_len(line.rstrip()) <= width for line in lines)
     shown = text.replace("\x1b", "␛").replace("\u202e", "\N{REPLACEMENT CHARACTER}")
@@ -156,7 +156,7 @@ def test_wrapped_text_fits_and_loses_nothing_but_spaces(text: str, width: int) -
 
 @given(MARKDOWN, st.lists(st.integers(1, 9), min_size=1))
 @settings(max_examples=200, deadline=None)
-def test_an_answer_that_grew_is_drawn_as_one_that_came_whole(source: str, sizes: list[int]) -> None:
+def test_a_grown_answer_is_rendered_like_a_complete_one(source: str, sizes: list[int]) -> None:
     grown = Answer()
     at = 0
     for size in sizes * 200:
@@ -174,7 +174,7 @@ def texts(answer: Answer) -> list[str]:
     return [row.text for row in answer.rows(40, LOOK)]
 
 
-def test_a_note_of_two_columns_is_wrapped_below_its_second_and_copied_as_it_was() -> None:
+def test_a_note_of_two_columns_is_wrapped_within_the_second_and_copied_whole() -> None:
     note = Note(
         "Chats\n  /new      start a new chat; this one stays in the history\nno columns in a line that is long enough"
     )

@@ -1,4 +1,4 @@
-"""Pictures in the talk."""
+"""Images in the transcript."""
 
 import hashlib
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from lechat_tui.ui.app import LeChat
 
 @pytest.fixture(autouse=True)
 def colours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal with all colours, whatever runs the tests."""
+    """A terminal with all colors, whatever runs the tests."""
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLORTERM", "truecolor")
     for name in INTERMEDIARIES:
@@ -34,7 +34,7 @@ def colours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """What the driver writes beside the frames goes here."""
+    """A terminal that gets what is written between the frames."""
     found = Terminal()
     monkeypatch.setattr(HeadlessDriver, "write", lambda _, data: "\x1b_G" in data and found.write(data))
     return found
@@ -42,7 +42,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
 
 @pytest.fixture
 def flag(tmp_path: Path) -> Path:
-    """A picture so small that no pixel is changed."""
+    """An image so small that no pixel is changed."""
     image = Image.new("RGB", (30, 16), "#0055a4")
     image.paste("#ffffff", (10, 0, 20, 16))
     image.paste("#ef4135", (20, 0, 30, 16))
@@ -51,7 +51,7 @@ def flag(tmp_path: Path) -> Path:
 
 
 def seeing(flag: Path) -> EchoEngine:
-    """Says what it sees, and that the picture took 266 tokens."""
+    """An engine that describes the image, which took 266 tokens."""
     cost = {hashlib.sha256(flag.read_bytes()).hexdigest(): 266}
     return EchoEngine([Delta("Three stripes."), Done(Receipt("oeil", prompt_tokens=280, picture_tokens=cost))])
 
@@ -62,7 +62,7 @@ def size_of(file: Path) -> int:
 
 
 async def ask(pilot: Pilot[None], flag: Path) -> None:
-    """Lay the picture beside a question, and send both."""
+    """Attach the image to a question, and send both."""
     pilot.app.screen.query_one("Prompt").post_message(Paste(str(flag)))
     await shows(pilot, "flag.png 30x16")
     await pilot.press(*"what is it", "enter")
@@ -78,7 +78,7 @@ def test_a_picture_in_a_chat(talk: Talk, flag: Path, snap_compare: Any) -> None:
     assert snap_compare(talk(seeing(flag), model="oeil"), terminal_size=(80, 24), run_before=run)
 
 
-async def test_a_picture_is_drawn_above_its_name_its_size_and_what_it_cost(talk: Talk, flag: Path) -> None:
+async def test_an_image_is_shown_above_its_name_its_size_and_its_tokens(talk: Talk, flag: Path) -> None:
     app, size = talk(seeing(flag), model="oeil"), size_of(flag)
     async with app.run_test(size=(80, 24)) as pilot:
         await ask(pilot, flag)
@@ -86,7 +86,9 @@ async def test_a_picture_is_drawn_above_its_name_its_size_and_what_it_cost(talk:
         assert seen(app).count("▌ " + "▀" * 30 + "\n") == 8
 
 
-async def test_without_colours_a_picture_is_its_name(talk: Talk, flag: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_colors_only_the_name_of_an_image_is_shown(
+    talk: Talk, flag: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     app = talk(seeing(flag), model="oeil")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -96,7 +98,7 @@ async def test_without_colours_a_picture_is_its_name(talk: Talk, flag: Path, mon
 
 
 def kept(store: Store, pictures: Sequence[Path]) -> int:
-    """A chat in which these pictures were asked about."""
+    """A chat with questions about these images."""
     messages = []
     for path in pictures:
         picture = store.keep_attachment(path.read_bytes(), path.name, "image", 30, 16)
@@ -108,7 +110,7 @@ def kept(store: Store, pictures: Sequence[Path]) -> int:
     return chat.id
 
 
-async def test_a_damaged_picture_is_its_name(talk: Talk, store: Store, flag: Path) -> None:
+async def test_only_the_name_of_a_damaged_image_is_shown(talk: Talk, store: Store, flag: Path) -> None:
     chat = kept(store, [flag])
     picture = store.messages(chat)[0].attachments[0]
     picture.path.write_bytes(b"\x89PNG\r\n\x1a\n no more")
@@ -118,7 +120,7 @@ async def test_a_damaged_picture_is_its_name(talk: Talk, store: Store, flag: Pat
         await hides(pilot, "▀")
 
 
-async def test_of_a_long_chat_only_the_pictures_in_view_are_decoded_and_the_rows_of_the_others_are_known(
+async def test_only_images_in_view_are_decoded_and_the_others_have_their_rows(
     talk: Talk, store: Store, flag: Path
 ) -> None:
     for number in range(100):
@@ -140,11 +142,11 @@ async def test_of_a_long_chat_only_the_pictures_in_view_are_decoded_and_the_rows
 
 
 def drawn_cells(app: LeChat) -> list[tuple[int, int, int]]:
-    """The cells of pictures on the screen, row by row."""
+    """The cells of images on the screen, row by row."""
     return [cell for strip in app.screen._compositor.render_strips() for cell in cells(strip) if cell]
 
 
-async def test_a_terminal_that_can_draws_the_picture_itself_until_the_end(
+async def test_a_terminal_with_graphics_shows_the_image_itself_until_the_end(
     talk: Talk, flag: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "xterm-ghostty")
@@ -163,7 +165,7 @@ async def test_a_terminal_that_can_draws_the_picture_itself_until_the_end(
         await pilot.pause()
         assert set(terminal.pictures) == {cell[0] for cell in drawn_cells(app)} == {number}
 
-        terminal.pictures.clear()  # as a program may to which the terminal is lent
+        terminal.pictures.clear()  # as another program in the terminal may do
         app.app_resume_signal.publish(app)
         await until(pilot, lambda: number in terminal.pictures)
 
@@ -174,7 +176,7 @@ async def test_a_terminal_that_can_draws_the_picture_itself_until_the_end(
         assert terminal.pictures == {}
 
 
-async def test_nothing_is_given_to_draw_to_a_terminal_that_is_not_known_to(
+async def test_nothing_is_sent_to_a_terminal_without_known_graphics(
     talk: Talk, store: Store, flag: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "xterm-kitty")  # of an unknown version

@@ -1,4 +1,4 @@
-"""Writing: lines, history, commands, files and pictures."""
+"""The prompt: lines, past questions, commands, files and images."""
 
 from pathlib import Path
 
@@ -38,14 +38,14 @@ async def test_the_prompt_grows_to_a_third_of_the_screen(talk: Talk) -> None:
         await until(pilot, lambda: editor.size.height == 9)
 
 
-async def test_what_is_typed_right_after_enter_is_not_lost(talk: Talk) -> None:
+async def test_keys_right_after_enter_are_not_lost(talk: Talk) -> None:
     async with talk("fine").run_test(size=(80, 24)) as pilot:
         await pilot.press("a", "enter", "b", "c")
         await shows(pilot, "fine")
         assert prompt(pilot).text == "bc"
 
 
-async def test_nothing_is_sent_when_there_is_nothing_to_send(talk: Talk, store: Store) -> None:
+async def test_an_empty_prompt_sends_nothing(talk: Talk, store: Store) -> None:
     async with talk().run_test(size=(80, 24)) as pilot:
         await pilot.press("space", "enter")
         await rests(pilot)
@@ -53,7 +53,7 @@ async def test_nothing_is_sent_when_there_is_nothing_to_send(talk: Talk, store: 
     assert store.chats() == []
 
 
-async def test_up_and_down_go_through_what_was_sent_before_even_in_another_session(talk: Talk, store: Store) -> None:
+async def test_up_and_down_go_through_past_questions_also_of_other_sessions(talk: Talk, store: Store) -> None:
     store.add_prompt("from last week")
     async with talk("one", "two").run_test(size=(80, 24)) as pilot:
         await rests(pilot)
@@ -70,7 +70,7 @@ async def test_up_and_down_go_through_what_was_sent_before_even_in_another_sessi
     assert store.prompts() == ["from last week", "first", "second"]
 
 
-async def test_up_inside_several_lines_moves_the_cursor_first(talk: Talk, store: Store) -> None:
+async def test_up_within_several_lines_moves_the_cursor(talk: Talk, store: Store) -> None:
     store.add_prompt("earlier")
     async with talk().run_test(size=(80, 24)) as pilot:
         await rests(pilot)
@@ -80,7 +80,7 @@ async def test_up_inside_several_lines_moves_the_cursor_first(talk: Talk, store:
         assert prompt(pilot).text == "earlier"
 
 
-async def test_a_slash_lists_the_commands_it_may_become(talk: Talk) -> None:
+async def test_a_slash_lists_matching_commands(talk: Talk) -> None:
     async with talk().run_test(size=(80, 30)) as pilot:
         await pilot.press("slash", "m", "o")
         await shows(pilot, "/model [NAME]", "/models", "switch to a model")
@@ -101,25 +101,25 @@ async def test_escape_closes_the_list_and_keeps_the_word(talk: Talk) -> None:
         await shows(pilot, "change the colors")
 
 
-async def test_enter_on_a_row_runs_a_command_that_wants_no_words(talk: Talk) -> None:
+async def test_enter_on_a_row_runs_a_command_without_an_argument(talk: Talk) -> None:
     async with talk().run_test(size=(80, 24)) as pilot:
         await pilot.press(*"/und", "enter")
         await shows(pilot, "· there is nothing to undo")
 
 
-async def test_enter_on_a_row_of_a_command_that_takes_words_waits_for_them(talk: Talk) -> None:
+async def test_enter_on_a_row_completes_a_command_with_an_argument(talk: Talk) -> None:
     async with talk().run_test(size=(80, 24)) as pilot:
         await pilot.press(*"/ren", "enter")
         await until(pilot, lambda: prompt(pilot).text == "/rename ")
 
 
-async def test_a_command_written_out_runs_at_once(talk: Talk) -> None:
+async def test_a_complete_command_runs_at_once(talk: Talk) -> None:
     async with talk().run_test(size=(100, 60)) as pilot:
         await pilot.press(*"/help", "enter")
         await shows(pilot, "start a new chat; this one stays in the history", "Chats")
 
 
-async def test_a_command_typed_faster_than_the_screen_follows_is_taken_whole(talk: Talk) -> None:
+async def test_a_command_typed_faster_than_the_screen_updates_is_complete(talk: Talk) -> None:
     async with talk().run_test(size=(80, 24)) as pilot:
         for letter in "/model":
             pilot.app.post_message(Key("slash" if letter == "/" else letter, letter))
@@ -128,7 +128,7 @@ async def test_a_command_typed_faster_than_the_screen_follows_is_taken_whole(tal
         assert prompt(pilot).text == ""
 
 
-async def test_leaving_with_ctrl_d_does_not_overtake_what_is_typed(talk: Talk) -> None:
+async def test_ctrl_d_does_not_overtake_typed_text(talk: Talk) -> None:
     app = talk()
     async with app.run_test(size=(80, 24)) as pilot:
         for key in (Key("a", "a"), Key("b", "b"), Key("ctrl+d", "\x04")):
@@ -138,13 +138,13 @@ async def test_leaving_with_ctrl_d_does_not_overtake_what_is_typed(talk: Talk) -
         assert app.is_running
 
 
-async def test_an_unknown_command_suggests_the_nearest(talk: Talk) -> None:
+async def test_an_unknown_command_gets_a_suggestion(talk: Talk) -> None:
     async with talk().run_test(size=(80, 24)) as pilot:
         await say(pilot, "/modle")
         await shows(pilot, "✗ there is no command /modle; did you mean /mode")
 
 
-async def test_a_pasted_path_of_a_picture_lays_it_beside_the_question(talk: Talk, tmp_path: Path) -> None:
+async def test_a_pasted_path_of_an_image_attaches_it(talk: Talk, tmp_path: Path) -> None:
     picture = png(tmp_path / "a red.png")
     engine = EchoEngine("seen")
     async with talk(engine).run_test(size=(80, 24)) as pilot:
@@ -155,13 +155,13 @@ async def test_a_pasted_path_of_a_picture_lays_it_beside_the_question(talk: Talk
         await hides(pilot, "a red.png")
 
 
-async def test_a_pasted_text_is_text_and_its_escapes_are_shown(talk: Talk) -> None:
+async def test_pasted_escape_sequences_are_shown_as_text(talk: Talk) -> None:
     async with talk().run_test(size=(80, 24)) as pilot:
         prompt(pilot).post_message(Paste("two\r\nor three\rlines \x1b[2J"))
         await until(pilot, lambda: prompt(pilot).text == "two\nor three\nlines ␛[2J")
 
 
-async def test_at_a_path_attaches_a_picture(talk: Talk, tmp_path: Path) -> None:
+async def test_at_a_path_attaches_an_image(talk: Talk, tmp_path: Path) -> None:
     picture = png(tmp_path / "red.png")
     engine = EchoEngine("seen")
     async with talk(engine).run_test(size=(80, 24)) as pilot:
@@ -185,7 +185,7 @@ async def test_at_a_path_attaches_a_text_file(talk: Talk, tmp_path: Path) -> Non
     assert asked == "notes.md:\n````\na ```fence``` inside\n````\n\nsum up notes.md for me@example.org"
 
 
-async def test_a_long_question_is_folded_and_opens_with_a_click(talk: Talk) -> None:
+async def test_a_long_question_is_folded_and_unfolds_with_a_click(talk: Talk) -> None:
     async with talk("read").run_test(size=(80, 40)) as pilot:
         prompt(pilot).post_message(Paste("\n".join(f"number {n}" for n in range(200))))
         await until(pilot, lambda: prompt(pilot).text == "[pasted 200 lines]")
@@ -214,7 +214,7 @@ async def test_an_edited_question_keeps_its_text_file(talk: Talk, tmp_path: Path
     assert engine.requests[1].messages[-1].text == "notes.md:\n```\nnote\n```\n\nsum up!"
 
 
-async def test_at_a_file_that_is_no_text_is_one_line_and_the_question_comes_back(talk: Talk, tmp_path: Path) -> None:
+async def test_at_a_binary_file_is_one_line_and_the_question_comes_back(talk: Talk, tmp_path: Path) -> None:
     binary = tmp_path / "thing.bin"
     binary.write_bytes(b"\0\1\2\xff" * 40)
     async with talk().run_test(size=(80, 24)) as pilot:
@@ -224,7 +224,7 @@ async def test_at_a_file_that_is_no_text_is_one_line_and_the_question_comes_back
         assert prompt(pilot).text == f"what is @{binary}"
 
 
-async def test_ctrl_c_clears_and_twice_leaves(talk: Talk) -> None:
+async def test_ctrl_c_clears_and_twice_quits(talk: Talk) -> None:
     app = talk()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("a", "b", "ctrl+c")
@@ -236,7 +236,7 @@ async def test_ctrl_c_clears_and_twice_leaves(talk: Talk) -> None:
         await until(pilot, lambda: not app.is_running)
 
 
-async def test_ctrl_d_leaves_only_from_an_empty_prompt(talk: Talk) -> None:
+async def test_ctrl_d_quits_only_from_an_empty_prompt(talk: Talk) -> None:
     app = talk()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("a", "ctrl+d")
@@ -272,7 +272,7 @@ async def test_an_earlier_question_is_found_with_ctrl_r(talk: Talk, store: Store
 LONG = "\n".join(f"line {n}" for n in range(240))
 
 
-async def test_a_long_paste_is_one_word_in_the_prompt_and_is_sent_whole(talk: Talk, store: Store) -> None:
+async def test_a_long_paste_is_a_label_in_the_prompt_and_is_sent_whole(talk: Talk, store: Store) -> None:
     engine = EchoEngine("read")
     async with talk(engine).run_test(size=(80, 24)) as pilot:
         editor = prompt(pilot)
@@ -288,7 +288,7 @@ async def test_a_long_paste_is_one_word_in_the_prompt_and_is_sent_whole(talk: Ta
     assert store.prompts() == [f"see {LONG} why"]
 
 
-async def test_a_folded_paste_goes_with_one_key_and_cannot_be_taken_apart(talk: Talk) -> None:
+async def test_a_folded_paste_is_deleted_with_one_key_and_cannot_be_broken(talk: Talk) -> None:
     async with talk().run_test(size=(80, 24)) as pilot:
         editor = prompt(pilot)
         for text in ("x" * 1500, LONG, LONG):
@@ -305,7 +305,7 @@ async def test_a_folded_paste_goes_with_one_key_and_cannot_be_taken_apart(talk: 
         assert editor.full_text == f"ba{LONG}"
 
 
-async def test_a_folded_paste_opens_with_a_click_or_a_key(talk: Talk) -> None:
+async def test_a_folded_paste_unfolds_with_a_click_or_a_key(talk: Talk) -> None:
     async with talk().run_test(size=(80, 24)) as pilot:
         editor = prompt(pilot)
         editor.post_message(Paste(LONG))
@@ -319,9 +319,7 @@ async def test_a_folded_paste_opens_with_a_click_or_a_key(talk: Talk) -> None:
         assert editor.text == editor.full_text == LONG
 
 
-async def test_a_folded_paste_is_kept_whole_as_a_draft_and_while_earlier_questions_are_looked_at(
-    talk: Talk, store: Store
-) -> None:
+async def test_a_folded_paste_survives_as_a_draft_and_while_past_questions_are_shown(talk: Talk, store: Store) -> None:
     store.add_prompt("earlier")
     async with talk().run_test(size=(80, 24)) as pilot:
         await rests(pilot)
@@ -334,9 +332,7 @@ async def test_a_folded_paste_is_kept_whole_as_a_draft_and_while_earlier_questio
         await until(pilot, lambda: store.drafts(0) == [Draft(LONG)])
 
 
-async def test_files_of_the_folder_are_offered_after_an_at(
-    talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_at_lists_files_of_the_folder(talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "project"
     (folder / "docs").mkdir(parents=True)
     (folder / "docs" / "my plan.md").write_text("to rest")
@@ -357,9 +353,7 @@ async def test_files_of_the_folder_are_offered_after_an_at(
     assert engine.requests[0].messages[-1].text == "my plan.md:\n```\nto rest\n```\n\nsum up my plan.md now"
 
 
-async def test_no_file_is_taken_at_the_word_of_a_folded_paste(
-    talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_folded_paste_completes_no_file(talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "secret.txt").write_text("the key")
     engine = EchoEngine("read")
@@ -372,7 +366,7 @@ async def test_no_file_is_taken_at_the_word_of_a_folded_paste(
     assert engine.requests[0].messages[-1].text == pasted
 
 
-async def test_several_dropped_pictures_are_all_laid_beside_the_question(talk: Talk, tmp_path: Path) -> None:
+async def test_several_dropped_images_are_all_attached(talk: Talk, tmp_path: Path) -> None:
     first, second = png(tmp_path / "a red.png"), png(tmp_path / "b.png")
     async with talk().run_test(size=(80, 24)) as pilot:
         prompt(pilot).post_message(Paste(f"'{first}' {second.as_uri()}"))
@@ -380,14 +374,14 @@ async def test_several_dropped_pictures_are_all_laid_beside_the_question(talk: T
         assert prompt(pilot).text == ""
 
 
-async def test_a_terminal_that_cannot_be_lent_to_an_editor_is_said_and_the_text_stays(talk: Talk) -> None:
+async def test_a_terminal_that_cannot_run_an_editor_is_reported_and_the_text_stays(talk: Talk) -> None:
     async with talk().run_test(size=(100, 24)) as pilot:
         await pilot.press(*"half", "ctrl+g")
         await shows(pilot, "✗ this terminal cannot run another program")
         assert prompt(pilot).text == "half"
 
 
-async def test_a_folded_paste_cannot_have_a_file_read(talk: Talk, tmp_path: Path) -> None:
+async def test_a_folded_paste_cannot_read_a_file(talk: Talk, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("secret")
     paste = f"{LONG}\n@{tmp_path}/key"
     engine = EchoEngine("read")

@@ -1,4 +1,4 @@
-"""Scrolling, wrapping, selecting, colours: what is seen of a talk."""
+"""The transcript: scrolling, wrapping, selecting, colors."""
 
 import asyncio
 from pathlib import Path
@@ -16,7 +16,7 @@ from lechat_tui.ui.look.themes import read_themes
 LONG = "\n\n".join(f"paragraph {n} " + "with some words " * 12 for n in range(60))
 
 
-async def test_scrolling_up_stops_following_and_end_goes_to_the_newest(talk: Talk) -> None:
+async def test_scrolling_up_stops_following_and_end_resumes_it(talk: Talk) -> None:
     go = asyncio.Event()
     app = talk([Delta(LONG), go, Delta("\n\nthe very end")])
     async with app.run_test(size=(80, 24)) as pilot:
@@ -40,7 +40,7 @@ async def test_a_growing_answer_is_followed(talk: Talk) -> None:
         assert "line 79" in seen(app)
 
 
-async def test_everything_is_wrapped_anew_on_another_width(talk: Talk) -> None:
+async def test_everything_is_wrapped_for_another_width(talk: Talk) -> None:
     app = talk(LONG)
     async with app.run_test(size=(100, 30)) as pilot:
         await say(pilot, "go")
@@ -52,7 +52,7 @@ async def test_everything_is_wrapped_anew_on_another_width(talk: Talk) -> None:
         assert "paragraph 59 " + "with some words " * 11 + "with some words" in words
 
 
-async def test_what_is_read_stays_in_view_on_another_width(talk: Talk) -> None:
+async def test_the_text_in_view_stays_in_view_on_another_width(talk: Talk) -> None:
     app = talk(LONG)
     async with app.run_test(size=(100, 30)) as pilot:
         await say(pilot, "go")
@@ -66,7 +66,7 @@ async def test_what_is_read_stays_in_view_on_another_width(talk: Talk) -> None:
         await shows(pilot, "▌ two")
 
 
-async def test_the_column_is_centred_and_not_wider_than_a_hundred(talk: Talk) -> None:
+async def test_the_column_is_centered_and_at_most_a_hundred_cells_wide(talk: Talk) -> None:
     app = talk("word " * 100)
     async with app.run_test(size=(250, 40)) as pilot:
         await say(pilot, "hello")
@@ -77,7 +77,7 @@ async def test_the_column_is_centred_and_not_wider_than_a_hundred(talk: Talk) ->
         assert abs(left - (250 - 32 - 100) // 2) <= 3
 
 
-async def test_selected_text_is_copied_without_the_wrapping_and_the_indents(talk: Talk) -> None:
+async def test_selected_text_is_copied_without_wrapping_and_indents(talk: Talk) -> None:
     app = talk("first " + "word " * 30 + "last\n\n```python\nx = 1\n    y = 2\n```")
     async with app.run_test(size=(60, 24)) as pilot:
         await say(pilot, "go")
@@ -97,7 +97,7 @@ async def test_selected_text_is_copied_without_the_wrapping_and_the_indents(talk
     )
 
 
-async def test_a_theme_is_changed_at_once_and_unknown_ones_are_named(talk: Talk) -> None:
+async def test_a_theme_changes_at_once_and_an_unknown_one_is_reported(talk: Talk) -> None:
     app = talk("`code` and more")
     async with app.run_test(size=(80, 24)) as pilot:
         await say(pilot, "go")
@@ -110,7 +110,7 @@ async def test_a_theme_is_changed_at_once_and_unknown_ones_are_named(talk: Talk)
         await shows(pilot, "✗ there is no theme nosuch; there are catppuccin-mocha, dracula,")
 
 
-async def test_a_theme_of_the_user_is_laid_over_and_a_broken_one_is_told(talk: Talk, home: Path) -> None:
+async def test_a_theme_of_the_user_is_used_and_a_broken_one_is_reported(talk: Talk, home: Path) -> None:
     folder = home / "config" / "themes"
     folder.mkdir(parents=True)
     (folder / "sea.toml").write_text('primary = "#0000FF"\nbackground = "#000011"\n')
@@ -125,7 +125,7 @@ async def test_a_theme_of_the_user_is_laid_over_and_a_broken_one_is_told(talk: T
 
 
 @pytest.mark.parametrize("theme", sorted(read_themes().known))
-async def test_every_theme_draws_everything(talk: Talk, theme: str) -> None:
+async def test_every_theme_renders_everything(talk: Talk, theme: str) -> None:
     app = talk("# T\n\n`c` **b** [l](https://x.org)\n\n```python\nx = 1 # c\n```", settings=Settings(theme=theme))
     async with app.run_test(size=(110, 30)) as pilot:
         await say(pilot, "go")
@@ -133,7 +133,7 @@ async def test_every_theme_draws_everything(talk: Talk, theme: str) -> None:
 
 
 @pytest.mark.parametrize("theme", ["mistral-dark", "mistral-light", "high-contrast"])
-def test_text_and_soft_text_can_be_read(theme: str) -> None:
+def test_text_and_soft_text_are_readable(theme: str) -> None:
     known = read_themes().known[theme]
     page = Color.parse(known.background or "")
     assert contrast(page, Color.parse(known.foreground or "")) >= 7
@@ -153,7 +153,7 @@ def luminance(colour: Color) -> float:
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (250, 70)])
-async def test_the_prompt_and_the_status_are_seen_on_every_screen(talk: Talk, size: tuple[int, int]) -> None:
+async def test_the_prompt_and_the_status_are_visible_on_every_screen(talk: Talk, size: tuple[int, int]) -> None:
     app = talk(LONG)
     async with app.run_test(size=size) as pilot:
         await shows(pilot, "What shall we talk about?", "Ask le chat", "petit text")
@@ -163,7 +163,7 @@ async def test_the_prompt_and_the_status_are_seen_on_every_screen(talk: Talk, si
         assert len(seen(app).splitlines()) == size[1]
 
 
-async def test_no_colour_where_the_person_wants_none(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_color_is_honored(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     app = talk("an answer")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -180,7 +180,7 @@ async def test_no_colour_where_the_person_wants_none(talk: Talk, monkeypatch: py
     assert not colours
 
 
-async def test_while_one_reads_above_it_is_said_that_there_is_more_and_a_click_there_goes_to_it(talk: Talk) -> None:
+async def test_rows_below_the_view_are_announced_and_a_click_goes_to_them(talk: Talk) -> None:
     app = talk(LONG)
     async with app.run_test(size=(80, 24)) as pilot:
         await say(pilot, "go")
@@ -194,9 +194,7 @@ async def test_while_one_reads_above_it_is_said_that_there_is_more_and_a_click_t
         assert "more · End" not in seen(app)
 
 
-async def test_a_link_is_opened_by_a_click_and_only_one_that_leads_to_the_web(
-    talk: Talk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_click_opens_a_link_only_to_the_web(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr("webbrowser.open", lambda url, *_, **__: opened.append(url))
     app = talk("[here](https://a.org/x) and [there](ftp://b.org) and [nowhere](c.html)")
@@ -210,7 +208,7 @@ async def test_a_link_is_opened_by_a_click_and_only_one_that_leads_to_the_web(
     assert opened == ["https://a.org/x"]
 
 
-async def test_a_click_on_the_head_of_a_fence_numbers_the_lines_and_they_are_not_copied(talk: Talk) -> None:
+async def test_a_click_on_the_head_of_a_fence_numbers_its_lines_which_are_not_copied(talk: Talk) -> None:
     app = talk("```python\nx = 1\ny = 2\n```")
     async with app.run_test(size=(80, 24)) as pilot:
         await say(pilot, "go")
@@ -229,7 +227,7 @@ async def test_a_click_on_the_head_of_a_fence_numbers_the_lines_and_they_are_not
         await until(pilot, lambda: "  2  y" not in seen(app))
 
 
-async def test_what_is_selected_stays_selected_while_the_answer_grows(talk: Talk) -> None:
+async def test_a_selection_stays_while_the_answer_grows(talk: Talk) -> None:
     go = asyncio.Event()
     app = talk([Delta("first words\n\nsecond words\n\nthird"), go, Delta(" words\n\nthe end")])
     async with app.run_test(size=(80, 24)) as pilot:
@@ -262,7 +260,7 @@ async def test_the_line_at_the_top_stays_there_on_another_width(talk: Talk) -> N
 
 
 def rows(app: LeChat) -> list[str]:
-    """The rows of the transcript that are seen, without the space around them."""
+    """The rows of the transcript in view, stripped."""
     page = transcript(app)
     return [page.render_line(y).text.strip() for y in range(page.size.height)]
 
@@ -275,7 +273,7 @@ def place(app: LeChat, text: str) -> tuple[int, int]:
     raise AssertionError(f"{text} is not in\n{seen(app)}")
 
 
-async def test_how_fast_an_answer_was_stands_beside_it_when_asked_and_is_not_copied(talk: Talk) -> None:
+async def test_the_speed_beside_an_answer_is_not_copied(talk: Talk) -> None:
     receipt = Receipt("petit", ttft_ms=310.0, tokens_per_s=42.2)
     app = talk([Delta("One."), Done(receipt)], [Delta("Two."), Done(receipt)])
     async with app.run_test(size=(80, 24)) as pilot:

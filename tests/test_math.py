@@ -1,4 +1,4 @@
-"""LaTeX maths as a line of Unicode, and where it stands in an answer."""
+"""LaTeX math as Unicode, and how it is found in an answer."""
 
 import pytest
 
@@ -26,18 +26,18 @@ FORMULAS = {
 
 
 @pytest.mark.parametrize("source", FORMULAS)
-def test_a_formula_is_a_line_of_unicode(source: str) -> None:
+def test_a_formula_is_rendered_in_unicode(source: str) -> None:
     assert readable(source) == FORMULAS[source]
 
 
-def test_equations_below_each_other_are_rows_where_there_is_room_for_rows() -> None:
+def test_aligned_equations_are_lines_of_a_display_formula() -> None:
     source = r"\begin{aligned} a &= b \\ c &= d \end{aligned}"
     assert readable(source, rows=True) == "a = b\nc = d"
     assert readable(source) == "a = b; c = d"
 
 
 @pytest.mark.parametrize("source", ["^" * 1_900, r"\frac" * 300, "{" * 1_900, r"\sqrt{" * 300, r"\begin{matrix}" * 100])
-def test_a_formula_that_never_ends_is_still_text(source: str) -> None:
+def test_an_unfinished_formula_is_still_text(source: str) -> None:
     assert readable(source)
 
 
@@ -61,7 +61,7 @@ def formulas(text: str) -> list[str]:
         "$$ and $$",
     ],
 )
-def test_money_shell_and_code_are_no_maths(text: str) -> None:
+def test_money_shell_variables_and_code_are_not_math(text: str) -> None:
     assert formulas(text) == []
 
 
@@ -76,5 +76,5 @@ def test_money_shell_and_code_are_no_maths(text: str) -> None:
         ("| $a_1$ | b |\n|---|---|\n| c | $d$ |", ["a_1", "d"]),
     ],
 )
-def test_what_stands_in_its_signs_is_maths(text: str, found: list[str]) -> None:
+def test_text_in_math_delimiters_is_math(text: str, found: list[str]) -> None:
     assert formulas(text) == found
