@@ -118,7 +118,7 @@ def print_candidates(words: Sequence[str], asking: typer.Typer, commands: typer.
 
 
 def _models() -> Iterable[Candidate]:
-    """The installed models, then the rest of the catalogue."""
+    """The installed models, then the rest of the catalog."""
     from lechat_tui.cli import compose
 
     models = compose.models(compose.settings())

@@ -1,4 +1,4 @@
-"""Command lines that people know from Ollama, llama.cpp, LM Studio and `llm`, turned into lechat's own.
+"""Translates command lines of Ollama, llama.cpp, LM Studio and `llm` into lechat's own.
 
 Each row either rewrites the arguments or answers with one sentence that names the right thing. Imports nothing heavy.
 """
@@ -10,23 +10,23 @@ from dataclasses import dataclass
 from lechat_tui.settings import config as settings
 
 NONE, ONE, ANY = 0, 1, 99
-"""How many words may follow a subcommand for it to be one; with more it is the start of a question."""
+"""How many words may follow a subcommand; a line with more words is a question."""
 
 
 class Unsupported(Exception):
-    """There is no such command or option; the text is a sentence that names the right thing."""
+    """There is no such command or option; the text is a sentence that names the right one."""
 
 
 @dataclass(frozen=True)
 class Subcommand:
-    """What a subcommand of another program is here: other arguments, or a sentence."""
+    """The translation of another program's subcommand: arguments, or a sentence."""
 
     words: int
-    """The most words that may follow it."""
+    """The maximum number of words after it."""
     arguments: tuple[str, ...] = ()
-    """What stands in its place; what follows it stays."""
+    """The arguments that replace it; those after it are kept."""
     sentence: str = ""
-    """What to say instead."""
+    """The sentence to print instead."""
 
 
 def _flag(name: str) -> str:
@@ -80,7 +80,7 @@ SUBCOMMANDS = {
     "update": _say("update lechat with the tool that installed it: uv tool upgrade, pipx upgrade or pip install -U"),
     "upgrade": _say("update lechat with the tool that installed it: uv tool upgrade, pipx upgrade or pip install -U"),
     "login": _say("there is no account; a closed repository on the hub needs HF_TOKEN in the environment"),
-    "logout": _say("there is no account to leave"),
+    "logout": _say("there is no account to log out of"),
     "push": _say("lechat uploads nothing"),
     "quit": _say("lechat is not running here; inside a chat, /quit leaves"),
     "exit": _say("lechat is not running here; inside a chat, /quit leaves"),
@@ -88,7 +88,7 @@ SUBCOMMANDS = {
 """Subcommands of other programs."""
 
 NEVER_INSTRUCTIONS = frozenset({"models", "ps", "serve", "update", "upgrade", "version"})
-"""The subcommands that are no instruction for what comes through a pipe, as `check` or `search` may be."""
+"""Subcommands that cannot be an instruction for text on stdin, as `check` or `search` can."""
 
 OPTIONS: dict[str, tuple[str, ...]] = {
     **{
@@ -120,15 +120,15 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "--resume-last": ("--continue",),
     "--no-log": ("--no-save",),
 }
-"""Options of other programs and ours; what follows them stays. No option stands for one that is not needed here."""
+"""Options of other programs and the ones that replace them; empty for an option that is not needed here."""
 
 SENTENCES = {
     "-fa": "flash attention is chosen for your machine; flash_attention in config.toml changes it",
     "--flash-attn": "flash attention is chosen for your machine; flash_attention in config.toml changes it",
     "--mmproj": "lechat finds the projector beside the model's file; give the model alone, with -m PATH",
-    "--keepalive": "keep_warm in config.toml says after how many idle minutes a model is unloaded",
-    "--ttl": "keep_warm in config.toml says after how many idle minutes a model is unloaded",
-    "--theme": "/theme chooses a theme on the screen, and theme = in config.toml sets it",
+    "--keepalive": "keep_warm in config.toml sets after how many idle minutes a model is unloaded",
+    "--ttl": "keep_warm in config.toml sets after how many idle minutes a model is unloaded",
+    "--theme": "/theme chooses a theme in the full screen; theme = in config.toml sets it, too",
     "--api-key": "there is no account and no key: lechat runs models on this machine",
     "--host": _NO_SERVER,
     "--port": _NO_SERVER,
@@ -136,7 +136,7 @@ SENTENCES = {
 """Options of other programs that have no counterpart on the command line."""
 
 NUMBERS = {
-    "-n": "-n keeps nothing of this chat; --max-tokens {0} limits the length of the answer",
+    "-n": "-n does not save the chat; --max-tokens {0} limits the length of the answer",
     "-c": "-c continues the last chat; --ctx-size {0} sets the context window",
     "-t": "--threads {0} sets the number of CPU threads",
 }

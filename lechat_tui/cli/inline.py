@@ -2,7 +2,7 @@
 
 import typer
 
-from lechat_tui.cli import compose, edge, pull
+from lechat_tui.cli import compose, edge
 from lechat_tui.inline import session
 from lechat_tui.inline.lines import shown_input
 from lechat_tui.models.catalog import Model
@@ -17,6 +17,8 @@ def run(conversation: Conversation) -> None:
 
 def _download(model: Model) -> bool:
     """Download a model with a progress bar; whether all of it arrived. Raises `LechatError`."""
+    from lechat_tui.cli import pull
+
     try:
         with shown_input():
             pull.run(model.id, as_json=False, quiet=False, accept_license=False)

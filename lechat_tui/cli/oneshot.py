@@ -160,7 +160,7 @@ class Hints:
             print(f"lechat: {sentence}", file=sys.stderr)
 
     def show(self, event: Event, model: str) -> None:
-        """Print what the user should know of an event; progress goes on one line that is overwritten."""
+        """Print what the user should know of an event; progress is shown on one line that is overwritten."""
         if (activity := phrases.activity(event, model)) and phrases.is_long(event):
             text, fraction = activity
             self._overwrite(f"{text}: {fraction:.0%}")

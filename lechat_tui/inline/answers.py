@@ -17,7 +17,7 @@ from lechat_tui.units import token_speed_text, tokens_text
 
 @dataclass(frozen=True)
 class PendingAnswer:
-    """An answer that a command or a question wants."""
+    """An answer that was requested by a question or a command."""
 
     events: Callable[[], AsyncGenerator[Event, None]]
     title: str = ""

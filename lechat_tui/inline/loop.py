@@ -21,7 +21,7 @@ class BackgroundLoop:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._calls: queue.Queue[Callable[[], None] | None] = queue.Queue()
-        """What coroutines want called on the main thread; None when the coroutine that `run` waits for has ended."""
+        """Calls that coroutines request of the main thread; None when the coroutine that `run` waits for has ended."""
         self._thread = threading.Thread(target=self._loop.run_forever, name="inline loop", daemon=True)
         self._thread.start()
 
@@ -54,7 +54,7 @@ class BackgroundLoop:
         return task
 
     def _serve(self, task: "asyncio.Task[None]") -> None:
-        """Call what the coroutine wants called until it ends; Ctrl+C cancels it."""
+        """Make the calls that the coroutine requests until it ends; Ctrl+C cancels it."""
         while True:
             try:
                 call = self._calls.get()
