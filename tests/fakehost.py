@@ -12,7 +12,7 @@ from lechat_tui.talk.conversation import Conversation, Replay
 
 
 class FakeHost:
-    """A host without a screen: notes, questions and the rest are lists; `answers` are the person's choices."""
+    """A host without a screen: notes, questions and the rest are lists; `answers` are the user's choices."""
 
     themes: Sequence[str] = ("dark", "light")
 
@@ -134,7 +134,7 @@ class FakeHost:
         self.left = True
 
     async def do(self, line: str) -> str:
-        """Run a command line; the last thing said, or nothing."""
+        """Run a command line; the last note, or an empty string."""
         self.notes.clear()
         self.errors.clear()
         await run(self, line)

@@ -110,7 +110,7 @@ async def test_code_is_saved_to_the_path_that_was_typed(store: Store, models: Mo
     await host.do(f"/save answer '{tmp_path}/all of it.md'")
     assert (tmp_path / "all of it.md").read_text() == CODE
     assert await host.do(f"/save 3 {tmp_path}/x") == "the last answer has code blocks 1 to 2"
-    assert (await host.do("/save 1")).startswith("/save N PATH writes code N")
+    assert (await host.do("/save 1")).startswith("/save N PATH saves code block N")
     assert not (tmp_path / "x").exists()
 
 

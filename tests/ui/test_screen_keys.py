@@ -37,7 +37,7 @@ async def test_a_rebound_key_works_at_once_and_after_a_restart(tmp_path: Path, s
         await shows(pilot, "Switch to which model?")
         await pilot.press("escape")
         await say(pilot, "/keys reset")
-        await shows(pilot, "all keys are as they came")
+        await shows(pilot, "all keys are reset")
         await pilot.press("ctrl+l")
         await shows(pilot, "Switch to which model?")
 
