@@ -150,7 +150,8 @@ async def test_an_answer_is_drawn_again_by_its_number_and_by_another_model(host:
     await host.do("/regen 3 codeur")
     await host.do("/regen codeur")
     assert host.by == [(first, None), (second, "codeur"), (0, "codeur")]
-    assert "is not downloaded" in await host.do("/regen loin") or "pull" in host.errors[0]
+    with pytest.raises(ModelError, match="loin is not downloaded; lechat pull loin downloads it"):
+        await host.do("/regen loin")
     assert host.by[3:] == []
 
 

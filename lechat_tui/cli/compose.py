@@ -139,9 +139,7 @@ def _chat(history: Store, resume: str) -> Chat | None:
 def _model(models: Models, overrides: Overrides, chat: Chat | None) -> Model:
     """The model that is named, else the one of the chat, else the best for the task. Raises `ModelError`."""
     if overrides.model:
-        named = models.get(overrides.model)
-        if models.files(named) is None:
-            raise ModelError(named.missing)
+        named = models.require(overrides.model)
         if overrides.with_images and not named.supports_images:
             raise ModelError(f"{named.id} can't see images; -m {models.for_role('vision').id} can")
         return named
@@ -154,7 +152,6 @@ def _model(models: Models, overrides: Overrides, chat: Chat | None) -> Model:
 def _own(models: Models, name: str) -> Model | None:
     """The last model of a chat, if it is on this machine."""
     try:
-        model = models.get(name)
+        return models.require(name)
     except ModelError:
         return None
-    return model if models.files(model) else None

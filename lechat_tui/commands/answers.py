@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from lechat_tui.commands.base import Choice, Host, command
 from lechat_tui.commands.checks import index_of
-from lechat_tui.models.catalog import Model
 from lechat_tui.talk.conversation import Replay, replay_of
 
 MAX_SEED = 2**32 - 2
@@ -44,11 +43,7 @@ def _regenerate(host: Host, message: int, how: str) -> None:
     elif word in ("same", "seed"):
         host.say("/regen same reproduces the last answer, /regen seed 42 makes another one with that seed", error=True)
     else:
-        model = host.models.get(how)
-        if host.models.files(model) is None:
-            host.say(model.missing, error=True)
-        else:
-            host.regenerate(message=message, model=model)
+        host.regenerate(message=message, model=host.models.require(how))
 
 
 def _is_seed(text: str) -> bool:
@@ -102,13 +97,6 @@ async def compare(host: Host, rest: str) -> None:
     rows = [Choice(model.id, model.id, model.name) for model in others]
     chosen = name or (await host.choose(f"Compare {own.id} with which model?", rows) if rows else None)
     if chosen:
-        _compare(host, host.models.get(chosen), question.strip())
+        host.compare(host.models.require(chosen), question.strip())
     elif not rows:
         host.say("there is no other model on this machine; /pull downloads one")
-
-
-def _compare(host: Host, model: Model, question: str) -> None:
-    if host.models.files(model) is None:
-        host.say(model.missing, error=True)
-    else:
-        host.compare(model, question)

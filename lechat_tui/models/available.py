@@ -37,6 +37,13 @@ class Models:
         """The model of this name. Raises `resolve.NotHere` for one to look up on the hub, else `ModelError`."""
         return resolve(name, self.catalog, self._local)
 
+    def require(self, name: str) -> Model:
+        """The installed model of this name. Raises `ModelError`, for a missing one with how to download it."""
+        model = self.get(name)
+        if self.files(model) is None:
+            raise ModelError(model.missing)
+        return model
+
     def for_role(self, role: ModelRole) -> Model:
         """The user's choice, else the first installed model of the role that fits. Raises `ModelError`."""
         if wanted := self._wanted.get(role):

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -116,16 +116,20 @@ def unfinished(repo: str) -> Iterator[tuple[Path, journal.PartialInfo, journal.R
             yield file, *known
 
 
-def find(repo: str, revision: str, file: str) -> Path | None:
-    """The path of a downloaded file; of another revision if the wanted one is not there."""
+def find(repo: str, revision: str, files: Sequence[str]) -> Path | None:
+    """The path of the first of these files if all are downloaded; of another revision if the wanted one is missing."""
     folder = paths.hub_cache() / _folder(repo)
     if not is_folder(folder):
         return None
-    pinned = folder / "snapshots" / _commit(folder, revision) / file
+    found = [_snapshot_file(folder, _commit(folder, revision), file) for file in files]
+    return found[0] if all(found) else None
+
+
+def _snapshot_file(folder: Path, commit: str, file: str) -> Path | None:
+    pinned = folder / "snapshots" / commit / file
     if is_file(pinned):
         return pinned
-    others = sorted(folder.glob(f"snapshots/*/{glob.escape(file)}"))
-    return next(filter(is_file, others), None)
+    return next(filter(is_file, sorted(folder.glob(f"snapshots/*/{glob.escape(file)}"))), None)
 
 
 def free_space() -> tuple[Path, int]:

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +12,6 @@ from lechat_tui import paths
 from lechat_tui.models import hub_cache
 from lechat_tui.models.catalog import Model, Weights
 from lechat_tui.models.local_files import LocalFiles
-from lechat_tui.models.scan import expanded, is_file
 
 _MAX_HASHED_BYTES = 16 * 2**20
 """Files up to this size are hashed when their checksum is asked for; it takes no noticeable time."""
@@ -37,10 +37,14 @@ def files(model: Model, local: LocalFiles) -> Files | None:
 def path(model: Model, weights: Weights, local: LocalFiles) -> Path | None:
     """One of the model's files if all its parts are here: where a download puts it, else any identical file."""
     repo, revision = model.source(weights)
-    if not repo:
-        return _own(weights.file) if all(is_file(_own(part)) for part in weights.files) else None
-    cached = [hub_cache.find(repo, revision, part) for part in weights.files]
-    return cached[0] if all(cached) else local.match(weights, repo)
+    if repo:
+        return hub_cache.find(repo, revision, weights.files) or local.match(weights, repo)
+    bundled = paths.bundled("chaton")
+    with suppress(OSError, RuntimeError):  # a path that is too long, or `~name` of an unknown user
+        parts = [bundled / Path(file).expanduser() for file in weights.files]
+        if all(part.is_file() for part in parts):
+            return parts[0]
+    return None
 
 
 def installed(catalog: Mapping[str, Model], local: LocalFiles) -> Iterator[Model]:
@@ -73,12 +77,6 @@ def known_sha256(weights: Weights, path: Path) -> str:
 
 def _other_quantizations(model: Model, local: LocalFiles) -> Iterator[Model]:
     return (model.quantized(weights.quant) for weights in model.quants if path(model, weights, local))
-
-
-def _own(file: str) -> Path:
-    """A file named by its absolute path, or one of the files that ship with lechat."""
-    path = expanded(file)
-    return path if path.is_absolute() else paths.bundled("chaton") / path
 
 
 @lru_cache

@@ -76,7 +76,7 @@ def _catalog_row(wanted: names.Hub, catalog: Mapping[str, Model]) -> Model | Non
     """The catalog's model of this repository, if the wanted file or quantization is one of its own."""
     for row in catalog.values():
         for weights in (row.weights, *row.quants):
-            if row.source(weights)[0].lower() != wanted.repo.lower() or not weights.file:
+            if (weights.repo or row.repo).lower() != wanted.repo.lower() or not weights.file:
                 continue
             if wanted.file and wanted.file in weights.files:
                 return row.quantized(weights.quant) if weights.quant else row
