@@ -1,6 +1,6 @@
-"""Somebody who presses anything: nothing ends the program, and no question is lost.
+"""Random keys, lines, pastes, sizes and clicks: nothing ends the program, and no question is lost.
 
-`LECHAT_PRESSED=50` does so fifty times, which takes minutes; without it once, and not for long.
+`LECHAT_PRESSED=50` runs fifty walks, which takes minutes; the default is one.
 """
 
 import os
@@ -20,7 +20,7 @@ from lechat_tui.store import Store
 from lechat_tui.talk.prompt import SUMMARY_REQUEST
 from lechat_tui.ui.app import LeChat
 
-TIMES = int(os.environ.get("LECHAT_PRESSED", "1"))
+WALKS = int(os.environ.get("LECHAT_PRESSED", "1"))
 ACTIONS = 60
 KEYS = (
     *("enter", "escape", "up", "down", "left", "right", "tab", "shift+tab", "backspace", "delete", "home", "end"),
@@ -28,9 +28,9 @@ KEYS = (
     *("alt+left", "alt+right", "ctrl+e", "ctrl+end", "ctrl+o", "ctrl+j", "ctrl+u", "ctrl+w", "ctrl+z", "slash", "at"),
     *("1", "2", "n", "d", "x"),
 )
-ASIDE = {"/exit", "/doctor", "/models", "/pull", "/export", "/save", "/private", "/delete", "/undo", "/compact"}
-"""Commands that end it, leave it, or take words away."""
-LINES = [name for name in COMMANDS if name not in ASIDE]
+EXCLUDED = {"/exit", "/doctor", "/models", "/pull", "/export", "/save", "/private", "/delete", "/undo", "/compact"}
+"""Commands that end the program, leave the chat, or remove messages."""
+LINES = [name for name in COMMANDS if name not in EXCLUDED]
 ARGUMENTS = ("", " 1", " 2", " on", " off", " codeur", " same", " 0", " 99", " x y")
 QUESTIONS = ("Hello?", "What is **this**?", "é 日本", "[bold]x", "x" * 200)
 PASTES = ("a line\n" * 50, "short", "\x1b[31mred", "a" * 2_000)
@@ -39,7 +39,7 @@ SIZES = ((100, 30), (60, 20), (140, 40), (20, 6), (200, 50))
 
 
 def answer(dice: random.Random) -> list[Event | EngineError]:
-    """One that is cut anywhere, sometimes after thinking, sometimes by a failure."""
+    """The script of an answer: cut anywhere, sometimes after thinking, sometimes by an error."""
     script: list[Event | EngineError] = [Prefill(10, 100, 3)] if dice.random() < 0.5 else []
     if dice.random() < 0.3:
         script.append(Delta("let me think\nabout it ", "thinking"))
@@ -72,7 +72,7 @@ async def press(pilot: Pilot[None], app: LeChat, dice: random.Random) -> None:
             await pilot.click(offset=(dice.randrange(width), dice.randrange(height)))
 
 
-@pytest.mark.parametrize("seed", range(TIMES))
+@pytest.mark.parametrize("seed", range(WALKS))
 async def test_random_keys_never_end_the_program_and_every_question_is_stored(
     seed: int, talk: Talk, store: Store, tmp_path: Path
 ) -> None:
@@ -84,7 +84,7 @@ async def test_random_keys_never_end_the_program_and_every_question_is_stored(
             await press(pilot, app, dice)
             assert app.is_running
     asked = {next(m.text for m in reversed(request.messages) if m.role == "user") for request in engine.requests}
-    with sqlite3.connect(tmp_path / "history" / "history.db") as history:
+    with sqlite3.connect(tmp_path / "data" / "history.db") as history:
         kept = {text for (text,) in history.execute("SELECT text FROM message WHERE role = 'user'")}
-    asked = {text for text in asked if not text.startswith(SUMMARY_REQUEST)}  # what `/compact` asks is the program's
+    asked = {text for text in asked if not text.startswith(SUMMARY_REQUEST)}  # `/compact` asks by itself
     assert asked and asked <= kept
