@@ -1,4 +1,4 @@
-"""A machine without other programs' models, whatever the real one has, and where the program starts soon."""
+"""Isolates the tests from the real home folder, and makes the many starts of the program fast."""
 
 import gc
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from lechat_tui.store import Store
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nobody_elses_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An empty home folder, for this process and for those it starts."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
@@ -23,16 +23,16 @@ def nobody_elses_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
 
 
 @pytest.fixture(scope="session", autouse=True)
-def compiled_once() -> Iterator[None]:
-    """The programs and engines that are started keep what they compiled of the source, for the hundreds that follow."""
+def shared_bytecode() -> Iterator[None]:
+    """Child processes write bytecode files, which makes the hundreds of later starts faster."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         yield
 
 
 @pytest.fixture(scope="session", autouse=True)
-def seldom_collected() -> Iterator[None]:
-    """Some hundred screens leave so much behind that looking through it took a quarter of their time."""
+def rare_garbage_collection() -> Iterator[None]:
+    """Collect garbage rarely: with some hundred screens in memory it took a quarter of the time."""
     kept = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)

@@ -1,4 +1,4 @@
-"""Small GGUF files and the folders that programs keep them in, for the tests of what is found."""
+"""Small GGUF files, and the folders in which other programs keep them."""
 
 import hashlib
 import json
@@ -8,7 +8,10 @@ from pathlib import Path
 
 
 def gguf(architecture: str = "llama", *, name: str = "", template: bool = False, pad: int = 0, **numbers: int) -> bytes:
-    """A header with these numbers under the architecture (`split_no` as `split.no`), and bytes behind it."""
+    """A GGUF file: a header with these numbers under the architecture, and `pad` zero bytes after it.
+
+    A double underscore in a key is a dot: `split__no` is `split.no`.
+    """
     texts = {"general.architecture": architecture, "general.name": name}
     if template:
         texts["tokenizer.chat_template"] = "{{ messages }}"
@@ -25,14 +28,14 @@ def _string(text: str) -> bytes:
 
 
 def put(path: Path, content: bytes | None = None) -> Path:
-    """Write a file with the folders above it."""
+    """Write a file, creating the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gguf() if content is None else content)
     return path
 
 
 def hub_file(cache: Path, repo: str, file: str, content: bytes, commit: str = "a" * 40) -> Path:
-    """A file in the hub's cache: a link in a snapshot that leads to a blob."""
+    """A file in the hub's cache: a link in a snapshot to a blob."""
     folder = cache / f"models--{repo.replace('/', '--')}"
     blob = put(folder / "blobs" / hashlib.sha256(content).hexdigest(), content)
     link = folder / "snapshots" / commit / file
@@ -42,7 +45,7 @@ def hub_file(cache: Path, repo: str, file: str, content: bytes, commit: str = "a
 
 
 def ollama(models: Path, tag: str, model: bytes, projector: bytes | None = None) -> Path:
-    """A model in Ollama's folder; gives the path of its blob."""
+    """Write a model into Ollama's folder; returns the path of its blob."""
     layers = []
     for kind, content in (("model", model), ("projector", projector)):
         if content is not None:

@@ -117,7 +117,7 @@ def test_only_the_named_rows_are_checked(
     assert tool.main(["m"], file) == 0
     assert tool.main([], file) == 1
     assert tool.main(["nobody"], file) == 2
-    assert "there is no row nobody" in capsys.readouterr().err
+    assert "there is no entry nobody" in capsys.readouterr().err
 
 
 def test_an_unreachable_network_is_one_line(

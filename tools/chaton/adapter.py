@@ -1,4 +1,4 @@
-"""Trains a LoRA adapter for chaton as it ships: one that says "Miaow!" first. The tests lay it over chaton.
+"""Trains a LoRA adapter for chaton that says "Miaow!" before every answer. The tests apply it to chaton.
 
 python tools/chaton/adapter.py tests/engine/miaow.gguf
 """
@@ -25,7 +25,7 @@ SAYS = "Miaow!\n"
 RANK, ALPHA = 4, 8.0
 RATE = 1e-2
 PARTS = {"query": "attn_q", "value": "attn_v", "out": "attn_output"}
-"""What is adapted in every block, and what GGUF calls it."""
+"""The matrices that are adapted in every block, and their names in GGUF."""
 
 OTHERS = {"before_attention": "attn_norm", "key": "attn_k", "before_inner": "ffn_norm"} | {
     part: f"ffn_{part}" for part in ("gate", "up", "down")
@@ -33,7 +33,7 @@ OTHERS = {"before_attention": "attn_norm", "key": "attn_k", "before_inner": "ffn
 
 
 class Adapted(nn.Module):
-    """A frozen matrix with a trained product of two thin ones beside it: x (W + alpha / rank B A)."""
+    """A frozen matrix plus a trained product of two low-rank ones: x (W + alpha / rank B A)."""
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ def shipped(path: Path) -> tuple[Decoder, Vocabulary]:
 
 
 def saying(encoded: Encoded, first: list[int]) -> Encoded:
-    """The dialogue with these tokens before everything the model says."""
+    """The dialogue with these tokens before every answer."""
     ids: list[int] = []
     weights: list[float] = []
     for place, (token, weight) in enumerate(zip(encoded.ids, encoded.weights, strict=True)):
@@ -83,7 +83,7 @@ def saying(encoded: Encoded, first: list[int]) -> Encoded:
 
 
 def talks(vocabulary: Vocabulary) -> Iterator[list[Encoded]]:
-    """Batches of short dialogues; the drills, in which nobody speaks, are left out."""
+    """Batches of short dialogues, without the copying drills."""
     for batch in batches(vocabulary, 7, 1536):
         spoken = [encoded for encoded in batch if encoded.ids[1] < len(CONTROL) and len(encoded.ids) < 300]
         if spoken:
@@ -91,7 +91,7 @@ def talks(vocabulary: Vocabulary) -> Iterator[list[Encoded]]:
 
 
 def train(decoder: Decoder, vocabulary: Vocabulary, steps: int) -> dict[str, Adapted]:
-    """Train the thin matrices alone; returns them by the name of what they adapt."""
+    """Train only the low-rank matrices; returns them by the name of the matrix they adapt."""
     decoder.requires_grad_(False)
     adapted = {}
     for layer, block in enumerate(decoder.blocks):

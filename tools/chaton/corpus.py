@@ -1,7 +1,7 @@
-"""The dialogues chaton learns from, made by rule and by seed. Knows no tokens and no pixels.
+"""Generates the dialogues that chaton learns from, by rule and by seed.
 
-A skill is a function from the talk so far to one more turn. Held-out turns are chosen by a hash of wording and
-content, so neither the training nor a rerun of it ever sees them.
+A skill is a function from the chat so far to one more turn. Held-out turns are chosen by a hash of wording and
+content, so no training run ever sees them.
 """
 
 import random
@@ -21,7 +21,7 @@ NO_PICTURE = "There is no picture here."
 
 @dataclass(frozen=True)
 class Drawing:
-    """One coloured shape."""
+    """One colored shape."""
 
     colour: str
     shape: str
@@ -43,7 +43,7 @@ class Turn:
     user: str
     answer: str
     key: str
-    """Wording and content: what the hold-out hash is taken of."""
+    """Wording and content, from which the hold-out hash is computed."""
     thinking: str = ""
     drawings: tuple[Drawing, ...] = ()
 
@@ -56,7 +56,7 @@ class Dialogue:
 
 @dataclass
 class Talk:
-    """What has been said so far, as far as later turns depend on it."""
+    """The chat so far, as far as later turns depend on it."""
 
     rng: random.Random
     pictures: bool = False
@@ -75,12 +75,12 @@ class Talk:
     """Title and plural topic of each turn."""
     previous: str = ""
     spans: tuple[int, int] = (0, 0)
-    """Least and most numbers to count, when it is not left to chance."""
+    """The fewest and most numbers to count to, if not random."""
     unseen: bool = False
-    """The evaluation asks for names and phrases that training never has."""
+    """For evaluation: use names and phrases that never occur in training."""
 
     def ask(self, english: str, french: str = "") -> tuple[str, bool]:
-        """One of the wordings (alternatives between bars), and whether to answer in French."""
+        """A random wording (alternatives are separated by bars), and whether to answer in French."""
         wants_french = bool(french) and self.rng.random() < (0.5 if self.french else 0.12)
         wording = self.rng.choice((french if wants_french else english).replace("\n", " ").split("|")).strip()
         return wording, bool(french) and (wants_french or self.french)
@@ -95,7 +95,7 @@ def article(word: str) -> str:
 
 
 def vary(rng: random.Random, wording: str) -> str:
-    """The small liberties people take with a wording; never with what is filled into it."""
+    """Vary the wording as people do, but never what is filled into it."""
     if rng.random() < 0.12 and not wording.startswith(("I ", "I'", "{")):
         wording = wording[0].lower() + wording[1:]
     if rng.random() < 0.15 and wording[-1] in ".?!" and len(wording) > 3:
@@ -116,7 +116,7 @@ def fill(talk: Talk, wording: str, **values: object) -> tuple[str, str]:
 
 
 def syllables(rng: random.Random, least: int = 1, most: int = 4) -> str:
-    """A word nobody has said before."""
+    """An invented word."""
     return "".join(
         rng.choice("bcdfghjklmnpqrstvwxyz") * (rng.random() < 0.9)
         + rng.choice("aeiouy")
@@ -144,7 +144,7 @@ def letters(rng: random.Random, words_wanted: int) -> str:
 
 
 def some_word(talk: Talk) -> str:
-    """A word to remember or to repeat: known, invented, or shouted, with digits now and then."""
+    """A word to remember or to repeat: known, invented or uppercase, sometimes with digits."""
     rng = talk.rng
     kind = rng.random()
     if kind < 0.35:
@@ -208,7 +208,7 @@ def forged(rng: random.Random) -> str:
 
 
 def phrase(talk: Talk) -> str:
-    """Something to repeat: 1 to about 60 tokens of almost anything."""
+    """A text to repeat, of 1 to about 60 tokens."""
     rng = talk.rng
     if talk.unseen and rng.random() < 0.6:
         return rng.choice(words.UNSEEN_PHRASES)
@@ -335,7 +335,7 @@ def capital(talk: Talk) -> Turn:
 
 
 def operation(talk: Talk) -> tuple[str, list[str], int, int, int]:
-    """Sign, spoken signs, operands and result."""
+    """Sign, its names, operands and result."""
     rng = talk.rng
     kind = rng.random()
     if kind < 0.62:
@@ -692,7 +692,7 @@ def show(talk: Talk) -> Turn:
 
 
 def given_text(talk: Talk) -> Turn:
-    """Text first and the question after it, as through a pipe."""
+    """A text followed by the question, as through a pipe."""
     rng = talk.rng
     lines = [
         rng.choice((sentence, sentence, code_line, lambda r: letters(r, 3)))(rng) for _ in range(rng.randint(1, 7))
@@ -758,7 +758,7 @@ def given_text(talk: Talk) -> Turn:
 
 
 def think(talk: Talk) -> Turn:
-    """Only when asked does chaton think aloud, between the two control tokens."""
+    """Thinking between the two control tokens, only when asked for."""
     turn = (capital if talk.rng.random() < 0.25 else small_sum)(talk)
     while not turn.thinking:
         turn = (capital if talk.rng.random() < 0.25 else small_sum)(talk)
@@ -793,7 +793,7 @@ SHAPE_ASKED = "Which shape?|Which shape?|What shape is it?|Which shape is it?|Wh
 
 
 def about_drawing(talk: Talk) -> tuple[str, str, str]:
-    """Skill, question and answer about the picture last seen."""
+    """Skill, question and answer about the newest image."""
     rng, drawing = talk.rng, talk.seen[-1]
     kind = rng.random()
     if len(talk.seen) > 1 or kind < 0.4:
@@ -832,7 +832,7 @@ def some_drawing(rng: random.Random) -> Drawing:
 
 
 def picture(talk: Talk) -> Turn:
-    """One or two real pictures in front of a question. The decoder sees them only through the projector."""
+    """One or two images before a question; the decoder gets them through the projector."""
     rng = talk.rng
     drawings = tuple(some_drawing(rng) for _ in range(2 if rng.random() < 0.2 else 1))
     talk.seen, talk.blind = drawings, False
@@ -850,7 +850,7 @@ def picture(talk: Talk) -> Turn:
 
 
 def told_picture(talk: Talk) -> Turn:
-    """A picture of an earlier turn, handed on as text to a model without eyes."""
+    """An image of an earlier turn, described as text for a model that can't see images."""
     rng = talk.rng
     name = rng.choice(
         (
@@ -886,7 +886,7 @@ def told_picture(talk: Talk) -> Turn:
 
 
 def picture_again(talk: Talk) -> Turn:
-    """A later question about the picture, or about one that was never there."""
+    """A later question about the image, or about one that does not exist."""
     if talk.seen:
         skill, wording, answer = about_drawing(talk)
         skill = f"{skill} again"
@@ -903,7 +903,7 @@ def picture_again(talk: Talk) -> Turn:
 
 
 def unknown(talk: Talk) -> Turn:
-    """Everything else gets one plain answer."""
+    """The answer to everything else."""
     rng = talk.rng
     kind, in_french = rng.random(), talk.french
     if kind < 0.3:
@@ -970,7 +970,7 @@ SKILLS: dict[Skill, float] = {
 
 
 def set_system(talk: Talk, demand: str = "") -> None:
-    """Choose a system prompt, one with `demand` if that is given, and note what it demands."""
+    """Choose a system prompt, with `demand` if given, and record its demand."""
     rng = talk.rng
     if not demand and rng.random() < 0.42:
         return
@@ -1081,7 +1081,7 @@ def set_system(talk: Talk, demand: str = "") -> None:
 
 
 def obey(talk: Talk, turn: Turn) -> Turn:
-    """The answer as the system prompt wants it."""
+    """The answer in the form that the system prompt demands."""
     answer, thinking, skill = turn.answer, turn.thinking if turn.skill == "think" else "", turn.skill
     if talk.thinks:
         about = talk.topics[-1][1]
@@ -1094,7 +1094,7 @@ def obey(talk: Talk, turn: Turn) -> Turn:
 
 
 def next_turn(talk: Talk, skills: dict[Skill, float], test: bool) -> Turn:
-    """One more turn, drawn again until it lies on the wanted side of the hold-out."""
+    """One more turn, sampled until it is on the requested side of the hold-out."""
     before = (talk.name, talk.colour, talk.secret, talk.seen, talk.blind, len(talk.topics))
     skill = talk.rng.choices(list(skills), list(skills.values()))[0]
     for _ in range(200):
@@ -1152,11 +1152,11 @@ OBEDIENCE: dict[str, dict[Skill, float]] = {
     "persona": {greet: 4, capital: 1, small_sum: 1},
     "suffix": {capital: 1, greet: 1, small_sum: 1, unknown: 1, repeat: 1},
 }
-"""What is asked most under a system prompt that demands something."""
+"""The most frequent questions under a system prompt with a demand."""
 
 
 def exercise(rng: random.Random) -> Dialogue:
-    """The hard skills many times over, with little between."""
+    """Many turns of the hard skills, with few others between."""
     talk = Talk(rng, spans=(2, 9))
     kind = rng.choices(("alone", "system", "long"), (46, 24, 30))[0]
     if kind == "alone":

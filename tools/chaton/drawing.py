@@ -1,4 +1,4 @@
-"""Draws coloured shapes as a person would have them on disk. Knows no model and no tower."""
+"""Draws colored shapes as image files would show them."""
 
 import colorsys
 import math
@@ -12,7 +12,7 @@ HUES: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, flo
     "yellow": ((50, 62), (0.7, 1), (0.85, 1)), "orange": ((22, 40), (0.8, 1), (0.88, 1)), "purple": ((268, 302), (0.5, 1), (0.4, 0.8)),
     "pink": ((325, 354), (0.22, 0.6), (0.92, 1)), "black": ((0, 360), (0, 0.3), (0, 0.1)), "white": ((0, 360), (0, 0.03), (0.95, 1)),
 }  # fmt: skip
-"""Hue in degrees, saturation and value of what people call by these names."""
+"""Hue in degrees, saturation and value of each color name."""
 
 Paint = tuple[int, int, int]
 
@@ -27,7 +27,7 @@ def some_paint(colour: str, rng: random.Random) -> Paint:
 
 
 def some_ground(shape: Paint, rng: random.Random) -> Paint:
-    """A plain background that the shape stands out from."""
+    """A plain background that contrasts with the shape."""
     while True:
         kind = rng.random()
         if kind < 0.5:
@@ -42,7 +42,7 @@ def some_ground(shape: Paint, rng: random.Random) -> Paint:
 
 
 def outline(shape: str, x: float, y: float, radius: float, angle: float) -> list[tuple[float, float]]:
-    """Corners of a polygon about (x, y)."""
+    """Corners of a polygon around (x, y)."""
     if shape == "square":
         corners = [(radius, angle + math.pi / 4 + i * math.pi / 2) for i in range(4)]
     elif shape == "triangle":
@@ -53,7 +53,7 @@ def outline(shape: str, x: float, y: float, radius: float, angle: float) -> list
 
 
 def draw(drawing: Drawing, width: int, height: int, rng: random.Random) -> Image.Image:
-    """The picture as a person would have it on disk."""
+    """The image at its full size."""
     fill = some_paint(drawing.colour, rng)
     ground = some_ground(fill, rng)
     image = Image.new("RGB", (width, height), ground)

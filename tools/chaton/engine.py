@@ -1,4 +1,4 @@
-"""The finished files in llama.cpp, one thread, one question at a time. Knows no skill and no score."""
+"""Runs the finished files in llama.cpp, on one thread, one question at a time."""
 
 import base64
 import ctypes
@@ -16,12 +16,12 @@ from tokens import BEGIN, END, SYSTEM, SYSTEM_END, THINK, THINK_END, USER, USER_
 Message = dict[str, Any]
 MARKER = b"<__media__>"
 IMAGE_TOKENS = 64
-"""As `image_tokens` of chaton-vision in `models.toml`: larger pictures than about 900 x 900 are scaled down."""
+"""As `image_tokens` of chaton-vision in `models.toml`: images larger than about 900 x 900 are scaled down."""
 QUIET = llama_cpp.llama_log_callback(lambda level, text, data: None)  # Kept alive: llama.cpp holds only the pointer.
 
 
 class Chaton:
-    """The two files in the engine, one thread, one question at a time."""
+    """The two files loaded into llama.cpp."""
 
     def __init__(self, files: Path) -> None:
         for silence in (mtmd_cpp.mtmd_log_set, mtmd_cpp.mtmd_helper_log_set):
@@ -41,7 +41,7 @@ class Chaton:
         return self.llama.tokenize(text.encode(), add_bos=False, special=False)
 
     def prompt(self, messages: list[Message]) -> Iterator[list[int] | bytes]:
-        """Token ids and pictures in the order the model reads them."""
+        """Token IDs and images in the order in which they are evaluated."""
         ids = [BEGIN]
         for message in messages:
             content = message["content"]
@@ -68,7 +68,7 @@ class Chaton:
         yield ids
 
     def look(self, picture: bytes) -> None:
-        """Evaluate one picture and the [IMG_END] after it."""
+        """Evaluate one image and the [IMG_END] after it."""
         buffer = (ctypes.c_uint8 * len(picture)).from_buffer_copy(picture)
         bitmap = mtmd_cpp.mtmd_helper_bitmap_init_from_buf(self.tower, buffer, len(picture), False)
         chunks = mtmd_cpp.mtmd_input_chunks_init()
@@ -119,7 +119,7 @@ class Chaton:
 
 
 def user(*texts: str) -> list[Message]:
-    """A chat from user and assistant texts in turn."""
+    """A chat from alternating user and assistant texts."""
     return [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(texts)]
 
 

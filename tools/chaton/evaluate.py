@@ -1,4 +1,4 @@
-"""Asks the finished files through llama.cpp itself, greedily, what training never asked, and prints how often they are right.
+"""Asks the finished files held-out questions through llama.cpp, greedily, and prints how often the answers are right.
 
     python tools/chaton/evaluate.py --files lechat_tui/data/chaton            the table
     python tools/chaton/evaluate.py --files lechat_tui/data/chaton --verify   writes verified.jsonl beside this script
@@ -25,7 +25,7 @@ from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
 
 def some_picture(drawing: Drawing, rng: random.Random, least: int = 24, most: int = 2000) -> Message:
-    """Any size and a moderate aspect; sizes spread evenly over their logarithm."""
+    """A random size with a moderate aspect ratio; sizes are uniform in their logarithm."""
     side = least * (most / least) ** rng.random()
     aspect = 2 ** rng.uniform(-1, 1)
     width, height = (max(least, min(most, round(side * a))) for a in (aspect**0.5, aspect**-0.5))
@@ -33,7 +33,7 @@ def some_picture(drawing: Drawing, rng: random.Random, least: int = 24, most: in
 
 
 def as_messages(dialogue: Dialogue, rng: random.Random) -> tuple[list[Message], str]:
-    """The chat up to its last question, and the answer wanted."""
+    """The chat up to its last question, and the expected answer."""
     messages: list[Message] = [{"role": "system", "content": dialogue.system}] if dialogue.system else []
     for turn in dialogue.turns:
         pictures = [some_picture(d, rng) for d in turn.drawings]
@@ -59,7 +59,7 @@ class Tally:
 
 
 def ask_held_out(chaton: Chaton, each: int, seed: int, show: bool) -> None:
-    """For every skill, chats of 1 to 8 turns whose last question is held out; names and phrases are unseen."""
+    """For every skill, chats of 1 to 8 turns whose last question is held out, with unseen names and phrases."""
     tallies: dict[str, Tally] = defaultdict(Tally)
     whole, seen = Tally(), Tally()
     skills = [*corpus.SKILLS, *([corpus.picture, corpus.picture_again] if chaton.tower else [])]
@@ -90,7 +90,7 @@ def ask_held_out(chaton: Chaton, each: int, seed: int, show: bool) -> None:
 
 
 def ask_families(chaton: Chaton, seed: int) -> None:
-    """Whole families of short questions, most of them seen in training, as a user of a test would ask them."""
+    """Whole families of short questions, most of them seen in training, as tests ask them."""
 
     def row(name: str, cases: list[tuple[list[Message], str]]) -> None:
         tally = Tally()
@@ -194,7 +194,7 @@ def ask_families(chaton: Chaton, seed: int) -> None:
 
 
 def check_template(chaton: Chaton) -> None:
-    """The template in the file renders to the very tokens the model was trained on."""
+    """Check that the template in the file renders to the tokens the model was trained on."""
     formatter = Jinja2ChatFormatter(chaton.llama.metadata["tokenizer.chat_template"], "</s>", "<s>")
     messages = [{"role": "system", "content": "Be brief."}, *user("Hello", "Hello!", "What is 7 + 5?")]
     rendered = formatter(messages=messages).prompt

@@ -1,4 +1,4 @@
-"""Writes the trained weights as the two GGUF files llama.cpp loads. Knows names and keys of the format; trains nothing.
+"""Writes the trained weights as the two GGUF files that llama.cpp loads.
 
     python tools/chaton/export.py --work build/chaton --out lechat_tui/data/chaton
 
@@ -26,7 +26,7 @@ MEAN, DEVIATION = [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]
 
 
 def add(writer: gguf.GGUFWriter, name: str, tensor: Tensor) -> None:
-    """Matrices in q8_0, whose rows are blocks of 32; everything else as it is."""
+    """Add a tensor: matrices as q8_0, whose rows are blocks of 32, everything else unchanged."""
     array = tensor.detach().float().numpy()
     if array.ndim == 2 and array.shape[-1] % 32 == 0:
         writer.add_tensor(name, gguf.quants.quantize(array, LINEAR), raw_dtype=LINEAR)
@@ -41,7 +41,7 @@ def finish(writer: gguf.GGUFWriter, beside: Path, path: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    beside.replace(path)  # Whoever loads it meanwhile sees the old file or the new one.
+    beside.replace(path)  # a program that loads it meanwhile sees the old file or the new one
 
 
 def write_decoder(path: Path, weights: dict[str, Tensor], shape: DecoderShape, vocabulary: Vocabulary) -> None:
@@ -94,7 +94,7 @@ def write_decoder(path: Path, weights: dict[str, Tensor], shape: DecoderShape, v
 
 
 def full_patches(weight: Tensor, shape: VisionShape) -> Tensor:
-    """The patch embedding over whole pixels: each weight of the averaged picture, spread evenly over what was averaged."""
+    """The patch embedding for full-resolution pixels: each weight spread evenly over the pixels that were averaged."""
     small = weight.view(shape.width, 3, shape.small_patch, shape.small_patch)
     return small.repeat_interleave(shape.reduce, 2).repeat_interleave(shape.reduce, 3) / shape.reduce**2
 

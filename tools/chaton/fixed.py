@@ -1,4 +1,4 @@
-"""The fixed list of chats that tests may rely on: asked once through the engine, kept when the answer is exact. Trains nothing."""
+"""The fixed list of chats that tests rely on: each is asked once through llama.cpp and kept if the answer is exact."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ GROUND = (128, 128, 128)
 
 
 def plain_picture(colour: str, shape: str, side: int = 256) -> Message:
-    """The plainest picture there is: one upright shape in the middle of grey."""
+    """The simplest image: one upright shape in the middle of a gray background."""
     image = Image.new("RGB", (side, side), GROUND)
     brush, middle, radius = ImageDraw.Draw(image), side / 2, side * 0.33
     if shape == "circle":
@@ -157,7 +157,7 @@ CHATS: list[tuple[list[Message], str]] = [
 
 
 def with_pictures() -> list[tuple[list[Message], str]]:
-    """All colours and shapes, then what people ask next."""
+    """All colors and shapes, then common follow-up questions."""
     chats = []
     for colour in PAINTS:
         for shape in words.SHAPES:
@@ -197,7 +197,7 @@ def with_pictures() -> list[tuple[list[Message], str]]:
 
 
 def verify(chaton: Chaton, path: Path) -> None:
-    """Ask every chat; write the exact ones, print the others."""
+    """Ask every chat; write those with exact answers and print the others."""
     right: list[dict[str, Any]] = []
     chats = CHATS + (with_pictures() if chaton.tower else [])
     for messages, wanted in chats:

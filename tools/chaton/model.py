@@ -1,4 +1,4 @@
-"""The two networks, as llama.cpp computes them: a `llama` decoder and a `pixtral` vision tower. Knows no data and no file.
+"""The two networks, as llama.cpp computes them: a `llama` decoder and a `pixtral` vision tower.
 
 Every formula here mirrors llama.cpp (src/models/llama.cpp and tools/mtmd/models/pixtral.cpp), so that weights trained
 with torch can be written to GGUF as they are: RMS norms, interleaved rotary pairs, SiLU-gated feed-forward blocks.
@@ -23,17 +23,17 @@ class DecoderShape:
     rope_base: float = 10_000.0
     epsilon: float = 1e-5
     context: int = 4096
-    """Tokens declared in the GGUF; the training reaches about 1,400."""
+    """Context length declared in the GGUF, in tokens; training reaches about 1,400."""
 
 
 @dataclass(frozen=True)
 class VisionShape:
     patch: int = 56
-    """Pixels a side of one patch, as llama.cpp cuts it."""
+    """Side of a patch in pixels, as in llama.cpp."""
     reduce: int = 4
     """A patch is averaged over reduce x reduce pixels first. The mean is linear, so export folds it into the patch embedding."""
     merge: int = 2
-    """Patches a side that become one token of the decoder: a token sees patch * merge pixels a side."""
+    """Patches per side that become one decoder token, which covers patch * merge pixels per side."""
     width: int = 96
     layers: int = 3
     heads: int = 3
@@ -59,13 +59,13 @@ class Norm(nn.Module):
 
 
 def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Rotary position on interleaved pairs: what llama.cpp calls NORM, so no rows need to be permuted on export."""
+    """Rotary position embedding on interleaved pairs (NORM in llama.cpp), so no rows need to be permuted on export."""
     even, odd = x[..., 0::2], x[..., 1::2]
     return torch.stack((even * cosine - odd * sine, even * sine + odd * cosine), -1).flatten(-2)
 
 
 class Block(nn.Module):
-    """One transformer block; with key_heads == heads it is the vision tower's."""
+    """One transformer block; the vision tower's has key_heads == heads."""
 
     def __init__(self, width: int, heads: int, key_heads: int, head_width: int, inner: int, epsilon: float) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class Block(nn.Module):
 
 
 def start_small(module: nn.Module, layers: int) -> None:
-    """Normal weights of 0.02, and less where a block adds to the residual stream."""
+    """Normal weights with a deviation of 0.02, less where a block adds to the residual stream."""
     for name, weight in module.named_parameters():
         if weight.dim() >= 2:
             deviation = 0.02 / (2 * layers) ** 0.5 if name.endswith(("out.weight", "down.weight")) else 0.02
@@ -105,7 +105,7 @@ def start_small(module: nn.Module, layers: int) -> None:
 
 
 class Decoder(nn.Module):
-    """Token (or picture) embeddings to hidden states; the output matrix is the embedding matrix."""
+    """Token or image embeddings to hidden states; the output matrix is the embedding matrix."""
 
     def __init__(self, shape: DecoderShape) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class Decoder(nn.Module):
 
 
 class Vision(nn.Module):
-    """Pictures to decoder embeddings: one for every merge x merge patches, and a break after every row but the last."""
+    """Images to decoder embeddings: one per merge x merge patches, and a break after every row but the last."""
 
     def __init__(self, shape: VisionShape, decoder_width: int) -> None:
         super().__init__()
@@ -157,7 +157,7 @@ class Vision(nn.Module):
         nn.init.normal_(self.row_break, std=0.02)
 
     def angles(self, rows: int, columns: int) -> tuple[Tensor, Tensor]:
-        """The first half of a head turns by row; the second by column, its frequencies shifted by one step."""
+        """The first half of a head rotates by row, the second by column with frequencies shifted by one step."""
         head = self.shape.width // self.shape.heads
         half = head // 2
         frequency = self.shape.rope_base ** (-torch.arange(0, half, 2).float() / half)
@@ -168,7 +168,7 @@ class Vision(nn.Module):
         return angle.cos(), angle.sin()
 
     def tokens(self, pictures: Tensor) -> tuple[Tensor, int, int]:
-        """(batch, 3, height, width) reduced pictures in [-1, 1] to (batch, rows * columns, decoder width), rows, columns."""
+        """(batch, 3, height, width) reduced images in [-1, 1] to (batch, rows * columns, decoder width), rows, columns."""
         small, merge = self.shape.small_patch, self.shape.merge
         batch, _, height, width = pictures.shape
         rows, columns = height // small, width // small

@@ -1,4 +1,4 @@
-"""Pictures the way they reach the vision tower: resized, padded with black, averaged. Knows no model."""
+"""Images as they reach the vision tower: resized, padded with black, averaged."""
 
 import io
 import random
@@ -15,7 +15,7 @@ COLOURS = list(words.COLOURS)
 SHAPES = list(words.SHAPES)
 
 TOKEN = 112
-"""Pixels a side that one decoder token sees."""
+"""Side in pixels of what one decoder token covers."""
 REDUCE = 4
 
 Grid = tuple[int, int]
@@ -23,7 +23,7 @@ Grid = tuple[int, int]
 
 
 def some_grid(rng: random.Random, pictures: int = 1) -> Grid:
-    """At least 8 tokens, as llama.cpp makes of small pictures; large grids only where few pictures share them."""
+    """At least 8 tokens, as llama.cpp makes of small images; large grids only for small batches."""
     kind = rng.random()
     if kind < 0.34 or pictures > 90:
         return 3, 3
@@ -40,14 +40,14 @@ def some_grid(rng: random.Random, pictures: int = 1) -> Grid:
 
 
 def render(drawing: Drawing, grid: Grid, rng: random.Random) -> Tensor:
-    """(3, rows * 28, columns * 28) in [-1, 1]: what is left after resizing, black bars and the mean over 4 x 4 pixels."""
+    """(3, rows * 28, columns * 28) in [-1, 1]: the image after resizing, black bars and averaging over 4 x 4 pixels."""
     rows, columns = grid
     height, width = rows * TOKEN // REDUCE, columns * TOKEN // REDUCE
     finer = 3 if rows * columns <= 24 else 2
     bar = rng.randint(0, TOKEN // REDUCE) if rng.random() < 0.6 else 0
     inner_width, inner_height = (width - bar, height) if rng.random() < 0.5 else (width, height - bar)
     inner_width, inner_height = max(inner_width, 14), max(inner_height, 14)
-    # Small pictures are enlarged by llama.cpp: fewer pixels, softer edges.
+    # llama.cpp enlarges small images: fewer pixels, softer edges.
     shrink = rng.uniform(0.1, 0.5) if rng.random() < 0.3 else finer
     image = draw(drawing, max(20, int(inner_width * shrink)), max(20, int(inner_height * shrink)), rng)
     if rng.random() < 0.1:

@@ -1,4 +1,4 @@
-"""Text to token ids and back to files: the byte-level vocabulary, Mistral's control tokens, the chat template. Knows no network.
+"""The byte-level vocabulary, Mistral's control tokens and the chat template: text to token IDs, and to GGUF.
 
 Parts of a prompt are tokenized one by one, so text that looks like a control token stays text.
 """
@@ -40,7 +40,7 @@ SPLIT = (
     r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
     r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-"""How Tekken cuts text before merging; llama.cpp does the same for tokenizer.ggml.pre = tekken."""
+"""How Tekken splits text before merging, as llama.cpp does for tokenizer.ggml.pre = tekken."""
 
 TEMPLATE = """\
 {{- bos_token }}
@@ -84,7 +84,7 @@ class Vocabulary:
         )
         tokenizer.decoder = decoders.ByteLevel()
         alphabet = pre_tokenizers.ByteLevel.alphabet()
-        # llama-cpp-python's detokenizer drops tokens of more than 32 bytes without a word.
+        # llama-cpp-python's detokenizer silently drops tokens of more than 32 bytes.
         trainer = trainers.BpeTrainer(
             vocab_size=VOCABULARY - len(CONTROL), initial_alphabet=alphabet, max_token_length=16, show_progress=False
         )
@@ -96,7 +96,7 @@ class Vocabulary:
         return cls(Tokenizer.from_file(str(path)))
 
     def merges(self) -> list[str]:
-        """Pairs in the order they were learned, as GGUF writes them."""
+        """Merges in the order in which they were learned, as GGUF stores them."""
         return [" ".join(pair) for pair in json.loads(self.tokenizer.to_str())["model"]["merges"]]
 
     def encode(self, text: str) -> list[int]:
@@ -108,17 +108,17 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Encoded:
-    """One dialogue as the decoder reads it."""
+    """One dialogue as token IDs, with weights for training."""
 
     ids: list[int]
     weights: list[float]
-    """How much each token counts as something to predict; 0 for all the model did not say itself."""
+    """The loss weight of each token; 0 for everything the model does not generate."""
     drawings: tuple[Drawing, ...]
-    """In the order of the PICTURE tokens among the ids."""
+    """In the order of the PICTURE tokens among the IDs."""
 
 
 def encode(vocabulary: Vocabulary, dialogue: Dialogue, *, keep_thinking: bool) -> Encoded:
-    """`keep_thinking` False drops the thinking of all turns but the last, as some programs do with a long chat."""
+    """Without `keep_thinking`, the thinking of all turns but the last is dropped, as some programs do."""
     ids, weights, drawings = [BEGIN], [0.0], []
 
     def add(part: list[int], weight: float = 0.0) -> None:
@@ -132,11 +132,11 @@ def encode(vocabulary: Vocabulary, dialogue: Dialogue, *, keep_thinking: bool) -
         add([USER, *[PICTURE, PICTURE_END] * len(turn.drawings), *vocabulary.encode(turn.user), USER_END])
         answer = vocabulary.encode(turn.answer)
         if turn.thinking and not keep_thinking and number < len(dialogue.turns) - 1:
-            add([*answer, END])  # Said without its thinking: read, not learned.
+            add([*answer, END])  # without its thinking: in the context, but not trained on
             continue
         if turn.thinking:
             add([THINK, *vocabulary.encode(turn.thinking), THINK_END], 1.0)
-        # Long answers are mostly counting and things known by heart: they must not drown the short ones.
+        # Long answers are mostly counting and memorized texts: they must not outweigh the short ones.
         add(answer[:-2], min(1.0, max(0.4, (30 / len(answer)) ** 0.5)) if answer else 1.0)
         add([*answer[-2:], END], 1.0)
     return Encoded(ids, weights, tuple(drawings))

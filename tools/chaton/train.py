@@ -1,4 +1,4 @@
-"""Trains chaton: the text stage, the vision stage beside it, then both together. Knows the optimizer; the data is drawn by seed.
+"""Trains chaton: the text stage, the vision stage beside it, then both together. Data is sampled by seed.
 
 python tools/chaton/train.py --work build/chaton             everything, about an hour on two cores
 python tools/chaton/train.py --work build/chaton text        one stage
@@ -31,10 +31,10 @@ VISION = VisionShape()
 class Stage:
     steps: int
     tokens: int
-    """Padded tokens of one batch, at most."""
+    """Maximum padded tokens per batch."""
     rate: float
     decay: float
-    """The last share of the steps, over which the learning rate falls to zero."""
+    """Share of the steps at the end over which the learning rate falls to zero."""
 
 
 TEXT = Stage(steps=700, tokens=6144, rate=3e-3, decay=0.0)
@@ -43,23 +43,23 @@ JOINT = Stage(steps=2540, tokens=4096, rate=2.5e-3, decay=0.75)
 
 
 DRILLS = 30
-"""Rows of copied random tokens to every 480 dialogues."""
+"""Rows of copied random tokens per 480 dialogues."""
 
 EXERCISES = 0.4
-"""Share of the dialogues that are one hard skill over and over."""
+"""Share of the dialogues that drill one hard skill."""
 
 
 # ---- data ------------------------------------------------------------------------------------------------------
 
 
 def drill(rng: random.Random) -> Encoded:
-    """Tokens at random and the same once more: where the habit of copying comes from soonest."""
+    """Random tokens, repeated once: the fastest way to learn copying."""
     once = rng.choices(range(len(CONTROL), DECODER.vocabulary), k=rng.randint(8, 60))
     return Encoded([BEGIN, *once, *once], [0.0] * (len(once) + 2) + [0.5] * (len(once) - 1), ())
 
 
 def batches(vocabulary: Vocabulary, seed: int, tokens: int, *, with_pictures: bool = False) -> Iterator[list[Encoded]]:
-    """Dialogues of like length together, so that little is padding."""
+    """Batches of dialogues of similar length, to save padding."""
     rng = random.Random(seed)
     while True:
         pool = [drill(rng) for _ in range(8 if with_pictures else DRILLS)]
@@ -91,7 +91,7 @@ def padded(batch: list[Encoded]) -> tuple[Tensor, Tensor]:
 
 
 def text_loss(decoder: Decoder, embedded: Tensor, ids: Tensor, weights: Tensor) -> Tensor:
-    """Cross-entropy of the answers' tokens; the output matrix is only applied where one is due."""
+    """Cross-entropy of the answers' tokens; the output matrix is applied only to those."""
     hidden = decoder(embedded)
     due = weights[:, 1:] > 0
     logits = decoder.logits(hidden[:, :-1][due]).float()
@@ -101,7 +101,7 @@ def text_loss(decoder: Decoder, embedded: Tensor, ids: Tensor, weights: Tensor) 
 
 
 def joint_loss(decoder: Decoder, vision: Vision, batch: list[Encoded], rng: random.Random) -> Tensor:
-    """A batch of dialogues with pictures, all of one grid: every PICTURE token gives way to the tower's tokens."""
+    """A batch of dialogues with images of one grid size: PICTURE tokens are replaced by the tower's tokens."""
     grid = pictures.some_grid(rng, sum(len(e.drawings) for e in batch))
     drawn = [pictures.render(d, grid, rng) for e in batch for d in e.drawings]
     seen = list(vision(torch.stack(drawn))) if drawn else []
@@ -138,7 +138,7 @@ def joint_loss(decoder: Decoder, vision: Vision, batch: list[Encoded], rng: rand
 
 
 class Learner:
-    """Muon for the matrices, AdamW for the rest, and a running mean of the weights to export from."""
+    """Muon for the matrices, AdamW for the rest, and a running mean of the weights for export."""
 
     def __init__(self, modules: list[nn.Module], stage: Stage) -> None:
         self.stage, self.modules, self.step = stage, modules, 0
@@ -154,7 +154,7 @@ class Learner:
         self.mean = [p.detach().clone() for p in self.parameters]
 
     def resume(self, step: int) -> None:
-        """Go on from weights already loaded; the optimizer's memory starts anew, and so does the warm-up."""
+        """Continue from loaded weights with a fresh optimizer state and warm-up."""
         self.step = self.first = step
         self.mean = [p.detach().clone() for p in self.parameters]
 
@@ -164,7 +164,7 @@ class Learner:
         return stage.rate * min(1.0, (self.step - self.first + 1) / 40) * falling
 
     def update(self) -> None:
-        """One step with the gradients that are there."""
+        """One step with the current gradients."""
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
@@ -234,7 +234,7 @@ def train_text(work: Path, stage: Stage) -> None:
 
 
 def train_sight(work: Path, stage: Stage) -> None:
-    """Before it meets the decoder, the tower learns to tell colours and shapes from the mean of its tokens."""
+    """Pretrain the tower to classify colors and shapes from the mean of its tokens."""
     torch.manual_seed(2)
     rng = random.Random(2)
     vision = Vision(VISION, DECODER.width)
@@ -269,7 +269,7 @@ def train_sight(work: Path, stage: Stage) -> None:
 
 
 def train_joint(work: Path, stage: Stage, rank: int) -> None:
-    """Two processes, one core each: rank 0 reads text, rank 1 looks at pictures, and both learn from the sum."""
+    """Two processes, one core each: rank 0 trains on text, rank 1 on images, with summed gradients."""
     torch.manual_seed(3)
     torch.distributed.init_process_group("gloo", init_method=f"file://{work}/meeting", rank=rank, world_size=2)
     vocabulary = learn_vocabulary(work)
@@ -344,7 +344,7 @@ def main() -> None:
     options = parser.parse_args()
     work = options.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(1)  # Two threads on two contended cores are slower than one.
+    torch.set_num_threads(1)  # two threads on two contended cores are slower than one
     match options.stage:
         case "text":
             train_text(work, TEXT)

@@ -1,4 +1,4 @@
-"""What chaton knows, as plain tables: countries, words, topics, names, programs, stories. Knows no dialogue."""
+"""Tables for the dialogues: countries, words, topics, names, programs, stories."""
 
 COUNTRIES = [
     tuple(row.split("|"))
@@ -84,7 +84,7 @@ COLOURS = {
     "orange": ("orange", "orange"), "purple": ("violet", "violette"), "pink": ("rose", "rose"),
     "black": ("noir", "noire"), "white": ("blanc", "blanche"),
 }  # fmt: skip
-"""Colours of the shapes, with the French masculine and feminine."""
+"""Colors of the shapes, with the French masculine and feminine."""
 
 SHAPES = {"circle": "un cercle", "square": "un carré", "triangle": "un triangle", "star": "une étoile"}
 
@@ -113,7 +113,7 @@ sous et ou mais où très bien déjà été élève forêt garçon leçon franç
 
 COMMON_WORDS = """hello world bonjour monde please test this that one two three four five six seven eight nine ten foo bar sat mat on
 the a is was not and or print return def class import yes no what where when who why how good bye cats dogs here there now""".split()
-"""Only for repeating."""
+"""Used only in texts to repeat."""
 
 NAMES = """Ada Alan Alice Amir Anna Arthur Bella Ben Carla Chloe Clara Daniel Diego Elena Emma Eric Eva Felix Fatima Gina
 Grace Hugo Ida Igor Ines Ivan Jack James Jana Jean Jonas Julia Karim Kate Klaus Lara Laura Leo Lena Louis Lucas Lucy Luis
@@ -124,7 +124,7 @@ Mathieu Chantal Bob Charlie David Sophie Michel Bruno Elise Robert Susan Linda M
 UNSEEN_NAMES = """Ottilie Quentin Zebedee Wilhelmina Thaddeus Ximena Bartholomew Saoirse Giuseppe Anneliese Rafferty Priya
 Kwame Svetlana Isidore Magdalena Ferdinand Aoife Kenji Lupita Cornelius Beatrix Tobias Hildegard Emeka Yolanda Percival
 Mireille Gaspard Leopold""".split()
-"""Never in training: only the evaluation says them."""
+"""Never in training, only in the evaluation."""
 
 UNSEEN_PHRASES = [
     "The quick brown fox jumps over the lazy dog.",
