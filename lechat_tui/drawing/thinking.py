@@ -57,7 +57,7 @@ class Thinking:
 
     def summary(self) -> str:
         """How long it took or is taking, and its number of words."""
-        words = f"{self._words:,} words"
+        words = f"{self._words:,} word{'s' * (self._words != 1)}"
         if self._seconds is not None:
             return f"thought for {self._seconds:.1f} s, {words}"
         if self._ended:

@@ -64,7 +64,7 @@ HOSTILE = {
 }
 
 
-def drawn(text: str, pieces: int) -> tuple[Answer, float]:
+def rendered(text: str, pieces: int) -> tuple[Answer, float]:
     """The answer as it grew in so many pieces, and the CPU seconds of the longest drawing."""
     answer, longest, size = Answer(), 0.0, len(text) // pieces + 1
     for at in range(0, len(text), size):
@@ -80,7 +80,7 @@ def drawn(text: str, pieces: int) -> tuple[Answer, float]:
 
 @pytest.mark.parametrize("what", HOSTILE)
 def test_hostile_text_is_rendered_in_short_steps_and_rows_that_fit(what: str) -> None:
-    answer, longest = drawn(HOSTILE[what], pieces=8)
+    answer, longest = rendered(HOSTILE[what], pieces=8)
     rows = answer.rows(WIDTH, LOOK)
     assert longest < FRAME
     assert all(cell_len(row.text.rstrip()) <= WIDTH for row in rows)
@@ -101,7 +101,7 @@ def test_reading_takes_no_longer_at_the_end_of_a_long_text_than_at_its_beginning
 
 def test_no_word_of_a_megabyte_is_lost() -> None:
     text = "".join(f"word{n} " for n in range(60_000))
-    answer, _ = drawn(text, pieces=20)
+    answer, _ = rendered(text, pieces=20)
     assert "".join(row.text for row in answer.rows(WIDTH, LOOK)).split() == text.split()
 
 

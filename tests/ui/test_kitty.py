@@ -55,8 +55,8 @@ def test_every_cell_has_the_number_of_its_image_and_its_position() -> None:
     placement = Placements(terminal.write).add(small(), MAX_COLUMNS, MAX_ROWS, ignore)
     rows = list(pixel_rows(placement, MAX_ROWS, MAX_COLUMNS + 4, EDGE, Style(bgcolor="#101010")))
     for number, row in enumerate(rows):
-        drawn = [(placement.number, number, column) for column in range(MAX_COLUMNS)]
-        assert list(cells(row.runs)) == [None, None, *drawn, None, None, None, None]
+        shown = [(placement.number, number, column) for column in range(MAX_COLUMNS)]
+        assert list(cells(row.runs)) == [None, None, *shown, None, None, None, None]
         assert cell_len(row.text) == MAX_COLUMNS + 6
         assert {str(style.bgcolor and style.bgcolor.name) for _, style in row.runs[1:]} == {"#101010"}
     assert placement.number in terminal.pictures
@@ -119,9 +119,9 @@ def test_every_command_is_wrapped_for_tmux() -> None:
     placements = Placements(written.append, tmux=True)
     placement = placements.add(png(dots(200, 90)), 20, 5, ignore)
     start, end = "\x1bPtmux;", "\x1b\\"
-    told = "".join(written)
-    assert told.startswith(start) and told.endswith(end)
-    wrapped = told.removeprefix(start).removesuffix(end).split(end + start)
+    text = "".join(written)
+    assert text.startswith(start) and text.endswith(end)
+    wrapped = text.removeprefix(start).removesuffix(end).split(end + start)
     assert len(wrapped) == -(-len(b64encode(png(dots(200, 90)).content)) // MAX_CHUNK_BYTES)
     for one in wrapped:
         terminal.write(one.replace("\x1b\x1b", "\x1b"))
@@ -186,18 +186,18 @@ FORGED = f"{PLACEHOLDER}{DIACRITICS[0]}{DIACRITICS[0]}{DIACRITICS[5]}"
 
 def test_text_cannot_forge_an_image() -> None:
     assert safe(f"a {FORGED} b") == f"a �{DIACRITICS[0]}{DIACRITICS[0]}{DIACRITICS[5]} b"
-    told = f"{FORGED} &#x10EEEE; `{FORGED}`\n\n```\n{FORGED}\n```\n\n| {FORGED} |\n|--|\n\n[{FORGED}](https://a.org/{FORGED})"
-    drawn = (
-        Answer(Message("assistant", told, thinking=told)),
-        Question(told, (Attachment("f00", f"{FORGED}.png", "image", Path("x"), 0, 1, 1),)),
+    text = f"{FORGED} &#x10EEEE; `{FORGED}`\n\n```\n{FORGED}\n```\n\n| {FORGED} |\n|--|\n\n[{FORGED}](https://a.org/{FORGED})"
+    items = (
+        Answer(Message("assistant", text, thinking=text)),
+        Question(text, (Attachment("f00", f"{FORGED}.png", "image", Path("x"), 0, 1, 1),)),
     )
-    for item in drawn:
+    for item in items:
         item.unfolded = True
         assert not [row.text for row in item.rows(80, LOOK) if PLACEHOLDER in row.text]
 
 
 @pytest.mark.parametrize(
-    ("environment", "drawn"),
+    ("environment", "shown"),
     [
         ({"TERM": "xterm-ghostty"}, True),
         ({"TERM": "xterm-kitty", "KITTY_INSTALLATION_DIR": "new"}, True),
@@ -212,18 +212,18 @@ def test_text_cannot_forge_an_image() -> None:
     ],
 )
 def test_images_are_sent_only_to_a_terminal_that_is_known_to_show_them(
-    environment: Mapping[str, str], drawn: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    environment: Mapping[str, str], shown: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for folder, version in (("old", "0, 26, 5"), ("new", "0, 28, 0")):
         (tmp_path / folder / "kitty").mkdir(parents=True)
         source = f"appname: str = 'kitty'\nversion: Version = Version({version})\n"
         (tmp_path / folder / "kitty" / "constants.py").write_text(source)
     monkeypatch.chdir(tmp_path)
-    assert shows_kitty_images(environment) == drawn
+    assert shows_kitty_images(environment) == shown
 
 
 @pytest.mark.parametrize(
-    ("settings", "colours", "terminal", "expected"),
+    ("settings", "color_system", "terminal", "expected"),
     [
         (Settings(), "truecolor", "xterm-ghostty", "terminal"),
         (Settings(), "truecolor", "xterm-256color", "blocks"),
@@ -237,7 +237,7 @@ def test_images_are_sent_only_to_a_terminal_that_is_known_to_show_them(
     ],
 )
 def test_the_setting_overrides_what_is_known_about_the_terminal(
-    settings: Settings, colours: str | None, terminal: str, expected: str
+    settings: Settings, color_system: str | None, terminal: str, expected: str
 ) -> None:
-    chosen = graphics(settings, colours, Terminal().write, {"TERM": terminal})
+    chosen = graphics(settings, color_system, Terminal().write, {"TERM": terminal})
     assert ("terminal" if isinstance(chosen, Placements) else chosen) == expected

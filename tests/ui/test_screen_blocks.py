@@ -20,7 +20,7 @@ from lechat_tui.message import Message
 LOOK = Look(**dict.fromkeys(ROLES, Style.null()))
 
 
-def drawn(source: str, width: int = 40) -> list[str]:
+def rendered(source: str, width: int = 40) -> list[str]:
     return [row.text.rstrip() for block in read(source) for row in render_block(block, width, LOOK)]
 
 
@@ -29,32 +29,32 @@ def words(rows: Iterable[str]) -> str:
 
 
 def test_a_paragraph_is_wrapped_at_words() -> None:
-    assert drawn("one two three four five", 10) == ["one two", "three four", "five"]
+    assert rendered("one two three four five", 10) == ["one two", "three four", "five"]
 
 
 def test_a_word_wider_than_the_column_is_broken() -> None:
-    assert drawn("a" * 25, 10) == ["a" * 10, "a" * 10, "a" * 5]
+    assert rendered("a" * 25, 10) == ["a" * 10, "a" * 10, "a" * 5]
 
 
 def test_wide_characters_are_wrapped_by_their_cells() -> None:
-    assert drawn("日本語のテキスト", 8) == ["日本語の", "テキスト"]
+    assert rendered("日本語のテキスト", 8) == ["日本語の", "テキスト"]
 
 
 def test_a_line_end_in_a_paragraph_is_a_line_end() -> None:
-    assert drawn("roses are red\nviolets are blue") == ["roses are red", "violets are blue"]
+    assert rendered("roses are red\nviolets are blue") == ["roses are red", "violets are blue"]
 
 
 def test_lists_are_numbered_and_nested() -> None:
     source = "3. three\n4. four\n   - in four\n     1. deeper\n\n- [ ] not done"
-    assert drawn(source) == ["3. three", "4. four", "   ◦ in four", "     1. deeper", "☐ not done"]
+    assert rendered(source) == ["3. three", "4. four", "   ◦ in four", "     1. deeper", "☐ not done"]
 
 
 def test_items_of_a_loose_list_have_blank_rows_between_them() -> None:
-    assert drawn("- one\n\n- two") == ["• one", "", "• two"]
+    assert rendered("- one\n\n- two") == ["• one", "", "• two"]
 
 
 def test_fences_are_numbered_and_name_the_copy_command() -> None:
-    rows = drawn("```python\nx = 1\n```\n\ntext\n\n- item\n\n  ```\n  plain\n  ```", 30)
+    rows = rendered("```python\nx = 1\n```\n\ntext\n\n- item\n\n  ```\n  plain\n  ```", 30)
     assert rows[0] == "1 python" + " " * 15 + "/copy 1"
     assert rows[1] == " x = 1"
     assert any(row.split() == ["2", "/copy", "2"] for row in rows)
@@ -68,18 +68,18 @@ def test_a_wrapped_line_of_code_is_copied_without_a_gap() -> None:
 
 
 def test_code_keeps_its_blank_lines_and_tabs_become_spaces() -> None:
-    assert drawn("```\na\n\n\tb\n```", 20)[1:] == [" a", "", "     b"]
+    assert rendered("```\na\n\n\tb\n```", 20)[1:] == [" a", "", "     b"]
 
 
 @pytest.mark.parametrize("language", ["python", "c++", "nosuchlanguage", "diff", "html", "console", "<b>", "\x1b[31m"])
 def test_code_in_any_language_is_complete(language: str) -> None:
     code = "+ a = 'x' // y\n$ ls <b>&amp;\n\n\tif (x) { return 1; }"
-    rows = drawn(f"```{language}\n{code}\n```", 60)
+    rows = rendered(f"```{language}\n{code}\n```", 60)
     assert words(rows[1:]) == words([code])
 
 
 def test_a_table_has_columns() -> None:
-    assert drawn("| left | right |\n|:--|--:|\n| a | 1 |\n| bb | 22 |") == [
+    assert rendered("| left | right |\n|:--|--:|\n| a | 1 |\n| bb | 22 |") == [
         "left  right",
         "────  ─────",
         "a         1",
@@ -88,26 +88,29 @@ def test_a_table_has_columns() -> None:
 
 
 def test_a_wide_column_of_a_table_is_wrapped() -> None:
-    rows = drawn("| n | text |\n|---|---|\n| 1 | one two three four five |\n| 2 | six |", 20)
+    rows = rendered("| n | text |\n|---|---|\n| 1 | one two three four five |\n| 2 | six |", 20)
     assert rows[2:] == ["1  one two three", "   four five", "", "2  six"]
 
 
 def test_a_table_with_too_many_columns_becomes_lines() -> None:
     head = "|".join(f"column{n}" for n in range(8))
-    rows = drawn(f"|{head}|\n|{'---|' * 8}\n|{'value|' * 8}", 30)
+    rows = rendered(f"|{head}|\n|{'---|' * 8}\n|{'value|' * 8}", 30)
     assert rows == [f"column{n}: value" for n in range(8)]
 
 
 def test_html_and_markup_are_shown_as_text() -> None:
-    assert drawn("<b>x</b> [bold]y[/bold]\n\n<script>z</script>") == ["<b>x</b> [bold]y[/bold]", "<script>z</script>"]
+    assert rendered("<b>x</b> [bold]y[/bold]\n\n<script>z</script>") == [
+        "<b>x</b> [bold]y[/bold]",
+        "<script>z</script>",
+    ]
 
 
 def test_a_link_shows_its_target() -> None:
-    assert drawn("[here](https://a.org) <https://b.org>") == ["here (https://a.org) https://b.org"]
+    assert rendered("[here](https://a.org) <https://b.org>") == ["here (https://a.org) https://b.org"]
 
 
 def test_control_characters_written_as_entities_are_made_safe() -> None:
-    assert drawn("a&#x202E;b") == ["a\N{REPLACEMENT CHARACTER}b"]
+    assert rendered("a&#x202E;b") == ["a\N{REPLACEMENT CHARACTER}b"]
 
 
 def test_a_link_definition_below_a_link_counts() -> None:
@@ -141,7 +144,7 @@ MARKDOWN = st.text(st.sampled_from("ab *_`#->|:\n\t1.[](){}!~\\\"'日é👩\u200
 @given(MARKDOWN, st.integers(1, 60))
 @settings(max_examples=300, deadline=None)
 def test_any_text_is_rendered_without_control_characters(source: str, width: int) -> None:
-    rows = drawn(source, width)
+    rows = rendered(source, width)
     assert not any("\x1b" in row or "\u202e" in row or "\n" in row or "\t" in row for row in rows)
 
 

@@ -24,7 +24,7 @@ from lechat_tui.ui.app import LeChat
 
 
 @pytest.fixture(autouse=True)
-def colours(monkeypatch: pytest.MonkeyPatch) -> None:
+def colors(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal with all colors, whatever runs the tests."""
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLORTERM", "truecolor")
@@ -133,8 +133,8 @@ async def test_only_images_in_view_are_decoded_and_the_others_have_their_rows(
         await shows(pilot, "flag99.png", "▀▀▀")
         await rests(pilot)
         shown = transcript(app)
-        drawn = [item for item in shown.viewport.items if isinstance(item, Question) and item.rendered]
-        assert len(drawn) < 8
+        rendered = [item for item in shown.viewport.items if isinstance(item, Question) and item.rendered]
+        assert len(rendered) < 8
         before = shown.virtual_size.height
         shown.scroll_to(y=0, animate=False)
         await until(pilot, lambda: "flag00.png" in seen(app) and "▀▀▀" in seen(app))

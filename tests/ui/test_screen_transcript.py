@@ -147,8 +147,8 @@ def contrast(one: Color, other: Color) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def luminance(colour: Color) -> float:
-    channels = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour.normalized]
+def luminance(color: Color) -> float:
+    channels = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color.normalized]
     return 0.2126 * channels[0] + 0.7152 * channels[1] + 0.0722 * channels[2]
 
 
@@ -171,13 +171,13 @@ async def test_no_color_is_honored(talk: Talk, monkeypatch: pytest.MonkeyPatch) 
         await say(pilot, "go")
         await shows(pilot, "an answer")
         assert NOON
-        colours = {
+        colors = {
             segment.style.color.triplet
             for strip in app.screen._compositor.render_strips()
             for segment in strip
             if segment.style and segment.style.color and segment.style.color.triplet
         }
-    assert not colours
+    assert not colors
 
 
 async def test_rows_below_the_view_are_announced_and_a_click_goes_to_them(talk: Talk) -> None:
