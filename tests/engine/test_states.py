@@ -11,14 +11,19 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 import random_models
 from chats import PAGE, TEXT, VISION, Chat, children, eventually, picture
 
 from lechat_tui.engine.base import Delta, Prefill
+from lechat_tui.engine.llama.cache import Cache
+from lechat_tui.engine.llama.cells import common_prefix
+from lechat_tui.engine.llama.saved_states import SavedStates
 from lechat_tui.engine.llama.state_files import StateFiles
 from lechat_tui.engine.local import LocalEngine
+from lechat_tui.machine.hardware import Memory
 
 NEW = 24
 """The most tokens of a short question with what the template writes around it."""
@@ -362,3 +367,40 @@ async def test_a_memory_that_cannot_be_cut_is_restored_whole_or_evaluated_again(
     assert await chat.ask(local, "What is 7 + 5?") == text
     assert chat.receipt.cached_tokens == 0
     await closed(local)
+
+
+class FakeCache:
+    """A cache with cells and no llama.cpp behind it."""
+
+    def __init__(self, cells: list[int]) -> None:
+        self.cells = cells
+        self.state_bytes = 1000
+
+    def save(self) -> bytearray:
+        return bytearray(self.state_bytes)
+
+    def restore(self, cells: list[int], data: bytearray) -> bool:
+        self.cells = list(cells)
+        return True
+
+    def keep_common_prefix(self, wanted: list[int]) -> int:
+        self.cells = self.cells[: common_prefix(self.cells, wanted)]
+        return len(self.cells)
+
+
+@pytest.mark.parametrize(
+    ("memory", "restored"),
+    [
+        (Memory(total=100_000, available=50_000), 299),
+        (Memory(total=100_000, available=10_500), 0),
+        (Memory(total=10_000, available=10_000, limit=10_000), 0),
+    ],
+    ids=["enough", "the reserve would be used up", "a sixteenth of the container's memory is too little"],
+)
+def test_the_machines_memory_decides_whether_a_snapshot_is_taken(memory, restored):
+    first, second = list(range(300)), list(range(1000, 1300))
+    cache = FakeCache(list(first))
+    states = SavedStates(cast("Cache", cache), memory=lambda: memory)
+    assert states.restore_best(second, 2) == 0
+    cache.cells = list(second)
+    assert states.restore_best(first, 1) == restored
