@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from seeing import MACHINE, NOON, Talk
+from seeing import MACHINE, NOON, MakeApp
 from textual import _wait
 
 from lechat_tui.engine.echo import EchoEngine
@@ -62,8 +62,8 @@ def jobs() -> Iterator[Jobs]:
 
 
 @pytest.fixture
-def talk(store: Store, models: Models, jobs: Jobs) -> Talk:
-    """Makes the app: `talk(*script)` as for `EchoEngine`, or `talk(engine)`."""
+def make_app(store: Store, models: Models, jobs: Jobs) -> MakeApp:
+    """Makes the app: `make_app(*script)` as for `EchoEngine`, or `make_app(engine)`."""
 
     def make(
         *script: Any,

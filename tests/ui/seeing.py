@@ -20,10 +20,10 @@ NOON = datetime(2026, 3, 5, 12, 0)
 
 MACHINE = Resources(ram=16_000_000_000, disk=212_000_000_000)
 
-Talk = Callable[..., LeChat]
+MakeApp = Callable[..., LeChat]
 
 
-def seen(app: LeChat) -> str:
+def screen_text(app: LeChat) -> str:
     """The text on the screen, row by row, with what a dialog leaves visible behind it."""
     visible_screen_stack.set(app._background_screens)
     return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips())
@@ -53,9 +53,9 @@ async def shows(pilot: Pilot[None], *texts: str) -> None:
     app = pilot.app
     assert isinstance(app, LeChat)
     try:
-        await until(pilot, lambda: all(text in seen(app) for text in texts))
+        await until(pilot, lambda: all(text in screen_text(app) for text in texts))
     except TimeoutError:
-        raise AssertionError(f"not all of {texts} in\n{seen(app)}") from None
+        raise AssertionError(f"not all of {texts} in\n{screen_text(app)}") from None
 
 
 async def hides(pilot: Pilot[None], text: str) -> None:
@@ -63,9 +63,9 @@ async def hides(pilot: Pilot[None], text: str) -> None:
     app = pilot.app
     assert isinstance(app, LeChat)
     try:
-        await until(pilot, lambda: text not in seen(app))
+        await until(pilot, lambda: text not in screen_text(app))
     except TimeoutError:
-        raise AssertionError(f"{text} is still in\n{seen(app)}") from None
+        raise AssertionError(f"{text} is still in\n{screen_text(app)}") from None
 
 
 async def rests(pilot: Pilot[None]) -> None:
@@ -80,7 +80,7 @@ def prompt(pilot: Pilot[None]) -> Prompt:
     return next(screen.query_one(Prompt) for screen in pilot.app.screen_stack if isinstance(screen, ChatScreen))
 
 
-async def say(pilot: Pilot[None], text: str) -> None:
+async def send(pilot: Pilot[None], text: str) -> None:
     """Type this and send it."""
     prompt(pilot).set_text(text)
     await pilot.pause()

@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from seeing import Talk, chat, prompt
+from seeing import MakeApp, chat, prompt
 from textual.events import Paste
 from textual.pilot import Pilot
 
@@ -74,11 +74,11 @@ async def press(pilot: Pilot[None], app: LeChat, dice: random.Random) -> None:
 
 @pytest.mark.parametrize("seed", range(WALKS))
 async def test_random_keys_never_end_the_program_and_every_question_is_stored(
-    seed: int, talk: Talk, store: Store, tmp_path: Path
+    seed: int, make_app: MakeApp, store: Store, tmp_path: Path
 ) -> None:
     dice = random.Random(seed)
     engine = EchoEngine(*(answer(dice) for _ in range(ACTIONS)))
-    app = talk(engine)
+    app = make_app(engine)
     async with app.run_test(size=(100, 30)) as pilot:
         for _ in range(ACTIONS):
             await press(pilot, app, dice)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from seeing import Talk, chat, prompt, rests, say, seen, shows
+from seeing import MakeApp, chat, prompt, rests, screen_text, send, shows
 from textual.binding import Binding
 
 import lechat_tui
@@ -96,15 +96,15 @@ def test_the_default_keys_look_like_keys_to_this_test() -> None:
     assert unseen == ["end"]  # an English word
 
 
-async def test_the_hint_beside_an_answer_names_the_key_that_stops_now(talk: Talk) -> None:
+async def test_the_hint_beside_an_answer_names_the_key_that_stops_now(make_app: MakeApp) -> None:
     engine = EchoEngine([Prefill(10, 100, 3), asyncio.Event(), Delta("never")])
-    async with talk(engine).run_test(size=(100, 30)) as pilot:
-        await say(pilot, "/keys stop ctrl+x")
+    async with make_app(engine).run_test(size=(100, 30)) as pilot:
+        await send(pilot, "/keys stop ctrl+x")
         await shows(pilot, "stop is Ctrl+X from now on")
-        await say(pilot, "Hello?")
+        await send(pilot, "Hello?")
         await shows(pilot, "Ctrl+X stops")
-        assert "Esc stops" not in seen(pilot.app)
-        await say(pilot, "/undo")
+        assert "Esc stops" not in screen_text(pilot.app)
+        await send(pilot, "/undo")
         await shows(pilot, "an answer is being written; stop it with Ctrl+X first")
         await pilot.press("escape")
         assert chat(pilot.app).parts.queue.answering
@@ -113,19 +113,19 @@ async def test_the_hint_beside_an_answer_names_the_key_that_stops_now(talk: Talk
         assert not chat(pilot.app).parts.queue.answering
 
 
-async def test_the_page_of_a_new_chat_names_the_keys_that_are_bound_now(talk: Talk) -> None:
-    async with talk("Bonjour").run_test(size=(100, 30)) as pilot:
+async def test_the_page_of_a_new_chat_names_the_keys_that_are_bound_now(make_app: MakeApp) -> None:
+    async with make_app("Bonjour").run_test(size=(100, 30)) as pilot:
         await shows(pilot, "F1 help", "Ctrl+S chats")
-        await say(pilot, "/keys help f12")
-        await say(pilot, "/keys chats alt+c")
-        await say(pilot, "/new")
+        await send(pilot, "/keys help f12")
+        await send(pilot, "/keys chats alt+c")
+        await send(pilot, "/new")
         await shows(pilot, "F12 help", "Alt+C chats", "Ctrl+L models")
 
 
-async def test_an_edited_question_names_the_keys_that_are_bound_now(talk: Talk) -> None:
-    async with talk("Bonjour").run_test(size=(100, 30)) as pilot:
-        await say(pilot, "/keys stop ctrl+x")
-        await say(pilot, "Hello?")
+async def test_an_edited_question_names_the_keys_that_are_bound_now(make_app: MakeApp) -> None:
+    async with make_app("Bonjour").run_test(size=(100, 30)) as pilot:
+        await send(pilot, "/keys stop ctrl+x")
+        await send(pilot, "Hello?")
         await rests(pilot)
         await pilot.press("ctrl+e")
         await shows(pilot, "Enter asks it again · Ctrl+X cancels")
@@ -134,9 +134,9 @@ async def test_an_edited_question_names_the_keys_that_are_bound_now(talk: Talk) 
         assert prompt(pilot).text == ""
 
 
-async def test_the_second_press_that_quits_is_named_as_it_is_bound_now(talk: Talk) -> None:
-    async with talk().run_test(size=(100, 30)) as pilot:
-        await say(pilot, "/keys interrupt alt+q")
+async def test_the_second_press_that_quits_is_named_as_it_is_bound_now(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(100, 30)) as pilot:
+        await send(pilot, "/keys interrupt alt+q")
         await rests(pilot)
         await pilot.press("alt+q")
         await shows(pilot, "Alt+Q again quits")

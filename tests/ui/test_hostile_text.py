@@ -7,7 +7,7 @@ import time
 import pytest
 from rich.cells import cell_len
 from rich.style import Style
-from seeing import Talk, rests, say, shows
+from seeing import MakeApp, rests, send, shows
 
 from lechat_tui.drawing.answer import Answer
 from lechat_tui.drawing.markdown import Reader
@@ -109,14 +109,14 @@ CONTROLS = re.compile(r"\x1b\[[0-9;]*[mHABCDGJK]")
 """Colours, and moves of the cursor."""
 
 
-async def test_no_escape_sequence_of_an_answer_reaches_the_terminal(talk: Talk) -> None:
+async def test_no_escape_sequence_of_an_answer_reaches_the_terminal(make_app: MakeApp) -> None:
     hostile = [HOSTILE[what] for what in ("controls", "entities", "random Unicode", "lone surrogates", "right to left")]
     answer = "\n\n".join(
         [*(text[:600] for text in hostile), "[a](<https://a.org/\x1b]8;;x> '\x9b')", "```\x1b[31m\n\x1b[2J\n```", "end"]
     )
-    app = talk(answer)
+    app = make_app(answer)
     async with app.run_test(size=(80, 60)) as pilot:
-        await say(pilot, "\x1b[31mred\x07")
+        await send(pilot, "\x1b[31mred\x07")
         await shows(pilot, "end")
         await rests(pilot)
         update = app.screen._compositor.render_update(full=True)

@@ -4,7 +4,7 @@ import asyncio
 from datetime import date, datetime
 
 import pytest
-from seeing import NOON, Talk, chat, hides, prompt, rests, say, seen, shows, transcript, until
+from seeing import NOON, MakeApp, chat, hides, prompt, rests, screen_text, send, shows, transcript, until
 
 from lechat_tui.engine.base import Delta
 from lechat_tui.engine.echo import EchoEngine
@@ -25,21 +25,21 @@ def kept(store: Store, title: str, *texts: str) -> Chat:
     return made
 
 
-async def test_the_chat_list_is_open_on_a_wide_screen_and_enter_opens_a_chat(talk: Talk, store: Store) -> None:
+async def test_the_chat_list_is_open_on_a_wide_screen_and_enter_opens_a_chat(make_app: MakeApp, store: Store) -> None:
     kept(store, "Bread", "how long does it rise", "two hours")
     kept(store, "Boats", "a name for a boat", "La Mouette")
-    async with talk().run_test(size=(120, 30)) as pilot:
+    async with make_app().run_test(size=(120, 30)) as pilot:
         await shows(pilot, "+ New chat", "Bread", "Boats")
         await pilot.press("ctrl+s", "down", "down", "enter")
         await shows(pilot, "▌ how long does it rise", "two hours")
         await until(pilot, lambda: pilot.app.focused is prompt(pilot))
 
 
-async def test_ctrl_s_opens_and_closes_the_chat_list_on_a_narrow_screen(talk: Talk, store: Store) -> None:
+async def test_ctrl_s_opens_and_closes_the_chat_list_on_a_narrow_screen(make_app: MakeApp, store: Store) -> None:
     kept(store, "Bread", "how long does it rise", "two hours")
-    async with talk().run_test(size=(70, 24)) as pilot:
+    async with make_app().run_test(size=(70, 24)) as pilot:
         await rests(pilot)
-        assert "+ New chat" not in seen(pilot.app)
+        assert "+ New chat" not in screen_text(pilot.app)
         await pilot.press("ctrl+s")
         await shows(pilot, "+ New chat", "Bread")
         await pilot.press("ctrl+s")
@@ -49,18 +49,18 @@ async def test_ctrl_s_opens_and_closes_the_chat_list_on_a_narrow_screen(talk: Ta
 
 @pytest.mark.parametrize("size", [(60, 20), (250, 70)])
 async def test_a_click_opens_the_chat_list_and_another_closes_it(
-    talk: Talk, store: Store, size: tuple[int, int]
+    make_app: MakeApp, store: Store, size: tuple[int, int]
 ) -> None:
     kept(store, "Bread", "how long does it rise", "two hours\n\n" * 100)
-    app = talk(chat=1)
+    app = make_app(chat=1)
     async with app.run_test(size=size) as pilot:
         await shows(pilot, "two hours")
         if size[0] > 110:  # where there is room it stands open at first
             await pilot.click(ChatsButton)
             await hides(pilot, "+ New chat")
         # it takes no row of the talk, once that is laid out at its new width
-        await until(pilot, lambda: "two hours" in "".join(seen(app).splitlines()[1:3]))
-        assert seen(app).splitlines()[0].strip() == "▤ chats"
+        await until(pilot, lambda: "two hours" in "".join(screen_text(app).splitlines()[1:3]))
+        assert screen_text(app).splitlines()[0].strip() == "▤ chats"
         await pilot.click(ChatsButton)
         await shows(pilot, "▤ chats", "+ New chat", "Bread")
         await pilot.click(ChatsButton)
@@ -72,10 +72,10 @@ async def test_a_click_opens_the_chat_list_and_another_closes_it(
         assert app.focused is prompt(pilot)
 
 
-async def test_typing_in_the_chat_list_filters_it(talk: Talk, store: Store) -> None:
+async def test_typing_in_the_chat_list_filters_it(make_app: MakeApp, store: Store) -> None:
     kept(store, "Bread and butter", "hi")
     kept(store, "Boats [at] sea", "hi")
-    async with talk().run_test(size=(120, 30)) as pilot:
+    async with make_app().run_test(size=(120, 30)) as pilot:
         await shows(pilot, "Bread and butter", "Boats [at] sea")
         await pilot.click("#search")
         await pilot.press(*"bread")
@@ -85,9 +85,9 @@ async def test_typing_in_the_chat_list_filters_it(talk: Talk, store: Store) -> N
         assert chat(pilot.app).host.conversation.chat == store.chats(matching="bread")[0]
 
 
-async def test_a_chat_is_deleted_from_the_list_only_after_a_confirmation(talk: Talk, store: Store) -> None:
+async def test_a_chat_is_deleted_from_the_list_only_after_a_confirmation(make_app: MakeApp, store: Store) -> None:
     kept(store, "Bread", "hi")
-    async with talk().run_test(size=(120, 30)) as pilot:
+    async with make_app().run_test(size=(120, 30)) as pilot:
         await shows(pilot, "Bread")
         await pilot.press("ctrl+s", "down", "delete")
         await shows(pilot, "Delete “Bread”?")
@@ -101,41 +101,41 @@ async def test_a_chat_is_deleted_from_the_list_only_after_a_confirmation(talk: T
         await hides(pilot, "Bread")
 
 
-async def test_a_new_chat_appears_in_the_list_after_its_first_question(talk: Talk) -> None:
-    async with talk("fine").run_test(size=(120, 30)) as pilot:
-        await say(pilot, "a brand new matter")
+async def test_a_new_chat_appears_in_the_list_after_its_first_question(make_app: MakeApp) -> None:
+    async with make_app("fine").run_test(size=(120, 30)) as pilot:
+        await send(pilot, "a brand new matter")
         await shows(pilot, "▌a brand new matter", "Today")
 
 
-async def test_resume_opens_a_chat_and_sends_all_of_it_to_the_model(talk: Talk, store: Store) -> None:
+async def test_resume_opens_a_chat_and_sends_all_of_it_to_the_model(make_app: MakeApp, store: Store) -> None:
     kept(store, "Names", "my name is Ada", "hello Ada")
     engine = EchoEngine("Ada")
-    async with talk(engine).run_test(size=(80, 30)) as pilot:
-        await say(pilot, "/resume names")
+    async with make_app(engine).run_test(size=(80, 30)) as pilot:
+        await send(pilot, "/resume names")
         await shows(pilot, "▌ my name is Ada", "hello Ada")
-        await say(pilot, "what is my name?")
+        await send(pilot, "what is my name?")
         await rests(pilot)
     assert [m.text for m in engine.requests[0].messages] == ["my name is Ada", "hello Ada", "what is my name?"]
 
 
-async def test_new_keeps_the_old_chat_and_can_ask_a_question(talk: Talk, store: Store) -> None:
-    async with talk("one", "two").run_test(size=(80, 30)) as pilot:
-        await say(pilot, "first matter")
+async def test_new_keeps_the_old_chat_and_can_ask_a_question(make_app: MakeApp, store: Store) -> None:
+    async with make_app("one", "two").run_test(size=(80, 30)) as pilot:
+        await send(pilot, "first matter")
         await rests(pilot)
-        await say(pilot, "/new second matter")
+        await send(pilot, "/new second matter")
         await shows(pilot, "▌ second matter", "two")
-        assert "first matter" not in seen(pilot.app)
+        assert "first matter" not in screen_text(pilot.app)
         await rests(pilot)
         await pilot.press("ctrl+n")
         await shows(pilot, "What shall we talk about?")
     assert [c.title for c in store.chats()] == ["second matter", "first matter"]
 
 
-async def test_opening_another_chat_midway_keeps_the_partial_answer(talk: Talk, store: Store) -> None:
-    async with talk([Delta("half"), asyncio.Event()], "whole").run_test(size=(80, 30)) as pilot:
-        await say(pilot, "first matter")
+async def test_opening_another_chat_midway_keeps_the_partial_answer(make_app: MakeApp, store: Store) -> None:
+    async with make_app([Delta("half"), asyncio.Event()], "whole").run_test(size=(80, 30)) as pilot:
+        await send(pilot, "first matter")
         await shows(pilot, "half")
-        await say(pilot, "/new second matter")
+        await send(pilot, "/new second matter")
         await shows(pilot, "▌ second matter", "whole")
         await rests(pilot)
     first, second = sorted(store.chats(), key=lambda c: c.id)
@@ -143,16 +143,16 @@ async def test_opening_another_chat_midway_keeps_the_partial_answer(talk: Talk, 
     assert [m.text for m in store.path(second.id)] == ["second matter", "whole"]
 
 
-async def test_the_model_picker_switches_the_model_within_a_chat(talk: Talk) -> None:
+async def test_the_model_picker_switches_the_model_within_a_chat(make_app: MakeApp) -> None:
     engine = EchoEngine("from petit", "from codeur")
-    async with talk(engine).run_test(size=(90, 30)) as pilot:
-        await say(pilot, "one")
+    async with make_app(engine).run_test(size=(90, 30)) as pilot:
+        await send(pilot, "one")
         await rests(pilot)
         await pilot.press("ctrl+l")
         await shows(pilot, "Switch to which model?", "Petit", "in use", "Codeur")
         await pilot.press(*"code", "enter")
         await shows(pilot, "codeur code", "· codeur answers from now on", "from petit")
-        await say(pilot, "two")
+        await send(pilot, "two")
         await shows(pilot, "from codeur")
         await rests(pilot)
     assert [request.model.name for request in engine.requests] == ["petit", "codeur"]
@@ -160,8 +160,8 @@ async def test_the_model_picker_switches_the_model_within_a_chat(talk: Talk) -> 
     assert [spec.name for spec in engine.loaded] == ["petit", "codeur"]
 
 
-async def test_a_picker_shows_that_nothing_matches_and_escape_closes_it(talk: Talk) -> None:
-    async with talk().run_test(size=(80, 24)) as pilot:
+async def test_a_picker_shows_that_nothing_matches_and_escape_closes_it(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(80, 24)) as pilot:
         await pilot.press("ctrl+l")
         await shows(pilot, "Codeur")
         await pilot.press(*"zzz")
@@ -172,35 +172,35 @@ async def test_a_picker_shows_that_nothing_matches_and_escape_closes_it(talk: Ta
         await shows(pilot, "petit text")
 
 
-async def test_a_click_picks_a_row(talk: Talk) -> None:
-    async with talk().run_test(size=(80, 24)) as pilot:
+async def test_a_click_picks_a_row(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(80, 24)) as pilot:
         await pilot.press("ctrl+l")
         await shows(pilot, "Codeur")
-        row = next(n for n, text in enumerate(seen(pilot.app).splitlines()) if "Codeur" in text)
+        row = next(n for n, text in enumerate(screen_text(pilot.app).splitlines()) if "Codeur" in text)
         await pilot.click(offset=(20, row))
         await shows(pilot, "codeur code")
 
 
-async def test_a_role_and_a_question_in_one_line(talk: Talk) -> None:
+async def test_a_role_and_a_question_in_one_line(make_app: MakeApp) -> None:
     engine = EchoEngine("def quicksort")
-    async with talk(engine).run_test(size=(80, 24)) as pilot:
-        await say(pilot, "/code write quicksort")
+    async with make_app(engine).run_test(size=(80, 24)) as pilot:
+        await send(pilot, "/code write quicksort")
         await shows(pilot, "codeur code", "▌ write quicksort", "def quicksort")
     assert engine.requests[0].model.name == "codeur"
 
 
-async def test_copy_copies_the_original_text_and_reports_how(talk: Talk) -> None:
-    app = talk("**bold** \x1b[31m")
+async def test_copy_copies_the_original_text_and_reports_how(make_app: MakeApp) -> None:
+    app = make_app("**bold** \x1b[31m")
     async with app.run_test(size=(110, 24)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await rests(pilot)
         await pilot.press("ctrl+y")
         await shows(pilot, "sent to the terminal's clipboard (OSC 52)")
     assert app.clipboard == "**bold** \x1b[31m"
 
 
-async def test_a_chat_of_five_thousand_messages_renders_only_what_is_in_view(talk: Talk, store: Store) -> None:
-    app = talk()
+async def test_a_chat_of_five_thousand_messages_renders_only_what_is_in_view(make_app: MakeApp, store: Store) -> None:
+    app = make_app()
     messages = [
         Message("assistant" if n % 2 else "user", f"message number {n}\n\n" + "word " * 60) for n in range(5000)
     ]
@@ -234,8 +234,8 @@ def test_chats_are_grouped_by_day(moment: datetime, name: str) -> None:
     assert day_name(moment.timestamp(), date(2026, 3, 5)) == name
 
 
-async def test_the_chat_list_is_beside_the_chat_only_on_a_wide_screen(talk: Talk) -> None:
-    async with talk().run_test(size=(120, 30)) as pilot:
+async def test_the_chat_list_is_beside_the_chat_only_on_a_wide_screen(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(120, 30)) as pilot:
         await shows(pilot, "+ New chat")
         await pilot.resize_terminal(60, 20)
         await hides(pilot, "+ New chat")
@@ -250,9 +250,9 @@ def thousands(store: Store, count: int) -> None:
     store._db.executemany("UPDATE chat SET updated = ? WHERE id = ?", moments)
 
 
-async def test_a_long_chat_list_reads_only_the_titles_in_view(talk: Talk, store: Store) -> None:
+async def test_a_long_chat_list_reads_only_the_titles_in_view(make_app: MakeApp, store: Store) -> None:
     thousands(store, 1_000)
-    async with talk().run_test(size=(120, 30)) as pilot:
+    async with make_app().run_test(size=(120, 30)) as pilot:
         await shows(pilot, "Today", "chat 1000", "chat 990")
         await pilot.press("ctrl+s", "end")
         await shows(pilot, "chat 1 ", "chat 2 ")
@@ -264,18 +264,18 @@ async def test_a_long_chat_list_reads_only_the_titles_in_view(talk: Talk, store:
         await until(pilot, lambda: chat(pilot.app).host.conversation.chat is None)
 
 
-async def test_typing_into_the_chat_list_searches_all_chats(talk: Talk, store: Store) -> None:
+async def test_typing_into_the_chat_list_searches_all_chats(make_app: MakeApp, store: Store) -> None:
     thousands(store, 400)
-    async with talk().run_test(size=(120, 30)) as pilot:
+    async with make_app().run_test(size=(120, 30)) as pilot:
         await shows(pilot, "chat 400")
         await pilot.press("ctrl+s", *"17")
         await hides(pilot, "chat 400")
         await shows(pilot, "chat 317", "chat 17 ")
 
 
-async def test_a_click_on_a_chat_opens_it_and_a_click_on_a_day_does_nothing(talk: Talk, store: Store) -> None:
+async def test_a_click_on_a_chat_opens_it_and_a_click_on_a_day_does_nothing(make_app: MakeApp, store: Store) -> None:
     kept(store, "Bread", "how long does it rise", "two hours")
-    async with talk().run_test(size=(120, 30)) as pilot:
+    async with make_app().run_test(size=(120, 30)) as pilot:
         await shows(pilot, "Bread")
         rows = pilot.app.screen.query_one(ChatList)
         await pilot.click(rows, offset=(2, 2))

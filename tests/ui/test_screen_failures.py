@@ -1,7 +1,7 @@
 """Crashes of the screen and of its background tasks."""
 
 import pytest
-from seeing import Talk, prompt
+from seeing import MakeApp, prompt
 from textual.worker import WorkerFailed
 
 from lechat_tui.store import Store
@@ -19,10 +19,10 @@ class Reports:
 
 
 async def test_a_crash_prints_one_sentence_and_keeps_what_is_typed(
-    talk: Talk, store: Store, capsys: pytest.CaptureFixture[str]
+    make_app: MakeApp, store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reports = Reports()
-    app = talk(report=reports)
+    app = make_app(report=reports)
     with pytest.raises(ZeroDivisionError):
         async with app.run_test(size=(80, 24)) as pilot:
             await pilot.press(*"half a thought")
@@ -35,9 +35,9 @@ async def test_a_crash_prints_one_sentence_and_keeps_what_is_typed(
     assert "Traceback" not in printed.err + printed.out
 
 
-async def test_a_crash_of_a_background_task_is_reported_with_its_traceback(talk: Talk) -> None:
+async def test_a_crash_of_a_background_task_is_reported_with_its_traceback(make_app: MakeApp) -> None:
     reports = Reports()
-    app = talk(report=reports)
+    app = make_app(report=reports)
 
     async def crash() -> None:
         _ = 1 // 0
@@ -49,8 +49,8 @@ async def test_a_crash_of_a_background_task_is_reported_with_its_traceback(talk:
     assert [type(error) for error in reports.errors] == [ZeroDivisionError] and reports.errors[0].__traceback__
 
 
-async def test_undo_beyond_the_end_of_a_long_prompt_on_a_low_screen(talk: Talk) -> None:
-    async with talk().run_test(size=(60, 12)) as pilot:
+async def test_undo_beyond_the_end_of_a_long_prompt_on_a_low_screen(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(60, 12)) as pilot:
         for _ in range(12):
             await pilot.press(*"a line", "ctrl+j")
         for _ in range(40):

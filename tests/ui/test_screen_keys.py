@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from seeing import MACHINE, NOON, Talk, hides, prompt, rests, say, seen, shows, until
+from seeing import MACHINE, NOON, MakeApp, hides, prompt, rests, screen_text, send, shows, until
 
 from lechat_tui.engine.base import Delta
 from lechat_tui.engine.echo import EchoEngine
@@ -24,26 +24,26 @@ async def test_a_rebound_key_works_at_once_and_after_a_restart(tmp_path: Path, s
         return LeChat(conversation, jobs=Jobs(), machine=lambda: MACHINE, choices=choices, clock=lambda: NOON)
 
     async with program(Settings()).run_test(size=(100, 60)) as pilot:
-        await say(pilot, "/keys models f3")
+        await send(pilot, "/keys models f3")
         await shows(pilot, "models is F3 from now on")
         await pilot.press("f3")
         await shows(pilot, "Switch to which model?")
         await pilot.press("escape")
-        await say(pilot, "/theme mistral-light")
+        await send(pilot, "/theme mistral-light")
         await until(pilot, lambda: choices.settings().theme == "mistral-light")
     async with program(choices.settings()).run_test(size=(100, 60)) as pilot:
         assert pilot.app.theme == "mistral-light"
         await pilot.press("f3")
         await shows(pilot, "Switch to which model?")
         await pilot.press("escape")
-        await say(pilot, "/keys reset")
+        await send(pilot, "/keys reset")
         await shows(pilot, "all keys are reset")
         await pilot.press("ctrl+l")
         await shows(pilot, "Switch to which model?")
 
 
-async def test_the_palette_has_settings_models_and_themes(talk: Talk) -> None:
-    app = talk()
+async def test_the_palette_has_settings_models_and_themes(make_app: MakeApp) -> None:
+    app = make_app()
     async with app.run_test(size=(100, 40)) as pilot:
         await shows(pilot, "What shall we talk about?")
         await pilot.press("ctrl+p", *"terminal16")
@@ -56,13 +56,13 @@ async def test_the_palette_has_settings_models_and_themes(talk: Talk) -> None:
         await until(pilot, lambda: prompt(pilot).text == "/set temperature ")
 
 
-async def test_the_start_page_names_the_help_key(talk: Talk) -> None:
-    async with talk().run_test(size=(100, 30)) as pilot:
+async def test_the_start_page_names_the_help_key(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(100, 30)) as pilot:
         await shows(pilot, "everything stays on this machine", "/ for commands", "F1 help", "Ctrl+P everything")
 
 
 async def test_the_clipboard_is_pasted_as_text_and_as_a_picture(
-    talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from PIL import Image
 
@@ -70,37 +70,37 @@ async def test_the_clipboard_is_pasted_as_text_and_as_a_picture(
     xclip = tmp_path / "xclip"
     xclip.write_text("#!/bin/sh\ncase $* in *image*) exit 1;; *) printf 'two\\nlines \\033[31m';; esac\n")
     xclip.chmod(0o755)
-    async with talk().run_test(size=(100, 30)) as pilot:
-        await say(pilot, "/paste")
+    async with make_app().run_test(size=(100, 30)) as pilot:
+        await send(pilot, "/paste")
         await shows(pilot, "no clipboard can be read from here")
         monkeypatch.setenv("DISPLAY", ":0")
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-        await say(pilot, "/paste")
+        await send(pilot, "/paste")
         await until(pilot, lambda: prompt(pilot).text == "two\nlines ␛[31m")
         xclip.write_text(f"#!/bin/sh\ncat '{tmp_path}/red.png'\n")
-        await say(pilot, "/paste")
+        await send(pilot, "/paste")
         await shows(pilot, "▦ pasted.png 3x2")
         await rests(pilot)
 
 
-async def test_think_on_unfolds_the_thinking_of_later_answers_too(talk: Talk) -> None:
+async def test_think_on_unfolds_the_thinking_of_later_answers_too(make_app: MakeApp) -> None:
     script = [Delta("deep thoughts", "thinking"), Delta("so")], [Delta("more thoughts", "thinking"), Delta("then")]
-    async with talk(*script).run_test(size=(80, 30)) as pilot:
-        await say(pilot, "first")
+    async with make_app(*script).run_test(size=(80, 30)) as pilot:
+        await send(pilot, "first")
         await shows(pilot, "so")
-        assert "deep thoughts" not in seen(pilot.app)
-        await say(pilot, "/think on")
+        assert "deep thoughts" not in screen_text(pilot.app)
+        await send(pilot, "/think on")
         await shows(pilot, "deep thoughts")
-        await say(pilot, "second")
+        await send(pilot, "second")
         await shows(pilot, "more thoughts", "then")
         await rests(pilot)
-        await say(pilot, "/think off")
+        await send(pilot, "/think off")
         await hides(pilot, "more thoughts")
 
 
-async def test_help_scrolls_to_its_beginning(talk: Talk) -> None:
-    async with talk("\n\n".join(map(str, range(60)))).run_test(size=(80, 24)) as pilot:
-        await say(pilot, "count")
+async def test_help_scrolls_to_its_beginning(make_app: MakeApp) -> None:
+    async with make_app("\n\n".join(map(str, range(60)))).run_test(size=(80, 24)) as pilot:
+        await send(pilot, "count")
         await rests(pilot)
         await pilot.press("pageup", "pageup", "f1")
         await shows(pilot, "Chats", "/new", "(Ctrl+N)")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from seeing import Talk, chat, hides, prompt, rests, say, seen, shows, until
+from seeing import MakeApp, chat, hides, prompt, rests, screen_text, send, shows, until
 from served import COMMIT, CONTENT, SHA256, Hub, serving
 from textual.pilot import Pilot
 
@@ -60,7 +60,7 @@ def manager(pilot: Pilot[None]) -> Manager:
 
 async def manage(pilot: Pilot[None], find: str = "") -> None:
     """Open the manager, at the model that is found by this."""
-    await say(pilot, "/models")
+    await send(pilot, "/models")
     await shows(pilot, "On this machine", "Esc back")
     await rests_but_command(pilot)
     if find:
@@ -73,25 +73,25 @@ async def rests_but_command(pilot: Pilot[None]) -> None:
     await until(pilot, lambda: all(w.is_finished for w in pilot.app.workers if w.group in ("read", "work")))
 
 
-async def test_the_manager_lists_installed_models_first_and_shows_what_fits(talk: Talk, hub: Hub) -> None:
-    async with talk().run_test(size=(120, 60)) as pilot:
+async def test_the_manager_lists_installed_models_first_and_shows_what_fits(make_app: MakeApp, hub: Hub) -> None:
+    async with make_app().run_test(size=(120, 60)) as pilot:
         await manage(pilot)
-        rows = [line.split() for line in seen(pilot.app).splitlines()]
+        rows = [line.split() for line in screen_text(pilot.app).splitlines()]
         names = [word for row in rows for word in row if word in ("petit", "codeur", "loin", "cher", "vaste", "secret")]
         assert names[:6] == ["petit", "codeur", "loin", "cher", "vaste", "secret"]
-        text = seen(pilot.app)
+        text = screen_text(pilot.app)
         assert "in use" in text and "non-commercial" in text and "too big" in text and "use loin" in text
 
 
-async def test_a_slash_filters_the_models_and_a_number_selects_a_role(talk: Talk, hub: Hub) -> None:
-    async with talk().run_test(size=(60, 20)) as pilot:
+async def test_a_slash_filters_the_models_and_a_number_selects_a_role(make_app: MakeApp, hub: Hub) -> None:
+    async with make_app().run_test(size=(60, 20)) as pilot:
         await manage(pilot)
         await pilot.press("slash", *"mnpl")
         await hides(pilot, "codeur")
-        assert "cher" in seen(pilot.app)
+        assert "cher" in screen_text(pilot.app)
         await pilot.press("escape", "3")
         await hides(pilot, "cher")
-        assert "oeil" in seen(pilot.app) and "[vision]" in seen(pilot.app)
+        assert "oeil" in screen_text(pilot.app) and "[vision]" in screen_text(pilot.app)
         await pilot.press("tab")
         await shows(pilot, "[all]", "codeur")
         await pilot.press("q")
@@ -99,9 +99,9 @@ async def test_a_slash_filters_the_models_and_a_number_selects_a_role(talk: Talk
 
 
 async def test_enter_switches_to_an_installed_model_and_leads_from_an_unpublished_one_to_its_replacement(
-    talk: Talk, hub: Hub
+    make_app: MakeApp, hub: Hub
 ) -> None:
-    async with talk().run_test(size=(60, 20)) as pilot:
+    async with make_app().run_test(size=(60, 20)) as pilot:
         await manage(pilot, "secret")
         await pilot.press("enter")
         await shows(pilot, "▌ loin")
@@ -109,15 +109,15 @@ async def test_enter_switches_to_an_installed_model_and_leads_from_an_unpublishe
         await shows(pilot, "codeur answers from now on")
 
 
-async def test_a_download_is_shown_below_the_chat_and_its_end_is_reported(talk: Talk, hub: Hub) -> None:
+async def test_a_download_is_shown_below_the_chat_and_its_end_is_reported(make_app: MakeApp, hub: Hub) -> None:
     hub.gate.clear()
-    async with talk("Bonjour").run_test(size=(110, 30)) as pilot:
+    async with make_app("Bonjour").run_test(size=(110, 30)) as pilot:
         await manage(pilot, "loin")
         await pilot.press("d")
         await shows(pilot, "in the background", "c cancel", "50%")
         await pilot.press("escape", "escape")
         await shows(pilot, "↓ loin  50%", "of 1.0 MB")
-        await say(pilot, "hello")
+        await send(pilot, "hello")
         await shows(pilot, "Bonjour")
         hub.gate.set()
         await shows(pilot, "loin is downloaded; /model loin switches to it")
@@ -128,39 +128,39 @@ async def test_a_download_is_shown_below_the_chat_and_its_end_is_reported(talk: 
 
 @pytest.mark.parametrize("key", ["d", "enter"])
 async def test_the_manager_downloads_nothing_in_offline_mode(
-    talk: Talk, hub: Hub, monkeypatch: pytest.MonkeyPatch, key: str
+    make_app: MakeApp, hub: Hub, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    async with talk().run_test(size=(110, 30)) as pilot:
+    async with make_app().run_test(size=(110, 30)) as pilot:
         await manage(pilot, "loin")
         await pilot.press(key)
         await shows(pilot, "downloading loin needs the network, and lechat is offline")
         assert not pilot.app.screen_stack[0].query_one(Downloads).running
 
 
-async def test_a_downloaded_model_is_switched_to_unless_another_was_chosen(talk: Talk, hub: Hub) -> None:
-    async with talk().run_test(size=(110, 30)) as pilot:
+async def test_a_downloaded_model_is_switched_to_unless_another_was_chosen(make_app: MakeApp, hub: Hub) -> None:
+    async with make_app().run_test(size=(110, 30)) as pilot:
         await manage(pilot, "loin")
         await pilot.press("enter")
         await shows(pilot, "loin is downloaded and answers from now on")
         hub.gate.clear()
-        await say(pilot, "/pull cher")
+        await send(pilot, "/pull cher")
         await shows(pilot, "MNPL-0.1", "https://example.org/mnpl")
         await pilot.press("y")
         await shows(pilot, "↓ cher")
-        await say(pilot, "/model cher")
+        await send(pilot, "/model cher")
         await shows(pilot, "Download it")
         await pilot.press("y")
-        await say(pilot, "/code")
+        await send(pilot, "/code")
         await shows(pilot, "codeur answers from now on")
         hub.gate.set()
         await shows(pilot, "cher is downloaded; /model cher switches to it")
         assert chat(pilot.app).host.conversation.model.id == "codeur"
 
 
-async def test_a_cancelled_download_is_resumed(talk: Talk, hub: Hub) -> None:
+async def test_a_cancelled_download_is_resumed(make_app: MakeApp, hub: Hub) -> None:
     hub.gate.clear()
-    async with talk().run_test(size=(110, 30)) as pilot:
+    async with make_app().run_test(size=(110, 30)) as pilot:
         await manage(pilot, "loin")
         await pilot.press("d")
         await shows(pilot, "50%")
@@ -172,10 +172,10 @@ async def test_a_cancelled_download_is_resumed(talk: Talk, hub: Hub) -> None:
         assert hub.asked == [0, len(CONTENT) // 2], "the second transfer began where the first stopped"
 
 
-async def test_a_failed_download_reports_the_reason(talk: Talk, hub: Hub) -> None:
+async def test_a_failed_download_reports_the_reason(make_app: MakeApp, hub: Hub) -> None:
     hub.refuse = 403
-    async with talk().run_test(size=(110, 30)) as pilot:
-        await say(pilot, "/pull loin")
+    async with make_app().run_test(size=(110, 30)) as pilot:
+        await send(pilot, "/pull loin")
         await shows(pilot, "loin could not be downloaded: the hub")
         assert not chat(pilot.app).query_one(Downloads).running
         await manage(pilot, "loin")
@@ -183,15 +183,15 @@ async def test_a_failed_download_reports_the_reason(talk: Talk, hub: Hub) -> Non
 
 
 async def test_a_model_is_deleted_after_a_confirmation_unless_another_program_owns_it(
-    talk: Talk, hub: Hub, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_app: MakeApp, hub: Hub, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     theirs = tmp_path / ".lmstudio" / "models" / "theirs.gguf"
     theirs.parent.mkdir(parents=True)
     theirs.write_bytes(b"weights")
     models.catalog["theirs"] = Model("theirs", "Theirs", ("text",), Weights(str(theirs)))
-    async with talk().run_test(size=(110, 30)) as pilot:
-        await say(pilot, "/pull loin")
+    async with make_app().run_test(size=(110, 30)) as pilot:
+        await send(pilot, "/pull loin")
         await shows(pilot, "loin is downloaded")
         await manage(pilot, "loin")
         await pilot.press("x")
@@ -211,17 +211,17 @@ async def test_a_model_is_deleted_after_a_confirmation_unless_another_program_ow
 
 async def leave(pilot: Pilot[None], *keys: str) -> None:
     """Ask to leave while something is downloaded, and answer."""
-    await say(pilot, "/exit")
+    await send(pilot, "/exit")
     await shows(pilot, "is still downloading", "Quit when it is done", "Stay")
     await pilot.press(*keys, "enter")
 
 
 async def test_quitting_during_a_download_asks_and_the_next_start_offers_to_resume(
-    talk: Talk, hub: Hub, jobs: Jobs
+    make_app: MakeApp, hub: Hub, jobs: Jobs
 ) -> None:
     hub.gate.clear()
-    async with talk().run_test(size=(110, 30)) as pilot:
-        await say(pilot, "/pull loin")
+    async with make_app().run_test(size=(110, 30)) as pilot:
+        await send(pilot, "/pull loin")
         await shows(pilot, "↓ loin  50%")
         await leave(pilot, "down", "down")
         await hides(pilot, "Quit when it is done")
@@ -231,21 +231,21 @@ async def test_quitting_during_a_download_asks_and_the_next_start_offers_to_resu
     hub.gate.set()
     for journal in paths.hub_cache().rglob("*.lechat-journal*"):
         os.utime(journal, (0, 0))
-    async with talk().run_test(size=(110, 30)) as pilot:
+    async with make_app().run_test(size=(110, 30)) as pilot:
         await shows(pilot, "loin is partially downloaded")
         await pilot.press("f2")
         await shows(pilot, "loin is downloaded; /model loin switches to it")
     assert hub.asked == [0, len(CONTENT) // 2]
 
 
-async def test_quitting_can_wait_for_a_download(talk: Talk, hub: Hub, models: Models) -> None:
+async def test_quitting_can_wait_for_a_download(make_app: MakeApp, hub: Hub, models: Models) -> None:
     hub.gate.clear()
-    async with talk("Bonjour").run_test(size=(110, 30)) as pilot:
-        await say(pilot, "/pull loin")
+    async with make_app("Bonjour").run_test(size=(110, 30)) as pilot:
+        await send(pilot, "/pull loin")
         await shows(pilot, "↓ loin  50%")
         await leave(pilot)
         await shows(pilot, "lechat quits when loin is downloaded")
-        await say(pilot, "hello")
+        await send(pilot, "hello")
         await shows(pilot, "Bonjour")
         hub.gate.set()
         await until(pilot, lambda: not pilot.app.is_running)
@@ -260,24 +260,24 @@ def bare(models: Models) -> Models:
     return models
 
 
-async def test_the_first_models_are_offered_until_one_is_installed(talk: Talk, hub: Hub, bare: Models) -> None:
-    async with talk(model="chaton").run_test(size=(110, 40)) as pilot:
+async def test_the_first_models_are_offered_until_one_is_installed(make_app: MakeApp, hub: Hub, bare: Models) -> None:
+    async with make_app(model="chaton").run_test(size=(110, 40)) as pilot:
         await shows(pilot, "This machine can run", "loin", "text", "F2 chooses")
         await pilot.press("f2")
         await shows(pilot, "▌ loin", "Enter downloads")
         await pilot.press("enter")
         await shows(pilot, "loin is downloaded and answers from now on")
-        await say(pilot, "/new")
+        await send(pilot, "/new")
         await shows(pilot, "everything stays on this machine")
-        assert "This machine can run" not in seen(pilot.app)
+        assert "This machine can run" not in screen_text(pilot.app)
 
 
-async def test_declining_the_first_models_is_remembered(talk: Talk, hub: Hub, bare: Models) -> None:
-    async with talk(model="chaton").run_test(size=(110, 40)) as pilot:
+async def test_declining_the_first_models_is_remembered(make_app: MakeApp, hub: Hub, bare: Models) -> None:
+    async with make_app(model="chaton").run_test(size=(110, 40)) as pilot:
         await shows(pilot, "F2 chooses")
         await pilot.press("f2", "escape")
         await hides(pilot, "This machine can run")
         assert pilot.app.focused is prompt(pilot)
-    async with talk(model="chaton").run_test(size=(110, 40)) as pilot:
+    async with make_app(model="chaton").run_test(size=(110, 40)) as pilot:
         await rests(pilot)
-        assert "This machine can run" not in seen(pilot.app)
+        assert "This machine can run" not in screen_text(pilot.app)

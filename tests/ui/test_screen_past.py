@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from seeing import MACHINE, NOON, Talk, chat, hides, prompt, rests, say, seen, shows, transcript, until
+from seeing import MACHINE, NOON, MakeApp, chat, hides, prompt, rests, screen_text, send, shows, transcript, until
 
 from lechat_tui.engine.base import Delta, Done, EngineError
 from lechat_tui.engine.echo import EchoEngine
@@ -23,11 +23,11 @@ def holds(folder: Path, words: str) -> list[str]:
     return [f.name for f in folder.rglob("*") if f.is_file() and words.encode() in f.read_bytes().lower()]
 
 
-async def test_an_edited_question_becomes_a_branch(talk: Talk, store: Store) -> None:
-    app = talk("1a", "2a", "1b")
+async def test_an_edited_question_becomes_a_branch(make_app: MakeApp, store: Store) -> None:
+    app = make_app("1a", "2a", "1b")
     async with app.run_test(size=(90, 30)) as pilot:
         for question in ("one", "two"):
-            await say(pilot, question)
+            await send(pilot, question)
             await rests(pilot)
         await pilot.press("ctrl+e")
         await shows(pilot, "editing question 3 · Enter asks it again · Esc cancels")
@@ -37,17 +37,17 @@ async def test_an_edited_question_becomes_a_branch(talk: Talk, store: Store) -> 
         await pilot.press(*"!", "enter")
         await shows(pilot, "▌ one!", "1b", "‹ 2/2 ›")
         await rests(pilot)
-        assert "▌ two" not in seen(app) and "editing" not in seen(app)
+        assert "▌ two" not in screen_text(app) and "editing" not in screen_text(app)
         await pilot.press("alt+left")
         await shows(pilot, "▌ one\n", "‹ 1/2 ›", "▌ two", "2a")
     assert [m.text for m in store.path(1)] == ["one", "1a", "two", "2a"]
     assert [m.text for m in store.messages(1)] == ["one", "1a", "two", "2a", "one!", "1b"]
 
 
-async def test_cancelling_an_edit_restores_the_prompt(talk: Talk) -> None:
-    app = talk("answer")
+async def test_cancelling_an_edit_restores_the_prompt(make_app: MakeApp) -> None:
+    app = make_app("answer")
     async with app.run_test(size=(90, 30)) as pilot:
-        await say(pilot, "one")
+        await send(pilot, "one")
         await rests(pilot)
         prompt(pilot).set_text("half a thought")
         chat(app).host.edit(0)
@@ -57,15 +57,15 @@ async def test_cancelling_an_edit_restores_the_prompt(talk: Talk) -> None:
         assert prompt(pilot).text == "half a thought"
 
 
-async def test_a_queued_edit_is_taken_back_as_an_edit(talk: Talk, store: Store) -> None:
-    app = talk("1a", [Delta("busy"), asyncio.Event()], "1b")
+async def test_a_queued_edit_is_taken_back_as_an_edit(make_app: MakeApp, store: Store) -> None:
+    app = make_app("1a", [Delta("busy"), asyncio.Event()], "1b")
     async with app.run_test(size=(90, 30)) as pilot:
-        await say(pilot, "one")
+        await send(pilot, "one")
         await rests(pilot)
-        await say(pilot, "two")
+        await send(pilot, "two")
         await shows(pilot, "busy")
         chat(app).host.edit(0)
-        await say(pilot, "one!")
+        await send(pilot, "one!")
         await shows(pilot, "▌ one!  queued")
         await pilot.press("up")
         await shows(pilot, "editing question 1")
@@ -77,19 +77,19 @@ async def test_a_queued_edit_is_taken_back_as_an_edit(talk: Talk, store: Store) 
     assert [m.text for m in store.path(1)] == ["one!", "1b"]
 
 
-async def test_branches_are_reached_by_mouse_and_by_command(talk: Talk, store: Store) -> None:
-    app = talk("first", "second")
+async def test_branches_are_reached_by_mouse_and_by_command(make_app: MakeApp, store: Store) -> None:
+    app = make_app("first", "second")
     async with app.run_test(size=(90, 24)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await rests(pilot)
-        await say(pilot, "/regen codeur")
+        await send(pilot, "/regen codeur")
         await shows(pilot, "second", "‹ 2/2 › codeur")
         await rests(pilot)
-        row = next(n for n, line in enumerate(seen(app).splitlines()) if "‹ 2/2 ›" in line)
-        column = seen(app).splitlines()[row].index("‹")
+        row = next(n for n, line in enumerate(screen_text(app).splitlines()) if "‹ 2/2 ›" in line)
+        column = screen_text(app).splitlines()[row].index("‹")
         await pilot.click(offset=(column, row))
         await shows(pilot, "first", "‹ 1/2 ›")
-        await say(pilot, "/branch 2")
+        await send(pilot, "/branch 2")
         await shows(pilot, "second", "‹ 2/2 ›")
         await rests(pilot)
         await pilot.press("alt+right")
@@ -97,39 +97,39 @@ async def test_branches_are_reached_by_mouse_and_by_command(talk: Talk, store: S
     assert [m.text for m in store.path(1)] == ["go", "first"]
 
 
-async def test_a_failed_regeneration_leaves_the_first_answer_on_the_screen(talk: Talk) -> None:
-    app = talk("first", [EngineError("no memory; close something")])
+async def test_a_failed_regeneration_leaves_the_first_answer_on_the_screen(make_app: MakeApp) -> None:
+    app = make_app("first", [EngineError("no memory; close something")])
     async with app.run_test(size=(90, 24)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await rests(pilot)
-        await say(pilot, "/regen")
+        await send(pilot, "/regen")
         await shows(pilot, "▌ go", "first", "✗ no memory; close something")
 
 
-async def test_a_cut_answer_continues_inside_its_code(talk: Talk, store: Store) -> None:
+async def test_a_cut_answer_continues_inside_its_code(make_app: MakeApp, store: Store) -> None:
     cut = [Delta("```python\ndef add("), Done(Receipt("petit", stop_reason="length"))]
-    app = talk(cut, [Delta("a, b):\n    return a + b\n```\nDone.")])
+    app = make_app(cut, [Delta("a, b):\n    return a + b\n```\nDone.")])
     async with app.run_test(size=(90, 30)) as pilot:
-        await say(pilot, "/continue")
+        await send(pilot, "/continue")
         await shows(pilot, "there is no answer to continue")
-        await say(pilot, "go")
+        await send(pilot, "go")
         await shows(pilot, "■ cut at the token limit; /continue to resume")
         await rests(pilot)
-        await say(pilot, "/continue")
+        await send(pilot, "/continue")
         await shows(pilot, "def add(a, b):", "return a + b", "Done.")
         await rests(pilot)
-        assert "■" not in seen(app) and "‹" not in seen(app) and "```" not in seen(app)
-        await say(pilot, "/continue")
+        assert "■" not in screen_text(app) and "‹" not in screen_text(app) and "```" not in screen_text(app)
+        await send(pilot, "/continue")
         await shows(pilot, "the last answer is complete")
     assert store.path(1)[1].text == "```python\ndef add(a, b):\n    return a + b\n```\nDone."
 
 
-async def test_two_models_answer_side_by_side_and_one_is_kept(talk: Talk, store: Store) -> None:
-    app = talk("the left one", "the right one")
+async def test_two_models_answer_side_by_side_and_one_is_kept(make_app: MakeApp, store: Store) -> None:
+    app = make_app("the left one", "the right one")
     async with app.run_test(size=(120, 24)) as pilot:
-        await say(pilot, "/compare codeur which?")
+        await send(pilot, "/compare codeur which?")
         await shows(pilot, "1  petit", "2  codeur", "the left one", "the right one", "2 → the second")
-        line = next(row for row in seen(app).splitlines() if "the left one" in row)
+        line = next(row for row in screen_text(app).splitlines() if "the left one" in row)
         assert "the right one" in line
         await pilot.press("2")
         await shows(pilot, "▌ which?", "the right one", "‹ 2/2 ›")
@@ -138,14 +138,16 @@ async def test_two_models_answer_side_by_side_and_one_is_kept(talk: Talk, store:
     assert [m.receipt and m.receipt.model for m in store.messages(1)[1:]] == ["petit", "codeur"]
 
 
-async def test_an_existing_answer_is_compared_one_below_the_other_on_a_narrow_screen(talk: Talk, store: Store) -> None:
-    app = talk("the first one", [Delta("the second"), asyncio.Event()])
+async def test_an_existing_answer_is_compared_one_below_the_other_on_a_narrow_screen(
+    make_app: MakeApp, store: Store
+) -> None:
+    app = make_app("the first one", [Delta("the second"), asyncio.Event()])
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "which?")
+        await send(pilot, "which?")
         await rests(pilot)
-        await say(pilot, "/compare codeur")
+        await send(pilot, "/compare codeur")
         await shows(pilot, "the first one", "the second")
-        rows = seen(app).splitlines()
+        rows = screen_text(app).splitlines()
         first, second = (next(n for n, row in enumerate(rows) if text in row) for text in ("the first", "the second"))
         assert first < second
         await pilot.press("1")
@@ -160,26 +162,26 @@ async def test_an_existing_answer_is_compared_one_below_the_other_on_a_narrow_sc
     ]
 
 
-async def test_quitting_during_a_comparison_keeps_both_answers(talk: Talk, store: Store) -> None:
-    app = talk("the first", [Delta("half of it"), asyncio.Event()])
+async def test_quitting_during_a_comparison_keeps_both_answers(make_app: MakeApp, store: Store) -> None:
+    app = make_app("the first", [Delta("half of it"), asyncio.Event()])
     async with app.run_test(size=(120, 24)) as pilot:
-        await say(pilot, "/compare codeur which?")
+        await send(pilot, "/compare codeur which?")
         await shows(pilot, "the first", "half of it")
         await pilot.press("ctrl+q")
         await until(pilot, lambda: not app.is_running)
     assert [(m.text, m.state) for m in store.messages(1)[1:]] == [("the first", "complete"), ("half of it", "stopped")]
 
 
-async def test_typed_and_queued_text_survives_a_kill(talk: Talk, store: Store) -> None:
-    app = talk([Delta("busy"), asyncio.Event()])
+async def test_typed_and_queued_text_survives_a_kill(make_app: MakeApp, store: Store) -> None:
+    app = make_app([Delta("busy"), asyncio.Event()])
     async with app.run_test(size=(90, 24)) as pilot:
-        await say(pilot, "first")
+        await send(pilot, "first")
         await shows(pilot, "busy")
-        await say(pilot, "second")
+        await send(pilot, "second")
         await shows(pilot, "queued")
         prompt(pilot).set_text("half a thought")
         await until(pilot, lambda: store.drafts(1) == [Draft("half a thought"), Draft("second")])
-    again = talk("fine", chat=1)
+    again = make_app("fine", chat=1)
     async with again.run_test(size=(90, 24)) as pilot:
         await shows(pilot, "▌ first", "half a thought")
         assert prompt(pilot).text == "half a thought\n\nsecond"
@@ -188,10 +190,10 @@ async def test_typed_and_queued_text_survives_a_kill(talk: Talk, store: Store) -
         await until(pilot, lambda: store.drafts(1) == [])
 
 
-async def test_every_chat_has_its_own_draft(talk: Talk, store: Store) -> None:
-    app = talk("answer")
+async def test_every_chat_has_its_own_draft(make_app: MakeApp, store: Store) -> None:
+    app = make_app("answer")
     async with app.run_test(size=(90, 24)) as pilot:
-        await say(pilot, "one")
+        await send(pilot, "one")
         await rests(pilot)
         prompt(pilot).set_text("to the first")
         await pilot.press("ctrl+n")
@@ -210,16 +212,16 @@ async def test_every_chat_has_its_own_draft(talk: Talk, store: Store) -> None:
     assert (store.drafts(0), store.drafts(1)) == ([Draft("to the new one")], [])
 
 
-async def test_nothing_of_a_private_chat_is_on_the_disk(talk: Talk, store: Store, tmp_path: Path) -> None:
+async def test_nothing_of_a_private_chat_is_on_the_disk(make_app: MakeApp, store: Store, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("a file of the person's own")
-    app = talk("xyzzy indeed", "xyzzy once more", "public")
+    app = make_app("xyzzy indeed", "xyzzy once more", "public")
     async with app.run_test(size=(110, 24)) as pilot:
-        await say(pilot, "/private the xyzzy word")
+        await send(pilot, "/private the xyzzy word")
         await shows(pilot, "▌ the xyzzy word", "xyzzy indeed", "· private")
         await rests(pilot)
-        await say(pilot, "/regen")
+        await send(pilot, "/regen")
         await shows(pilot, "xyzzy once more", "‹ 2/2 ›")
-        await say(pilot, "/rename xyzzy")
+        await send(pilot, "/rename xyzzy")
         prompt(pilot).set_text("about xyzzy")
         await until(pilot, lambda: app.screen.parts.unsent._drafts._saved)  # type: ignore[attr-defined]
         await rests(pilot)
@@ -228,19 +230,19 @@ async def test_nothing_of_a_private_chat_is_on_the_disk(talk: Talk, store: Store
         await shows(pilot, "This private chat is not saved and will be lost; leave it?")
         await pilot.press("y")
         await rests(pilot)
-        assert prompt(pilot).text == "" and "private" not in seen(app).splitlines()[-1]
+        assert prompt(pilot).text == "" and "private" not in screen_text(app).splitlines()[-1]
         assert not any("xyzzy" in text for text in prompt(pilot).past_questions)
-        await say(pilot, "in public")
+        await send(pilot, "in public")
         await shows(pilot, "▌ in public", "public")
         await rests(pilot)
     assert holds(tmp_path, "xyzzy") == [] and [c.title for c in store.chats()] == ["in public"]
 
 
-async def test_leaving_a_private_chat_asks_first(talk: Talk, store: Store) -> None:
+async def test_leaving_a_private_chat_asks_first(make_app: MakeApp, store: Store) -> None:
     kept = store.new_chat("Bread")
-    app = talk("xyzzy indeed")
+    app = make_app("xyzzy indeed")
     async with app.run_test(size=(120, 24)) as pilot:
-        await say(pilot, "/private the xyzzy word")
+        await send(pilot, "/private the xyzzy word")
         await shows(pilot, "xyzzy indeed", "Bread")
         await rests(pilot)
         for key in ("ctrl+q", "ctrl+d", "a click on the other chat"):
@@ -251,42 +253,42 @@ async def test_leaving_a_private_chat_asks_first(talk: Talk, store: Store) -> No
             await shows(pilot, "leave it?")
             await pilot.press("enter")
             await hides(pilot, "leave it?")
-        assert app.is_running and "xyzzy indeed" in seen(app)
+        assert app.is_running and "xyzzy indeed" in screen_text(app)
         chat(app).parts.quit.now()
         await until(pilot, lambda: not app.is_running)
 
 
-async def test_a_private_chat_can_be_kept(talk: Talk, store: Store) -> None:
-    app = talk("psst", "again")
+async def test_a_private_chat_can_be_kept(make_app: MakeApp, store: Store) -> None:
+    app = make_app("psst", "again")
     async with app.run_test(size=(110, 24)) as pilot:
-        await say(pilot, "/private")
+        await send(pilot, "/private")
         await shows(pilot, "Private: nothing in this chat is written to the disk")
-        await say(pilot, "secret")
+        await send(pilot, "secret")
         await shows(pilot, "psst")
         await rests(pilot)
-        await say(pilot, "/private off")
+        await send(pilot, "/private off")
         await shows(pilot, "Save this private chat in the history?")
         await pilot.press("y")
         await shows(pilot, "this chat is saved in the history from now on", "▌ secret")
         await rests(pilot)
-        await say(pilot, "more")
+        await send(pilot, "more")
         await shows(pilot, "again")
         await rests(pilot)
     assert [m.text for m in store.path(1)] == ["secret", "psst", "more", "again"]
 
 
-async def test_undo_in_a_private_chat_stays_private(talk: Talk, store: Store) -> None:
-    app = talk("a", "b")
+async def test_undo_in_a_private_chat_stays_private(make_app: MakeApp, store: Store) -> None:
+    app = make_app("a", "b")
     async with app.run_test(size=(110, 24)) as pilot:
-        await say(pilot, "/private one")
+        await send(pilot, "/private one")
         await shows(pilot, "▌ one", "  a")
         await rests(pilot)
-        await say(pilot, "two")
+        await send(pilot, "two")
         await shows(pilot, "  b")
         await rests(pilot)
-        await say(pilot, "/undo")
+        await send(pilot, "/undo")
         await shows(pilot, "removed: “two”")
-        assert "· private" in seen(app) and "▌ one" in seen(app)
+        assert "· private" in screen_text(app) and "▌ one" in screen_text(app)
     assert store.chats() == []
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from graphics import Terminal, cells
 from PIL import Image
-from seeing import Talk, hides, rests, seen, shows, transcript, until
+from seeing import MakeApp, hides, rests, screen_text, shows, transcript, until
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.events import Paste
 from textual.pilot import Pilot
@@ -70,31 +70,31 @@ async def ask(pilot: Pilot[None], flag: Path) -> None:
     await rests(pilot)
 
 
-def test_a_picture_in_a_chat(talk: Talk, flag: Path, snap_compare: Any) -> None:
+def test_a_picture_in_a_chat(make_app: MakeApp, flag: Path, snap_compare: Any) -> None:
     async def run(pilot: Pilot[None]) -> None:
         await ask(pilot, flag)
         await shows(pilot, "▀▀▀", "266 tokens")
 
-    assert snap_compare(talk(seeing(flag), model="oeil"), terminal_size=(80, 24), run_before=run)
+    assert snap_compare(make_app(seeing(flag), model="oeil"), terminal_size=(80, 24), run_before=run)
 
 
-async def test_an_image_is_shown_above_its_name_its_size_and_its_tokens(talk: Talk, flag: Path) -> None:
-    app, size = talk(seeing(flag), model="oeil"), size_of(flag)
+async def test_an_image_is_shown_above_its_name_its_size_and_its_tokens(make_app: MakeApp, flag: Path) -> None:
+    app, size = make_app(seeing(flag), model="oeil"), size_of(flag)
     async with app.run_test(size=(80, 24)) as pilot:
         await ask(pilot, flag)
         await shows(pilot, f"▌ ▦ flag.png 30x16 · {size} bytes · 266 tokens")
-        assert seen(app).count("▌ " + "▀" * 30 + "\n") == 8
+        assert screen_text(app).count("▌ " + "▀" * 30 + "\n") == 8
 
 
 async def test_without_colors_only_the_name_of_an_image_is_shown(
-    talk: Talk, flag: Path, monkeypatch: pytest.MonkeyPatch
+    make_app: MakeApp, flag: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    app = talk(seeing(flag), model="oeil")
+    app = make_app(seeing(flag), model="oeil")
     async with app.run_test(size=(80, 24)) as pilot:
         await ask(pilot, flag)
         await shows(pilot, "266 tokens")
-        assert "▀" not in seen(app)
+        assert "▀" not in screen_text(app)
 
 
 def kept(store: Store, pictures: Sequence[Path]) -> int:
@@ -110,25 +110,25 @@ def kept(store: Store, pictures: Sequence[Path]) -> int:
     return chat.id
 
 
-async def test_only_the_name_of_a_damaged_image_is_shown(talk: Talk, store: Store, flag: Path) -> None:
+async def test_only_the_name_of_a_damaged_image_is_shown(make_app: MakeApp, store: Store, flag: Path) -> None:
     chat = kept(store, [flag])
     picture = store.messages(chat)[0].attachments[0]
     picture.path.write_bytes(b"\x89PNG\r\n\x1a\n no more")
-    async with talk(chat=chat).run_test(size=(80, 24)) as pilot:
+    async with make_app(chat=chat).run_test(size=(80, 24)) as pilot:
         await shows(pilot, "▦ flag.png 30x16", "a flag")
         await rests(pilot)
         await hides(pilot, "▀")
 
 
 async def test_only_images_in_view_are_decoded_and_the_others_have_their_rows(
-    talk: Talk, store: Store, flag: Path
+    make_app: MakeApp, store: Store, flag: Path
 ) -> None:
     for number in range(100):
         image = Image.open(flag)
         image.putpixel((0, 0), (number, 0, 0))
         image.save(flag.with_name(f"flag{number:02}.png"))
     chat = kept(store, sorted(flag.parent.glob("flag??.png")))
-    app = talk(chat=chat)
+    app = make_app(chat=chat)
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "flag99.png", "▀▀▀")
         await rests(pilot)
@@ -137,7 +137,7 @@ async def test_only_images_in_view_are_decoded_and_the_others_have_their_rows(
         assert len(rendered) < 8
         before = shown.virtual_size.height
         shown.scroll_to(y=0, animate=False)
-        await until(pilot, lambda: "flag00.png" in seen(app) and "▀▀▀" in seen(app))
+        await until(pilot, lambda: "flag00.png" in screen_text(app) and "▀▀▀" in screen_text(app))
         assert shown.virtual_size.height == before
 
 
@@ -147,10 +147,10 @@ def drawn_cells(app: LeChat) -> list[tuple[int, int, int]]:
 
 
 async def test_a_terminal_with_graphics_shows_the_image_itself_until_the_end(
-    talk: Talk, flag: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+    make_app: MakeApp, flag: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "xterm-ghostty")
-    app = talk(seeing(flag), model="oeil")
+    app = make_app(seeing(flag), model="oeil")
     async with app.run_test(size=(80, 24)) as pilot:
         await ask(pilot, flag)
         await shows(pilot, PLACEHOLDER, "266 tokens")
@@ -158,7 +158,7 @@ async def test_a_terminal_with_graphics_shows_the_image_itself_until_the_end(
         assert (columns, rows) == (30, 8)
         assert image.tobytes() == Image.open(flag).tobytes()
         assert drawn_cells(app) == [(number, row, column) for row in range(8) for column in range(30)]
-        assert "▀" not in seen(app)
+        assert "▀" not in screen_text(app)
 
         await pilot.resize_terminal(60, 20)
         app.theme = "mistral-light"
@@ -177,13 +177,13 @@ async def test_a_terminal_with_graphics_shows_the_image_itself_until_the_end(
 
 
 async def test_nothing_is_sent_to_a_terminal_without_known_graphics(
-    talk: Talk, store: Store, flag: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+    make_app: MakeApp, store: Store, flag: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "xterm-kitty")  # of an unknown version
-    app = talk(chat=kept(store, [flag]))
+    app = make_app(chat=kept(store, [flag]))
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "flag.png 30x16", "▀▀▀")
-        assert PLACEHOLDER not in seen(app)
+        assert PLACEHOLDER not in screen_text(app)
         app.app_resume_signal.publish(app)
         await rests(pilot)
     assert terminal.sent == 0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from seeing import Talk, hides, prompt, rests, say, seen, shows, until
+from seeing import MakeApp, hides, prompt, rests, screen_text, send, shows, until
 from textual.events import Key, Paste
 
 from lechat_tui.engine.echo import EchoEngine
@@ -16,9 +16,9 @@ def png(path: Path) -> Path:
     return path
 
 
-async def test_enter_sends_and_the_keys_of_a_new_line_do_not(talk: Talk) -> None:
+async def test_enter_sends_and_the_keys_of_a_new_line_do_not(make_app: MakeApp) -> None:
     engine = EchoEngine()
-    async with talk(engine).run_test(size=(80, 24)) as pilot:
+    async with make_app(engine).run_test(size=(80, 24)) as pilot:
         await pilot.press("a", "ctrl+j", "b", "shift+enter", "c", "alt+enter", "d", "backslash", "enter", "e")
         await pilot.pause()
         assert prompt(pilot).text == "a\nb\nc\nd\ne"
@@ -28,8 +28,8 @@ async def test_enter_sends_and_the_keys_of_a_new_line_do_not(talk: Talk) -> None
     assert engine.requests[0].messages[-1].text == "a\nb\nc\nd\ne"
 
 
-async def test_the_prompt_grows_to_a_third_of_the_screen(talk: Talk) -> None:
-    async with talk().run_test(size=(80, 30)) as pilot:
+async def test_the_prompt_grows_to_a_third_of_the_screen(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(80, 30)) as pilot:
         editor = prompt(pilot)
         assert editor.size.height == 1
         await pilot.press(*["x", "ctrl+j"] * 4)
@@ -38,27 +38,27 @@ async def test_the_prompt_grows_to_a_third_of_the_screen(talk: Talk) -> None:
         await until(pilot, lambda: editor.size.height == 9)
 
 
-async def test_keys_right_after_enter_are_not_lost(talk: Talk) -> None:
-    async with talk("fine").run_test(size=(80, 24)) as pilot:
+async def test_keys_right_after_enter_are_not_lost(make_app: MakeApp) -> None:
+    async with make_app("fine").run_test(size=(80, 24)) as pilot:
         await pilot.press("a", "enter", "b", "c")
         await shows(pilot, "fine")
         assert prompt(pilot).text == "bc"
 
 
-async def test_an_empty_prompt_sends_nothing(talk: Talk, store: Store) -> None:
-    async with talk().run_test(size=(80, 24)) as pilot:
+async def test_an_empty_prompt_sends_nothing(make_app: MakeApp, store: Store) -> None:
+    async with make_app().run_test(size=(80, 24)) as pilot:
         await pilot.press("space", "enter")
         await rests(pilot)
-        assert "What shall we talk about?" in seen(pilot.app)
+        assert "What shall we talk about?" in screen_text(pilot.app)
     assert store.chats() == []
 
 
-async def test_up_and_down_go_through_past_questions_also_of_other_sessions(talk: Talk, store: Store) -> None:
+async def test_up_and_down_go_through_past_questions_also_of_other_sessions(make_app: MakeApp, store: Store) -> None:
     store.add_prompt("from last week")
-    async with talk("one", "two").run_test(size=(80, 24)) as pilot:
+    async with make_app("one", "two").run_test(size=(80, 24)) as pilot:
         await rests(pilot)
         for question in ("first", "second"):
-            await say(pilot, question)
+            await send(pilot, question)
             await rests(pilot)
         editor = prompt(pilot)
         await pilot.press("up", "up", "up")
@@ -70,9 +70,9 @@ async def test_up_and_down_go_through_past_questions_also_of_other_sessions(talk
     assert store.prompts() == ["from last week", "first", "second"]
 
 
-async def test_up_within_several_lines_moves_the_cursor(talk: Talk, store: Store) -> None:
+async def test_up_within_several_lines_moves_the_cursor(make_app: MakeApp, store: Store) -> None:
     store.add_prompt("earlier")
-    async with talk().run_test(size=(80, 24)) as pilot:
+    async with make_app().run_test(size=(80, 24)) as pilot:
         await rests(pilot)
         await pilot.press("a", "ctrl+j", "b", "up")
         assert prompt(pilot).text == "a\nb"
@@ -80,18 +80,18 @@ async def test_up_within_several_lines_moves_the_cursor(talk: Talk, store: Store
         assert prompt(pilot).text == "earlier"
 
 
-async def test_a_slash_lists_matching_commands(talk: Talk) -> None:
-    async with talk().run_test(size=(80, 30)) as pilot:
+async def test_a_slash_lists_matching_commands(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(80, 30)) as pilot:
         await pilot.press("slash", "m", "o")
         await shows(pilot, "/model [NAME]", "/models", "switch to a model")
-        assert "/theme" not in seen(pilot.app)
+        assert "/theme" not in screen_text(pilot.app)
         await pilot.press("down", "tab")
         await until(pilot, lambda: prompt(pilot).text == "/models")
         await hides(pilot, "switch to a model")
 
 
-async def test_escape_closes_the_list_and_keeps_the_word(talk: Talk) -> None:
-    async with talk().run_test(size=(80, 30)) as pilot:
+async def test_escape_closes_the_list_and_keeps_the_word(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(80, 30)) as pilot:
         await pilot.press("slash", "t", "h")
         await shows(pilot, "change the colors")
         await pilot.press("escape")
@@ -101,26 +101,26 @@ async def test_escape_closes_the_list_and_keeps_the_word(talk: Talk) -> None:
         await shows(pilot, "change the colors")
 
 
-async def test_enter_on_a_row_runs_a_command_without_an_argument(talk: Talk) -> None:
-    async with talk().run_test(size=(80, 24)) as pilot:
+async def test_enter_on_a_row_runs_a_command_without_an_argument(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(80, 24)) as pilot:
         await pilot.press(*"/und", "enter")
         await shows(pilot, "· there is nothing to undo")
 
 
-async def test_enter_on_a_row_completes_a_command_with_an_argument(talk: Talk) -> None:
-    async with talk().run_test(size=(80, 24)) as pilot:
+async def test_enter_on_a_row_completes_a_command_with_an_argument(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(80, 24)) as pilot:
         await pilot.press(*"/ren", "enter")
         await until(pilot, lambda: prompt(pilot).text == "/rename ")
 
 
-async def test_a_complete_command_runs_at_once(talk: Talk) -> None:
-    async with talk().run_test(size=(100, 60)) as pilot:
+async def test_a_complete_command_runs_at_once(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(100, 60)) as pilot:
         await pilot.press(*"/help", "enter")
         await shows(pilot, "start a new chat; this one stays in the history", "Chats")
 
 
-async def test_a_command_typed_faster_than_the_screen_updates_is_complete(talk: Talk) -> None:
-    async with talk().run_test(size=(80, 24)) as pilot:
+async def test_a_command_typed_faster_than_the_screen_updates_is_complete(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(80, 24)) as pilot:
         for letter in "/model":
             pilot.app.post_message(Key("slash" if letter == "/" else letter, letter))
         pilot.app.post_message(Key("enter", "\r"))
@@ -128,8 +128,8 @@ async def test_a_command_typed_faster_than_the_screen_updates_is_complete(talk: 
         assert prompt(pilot).text == ""
 
 
-async def test_ctrl_d_does_not_overtake_typed_text(talk: Talk) -> None:
-    app = talk()
+async def test_ctrl_d_does_not_overtake_typed_text(make_app: MakeApp) -> None:
+    app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         for key in (Key("a", "a"), Key("b", "b"), Key("ctrl+d", "\x04")):
             app.post_message(key)
@@ -138,16 +138,16 @@ async def test_ctrl_d_does_not_overtake_typed_text(talk: Talk) -> None:
         assert app.is_running
 
 
-async def test_an_unknown_command_gets_a_suggestion(talk: Talk) -> None:
-    async with talk().run_test(size=(80, 24)) as pilot:
-        await say(pilot, "/modle")
+async def test_an_unknown_command_gets_a_suggestion(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(80, 24)) as pilot:
+        await send(pilot, "/modle")
         await shows(pilot, "✗ there is no command /modle; did you mean /mode")
 
 
-async def test_a_pasted_path_of_an_image_attaches_it(talk: Talk, tmp_path: Path) -> None:
+async def test_a_pasted_path_of_an_image_attaches_it(make_app: MakeApp, tmp_path: Path) -> None:
     picture = png(tmp_path / "a red.png")
     engine = EchoEngine("seen")
-    async with talk(engine).run_test(size=(80, 24)) as pilot:
+    async with make_app(engine).run_test(size=(80, 24)) as pilot:
         prompt(pilot).post_message(Paste(str(picture).replace(" ", "\\ ")))
         await shows(pilot, "▦ a red.png 32x16  backspace removes")
         assert prompt(pilot).text == ""
@@ -155,77 +155,77 @@ async def test_a_pasted_path_of_an_image_attaches_it(talk: Talk, tmp_path: Path)
         await hides(pilot, "a red.png")
 
 
-async def test_pasted_escape_sequences_are_shown_as_text(talk: Talk) -> None:
-    async with talk().run_test(size=(80, 24)) as pilot:
+async def test_pasted_escape_sequences_are_shown_as_text(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(80, 24)) as pilot:
         prompt(pilot).post_message(Paste("two\r\nor three\rlines \x1b[2J"))
         await until(pilot, lambda: prompt(pilot).text == "two\nor three\nlines ␛[2J")
 
 
-async def test_at_a_path_attaches_an_image(talk: Talk, tmp_path: Path) -> None:
+async def test_at_a_path_attaches_an_image(make_app: MakeApp, tmp_path: Path) -> None:
     picture = png(tmp_path / "red.png")
     engine = EchoEngine("seen")
-    async with talk(engine).run_test(size=(80, 24)) as pilot:
-        await say(pilot, f"what is on @{picture}")
+    async with make_app(engine).run_test(size=(80, 24)) as pilot:
+        await send(pilot, f"what is on @{picture}")
         await shows(pilot, "switch to oeil?")
         await pilot.press("y")
         await shows(pilot, "▌ what is on red.png", "▦ red.png 32x16", "seen")
     assert engine.requests[0].messages[-1].attachments[0].path.read_bytes() == picture.read_bytes()
 
 
-async def test_at_a_path_attaches_a_text_file(talk: Talk, tmp_path: Path) -> None:
+async def test_at_a_path_attaches_a_text_file(make_app: MakeApp, tmp_path: Path) -> None:
     notes = tmp_path / "notes.md"
     notes.write_text("a ```fence``` inside\n")
     engine = EchoEngine("read")
-    async with talk(engine).run_test(size=(80, 24)) as pilot:
-        await say(pilot, f"sum up @{notes} for me@example.org")
+    async with make_app(engine).run_test(size=(80, 24)) as pilot:
+        await send(pilot, f"sum up @{notes} for me@example.org")
         await shows(pilot, "▌ sum up notes.md for me@example.org", "▌ ▤ notes.md 21 bytes", "read")
-        assert "fence" not in seen(pilot.app)
+        assert "fence" not in screen_text(pilot.app)
         await rests(pilot)
     asked = engine.requests[0].messages[-1].text
     assert asked == "notes.md:\n````\na ```fence``` inside\n````\n\nsum up notes.md for me@example.org"
 
 
-async def test_a_long_question_is_folded_and_unfolds_with_a_click(talk: Talk) -> None:
-    async with talk("read").run_test(size=(80, 40)) as pilot:
+async def test_a_long_question_is_folded_and_unfolds_with_a_click(make_app: MakeApp) -> None:
+    async with make_app("read").run_test(size=(80, 40)) as pilot:
         prompt(pilot).post_message(Paste("\n".join(f"number {n}" for n in range(200))))
         await until(pilot, lambda: prompt(pilot).text == "[pasted 200 lines]")
         await pilot.press("enter")
         await shows(pilot, "number 0", "more lines", "number 199", "read")
-        assert "number 100" not in seen(pilot.app)
-        row = next(n for n, text in enumerate(seen(pilot.app).splitlines()) if "more lines" in text)
+        assert "number 100" not in screen_text(pilot.app)
+        row = next(n for n, text in enumerate(screen_text(pilot.app).splitlines()) if "more lines" in text)
         await pilot.click(offset=(6, row))
         await pilot.press("pageup", "pageup", "pageup")
         await shows(pilot, "number 100")
 
 
-async def test_an_edited_question_keeps_its_text_file(talk: Talk, tmp_path: Path) -> None:
+async def test_an_edited_question_keeps_its_text_file(make_app: MakeApp, tmp_path: Path) -> None:
     (tmp_path / "notes.md").write_text("note")
     engine = EchoEngine("read", "read again")
-    async with talk(engine).run_test(size=(80, 24)) as pilot:
-        await say(pilot, f"/attach {tmp_path}/notes.md")
+    async with make_app(engine).run_test(size=(80, 24)) as pilot:
+        await send(pilot, f"/attach {tmp_path}/notes.md")
         await shows(pilot, "▤ notes.md 4 bytes  backspace removes")
-        await say(pilot, "sum up")
+        await send(pilot, "sum up")
         await shows(pilot, "read")
         await rests(pilot)
-        await say(pilot, "/edit")
+        await send(pilot, "/edit")
         await shows(pilot, "backspace removes")
         await pilot.press("!", "enter")
         await shows(pilot, "read again")
     assert engine.requests[1].messages[-1].text == "notes.md:\n```\nnote\n```\n\nsum up!"
 
 
-async def test_at_a_binary_file_is_one_line_and_the_question_comes_back(talk: Talk, tmp_path: Path) -> None:
+async def test_at_a_binary_file_is_one_line_and_the_question_comes_back(make_app: MakeApp, tmp_path: Path) -> None:
     binary = tmp_path / "thing.bin"
     binary.write_bytes(b"\0\1\2\xff" * 40)
-    async with talk().run_test(size=(80, 24)) as pilot:
-        await say(pilot, f"what is @{binary}")
+    async with make_app().run_test(size=(80, 24)) as pilot:
+        await send(pilot, f"what is @{binary}")
         await shows(pilot, "✗ thing.bin")
         await pilot.press("up")
         assert prompt(pilot).text == f"what is @{binary}"
 
 
-async def test_ctrl_c_clears_and_twice_quits(talk: Talk) -> None:
-    app = talk()
+async def test_ctrl_c_clears_and_twice_quits(make_app: MakeApp) -> None:
+    app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("a", "b", "ctrl+c")
         assert prompt(pilot).text == ""
@@ -236,8 +236,8 @@ async def test_ctrl_c_clears_and_twice_quits(talk: Talk) -> None:
         await until(pilot, lambda: not app.is_running)
 
 
-async def test_ctrl_d_quits_only_from_an_empty_prompt(talk: Talk) -> None:
-    app = talk()
+async def test_ctrl_d_quits_only_from_an_empty_prompt(make_app: MakeApp) -> None:
+    app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("a", "ctrl+d")
         await pilot.pause()
@@ -246,8 +246,8 @@ async def test_ctrl_d_quits_only_from_an_empty_prompt(talk: Talk) -> None:
         await until(pilot, lambda: not app.is_running)
 
 
-async def test_the_palette_runs_commands(talk: Talk) -> None:
-    async with talk().run_test(size=(100, 50)) as pilot:
+async def test_the_palette_runs_commands(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(100, 50)) as pilot:
         await pilot.press("ctrl+p")
         await shows(pilot, "open an earlier chat")
         await pilot.press(*"renam")
@@ -256,10 +256,10 @@ async def test_the_palette_runs_commands(talk: Talk) -> None:
         await until(pilot, lambda: prompt(pilot).text == "/rename ")
 
 
-async def test_an_earlier_question_is_found_with_ctrl_r(talk: Talk, store: Store) -> None:
+async def test_an_earlier_question_is_found_with_ctrl_r(make_app: MakeApp, store: Store) -> None:
     store.add_prompt("how long do eggs boil")
     store.add_prompt("why is the sky dark")
-    async with talk().run_test(size=(80, 24)) as pilot:
+    async with make_app().run_test(size=(80, 24)) as pilot:
         await rests(pilot)
         await pilot.press("ctrl+r")
         await shows(pilot, "Earlier questions", "how long do eggs boil")
@@ -272,9 +272,9 @@ async def test_an_earlier_question_is_found_with_ctrl_r(talk: Talk, store: Store
 LONG = "\n".join(f"line {n}" for n in range(240))
 
 
-async def test_a_long_paste_is_a_label_in_the_prompt_and_is_sent_whole(talk: Talk, store: Store) -> None:
+async def test_a_long_paste_is_a_label_in_the_prompt_and_is_sent_whole(make_app: MakeApp, store: Store) -> None:
     engine = EchoEngine("read")
-    async with talk(engine).run_test(size=(80, 24)) as pilot:
+    async with make_app(engine).run_test(size=(80, 24)) as pilot:
         editor = prompt(pilot)
         await pilot.press(*"see ")
         editor.post_message(Paste(LONG))
@@ -288,8 +288,8 @@ async def test_a_long_paste_is_a_label_in_the_prompt_and_is_sent_whole(talk: Tal
     assert store.prompts() == [f"see {LONG} why"]
 
 
-async def test_a_folded_paste_is_deleted_with_one_key_and_cannot_be_broken(talk: Talk) -> None:
-    async with talk().run_test(size=(80, 24)) as pilot:
+async def test_a_folded_paste_is_deleted_with_one_key_and_cannot_be_broken(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(80, 24)) as pilot:
         editor = prompt(pilot)
         for text in ("x" * 1500, LONG, LONG):
             editor.post_message(Paste(text))
@@ -305,8 +305,8 @@ async def test_a_folded_paste_is_deleted_with_one_key_and_cannot_be_broken(talk:
         assert editor.full_text == f"ba{LONG}"
 
 
-async def test_a_folded_paste_unfolds_with_a_click_or_a_key(talk: Talk) -> None:
-    async with talk().run_test(size=(80, 24)) as pilot:
+async def test_a_folded_paste_unfolds_with_a_click_or_a_key(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(80, 24)) as pilot:
         editor = prompt(pilot)
         editor.post_message(Paste(LONG))
         await shows(pilot, "[pasted 240 lines]")
@@ -319,9 +319,11 @@ async def test_a_folded_paste_unfolds_with_a_click_or_a_key(talk: Talk) -> None:
         assert editor.text == editor.full_text == LONG
 
 
-async def test_a_folded_paste_survives_as_a_draft_and_while_past_questions_are_shown(talk: Talk, store: Store) -> None:
+async def test_a_folded_paste_survives_as_a_draft_and_while_past_questions_are_shown(
+    make_app: MakeApp, store: Store
+) -> None:
     store.add_prompt("earlier")
-    async with talk().run_test(size=(80, 24)) as pilot:
+    async with make_app().run_test(size=(80, 24)) as pilot:
         await rests(pilot)
         prompt(pilot).post_message(Paste(LONG))
         await shows(pilot, "[pasted 240 lines]")
@@ -332,14 +334,16 @@ async def test_a_folded_paste_survives_as_a_draft_and_while_past_questions_are_s
         await until(pilot, lambda: store.drafts(0) == [Draft(LONG)])
 
 
-async def test_an_at_lists_files_of_the_folder(talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_at_lists_files_of_the_folder(
+    make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "project"
     (folder / "docs").mkdir(parents=True)
     (folder / "docs" / "my plan.md").write_text("to rest")
     (folder / "main.py").write_text("print()")
     monkeypatch.chdir(folder)
     engine = EchoEngine("read")
-    async with talk(engine).run_test(size=(80, 24)) as pilot:
+    async with make_app(engine).run_test(size=(80, 24)) as pilot:
         editor = prompt(pilot)
         await pilot.press(*"sum up @")
         await shows(pilot, "main.py", "docs/my plan.md")
@@ -353,12 +357,14 @@ async def test_an_at_lists_files_of_the_folder(talk: Talk, tmp_path: Path, monke
     assert engine.requests[0].messages[-1].text == "my plan.md:\n```\nto rest\n```\n\nsum up my plan.md now"
 
 
-async def test_a_folded_paste_completes_no_file(talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_folded_paste_completes_no_file(
+    make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "secret.txt").write_text("the key")
     engine = EchoEngine("read")
     pasted = "see @secret.txt\n" * 50
-    async with talk(engine).run_test(size=(80, 24)) as pilot:
+    async with make_app(engine).run_test(size=(80, 24)) as pilot:
         prompt(pilot).post_message(Paste(pasted))
         await until(pilot, lambda: prompt(pilot).text == "[pasted 51 lines]")
         await pilot.press("enter")
@@ -366,26 +372,26 @@ async def test_a_folded_paste_completes_no_file(talk: Talk, tmp_path: Path, monk
     assert engine.requests[0].messages[-1].text == pasted
 
 
-async def test_several_dropped_images_are_all_attached(talk: Talk, tmp_path: Path) -> None:
+async def test_several_dropped_images_are_all_attached(make_app: MakeApp, tmp_path: Path) -> None:
     first, second = png(tmp_path / "a red.png"), png(tmp_path / "b.png")
-    async with talk().run_test(size=(80, 24)) as pilot:
+    async with make_app().run_test(size=(80, 24)) as pilot:
         prompt(pilot).post_message(Paste(f"'{first}' {second.as_uri()}"))
         await shows(pilot, "a red.png 32x16", "b.png 32x16")
         assert prompt(pilot).text == ""
 
 
-async def test_a_terminal_that_cannot_run_an_editor_is_reported_and_the_text_stays(talk: Talk) -> None:
-    async with talk().run_test(size=(100, 24)) as pilot:
+async def test_a_terminal_that_cannot_run_an_editor_is_reported_and_the_text_stays(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(100, 24)) as pilot:
         await pilot.press(*"half", "ctrl+g")
         await shows(pilot, "✗ this terminal cannot run another program")
         assert prompt(pilot).text == "half"
 
 
-async def test_a_folded_paste_cannot_read_a_file(talk: Talk, tmp_path: Path) -> None:
+async def test_a_folded_paste_cannot_read_a_file(make_app: MakeApp, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("secret")
     paste = f"{LONG}\n@{tmp_path}/key"
     engine = EchoEngine("read")
-    async with talk(engine).run_test(size=(80, 24)) as pilot:
+    async with make_app(engine).run_test(size=(80, 24)) as pilot:
         prompt(pilot).post_message(Paste(paste))
         await shows(pilot, "[pasted 241 lines]")
         await pilot.press("enter")
@@ -393,10 +399,10 @@ async def test_a_folded_paste_cannot_read_a_file(talk: Talk, tmp_path: Path) -> 
     assert engine.requests[0].messages[-1].text == paste
 
 
-async def test_a_mention_may_end_a_sentence(talk: Talk, tmp_path: Path) -> None:
+async def test_a_mention_may_end_a_sentence(make_app: MakeApp, tmp_path: Path) -> None:
     (tmp_path / "notes.md").write_text("note")
     engine = EchoEngine("read")
-    async with talk(engine).run_test(size=(80, 24)) as pilot:
-        await say(pilot, f"(see @{tmp_path}/notes.md, and @{tmp_path}/notes.md).")
+    async with make_app(engine).run_test(size=(80, 24)) as pilot:
+        await send(pilot, f"(see @{tmp_path}/notes.md, and @{tmp_path}/notes.md).")
         await until(pilot, lambda: engine.requests)
     assert engine.requests[0].messages[-1].text.endswith("(see notes.md, and notes.md).")

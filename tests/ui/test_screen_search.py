@@ -1,6 +1,6 @@
 """Finding what was said, in all chats and in branches that are not shown."""
 
-from seeing import Talk, chat, hides, rests, say, seen, shows, transcript, until
+from seeing import MakeApp, chat, hides, rests, screen_text, send, shows, transcript, until
 
 from lechat_tui.message import Message
 from lechat_tui.store import Chat, Hit, Store
@@ -17,12 +17,12 @@ def kept(store: Store, title: str, *texts: str) -> Chat:
     return made
 
 
-async def test_search_finds_while_typing_and_opens_a_message(talk: Talk, store: Store) -> None:
+async def test_search_finds_while_typing_and_opens_a_message(make_app: MakeApp, store: Store) -> None:
     long = "\n\n".join(f"paragraph {n}" for n in range(60))
     answer = f"{long}\n\nof the crémerie, two hours\n\n{long}"
     kept(store, "Bread", "how long does it rise", answer, "thanks", "welcome")
     kept(store, "Boats", "a name for a boat", "La Mouette")
-    async with talk().run_test(size=(90, 24)) as pilot:
+    async with make_app().run_test(size=(90, 24)) as pilot:
         await pilot.press("ctrl+f")
         await shows(pilot, "Search all chats")
         await pilot.press(*"mouette")
@@ -36,25 +36,25 @@ async def test_search_finds_while_typing_and_opens_a_message(talk: Talk, store: 
         await until(pilot, lambda: chat(pilot.app).get_selected_text() == "crémerie")
 
 
-async def test_search_shows_a_message_in_its_branch(talk: Talk, store: Store) -> None:
+async def test_search_shows_a_message_in_its_branch(make_app: MakeApp, store: Store) -> None:
     made = kept(store, "Names", "a name", "Ada")
     store.add(made.id, Message("assistant", "Grace"), 1)
-    async with talk(chat=made.id).run_test(size=(90, 24)) as pilot:
+    async with make_app(chat=made.id).run_test(size=(90, 24)) as pilot:
         await shows(pilot, "Grace")
-        await say(pilot, "/search ada")
+        await send(pilot, "/search ada")
         await shows(pilot, "Search all chats", "Names")
         await pilot.press("enter")
         await hides(pilot, "Search all chats")
         await shows(pilot, "Ada")
-        assert "Grace" not in seen(pilot.app)
+        assert "Grace" not in screen_text(pilot.app)
         await rests(pilot)
     assert [message.text for message in store.path(made.id)] == ["a name", "Ada"]
 
 
-async def test_search_without_hits_says_so_and_escape_changes_nothing(talk: Talk, store: Store) -> None:
+async def test_search_without_hits_says_so_and_escape_changes_nothing(make_app: MakeApp, store: Store) -> None:
     kept(store, "Bread", "how long does it rise", "two hours")
-    async with talk().run_test(size=(90, 24)) as pilot:
-        await say(pilot, "/search zeppelin")
+    async with make_app().run_test(size=(90, 24)) as pilot:
+        await send(pilot, "/search zeppelin")
         await shows(pilot, "no message has these words")
         await pilot.press("enter", "escape")
         await hides(pilot, "Search all chats")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from pytest_textual_snapshot import SVGImageExtension
-from seeing import MACHINE, NOON, Talk, rests, say, shows, transcript
+from seeing import MACHINE, NOON, MakeApp, rests, send, shows, transcript
 from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
 
@@ -53,34 +53,34 @@ def _png() -> bytes:
 PNG = _png()
 
 
-def test_the_start_page(talk: Talk, snap_compare: Any) -> None:
-    assert snap_compare(talk(), terminal_size=(100, 30), run_before=rests)
+def test_the_start_page(make_app: MakeApp, snap_compare: Any) -> None:
+    assert snap_compare(make_app(), terminal_size=(100, 30), run_before=rests)
 
 
-def test_a_chat_with_code_and_a_table(talk: Talk, snap_compare: Any) -> None:
+def test_a_chat_with_code_and_a_table(make_app: MakeApp, snap_compare: Any) -> None:
     async def ask(pilot: Pilot[None]) -> None:
-        await say(pilot, "Sort a list of people by last name, then age. Briefly.")
+        await send(pilot, "Sort a list of people by last name, then age. Briefly.")
         await shows(pilot, "quoted.")
         await rests(pilot)
 
-    assert snap_compare(talk(ANSWER), terminal_size=(100, 40), run_before=ask)
+    assert snap_compare(make_app(ANSWER), terminal_size=(100, 40), run_before=ask)
 
 
-def test_everything_that_can_go_wrong_in_one_chat(talk: Talk, snap_compare: Any) -> None:
+def test_everything_that_can_go_wrong_in_one_chat(make_app: MakeApp, snap_compare: Any) -> None:
     async def ask(pilot: Pilot[None]) -> None:
         for question in ("one", "[bold]two[/bold]", "three"):
-            await say(pilot, question)
+            await send(pilot, question)
             await rests(pilot)
-        await say(pilot, "/nosuch")
+        await send(pilot, "/nosuch")
         await shows(pilot, "there is no command")
         await rests(pilot)
 
     cut = Fitted(90, 100, left_out=(0, 1))
     script = ("first", [cut, Delta("\x1b[31mhalf"), EngineError("the engine died")], [cut, Delta("end")])
-    assert snap_compare(talk(*script), terminal_size=(100, 30), run_before=ask)
+    assert snap_compare(make_app(*script), terminal_size=(100, 30), run_before=ask)
 
 
-def test_a_picker(talk: Talk, store: Store, snap_compare: Any) -> None:
+def test_a_picker(make_app: MakeApp, store: Store, snap_compare: Any) -> None:
     async def pick(pilot: Pilot[None]) -> None:
         await rests(pilot)
         await pilot.press("ctrl+r")
@@ -88,7 +88,7 @@ def test_a_picker(talk: Talk, store: Store, snap_compare: Any) -> None:
 
     for question in ("how long do eggs boil", "[bold]why[/bold] is the sky blue", "why is the sky dark"):
         store.add_prompt(question)
-    assert snap_compare(talk(), terminal_size=(100, 30), run_before=pick)
+    assert snap_compare(make_app(), terminal_size=(100, 30), run_before=pick)
 
 
 SHAPES = {
@@ -126,7 +126,7 @@ def shop(models: Models) -> Models:
 @pytest.mark.parametrize("size", [(110, 36), (150, 40)])
 def test_the_model_manager(store: Store, shop: Models, size: tuple[int, int], snap_compare: Any) -> None:
     async def manage(pilot: Pilot[None]) -> None:
-        await say(pilot, "/models")
+        await send(pilot, "/models")
         await shows(pilot, "free on disk", "fits 10 t/s")
         await pilot.press("down", "down", "down", "down")
         await shows(pilot, "▌ mistral-moyenne", "Fits")
@@ -136,15 +136,15 @@ def test_the_model_manager(store: Store, shop: Models, size: tuple[int, int], sn
     assert snap_compare(app, terminal_size=size, run_before=manage)
 
 
-def test_the_smallest_screen_with_the_list_of_commands(talk: Talk, snap_compare: Any) -> None:
+def test_the_smallest_screen_with_the_list_of_commands(make_app: MakeApp, snap_compare: Any) -> None:
     async def ask(pilot: Pilot[None]) -> None:
-        await say(pilot, "Sort a list of people by last name, then age. Briefly.")
+        await send(pilot, "Sort a list of people by last name, then age. Briefly.")
         await shows(pilot, "quoted.")
         await rests(pilot)
         await pilot.press(*"/mo")
         await shows(pilot, "/models")
 
-    assert snap_compare(talk(ANSWER), terminal_size=(60, 20), run_before=ask)
+    assert snap_compare(make_app(ANSWER), terminal_size=(60, 20), run_before=ask)
 
 
 @pytest.fixture
@@ -176,11 +176,11 @@ def a_talk(store: Store) -> int:
 
 
 async def test_every_state_of_the_chat(
-    talk: Talk, store: Store, monkeypatch: pytest.MonkeyPatch, picture: Callable[[LeChat, str], None]
+    make_app: MakeApp, store: Store, monkeypatch: pytest.MonkeyPatch, picture: Callable[[LeChat, str], None]
 ) -> None:
     monkeypatch.setattr(time, "time", lambda: NOON.timestamp())  # the days in the list of chats
     chat = a_talk(store)
-    app = talk("So be it.", settings=Settings(theme="mistral-dark"))
+    app = make_app("So be it.", settings=Settings(theme="mistral-dark"))
     async with app.run_test(size=(110, 36)) as pilot:
 
         async def take(name: str) -> None:
@@ -213,11 +213,11 @@ async def test_every_state_of_the_chat(
         await pilot.resize_terminal(200, 50)
         await take("talk-very-wide")
         await pilot.resize_terminal(110, 36)
-        await say(pilot, "/theme")
+        await send(pilot, "/theme")
         await shows(pilot, "Which theme?")
         picture(app, "choosing-a-theme")
         await pilot.press("escape")
-        await say(pilot, "/nosuch")
+        await send(pilot, "/nosuch")
         await shows(pilot, "there is no command")
         await take("talk-an-error")
 
@@ -233,21 +233,21 @@ and for \(a > 0\) the least value is at \(x_0 = -\frac{b}{2a}\). The area below 
 
 
 async def test_every_dialog_over_the_chat(
-    talk: Talk, store: Store, monkeypatch: pytest.MonkeyPatch, picture: Callable[[LeChat, str], None]
+    make_app: MakeApp, store: Store, monkeypatch: pytest.MonkeyPatch, picture: Callable[[LeChat, str], None]
 ) -> None:
     monkeypatch.setattr(time, "time", lambda: NOON.timestamp())
     a_talk(store)
-    app = talk(MATHS, "One answer, by the *first* model.", "Another answer, by the *second*.")
+    app = make_app(MATHS, "One answer, by the *first* model.", "Another answer, by the *second*.")
     async with app.run_test(size=(100, 30)) as pilot:
-        await say(pilot, "Solve a quadratic equation.")
+        await send(pilot, "Solve a quadratic equation.")
         await shows(pilot, "The area below it")
         await rests(pilot)
         picture(app, "maths")
-        await say(pilot, "/search names")
+        await send(pilot, "/search names")
         await shows(pilot, "Sorting a list, twice")
         picture(app, "search")
         await pilot.press("escape")
-        await say(pilot, "/compare petit Which is shorter?")
+        await send(pilot, "/compare petit Which is shorter?")
         await shows(pilot, "Another answer, by the")
         picture(app, "compare")
         await pilot.press("escape")
@@ -256,8 +256,8 @@ async def test_every_dialog_over_the_chat(
         picture(app, "completion")
 
 
-async def test_reduced_mode(talk: Talk, store: Store, picture: Callable[[LeChat, str], None]) -> None:
-    app = talk(settings=Settings(reduced=True), chat=a_talk(store))
+async def test_reduced_mode(make_app: MakeApp, store: Store, picture: Callable[[LeChat, str], None]) -> None:
+    app = make_app(settings=Settings(reduced=True), chat=a_talk(store))
     async with app.run_test(size=(100, 36)) as pilot:
         await shows(pilot, "quoted.")
         await rests(pilot)

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from seeing import NOON, Talk, chat, rests, say, seen, shows, transcript, until
+from seeing import NOON, MakeApp, chat, rests, screen_text, send, shows, transcript, until
 from textual.color import Color
 
 from lechat_tui.engine.base import Delta, Done
@@ -16,49 +16,49 @@ from lechat_tui.ui.look.themes import read_themes
 LONG = "\n\n".join(f"paragraph {n} " + "with some words " * 12 for n in range(60))
 
 
-async def test_scrolling_up_stops_following_and_end_resumes_it(talk: Talk) -> None:
+async def test_scrolling_up_stops_following_and_end_resumes_it(make_app: MakeApp) -> None:
     go = asyncio.Event()
-    app = talk([Delta(LONG), go, Delta("\n\nthe very end")])
+    app = make_app([Delta(LONG), go, Delta("\n\nthe very end")])
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await shows(pilot, "paragraph 59")
         await pilot.press("pageup", "pageup")
         await shows(pilot, "paragraph 50")
-        before = seen(app).splitlines()[:15]
+        before = screen_text(app).splitlines()[:15]
         go.set()
         await rests(pilot)
-        assert seen(app).splitlines()[:15] == before
+        assert screen_text(app).splitlines()[:15] == before
         await pilot.press("end")
         await shows(pilot, "the very end")
 
 
-async def test_a_growing_answer_is_followed(talk: Talk) -> None:
-    app = talk([Delta(f"line {n}\n\n") for n in range(80)])
+async def test_a_growing_answer_is_followed(make_app: MakeApp) -> None:
+    app = make_app([Delta(f"line {n}\n\n") for n in range(80)])
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await rests(pilot)
-        assert "line 79" in seen(app)
+        assert "line 79" in screen_text(app)
 
 
-async def test_everything_is_wrapped_for_another_width(talk: Talk) -> None:
-    app = talk(LONG)
+async def test_everything_is_wrapped_for_another_width(make_app: MakeApp) -> None:
+    app = make_app(LONG)
     async with app.run_test(size=(100, 30)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await rests(pilot)
         await pilot.resize_terminal(60, 20)
-        await until(pilot, lambda: max(map(len, seen(app).splitlines())) <= 60)
+        await until(pilot, lambda: max(map(len, screen_text(app).splitlines())) <= 60)
         await shows(pilot, "paragraph 59")
-        words = " ".join(seen(app).split())
+        words = " ".join(screen_text(app).split())
         assert "paragraph 59 " + "with some words " * 11 + "with some words" in words
 
 
-async def test_the_text_in_view_stays_in_view_on_another_width(talk: Talk) -> None:
-    app = talk(LONG)
+async def test_the_text_in_view_stays_in_view_on_another_width(make_app: MakeApp) -> None:
+    app = make_app(LONG)
     async with app.run_test(size=(100, 30)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await rests(pilot)
         for word in ("two", "three", "four"):
-            await say(pilot, word)
+            await send(pilot, word)
             await rests(pilot)
         transcript(app).scroll_to(y=transcript(app).viewport.top(2), animate=False)
         await shows(pilot, "▌ two")
@@ -66,23 +66,23 @@ async def test_the_text_in_view_stays_in_view_on_another_width(talk: Talk) -> No
         await shows(pilot, "▌ two")
 
 
-async def test_the_column_is_centered_and_at_most_a_hundred_cells_wide(talk: Talk) -> None:
-    app = talk("word " * 100)
+async def test_the_column_is_centered_and_at_most_a_hundred_cells_wide(make_app: MakeApp) -> None:
+    app = make_app("word " * 100)
     async with app.run_test(size=(250, 40)) as pilot:
-        await say(pilot, "hello")
+        await send(pilot, "hello")
         await rests(pilot)
-        rows = [row[32:] for row in seen(app).splitlines() if "word" in row]
+        rows = [row[32:] for row in screen_text(app).splitlines() if "word" in row]
         assert max(len(row.strip()) for row in rows) <= 100
         left = len(rows[0]) - len(rows[0].lstrip())
         assert abs(left - (250 - 32 - 100) // 2) <= 3
 
 
-async def test_selected_text_is_copied_without_wrapping_and_indents(talk: Talk) -> None:
-    app = talk("first " + "word " * 30 + "last\n\n```python\nx = 1\n    y = 2\n```")
+async def test_selected_text_is_copied_without_wrapping_and_indents(make_app: MakeApp) -> None:
+    app = make_app("first " + "word " * 30 + "last\n\n```python\nx = 1\n    y = 2\n```")
     async with app.run_test(size=(60, 24)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await rests(pilot)
-        rows = seen(app).splitlines()
+        rows = screen_text(app).splitlines()
         top = next(n for n, row in enumerate(rows) if "first word" in row)
         bottom = next(n for n, row in enumerate(rows) if "y = 2" in row)
         await pilot.mouse_down(offset=(3, top))
@@ -97,38 +97,38 @@ async def test_selected_text_is_copied_without_wrapping_and_indents(talk: Talk) 
     )
 
 
-async def test_a_theme_changes_at_once_and_an_unknown_one_is_reported(talk: Talk) -> None:
-    app = talk("`code` and more")
+async def test_a_theme_changes_at_once_and_an_unknown_one_is_reported(make_app: MakeApp) -> None:
+    app = make_app("`code` and more")
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await rests(pilot)
-        await say(pilot, "/theme mistral-light")
+        await send(pilot, "/theme mistral-light")
         await until(pilot, lambda: app.theme == "mistral-light")
         await rests(pilot)
         assert transcript(app).rich_style.bgcolor == Color.parse("#FBF7F1").rich_color
-        await say(pilot, "/theme nosuch")
+        await send(pilot, "/theme nosuch")
         await shows(pilot, "✗ there is no theme nosuch; there are catppuccin-mocha, dracula,")
 
 
-async def test_a_theme_of_the_user_is_used_and_a_broken_one_is_reported(talk: Talk, home: Path) -> None:
+async def test_a_theme_of_the_user_is_used_and_a_broken_one_is_reported(make_app: MakeApp, home: Path) -> None:
     folder = home / "config" / "themes"
     folder.mkdir(parents=True)
     (folder / "sea.toml").write_text('primary = "#0000FF"\nbackground = "#000011"\n')
     (folder / "broken.toml").write_text('primray = "#0000FF"\n')
-    app = talk("an answer", settings=Settings(theme="sea"))
+    app = make_app("an answer", settings=Settings(theme="sea"))
     async with app.run_test(size=(100, 24)) as pilot:
         await shows(pilot, "✗", "broken.toml", "unknown key primray; did you mean primary?")
-        await say(pilot, "go")
+        await send(pilot, "go")
         await shows(pilot, "an answer")
         assert transcript(app).rich_style.bgcolor == Color.parse("#000011").rich_color
         assert "sea" in chat(app).host.themes
 
 
 @pytest.mark.parametrize("theme", sorted(read_themes().known))
-async def test_every_theme_renders_everything(talk: Talk, theme: str) -> None:
-    app = talk("# T\n\n`c` **b** [l](https://x.org)\n\n```python\nx = 1 # c\n```", settings=Settings(theme=theme))
+async def test_every_theme_renders_everything(make_app: MakeApp, theme: str) -> None:
+    app = make_app("# T\n\n`c` **b** [l](https://x.org)\n\n```python\nx = 1 # c\n```", settings=Settings(theme=theme))
     async with app.run_test(size=(110, 30)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await shows(pilot, "x = 1", "l (https://x.org)")
 
 
@@ -153,22 +153,22 @@ def luminance(color: Color) -> float:
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (250, 70)])
-async def test_the_prompt_and_the_status_are_visible_on_every_screen(talk: Talk, size: tuple[int, int]) -> None:
-    app = talk(LONG)
+async def test_the_prompt_and_the_status_are_visible_on_every_screen(make_app: MakeApp, size: tuple[int, int]) -> None:
+    app = make_app(LONG)
     async with app.run_test(size=size) as pilot:
         await shows(pilot, "What shall we talk about?", "Ask le chat", "petit text")
-        await say(pilot, "go")
+        await send(pilot, "go")
         await rests(pilot)
         await shows(pilot, "paragraph 59", "Ask le chat", "petit text")
-        assert len(seen(app).splitlines()) == size[1]
+        assert len(screen_text(app).splitlines()) == size[1]
 
 
-async def test_no_color_is_honored(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_color_is_honored(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    app = talk("an answer")
+    app = make_app("an answer")
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "▀▀▀▀▀▀▀")
-        await say(pilot, "go")
+        await send(pilot, "go")
         await shows(pilot, "an answer")
         assert NOON
         colors = {
@@ -180,26 +180,26 @@ async def test_no_color_is_honored(talk: Talk, monkeypatch: pytest.MonkeyPatch) 
     assert not colors
 
 
-async def test_rows_below_the_view_are_announced_and_a_click_goes_to_them(talk: Talk) -> None:
-    app = talk(LONG)
+async def test_rows_below_the_view_are_announced_and_a_click_goes_to_them(make_app: MakeApp) -> None:
+    app = make_app(LONG)
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await shows(pilot, "paragraph 59")
         await rests(pilot)
-        assert "more · End" not in seen(app)
+        assert "more · End" not in screen_text(app)
         await pilot.press("pageup")
         await shows(pilot, "more · End")
         await pilot.click(offset=place(app, "more · End"))
         await shows(pilot, "paragraph 59")
-        assert "more · End" not in seen(app)
+        assert "more · End" not in screen_text(app)
 
 
-async def test_a_click_opens_a_link_only_to_the_web(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_click_opens_a_link_only_to_the_web(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr("webbrowser.open", lambda url, *_, **__: opened.append(url))
-    app = talk("[here](https://a.org/x) and [there](ftp://b.org) and [nowhere](c.html)")
+    app = make_app("[here](https://a.org/x) and [there](ftp://b.org) and [nowhere](c.html)")
     async with app.run_test(size=(120, 24)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await shows(pilot, "here (https://a.org/x)", "there (ftp://b.org)")
         await rests(pilot)
         for word in ("here (", "there (", "nowhere"):
@@ -208,10 +208,10 @@ async def test_a_click_opens_a_link_only_to_the_web(talk: Talk, monkeypatch: pyt
     assert opened == ["https://a.org/x"]
 
 
-async def test_a_click_on_the_head_of_a_fence_numbers_its_lines_which_are_not_copied(talk: Talk) -> None:
-    app = talk("```python\nx = 1\ny = 2\n```")
+async def test_a_click_on_the_head_of_a_fence_numbers_its_lines_which_are_not_copied(make_app: MakeApp) -> None:
+    app = make_app("```python\nx = 1\ny = 2\n```")
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await shows(pilot, "1 python", "y = 2")
         await rests(pilot)
         await pilot.click(offset=place(app, "1 python"))
@@ -224,14 +224,14 @@ async def test_a_click_on_the_head_of_a_fence_numbers_its_lines_which_are_not_co
         await pilot.pause()
         assert app.clipboard == "x = 1\ny = 2"
         await pilot.click(offset=place(app, "1 python"))
-        await until(pilot, lambda: "  2  y" not in seen(app))
+        await until(pilot, lambda: "  2  y" not in screen_text(app))
 
 
-async def test_a_selection_stays_while_the_answer_grows(talk: Talk) -> None:
+async def test_a_selection_stays_while_the_answer_grows(make_app: MakeApp) -> None:
     go = asyncio.Event()
-    app = talk([Delta("first words\n\nsecond words\n\nthird"), go, Delta(" words\n\nthe end")])
+    app = make_app([Delta("first words\n\nsecond words\n\nthird"), go, Delta(" words\n\nthe end")])
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await shows(pilot, "third")
         row = place(app, "second words")[1]
         await pilot.mouse_down(offset=(0, row))
@@ -242,10 +242,10 @@ async def test_a_selection_stays_while_the_answer_grows(talk: Talk) -> None:
         assert (app.screen.get_selected_text() or "").strip() == "second words"
 
 
-async def test_the_line_at_the_top_stays_there_on_another_width(talk: Talk) -> None:
-    app = talk(LONG)
+async def test_the_line_at_the_top_stays_there_on_another_width(make_app: MakeApp) -> None:
+    app = make_app(LONG)
     async with app.run_test(size=(100, 30)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await rests(pilot)
         await pilot.press("pageup", "pageup", "pageup")
         await rests(pilot)
@@ -267,25 +267,25 @@ def rows(app: LeChat) -> list[str]:
 
 def place(app: LeChat, text: str) -> tuple[int, int]:
     """Where a text is on the screen."""
-    for y, row in enumerate(seen(app).splitlines()):
+    for y, row in enumerate(screen_text(app).splitlines()):
         if text in row:
             return row.index(text) + 1, y
-    raise AssertionError(f"{text} is not in\n{seen(app)}")
+    raise AssertionError(f"{text} is not in\n{screen_text(app)}")
 
 
-async def test_the_speed_beside_an_answer_is_not_copied(talk: Talk) -> None:
+async def test_the_speed_beside_an_answer_is_not_copied(make_app: MakeApp) -> None:
     receipt = Receipt("petit", ttft_ms=310.0, tokens_per_s=42.2)
-    app = talk([Delta("One."), Done(receipt)], [Delta("Two."), Done(receipt)])
+    app = make_app([Delta("One."), Done(receipt)], [Delta("Two."), Done(receipt)])
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "Hello?")
+        await send(pilot, "Hello?")
         await shows(pilot, "One.")
-        assert "first token after" not in seen(app)
-        await say(pilot, "/stats on")
+        assert "first token after" not in screen_text(app)
+        await send(pilot, "/stats on")
         await shows(pilot, "42 tokens/s · first token after 0.31 s")
-        await say(pilot, "And?")
+        await send(pilot, "And?")
         await shows(pilot, "Two.")
-        await until(pilot, lambda: seen(app).count("first token after") == 2)
+        await until(pilot, lambda: screen_text(app).count("first token after") == 2)
         transcript(app).text_select_all()
         assert "first token" not in (app.screen.get_selected_text() or "")
-        await say(pilot, "/stats off")
-        await until(pilot, lambda: "first token after" not in seen(app))
+        await send(pilot, "/stats off")
+        await until(pilot, lambda: "first token after" not in screen_text(app))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from seeing import MACHINE, NOON, Talk, hides, prompt, rests, say, seen, shows, transcript, until
+from seeing import MACHINE, NOON, MakeApp, hides, prompt, rests, screen_text, send, shows, transcript, until
 from textual.timer import Timer
 
 from lechat_tui import paths
@@ -28,10 +28,10 @@ from lechat_tui.ui.app import LeChat
 from lechat_tui.ui.chat.progress import waiting
 
 
-async def test_a_question_is_answered_on_the_screen_and_stored(talk: Talk, store: Store) -> None:
-    app = talk("Bonjour, **tout le monde**.")
+async def test_a_question_is_answered_on_the_screen_and_stored(make_app: MakeApp, store: Store) -> None:
+    app = make_app("Bonjour, **tout le monde**.")
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "hello")
+        await send(pilot, "hello")
         await shows(pilot, "▌ hello", "Bonjour, tout le monde.")
         await rests(pilot)
     kept = store.path(store.chats()[0].id)
@@ -41,28 +41,28 @@ async def test_a_question_is_answered_on_the_screen_and_stored(talk: Talk, store
     ]
 
 
-async def test_the_first_paint_needs_no_model_which_is_loaded_afterwards(talk: Talk) -> None:
+async def test_the_first_paint_needs_no_model_which_is_loaded_afterwards(make_app: MakeApp) -> None:
     engine = EchoEngine()
-    app = talk(engine)
+    app = make_app(engine)
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "Bonjour. What shall we talk about?", "petit text")
         await until(pilot, lambda: engine.loaded)
     assert engine.loaded[0].name == "petit"
 
 
-async def test_a_model_that_fails_to_load_is_one_line_and_questions_still_work(talk: Talk) -> None:
-    app = talk(EchoEngine("all is well", load_error=EngineError("petit is broken; pull it again")))
+async def test_a_model_that_fails_to_load_is_one_line_and_questions_still_work(make_app: MakeApp) -> None:
+    app = make_app(EchoEngine("all is well", load_error=EngineError("petit is broken; pull it again")))
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "✗ petit is broken; pull it again")
-        await say(pilot, "hello")
+        await send(pilot, "hello")
         await shows(pilot, "all is well")
 
 
-async def test_stopping_midway_keeps_the_partial_answer(talk: Talk, store: Store) -> None:
+async def test_stopping_midway_keeps_the_partial_answer(make_app: MakeApp, store: Store) -> None:
     engine = EchoEngine([Delta("Once upon"), Delta(" a time"), asyncio.Event(), Delta(" never said")])
-    app = talk(engine)
+    app = make_app(engine)
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "tell me a story")
+        await send(pilot, "tell me a story")
         await shows(pilot, "Once upon a time")
         await pilot.press("escape")
         await shows(pilot, "Once upon a time", "■ stopped")
@@ -71,10 +71,10 @@ async def test_stopping_midway_keeps_the_partial_answer(talk: Talk, store: Store
     assert engine.closed == 1
 
 
-async def test_quitting_midway_keeps_the_partial_answer(talk: Talk, store: Store) -> None:
-    app = talk([Delta("half of it"), asyncio.Event()])
+async def test_quitting_midway_keeps_the_partial_answer(make_app: MakeApp, store: Store) -> None:
+    app = make_app([Delta("half of it"), asyncio.Event()])
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await shows(pilot, "half of it")
         await pilot.press("ctrl+q")
         await until(pilot, lambda: not app.is_running)
@@ -83,58 +83,60 @@ async def test_quitting_midway_keeps_the_partial_answer(talk: Talk, store: Store
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-async def test_a_signal_midway_keeps_the_partial_answer(talk: Talk, store: Store, number: signal.Signals) -> None:
-    app = talk([Delta("half of it"), asyncio.Event()])
+async def test_a_signal_midway_keeps_the_partial_answer(
+    make_app: MakeApp, store: Store, number: signal.Signals
+) -> None:
+    app = make_app([Delta("half of it"), asyncio.Event()])
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await shows(pilot, "half of it")
         os.kill(os.getpid(), number)
         await until(pilot, lambda: not app.is_running)
     assert store.path(store.chats()[0].id)[-1].text == "half of it"
 
 
-async def test_an_engine_that_dies_is_one_line_and_the_next_question_works(talk: Talk, store: Store) -> None:
-    app = talk([Delta("so far"), EngineError("the engine died; ask again")], "back again")
+async def test_an_engine_that_dies_is_one_line_and_the_next_question_works(make_app: MakeApp, store: Store) -> None:
+    app = make_app([Delta("so far"), EngineError("the engine died; ask again")], "back again")
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "one")
+        await send(pilot, "one")
         await shows(pilot, "so far", "■ engine error", "✗ the engine died; ask again")
-        await say(pilot, "two")
+        await send(pilot, "two")
         await shows(pilot, "back again")
         await rests(pilot)
     assert [m.state for m in store.path(store.chats()[0].id)] == ["complete", "failed", "complete", "complete"]
 
 
-async def test_questions_sent_during_an_answer_are_queued_shown_and_answered_in_order(talk: Talk) -> None:
+async def test_questions_sent_during_an_answer_are_queued_shown_and_answered_in_order(make_app: MakeApp) -> None:
     go = asyncio.Event()
-    app = talk([Delta("first answer"), go], "second answer")
+    app = make_app([Delta("first answer"), go], "second answer")
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "first")
+        await send(pilot, "first")
         await shows(pilot, "first answer")
-        await say(pilot, "second")
+        await send(pilot, "second")
         await shows(pilot, "▌ second  queued")
         go.set()
         await shows(pilot, "second answer")
-        assert "queued" not in seen(app)
+        assert "queued" not in screen_text(app)
 
 
-async def test_up_takes_a_queued_question_back(talk: Talk) -> None:
-    app = talk([Delta("busy"), asyncio.Event()])
+async def test_up_takes_a_queued_question_back(make_app: MakeApp) -> None:
+    app = make_app([Delta("busy"), asyncio.Event()])
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "first")
+        await send(pilot, "first")
         await shows(pilot, "busy")
-        await say(pilot, "not yet")
+        await send(pilot, "not yet")
         await shows(pilot, "▌ not yet  queued")
         await pilot.press("up")
         await hides(pilot, "queued")
         assert prompt(pilot).text == "not yet"
 
 
-async def test_loading_and_reading_are_shown_in_numbers(talk: Talk) -> None:
+async def test_loading_and_reading_are_shown_in_numbers(make_app: MakeApp) -> None:
     loading, reading = asyncio.Event(), asyncio.Event()
     script = [Loading(0.43), loading, Fitted(2880, 8192), Prefill(2776, 2880, 2676), reading, Delta("read")]
-    app = talk(script)
+    app = make_app(script)
     async with app.run_test(size=(100, 24)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await shows(pilot, "loading petit ━", "loading 43%", "Esc stops")
         loading.set()
         await shows(pilot, "reading 204 new tokens, 2,676 cached ━", "reading · 2.8k of 8k")
@@ -143,13 +145,13 @@ async def test_loading_and_reading_are_shown_in_numbers(talk: Talk) -> None:
         await hides(pilot, "Esc stops")
 
 
-async def test_messages_outside_the_context_are_marked(talk: Talk) -> None:
-    app = talk("one", "two", [Fitted(100, 128, left_out=(0, 1)), Delta("three")])
+async def test_messages_outside_the_context_are_marked(make_app: MakeApp) -> None:
+    app = make_app("one", "two", [Fitted(100, 128, left_out=(0, 1)), Delta("three")])
     async with app.run_test(size=(80, 40)) as pilot:
         for question in ("first question", "second question", "third question"):
-            await say(pilot, question)
+            await send(pilot, question)
             await rests(pilot)
-        rows = seen(app).splitlines()
+        rows = screen_text(app).splitlines()
     line = next(n for n, row in enumerate(rows) if "messages above are no longer sent to the model" in row)
     assert any(row.strip() == "one" for row in rows[:line])
     assert any("second question" in row for row in rows[line:])
@@ -164,12 +166,12 @@ async def test_the_context_line_is_where_the_real_engine_cut(store: Store, syste
     app = LeChat(conversation, jobs=Jobs(), machine=lambda: MACHINE, clock=lambda: NOON)
     async with app.run_test(size=(80, 60)) as pilot:
         while not engine.left_out:
-            await say(pilot, f"What is {len(conversation.messages)} + 5? Say it well and say it in words")
+            await send(pilot, f"What is {len(conversation.messages)} + 5? Say it well and say it in words")
             await rests(pilot)
             for place in pins:
                 conversation.pin(place, True)
         gone = engine.left_out
-        rows_seen = seen(app).splitlines()
+        rows_seen = screen_text(app).splitlines()
         line = next(n for n, row in enumerate(rows_seen) if "╌" in row)
         above = [n for n, row in enumerate(rows_seen) if "▌ What is" in row and n < line]
         questions = [m for m in conversation.messages if m.role == "user"]
@@ -178,7 +180,7 @@ async def test_the_context_line_is_where_the_real_engine_cut(store: Store, syste
         assert ("only pinned ones" in rows_seen[line]) == bool(pins)
         app.screen.host.open_chat(store.chat(1))  # type: ignore[attr-defined]
         await rests(pilot)
-        again = next(n for n, row in enumerate(seen(app).splitlines()) if "╌" in row)
+        again = next(n for n, row in enumerate(screen_text(app).splitlines()) if "╌" in row)
         assert again == line, "a chat that is opened again shows it too"
     await engine.close()
 
@@ -196,20 +198,20 @@ class Recording(LocalEngine):
                 yield event
 
 
-async def test_a_summary_is_shown_while_it_is_written_then_folded(talk: Talk, store: Store) -> None:
+async def test_a_summary_is_shown_while_it_is_written_then_folded(make_app: MakeApp, store: Store) -> None:
     go = asyncio.Event()
-    app = talk("Nice to meet you", [Delta("She is **Anna**"), go, Delta(" and kind")], "Anna")
+    app = make_app("Nice to meet you", [Delta("She is **Anna**"), go, Delta(" and kind")], "Anna")
     async with app.run_test(size=(80, 30)) as pilot:
-        await say(pilot, "I am Anna")
+        await send(pilot, "I am Anna")
         await rests(pilot)
-        await say(pilot, "/compact")
+        await send(pilot, "/compact")
         await shows(pilot, "She is Anna")
         go.set()
         await shows(pilot, "messages above are no longer sent to the model", "▸ summary of the messages above, 5 words")
-        assert "and kind" not in seen(app)
-        await say(pilot, "who am I?")
+        assert "and kind" not in screen_text(app)
+        await send(pilot, "who am I?")
         await rests(pilot)
-        rows = seen(app).splitlines()
+        rows = screen_text(app).splitlines()
         places = [
             next(n for n, row in enumerate(rows) if text in row)
             for text in ("Nice to meet", "no longer sent", "▸ summary", "who am I?")
@@ -219,152 +221,152 @@ async def test_a_summary_is_shown_while_it_is_written_then_folded(talk: Talk, st
         await shows(pilot, "▾ summary", "│ She is **Anna** and kind")
         app.screen.host.open_chat(store.chat(1))  # type: ignore[attr-defined]
         await shows(pilot, "no longer sent", "▸ summary")
-        await say(pilot, "/undo")
+        await send(pilot, "/undo")
         await hides(pilot, "▌ who am I?")
-        await say(pilot, "/undo")
+        await send(pilot, "/undo")
         await hides(pilot, "▸ summary")
-        assert "no longer sent" not in seen(app)
+        assert "no longer sent" not in screen_text(app)
     assert [m.role for m in store.path(1)] == ["user", "assistant"]
 
 
-async def test_dropped_queued_commands_are_named(talk: Talk, capsys: pytest.CaptureFixture[str]) -> None:
-    app = talk("one", [Delta("slow"), asyncio.Event()], [Delta("slower"), asyncio.Event()])
+async def test_dropped_queued_commands_are_named(make_app: MakeApp, capsys: pytest.CaptureFixture[str]) -> None:
+    app = make_app("one", [Delta("slow"), asyncio.Event()], [Delta("slower"), asyncio.Event()])
     async with app.run_test(size=(90, 30)) as pilot:
-        await say(pilot, "first")
+        await send(pilot, "first")
         await rests(pilot)
         for line in ("/regen", "/compact the numbers", "/regen", "a question"):
-            await say(pilot, line)
+            await send(pilot, line)
         await shows(pilot, "slow", "summarize", "regenerate the answer")
-        await say(pilot, "/new")
+        await send(pilot, "/new")
         await shows(pilot, "/compact the numbers, /regen was still queued in the other chat and was dropped")
         for line in ("another", "/continue"):
-            await say(pilot, line)
+            await send(pilot, line)
         await shows(pilot, "slower", "continue the answer")
-        await say(pilot, "/exit")
+        await send(pilot, "/exit")
         await until(pilot, lambda: not app.is_running)
     assert "/continue was still queued and was dropped" in capsys.readouterr().err
 
 
-async def test_a_summary_names_how_many_messages_are_missing(talk: Talk) -> None:
-    app = talk("one", [Delta("short"), Done(Receipt("petit", prompt_tokens=900, completion_tokens=9, left_out=2))])
+async def test_a_summary_names_how_many_messages_are_missing(make_app: MakeApp) -> None:
+    app = make_app("one", [Delta("short"), Done(Receipt("petit", prompt_tokens=900, completion_tokens=9, left_out=2))])
     async with app.run_test(size=(80, 30)) as pilot:
-        await say(pilot, "first")
+        await send(pilot, "first")
         await rests(pilot)
-        await say(pilot, "/compact")
+        await send(pilot, "/compact")
         await shows(
             pilot, "▸ summary", "the 2 oldest messages no longer fit and are missing from the summary", "9 of 8k"
         )
 
 
-async def test_a_stopped_summary_leaves_nothing(talk: Talk, store: Store) -> None:
-    app = talk("Nice to meet you", [Delta("She is Anna"), asyncio.Event()])
+async def test_a_stopped_summary_leaves_nothing(make_app: MakeApp, store: Store) -> None:
+    app = make_app("Nice to meet you", [Delta("She is Anna"), asyncio.Event()])
     async with app.run_test(size=(80, 30)) as pilot:
-        await say(pilot, "I am Anna")
+        await send(pilot, "I am Anna")
         await rests(pilot)
-        await say(pilot, "/compact")
+        await send(pilot, "/compact")
         await shows(pilot, "She is Anna")
         await pilot.press("escape")
         await hides(pilot, "She is Anna")
-        assert "summary of" not in seen(app) and "Nice to meet you" in seen(app)
+        assert "summary of" not in screen_text(app) and "Nice to meet you" in screen_text(app)
     assert len(store.path(1)) == 2
 
 
-async def test_a_nearly_full_context_is_reported_once(talk: Talk) -> None:
+async def test_a_nearly_full_context_is_reported_once(make_app: MakeApp) -> None:
     def answer(used: int) -> list[Any]:
         return [Fitted(used, 2000, room=1000), Delta("ok"), Done(Receipt("petit", prompt_tokens=used))]
 
-    app = talk(answer(500), answer(860), answer(870))
+    app = make_app(answer(500), answer(860), answer(870))
     async with app.run_test(size=(110, 24)) as pilot:
         for question, told in (("one", False), ("two", True), ("three", False)):
-            await say(pilot, question)
+            await send(pilot, question)
             await rests(pilot)
-            assert ("context nearly full: /compact summarizes the chat" in seen(app)) == told
+            assert ("context nearly full: /compact summarizes the chat" in screen_text(app)) == told
 
 
-async def test_the_status_line_shows_the_used_context_and_the_speed(talk: Talk) -> None:
+async def test_the_status_line_shows_the_used_context_and_the_speed(make_app: MakeApp) -> None:
     receipt = Receipt("petit", prompt_tokens=3800, completion_tokens=100, tokens_per_s=41.4)
-    app = talk([Delta("done"), Done(receipt)])
+    app = make_app([Delta("done"), Done(receipt)])
     async with app.run_test(size=(100, 24)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await shows(pilot, "petit text · 3.9k of 8k ▰▰▰▰▱▱▱▱ · 41 tokens/s")
 
 
-async def test_the_status_line_shows_the_context_window_that_was_opened(talk: Talk) -> None:
+async def test_the_status_line_shows_the_context_window_that_was_opened(make_app: MakeApp) -> None:
     receipt = Receipt("petit", prompt_tokens=900, completion_tokens=10)
-    app = talk([Fitted(900, 4096, room=3072), Delta("done"), Done(receipt)])
+    app = make_app([Fitted(900, 4096, room=3072), Delta("done"), Done(receipt)])
     async with app.run_test(size=(100, 24)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await shows(pilot, "910 of 4k")
 
 
-async def test_the_text_of_a_tool_call_is_not_shown_as_text(talk: Talk) -> None:
-    app = talk([Delta("Let me see."), Delta('[TOOL_CALLS]foo[ARGS]{"x": 1}', "tool")])
+async def test_the_text_of_a_tool_call_is_not_shown_as_text(make_app: MakeApp) -> None:
+    app = make_app([Delta("Let me see."), Delta('[TOOL_CALLS]foo[ARGS]{"x": 1}', "tool")])
     async with app.run_test(size=(100, 24)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await rests(pilot)
-        assert "Let me see." in seen(app) and "foo" not in seen(app)
-        assert "petit tried to call a tool; lechat does not offer any, so the call was dropped" in seen(app)
+        assert "Let me see." in screen_text(app) and "foo" not in screen_text(app)
+        assert "petit tried to call a tool; lechat does not offer any, so the call was dropped" in screen_text(app)
 
 
-async def test_markup_and_escapes_from_anywhere_are_shown_as_text(talk: Talk, store: Store) -> None:
+async def test_markup_and_escapes_from_anywhere_are_shown_as_text(make_app: MakeApp, store: Store) -> None:
     hostile = "[bold]x[/bold] [@click=app.quit]y[/] \x1b[31mred\x1b[0m \x1b]52;c;aGk=\x07 \u202eabc &#x202E;"
-    app = talk(hostile)
+    app = make_app(hostile)
     async with app.run_test(size=(110, 30)) as pilot:
-        await say(pilot, "[red]why[/red]")
+        await send(pilot, "[red]why[/red]")
         await shows(pilot, "[bold]x[/bold] [@click=app.quit]y[/] ␛[31mred␛[0m ␛]52;c;aGk=␇ �abc �", "▌ [red]why[/red]")
-        await say(pilot, "/resume")
+        await send(pilot, "/resume")
         await shows(pilot, "Open which chat?", "[red]why[/red]")
         await pilot.press("escape")
         await rests(pilot)
     assert store.path(store.chats()[0].id)[-1].text == hostile, "the disk keeps the original"
 
 
-async def test_thinking_is_folded_until_it_is_opened(talk: Talk) -> None:
-    app = talk([Delta("Let me ", "thinking"), Delta("see", "thinking"), Delta("It is 42.")])
+async def test_thinking_is_folded_until_it_is_opened(make_app: MakeApp) -> None:
+    app = make_app([Delta("Let me ", "thinking"), Delta("see", "thinking"), Delta("It is 42.")])
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "what is it")
+        await send(pilot, "what is it")
         await shows(pilot, "▸ thought for 0.", "It is 42.")
-        assert "Let me see" not in seen(app)
+        assert "Let me see" not in screen_text(app)
         await pilot.press("ctrl+t")
         await shows(pilot, "▾ thought for", "│ Let me see")
-        row = next(n for n, text in enumerate(seen(app).splitlines()) if "▾ thought" in text)
+        row = next(n for n, text in enumerate(screen_text(app).splitlines()) if "▾ thought" in text)
         await pilot.click(offset=(6, row))
         await hides(pilot, "Let me see")
 
 
-async def test_a_cut_answer_is_marked(talk: Talk) -> None:
-    app = talk([Delta("and then"), Done(Receipt("petit", stop_reason="length"))])
+async def test_a_cut_answer_is_marked(make_app: MakeApp) -> None:
+    app = make_app([Delta("and then"), Done(Receipt("petit", stop_reason="length"))])
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "go on")
+        await send(pilot, "go on")
         await shows(pilot, "and then", "■ cut at the token limit")
 
 
-async def test_regenerating_replaces_the_answer_on_the_screen_and_keeps_both(talk: Talk, store: Store) -> None:
-    app = talk("first try", "second try")
+async def test_regenerating_replaces_the_answer_on_the_screen_and_keeps_both(make_app: MakeApp, store: Store) -> None:
+    app = make_app("first try", "second try")
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await shows(pilot, "first try")
         await rests(pilot)
-        await say(pilot, "/regen")
+        await send(pilot, "/regen")
         await shows(pilot, "second try")
         await rests(pilot)
-        assert "first try" not in seen(app)
+        assert "first try" not in screen_text(app)
     assert [hit.snippet for hit in store.search("first try")]
 
 
-async def test_regenerating_waits_for_the_running_answer(talk: Talk) -> None:
+async def test_regenerating_waits_for_the_running_answer(make_app: MakeApp) -> None:
     go = asyncio.Event()
-    app = talk([Delta("first try"), go], "second try")
+    app = make_app([Delta("first try"), go], "second try")
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await shows(pilot, "first try")
-        await say(pilot, "/regen")
-        await say(pilot, "and then?")
+        await send(pilot, "/regen")
+        await send(pilot, "and then?")
         await shows(pilot, "▌ regenerate the answer  queued", "▌ and then?  queued")
         go.set()
         await rests(pilot)
-        assert "first try" not in seen(app)
-        assert [row.strip() for row in seen(app).splitlines() if row.strip()][:5] == [
+        assert "first try" not in screen_text(app)
+        assert [row.strip() for row in screen_text(app).splitlines() if row.strip()][:5] == [
             "▤ chats",
             "▌ go",
             "second try",
@@ -373,38 +375,38 @@ async def test_regenerating_waits_for_the_running_answer(talk: Talk) -> None:
         ]
 
 
-async def test_a_fence_left_open_at_the_end_does_not_vanish(talk: Talk) -> None:
-    app = talk("Here:\n\n```python\nprint('still here')")
+async def test_a_fence_left_open_at_the_end_does_not_vanish(make_app: MakeApp) -> None:
+    app = make_app("Here:\n\n```python\nprint('still here')")
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "code")
+        await send(pilot, "code")
         await rests(pilot)
         await shows(pilot, "1 python", "print('still here')")
 
 
-async def test_a_streamed_answer_looks_like_a_complete_one(talk: Talk) -> None:
+async def test_a_streamed_answer_looks_like_a_complete_one(make_app: MakeApp) -> None:
     answer = (
         "# Title\n\nA [link][1] and text.\n\n- one\n- two\n\n  more\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n"
         "```sh\nls\n```\n\n1. x\n2. y\n\n> quoted\n\nSetext\n---\n\n[1]: https://example.org/\n\nlast"
     )
-    app = talk([Delta(character) for character in answer])
+    app = make_app([Delta(character) for character in answer])
     async with app.run_test(size=(80, 50)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await rests(pilot)
-        grown = seen(app)
+        grown = screen_text(app)
         shown = transcript(app)
         shown.show(app.screen.host.conversation.messages)  # type: ignore[attr-defined]
         await pilot.pause()
-        assert seen(app) == grown
+        assert screen_text(app) == grown
         assert "link (https://example.org/)" in grown
 
 
-async def test_an_image_for_a_model_without_image_support_offers_another_model(talk: Talk, store: Store) -> None:
+async def test_an_image_for_a_model_without_image_support_offers_another_model(make_app: MakeApp, store: Store) -> None:
     engine = EchoEngine("a red square")
-    app = talk(engine)
+    app = make_app(engine)
     async with app.run_test(size=(80, 24)) as pilot:
         app.screen.host.attach(store.keep_attachment(b"\x89PNG", "board.png", "image", 640, 480))  # type: ignore[attr-defined]
         await shows(pilot, "▦ board.png 640x480")
-        await say(pilot, "what is this?")
+        await send(pilot, "what is this?")
         await shows(pilot, "petit can't see images; switch to oeil?")
         await pilot.press("y")
         await shows(pilot, "a red square", "oeil vision")
@@ -413,12 +415,12 @@ async def test_an_image_for_a_model_without_image_support_offers_another_model(t
     assert [picture.name for picture in engine.requests[0].messages[-1].attachments] == ["board.png"]
 
 
-async def test_declining_the_image_model_says_that_the_image_is_not_sent(talk: Talk, store: Store) -> None:
+async def test_declining_the_image_model_says_that_the_image_is_not_sent(make_app: MakeApp, store: Store) -> None:
     engine = EchoEngine("I cannot see it")
-    app = talk(engine)
+    app = make_app(engine)
     async with app.run_test(size=(90, 24)) as pilot:
         app.screen.host.attach(store.keep_attachment(b"\x89PNG", "board.png", "image", 640, 480))  # type: ignore[attr-defined]
-        await say(pilot, "what is this?")
+        await send(pilot, "what is this?")
         await shows(pilot, "switch to oeil?")
         await pilot.press("n")
         await shows(
@@ -429,10 +431,10 @@ async def test_declining_the_image_model_says_that_the_image_is_not_sent(talk: T
     assert "board.png" in engine.requests[0].messages[-1].text
 
 
-async def test_an_idle_screen_has_no_timer_running(talk: Talk) -> None:
-    app = talk("an answer")
+async def test_an_idle_screen_has_no_timer_running(make_app: MakeApp) -> None:
+    app = make_app("an answer")
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await rests(pilot)
 
         def running() -> list[Timer]:
@@ -446,18 +448,18 @@ async def test_an_idle_screen_has_no_timer_running(talk: Talk) -> None:
         await until(pilot, lambda: not running())
 
 
-async def test_a_rebound_key_does_what_it_is_bound_to(talk: Talk, store: Store) -> None:
-    app = talk([Delta("on and on"), asyncio.Event()], settings=Settings(keys={"stop": "f9"}))
+async def test_a_rebound_key_does_what_it_is_bound_to(make_app: MakeApp, store: Store) -> None:
+    app = make_app([Delta("on and on"), asyncio.Event()], settings=Settings(keys={"stop": "f9"}))
     async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, "go")
+        await send(pilot, "go")
         await shows(pilot, "on and on")
         await pilot.press("f9")
         await shows(pilot, "■ stopped")
 
 
-async def test_finished_blocks_of_a_growing_answer_are_not_rendered_again(talk: Talk) -> None:
+async def test_finished_blocks_of_a_growing_answer_are_not_rendered_again(make_app: MakeApp) -> None:
     answer = Answer()
-    app = talk()
+    app = make_app()
     async with app.run_test(size=(80, 24)):
         look = transcript(app).look
         answer.grow("first block\n\nsecond\n")
@@ -473,14 +475,14 @@ def test_the_remaining_time_is_shown_once_it_can_be_estimated():
     assert waiting(400.0, 400.0, 0.5, "Esc") == "about 7 min left · Esc stops"
 
 
-async def test_what_was_reduced_to_make_a_model_fit_is_reported_once(talk: Talk) -> None:
+async def test_what_was_reduced_to_make_a_model_fit_is_reported_once(make_app: MakeApp) -> None:
     note = "the context window has 8,192 tokens: 16,384 would not fit into 8 GiB on the GPU"
     turn = [Fitted(1, 8192, note=note), Delta("here I am")]
-    app = talk(EchoEngine(turn, turn))
+    app = make_app(EchoEngine(turn, turn))
     async with app.run_test(size=(120, 24)) as pilot:
-        await say(pilot, "hello")
+        await send(pilot, "hello")
         await shows(pilot, "petit: the context window has 8,192 tokens", "here I am")
         await rests(pilot)
-        await say(pilot, "and again")
+        await send(pilot, "and again")
         await rests(pilot)
-        assert seen(app).count("16,384 would not fit") == 1
+        assert screen_text(app).count("16,384 would not fit") == 1

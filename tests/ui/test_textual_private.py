@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from rich.text import Text
-from seeing import Talk
+from seeing import MakeApp
 from textual import screen as textual_screen
 from textual._xterm_parser import XTermParser
 from textual.app import App, ComposeResult
@@ -105,11 +105,11 @@ async def test_a_command_palette_may_be_moved_before_its_list_is_laid_out() -> N
 
 
 async def test_the_palette_sends_its_keys_through_the_method_that_is_overridden(
-    talk: Talk, monkeypatch: pytest.MonkeyPatch
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moved: list[str] = []
     monkeypatch.setattr(EarlyCommandPalette, "_action_command_list", lambda self, action: moved.append(action))
-    async with talk().run_test(size=(80, 24)) as pilot:
+    async with make_app().run_test(size=(80, 24)) as pilot:
         await pilot.press("ctrl+p", "pagedown")
         assert moved == ["page_down"]
 

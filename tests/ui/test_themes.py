@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.color import Color as RichColor
 from rich.style import Style
-from seeing import Talk, rests, say, shows, transcript, until
+from seeing import MakeApp, rests, send, shows, transcript, until
 from textual.color import Color
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
@@ -134,8 +134,8 @@ def _luminance(colour: Color) -> float:
 
 
 @pytest.mark.parametrize("name", sorted(SHIPPED))
-async def test_the_screen_has_the_styles_that_are_computed_without_textual(talk: Talk, name: str) -> None:
-    app = talk(settings=Settings(theme=name))
+async def test_the_screen_has_the_styles_that_are_computed_without_textual(make_app: MakeApp, name: str) -> None:
+    app = make_app(settings=Settings(theme=name))
     async with app.run_test() as pilot:
         await rests(pilot)
         computed = styles(SHIPPED[name].resolved(SHIPPED[DEFAULT]))
@@ -238,14 +238,16 @@ def _colours(app: LeChat, text: str) -> set[object]:
     return {part.style.color for row in rows for part in row if part.style and text in part.text}
 
 
-async def test_a_highlighted_theme_is_previewed_escape_restores_and_enter_remembers(talk: Talk, tmp_path: Path) -> None:
+async def test_a_highlighted_theme_is_previewed_escape_restores_and_enter_remembers(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
     kept = Choices(tmp_path / "config.toml", tmp_path / "choices.json")
-    app = talk("A plain answer.", choices=kept)
+    app = make_app("A plain answer.", choices=kept)
     async with app.run_test(size=(110, 36)) as pilot:
-        await say(pilot, "Hello?")
+        await send(pilot, "Hello?")
         await shows(pilot, "A plain answer.")
         before = transcript(app).look.text
-        await say(pilot, "/theme")
+        await send(pilot, "/theme")
         await shows(pilot, "Which theme?", "catppuccin-mocha", "the terminal's own colors")
         assert app.theme == DEFAULT
         await pilot.press("down")
@@ -256,7 +258,7 @@ async def test_a_highlighted_theme_is_previewed_escape_restores_and_enter_rememb
         await pilot.press("escape")
         await until(pilot, lambda: app.theme == DEFAULT)
         assert kept.settings().theme == DEFAULT
-        await say(pilot, "/theme")
+        await send(pilot, "/theme")
         await shows(pilot, "Which theme?")
         await pilot.press(*"tokyo")
         await until(pilot, lambda: app.theme == "tokyo-night")
@@ -265,15 +267,15 @@ async def test_a_highlighted_theme_is_previewed_escape_restores_and_enter_rememb
         assert app.theme == "tokyo-night"
 
 
-async def test_a_missing_theme_is_reported(talk: Talk) -> None:
-    app = talk(settings=Settings(theme="nosuch"))
+async def test_a_missing_theme_is_reported(make_app: MakeApp) -> None:
+    app = make_app(settings=Settings(theme="nosuch"))
     async with app.run_test() as pilot:
         await shows(pilot, "there is no theme nosuch")
         assert app.theme == DEFAULT
 
 
-async def test_a_theme_of_the_terminals_own_colors_keeps_them_when_chosen_later(talk: Talk) -> None:
-    app = talk()
+async def test_a_theme_of_the_terminals_own_colors_keeps_them_when_chosen_later(make_app: MakeApp) -> None:
+    app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         assert any(isinstance(one, ANSIToTruecolor) for one in app.get_line_filters())
         app.theme = "terminal16"

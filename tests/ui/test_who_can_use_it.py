@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from seeing import Talk, chat, hides, prompt, rests, say, seen, shows, until
+from seeing import MakeApp, chat, hides, prompt, rests, screen_text, send, shows, until
 from textual.pilot import Pilot
 
 from lechat_tui.drawing.ascii import TABLE, to_ascii
@@ -23,11 +23,11 @@ ANSWER = (
 )
 
 
-async def test_everything_can_be_done_with_the_keyboard_alone(talk: Talk, store: Store, home: Path) -> None:
+async def test_everything_can_be_done_with_the_keyboard_alone(make_app: MakeApp, store: Store, home: Path) -> None:
     for title in ("the first", "the second", "the third"):
         new = store.new_chat(title)
         store.add(new.id, Message("user", f"a question of {title}"), None)
-    app = talk("An answer.", "Another.")
+    app = make_app("An answer.", "Another.")
     async with app.run_test(size=(100, 36)) as pilot:
         await shows(pilot, "Last chats", "the third")
         await pilot.press("tab", "down", "enter")
@@ -61,7 +61,7 @@ async def test_everything_can_be_done_with_the_keyboard_alone(talk: Talk, store:
         await pilot.press("end")
         page = chat(app).query_one(Transcript)
         await until(pilot, lambda: page.scroll_y == page.max_scroll_y > before)
-        await say(pilot, "/models")
+        await send(pilot, "/models")
         await shows(pilot, "free on disk")
         await pilot.press("escape", "escape")
         await until(pilot, lambda: isinstance(app.screen, ChatScreen))
@@ -70,8 +70,8 @@ async def test_everything_can_be_done_with_the_keyboard_alone(talk: Talk, store:
         await until(pilot, lambda: not app.is_running)
 
 
-async def test_the_chat_list_is_opened_and_left_with_the_keyboard(talk: Talk) -> None:
-    app = talk()
+async def test_the_chat_list_is_opened_and_left_with_the_keyboard(make_app: MakeApp) -> None:
+    app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await rests(pilot)
         await pilot.press("ctrl+s")
@@ -86,22 +86,22 @@ async def _walk(pilot: Pilot[None]) -> str:
     app = pilot.app
     pages = []
     await shows(pilot, "What shall we talk about?")
-    pages.append(seen(app))  # type: ignore[arg-type]
-    await say(pilot, "Show me everything")
+    pages.append(screen_text(app))  # type: ignore[arg-type]
+    await send(pilot, "Show me everything")
     await shows(pilot, "a.b")
-    await say(pilot, "/nosuch")
+    await send(pilot, "/nosuch")
     await shows(pilot, "there is no command")
-    pages.append(seen(app))  # type: ignore[arg-type]
+    pages.append(screen_text(app))  # type: ignore[arg-type]
     for key, word in (("ctrl+l", "Which model"), ("slash", "/context"), ("ctrl+s", "New chat")):
         await pilot.press(key)
         await shows(pilot, word)
-        pages.append(seen(app))  # type: ignore[arg-type]
+        pages.append(screen_text(app))  # type: ignore[arg-type]
         await pilot.press("escape", "ctrl+u")
     return "\n".join(pages)
 
 
-async def test_reduced_mode_shows_ascii_only_and_leaves_words_unchanged(talk: Talk, models: Models) -> None:
-    app = talk(ANSWER, settings=Settings(reduced=True))
+async def test_reduced_mode_shows_ascii_only_and_leaves_words_unchanged(make_app: MakeApp, models: Models) -> None:
+    app = make_app(ANSWER, settings=Settings(reduced=True))
     async with app.run_test(size=(100, 36)) as pilot:
         told = await _walk(pilot)
         assert app.animation_level == "none"
@@ -110,18 +110,18 @@ async def test_reduced_mode_shows_ascii_only_and_leaves_words_unchanged(talk: Ta
     assert "> Show me everything" in told and "+--" not in told
 
 
-async def test_without_reduced_mode_there_are_frames_and_a_cat(talk: Talk) -> None:
-    app = talk()
+async def test_without_reduced_mode_there_are_frames_and_a_cat(make_app: MakeApp) -> None:
+    app = make_app()
     async with app.run_test(size=(100, 36)) as pilot:
         await shows(pilot, "What shall we talk about?")
-        assert "██" in seen(app) and "╭" in seen(app)
+        assert "██" in screen_text(app) and "╭" in screen_text(app)
 
 
-async def test_without_color_the_chosen_row_is_underlined(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_color_the_chosen_row_is_underlined(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    app = talk("An answer.")
+    app = make_app("An answer.")
     async with app.run_test(size=(100, 36)) as pilot:
-        await say(pilot, "Hello")
+        await send(pilot, "Hello")
         await shows(pilot, "An answer.")
         await pilot.press("ctrl+l")
         await shows(pilot, "Which model")
