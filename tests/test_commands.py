@@ -1,4 +1,4 @@
-"""What can be said with a slash, on a host that only remembers what it was asked."""
+"""The slash commands, on a host that records what it was asked to do."""
 
 from contextlib import aclosing
 from dataclasses import replace
@@ -26,8 +26,8 @@ def host(store: Store, models: Models) -> FakeHost:
     return host_of(store, models)
 
 
-async def said(host: FakeHost, *questions: str) -> None:
-    """Ask these and have them answered."""
+async def ask(host: FakeHost, *questions: str) -> None:
+    """Ask these questions and wait for the answers."""
     for question in questions:
         async with aclosing(host.conversation.ask(question)) as events:
             async for _ in events:
@@ -49,20 +49,20 @@ def test_a_line_is_a_command_unless_it_is_a_path(tmp_path: Path) -> None:
     assert not is_command(str(tmp_path)) and not is_command("new") and not is_command("/new\nline")
 
 
-def test_what_is_begun_is_completed_by_name_and_then_by_alias() -> None:
+def test_completions_are_by_name_and_then_by_alias() -> None:
     assert [c.name for c in completions("/re")] == ["/regen", "/resume", "/rename"]
     assert [c.name for c in completions("/cl")] == ["/new"], "by its alias /clear"
     assert not list(completions("/new x")) and nearest("/thme") == "/theme"
 
 
-async def test_an_unknown_command_names_the_nearest(host: FakeHost) -> None:
+async def test_an_unknown_command_suggests_a_similar_one(host: FakeHost) -> None:
     assert await host.do("/renme x") == "there is no command /renme; did you mean /rename?"
     assert await host.do("/zzzzzz") == "there is no command /zzzzzz; /help lists them"
     assert host.errors
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
-async def test_every_command_can_be_said_before_anything_else_was(name: str, store: Store, models: Models) -> None:
+async def test_every_command_works_in_an_empty_chat(name: str, store: Store, models: Models) -> None:
     host = host_of(store, models, None)
     await run(host, name)
     assert store.chats() == []
@@ -73,7 +73,7 @@ async def test_every_command_can_be_said_before_anything_else_was(name: str, sto
 
 
 async def test_a_new_chat_is_opened_and_asked(host: FakeHost) -> None:
-    await said(host, "hello")
+    await ask(host, "hello")
     await host.do("/new what now?")
     assert host.opened == [None] and host.asked == ["what now?"] and host.conversation.chat is None
 
@@ -91,15 +91,15 @@ async def test_an_earlier_chat_is_found_by_its_words_or_picked(store: Store, mod
 
 async def test_a_chat_is_renamed(host: FakeHost, store: Store) -> None:
     assert await host.do("/rename x") == "there is nothing to rename yet; ask something first"
-    await said(host, "hello")
+    await ask(host, "hello")
     assert "needs the new title" in await host.do("/rename")
     assert await host.do("/rename Bread") == "this chat is now called Bread"
     assert store.chats()[0].title == "Bread"
 
 
-async def test_a_chat_is_deleted_after_a_yes_only(store: Store, models: Models) -> None:
+async def test_a_chat_is_deleted_only_after_a_yes(store: Store, models: Models) -> None:
     host = host_of(store, models, "no", "yes")
-    await said(host, "hello")
+    await ask(host, "hello")
     await host.do("/delete")
     assert len(store.chats()) == 1
     assert await host.do("/delete") == "“hello” is deleted; until you quit, /undelete brings it back"
@@ -109,19 +109,19 @@ async def test_a_chat_is_deleted_after_a_yes_only(store: Store, models: Models) 
     assert await host.do("/undelete") == "no chat was deleted since lechat started"
 
 
-async def test_a_picture_is_attached_and_what_is_none_is_refused(host: FakeHost, tmp_path: Path) -> None:
+async def test_a_file_is_attached_by_its_path(host: FakeHost, tmp_path: Path) -> None:
     Image.new("RGB", (3, 2)).save(tmp_path / "a b.png")
     await host.do(f"/attach {tmp_path / 'a b.png'}")
     assert [(p.name, p.width, p.height) for p in host.attachments] == [("a b.png", 3, 2)]
     assert "needs the path" in await host.do("/attach")
 
 
-# Answers again
+# Answers
 
 
-async def test_the_last_question_is_answered_again(host: FakeHost) -> None:
+async def test_the_last_answer_is_regenerated(host: FakeHost) -> None:
     assert await host.do("/regen") == "there is no question to answer again yet"
-    await said(host, "hello")
+    await ask(host, "hello")
     await host.do("/regen")
     await host.do("/regen seed 42")
     assert host.replays == [None, Replay(replace(host.conversation.setup.sampling(), seed=42))]
@@ -132,10 +132,10 @@ async def test_the_last_question_is_answered_again(host: FakeHost) -> None:
         await host.do("/regen often")
 
 
-async def test_the_same_answer_is_drawn_as_its_receipt_says(store: Store, models: Models) -> None:
+async def test_the_same_answer_is_reproduced_from_its_receipt(store: Store, models: Models) -> None:
     receipt = Receipt("petit", sampling=Sampling(0.9, top_p=0.5, seed=7, max_tokens=11), cached_tokens=3)
     host = host_of(store, models, engine=EchoEngine([Delta("one"), Done(receipt)]))
-    await said(host, "pick")
+    await ask(host, "pick")
     await host.do("/regen same")
     assert host.replays == [replay_of(receipt)]
     assert host.replays[0] and (host.replays[0].sampling.seed, host.replays[0].reuse) == (7, 3)
@@ -143,8 +143,8 @@ async def test_the_same_answer_is_drawn_as_its_receipt_says(store: Store, models
     assert await host.do("/regen same") == "that answer is by petit; /model petit switches to it first"
 
 
-async def test_an_answer_is_drawn_again_by_its_number_and_by_another_model(host: FakeHost) -> None:
-    await said(host, "one", "two")
+async def test_an_answer_is_regenerated_by_its_number_and_with_another_model(host: FakeHost) -> None:
+    await ask(host, "one", "two")
     first, second = host.conversation.messages[1].id, host.conversation.messages[2].id
     await host.do("/regen 2")
     await host.do("/regen 3 codeur")
@@ -155,20 +155,20 @@ async def test_an_answer_is_drawn_again_by_its_number_and_by_another_model(host:
     assert host.by[3:] == []
 
 
-# The past
+# Branches
 
 
 async def test_a_question_is_edited_by_its_number_or_that_of_its_answer(host: FakeHost) -> None:
     assert await host.do("/edit") == "there is no question yet"
-    await said(host, "one", "two")
+    await ask(host, "one", "two")
     for line in ("/edit", "/edit 1", "/edit 2"):
         await host.do(line)
     assert host.edited == [2, 0, 0]
     assert await host.do("/edit 9") == "there is no message 9; /context numbers them from 1 to 4"
 
 
-async def test_branches_are_walked_by_name(host: FakeHost) -> None:
-    await said(host, "one")
+async def test_branches_are_shown_one_after_the_other_or_by_number(host: FakeHost) -> None:
+    await ask(host, "one")
     assert "no branches yet" in await host.do("/branch")
     async with aclosing(host.conversation.regenerate()) as events:
         async for _ in events:
@@ -184,23 +184,23 @@ async def test_branches_are_walked_by_name(host: FakeHost) -> None:
     assert await host.do("/branch " + "9" * 5000) == "message 2 has branches 1 to 2"
 
 
-async def test_a_chat_is_forked_at_a_message_and_under_a_title(host: FakeHost, store: Store) -> None:
+async def test_a_chat_is_forked_at_a_message_with_a_title(host: FakeHost, store: Store) -> None:
     assert "nothing to fork yet" in await host.do("/fork")
-    await said(host, "one", "two")
-    told = await host.do("/fork 2 a way of its own")
-    assert told == "this is now the chat “a way of its own”; “one” stays as it was"
+    await ask(host, "one", "two")
+    note = await host.do("/fork 2 a way of its own")
+    assert note == "this is now the chat “a way of its own”; “one” stays as it was"
     assert [m.text for m in host.conversation.messages] == ["one", "one"]
     await host.do("/fork")
     assert [chat.title for chat in store.chats()] == ["a way of its own, forked", "a way of its own", "one"]
 
 
-async def test_only_an_answer_that_was_cut_short_is_gone_on_with(store: Store, models: Models) -> None:
+async def test_only_an_answer_that_was_cut_short_is_continued(store: Store, models: Models) -> None:
     cut = [Delta("so"), Done(Receipt("petit", stop_reason="length"))]
     host = host_of(store, models, engine=EchoEngine("whole", cut))
     assert "no answer to continue" in await host.do("/continue")
-    await said(host, "one")
+    await ask(host, "one")
     assert "is complete" in await host.do("/continue") and not host.continued
-    await said(host, "two")
+    await ask(host, "two")
     assert await host.do("/continue") == "" and host.continued == 1
     last = host.conversation.messages[-1]
     store.reopen(last.id)
@@ -212,23 +212,23 @@ async def test_models_are_compared_on_a_question_or_the_last_one(store: Store, m
     host = host_of(store, models, "oeil")
     assert "no question to compare" in await host.do("/compare codeur")
     await host.do("/compare codeur which one?")
-    await said(host, "one")
+    await ask(host, "one")
     await host.do("/compare")
     assert host.compared == [("codeur", "which one?"), ("oeil", "")]
     assert [choice.value for choice in host.offered] == ["codeur", "oeil"]
 
 
-async def test_a_private_chat_can_be_left_kept_and_neither_forked_nor_deleted(store: Store, models: Models) -> None:
+async def test_a_private_chat_can_be_left_or_saved_but_not_forked_or_deleted(store: Store, models: Models) -> None:
     host = host_of(store, models, "no", "yes")
     assert await host.do("/private off") == "this chat is not private"
     assert "never written to disk" in await host.do("/private")
-    await said(host, "psst")
+    await ask(host, "psst")
     assert "private already" in await host.do("/private")
     assert "can't be forked" in await host.do("/fork")
     assert "a private chat is not saved" in await host.do("/delete")
     assert await host.do("/private off") == "the private chat is gone" and store.chats() == []
     await host.do("/private")
-    await said(host, "keep me")
+    await ask(host, "keep me")
     assert "saved in the history" in await host.do("/private off")
     assert [chat.title for chat in store.chats()] == ["keep me"] and not host.conversation.private
     with Store(None) as memory:
@@ -238,7 +238,7 @@ async def test_a_private_chat_can_be_left_kept_and_neither_forked_nor_deleted(st
 # Models
 
 
-async def test_a_model_is_switched_to_by_name_or_picked(store: Store, models: Models) -> None:
+async def test_a_model_is_chosen_by_name_or_picked(store: Store, models: Models) -> None:
     host = host_of(store, models, "codeur", "oeil")
     assert await host.do("/model oeil") == "oeil answers from now on"
     await host.do("/model")
@@ -248,9 +248,7 @@ async def test_a_model_is_switched_to_by_name_or_picked(store: Store, models: Mo
         await host.do("/model codeurr")
 
 
-async def test_a_model_that_is_not_here_is_downloaded_and_then_switched_to_after_a_yes(
-    store: Store, models: Models
-) -> None:
+async def test_a_missing_model_is_downloaded_after_a_yes_and_then_used(store: Store, models: Models) -> None:
     host = host_of(store, models, "no", "yes", "loin", "oeil")
     await host.do("/model loin")
     assert not host.downloads, "the answer was no"
@@ -277,14 +275,14 @@ async def test_offline_mode_rejects_downloads_with_one_sentence(
     assert not host.downloads
 
 
-async def test_a_task_chooses_the_model_and_may_bring_its_question(host: FakeHost) -> None:
+async def test_a_task_chooses_the_model_and_can_come_with_a_question(host: FakeHost) -> None:
     for line in ("/code write quicksort", "/vision", "/text hello"):
         await host.do(line)
     assert host.switched == [("codeur", "code"), ("oeil", "vision"), ("petit", "text")]
     assert host.asked == ["write quicksort", "hello"]
 
 
-async def test_a_switch_away_from_eyes_says_what_becomes_of_the_pictures(host: FakeHost, store: Store) -> None:
+async def test_switching_to_a_model_without_images_says_what_it_gets(host: FakeHost, store: Store) -> None:
     picture = store.keep_attachment(b"x", "a.png", "image", 1, 1)
     async with aclosing(host.conversation.ask("see?", [picture])) as events:
         async for _ in events:
@@ -292,12 +290,12 @@ async def test_a_switch_away_from_eyes_says_what_becomes_of_the_pictures(host: F
     assert "it can't see images" in await host.do("/code")
 
 
-# What is seen, and the program
+# The display and the program
 
 
 async def test_the_last_answer_or_all_of_it_is_copied(host: FakeHost) -> None:
     assert await host.do("/copy") == "there is nothing to copy yet; ask something first"
-    await said(host, "one", "two")
+    await ask(host, "one", "two")
     assert await host.do("/copy") == "copied" and host.clipboard == "two"
     await host.do("/copy all")
     assert host.clipboard == "> one\n\none\n\n> two\n\ntwo"
@@ -305,11 +303,11 @@ async def test_the_last_answer_or_all_of_it_is_copied(host: FakeHost) -> None:
 
 async def test_the_code_of_an_answer_is_copied_by_its_number(store: Store, models: Models) -> None:
     host = host_of(store, models, engine=EchoEngine("```sh\nls\n```\nthen\n```sh\npwd\n```", "no code"))
-    await said(host, "how?")
+    await ask(host, "how?")
     await host.do("/copy 2")
     assert host.clipboard.strip() == "pwd"
     assert await host.do("/copy 3") == "the last answer has code blocks 1 to 2"
-    await said(host, "and?")
+    await ask(host, "and?")
     assert await host.do("/copy 1") == "the last answer has no code block; /copy copies all of it"
 
 
@@ -337,7 +335,7 @@ async def test_a_private_chat_that_would_be_lost_is_left_only_with_a_yes(
 
 
 @pytest.mark.parametrize("line", ["/new", "/exit"])
-async def test_what_comes_back_is_left_without_a_question(store: Store, models: Models, line: str) -> None:
+async def test_a_chat_that_is_saved_is_left_without_a_question(store: Store, models: Models, line: str) -> None:
     host = host_of(store, models)
     host.conversation.messages = [Message("user", "a word")]
     await host.do(line)
@@ -345,7 +343,7 @@ async def test_what_comes_back_is_left_without_a_question(store: Store, models: 
     await host.do(line)
 
 
-async def test_lines_of_code_are_numbered_and_it_says_so(host: FakeHost) -> None:
+async def test_line_numbers_are_switched(host: FakeHost) -> None:
     assert [await host.do("/lines"), await host.do("/lines")] == ["numbers: True", "numbers: False"]
 
 
@@ -356,20 +354,20 @@ async def test_help_lists_every_command_and_explains_one(host: FakeHost) -> None
     assert await host.do("/help renme") == "there is no command renme; did you mean /rename?"
 
 
-async def test_every_way_out_leaves(store: Store, models: Models) -> None:
+async def test_every_way_to_quit_works(store: Store, models: Models) -> None:
     for word in ("/exit", "/quit", "/bye", ":q"):
         host = host_of(store, models)
         await host.do(word)
         assert host.left
 
 
-# The context
+# The context window
 
 
 async def test_the_ledger_counts_every_message_and_the_sum(host: FakeHost) -> None:
     assert "window is empty" in await host.do("/context")
     await host.do("/system be very brief")
-    await said(host, "one two three four")
+    await ask(host, "one two three four")
     lines = (await host.do("/context")).splitlines()
     assert [line.split() for line in lines[:4]] == [
         ["system", "be", "very", "brief", "3"],
@@ -380,8 +378,8 @@ async def test_the_ledger_counts_every_message_and_the_sum(host: FakeHost) -> No
     assert lines[4] == "11 of 600 tokens " + "▱" * 20 + " 2%" and "the window has 800; 200" in lines[5]
 
 
-async def test_the_ledger_says_what_had_to_give_for_the_model_to_fit(host: FakeHost) -> None:
-    await said(host, "hello")
+async def test_the_ledger_shows_the_note_about_memory(host: FakeHost) -> None:
+    await ask(host, "hello")
     given, fitted = await host.conversation.plan()
     note = "the context window has 8,192 tokens: 16,384 would not fit into the memory"
     assert note in ledger(host.conversation, given, replace(fitted, note=note)).splitlines()
@@ -389,7 +387,7 @@ async def test_the_ledger_says_what_had_to_give_for_the_model_to_fit(host: FakeH
 
 async def test_the_ledger_marks_what_is_pinned_left_out_and_summed_up(host: FakeHost) -> None:
     long = "word " * 200
-    await said(host, "first", long, long, "last")
+    await ask(host, "first", long, long, "last")
     await host.do("/pin 1")
     marks = [line.split()[-1] for line in (await host.do("/context")).splitlines()[:8]]
     assert marks[:4] == ["pinned", "pinned", "out", "out"] and marks[-1] == "1"
@@ -399,9 +397,9 @@ async def test_the_ledger_marks_what_is_pinned_left_out_and_summed_up(host: Fake
     assert lines[3].endswith("-  summed up") and lines[0].endswith("pinned") and lines[8].split()[1] == "summary"
 
 
-async def test_a_pin_is_the_questions_and_holds_for_its_answer_too(host: FakeHost, store: Store) -> None:
+async def test_pinning_a_question_pins_its_answer(host: FakeHost, store: Store) -> None:
     assert await host.do("/pin") == "there is nothing to pin yet"
-    await said(host, "my name is Anna", "and now?")
+    await ask(host, "my name is Anna", "and now?")
     assert await host.do("/pin 2") == "“my name is Anna” and its answer stay in the context"
     assert [m.pinned for m in store.path(1)] == [True, False, False, False]
     assert [m.pinned for m in host.conversation.prompt()] == [
@@ -419,20 +417,20 @@ async def test_a_pin_is_the_questions_and_holds_for_its_answer_too(host: FakeHos
     assert [m.pinned for m in store.path(1)] == [False, False, True, False], "without a number, the last question"
 
 
-async def test_a_talk_is_summed_up_only_when_there_is_something_new(host: FakeHost) -> None:
+async def test_a_chat_is_summed_up_only_when_there_is_something_new(host: FakeHost) -> None:
     assert await host.do("/compact") == "there is nothing new to sum up"
-    await said(host, "hello")
+    await ask(host, "hello")
     await host.do("/compact the names")
     assert host.hints == ["the names"]
     await summed_up(host)
     assert await host.do("/compact") == "there is nothing new to sum up"
 
 
-async def test_undo_takes_back_the_summary_and_then_the_questions_and_deletes_nothing(
+async def test_undo_removes_the_summary_and_then_the_questions_but_deletes_nothing(
     host: FakeHost, store: Store
 ) -> None:
     assert await host.do("/undo") == "there is nothing to undo"
-    await said(host, "one", "two")
+    await ask(host, "one", "two")
     await summed_up(host)
     assert await host.do("/undo") == "the summary is removed; the model reads the messages again"
     assert [m.text for m in store.path(1)] == ["one", "one", "two", "two"]
@@ -440,7 +438,7 @@ async def test_undo_takes_back_the_summary_and_then_the_questions_and_deletes_no
     assert [m.text for m in host.conversation.messages] == ["one", "one"]
     await host.do("/undo")
     assert host.conversation.messages == [] and len(store.search("two")) == 2
-    await said(host, "three")
+    await ask(host, "three")
     assert [m.text for m in store.path(1)] == ["three", "three"]
 
 
@@ -457,11 +455,11 @@ async def test_why_shows_how_an_answer_was_made(store: Store, models: Models) ->
     )  # fmt: skip
     host = host_of(store, models, engine=EchoEngine([Delta("one"), Done(receipt)], "two"))
     assert await host.do("/why") == "there is no answer yet"
-    await said(host, "first", "second")
-    told = await host.do("/why 2")
-    assert told == await host.do("/why 1"), "the question stands for its answer"
-    rows = {line.split()[0]: line for line in told.splitlines()[1:]}
-    assert told.startswith("how message 2 was made\n")
+    await ask(host, "first", "second")
+    note = await host.do("/why 2")
+    assert note == await host.do("/why 1"), "the question stands for its answer"
+    rows = {line.split()[0]: line for line in note.splitlines()[1:]}
+    assert note.startswith("how message 2 was made\n")
     assert rows["file"].endswith("petit.gguf, Q8_0") and rows["sha256"].endswith("ab" * 32)
     assert rows["sampling"].endswith("temperature 0.3, top-p 0.9") and "77" in rows["seed"]
     assert (
@@ -475,7 +473,7 @@ async def test_why_shows_how_an_answer_was_made(store: Store, models: Models) ->
 
 async def test_stats_are_the_figures_of_the_last_answer(host: FakeHost) -> None:
     assert await host.do("/stats") == "there is no answer yet"
-    await said(host, "one two")
+    await ask(host, "one two")
     assert (await host.do("/stats")).startswith("petit: 2 prompt tokens (0 cached), 2 generated")
     await host.do("/stats on")
     assert host.figures and host.remembered == {"stats": True}
@@ -484,7 +482,7 @@ async def test_stats_are_the_figures_of_the_last_answer(host: FakeHost) -> None:
     assert "/stats on shows" in await host.do("/stats all")
 
 
-async def test_a_setting_is_changed_listed_and_taken_back(host: FakeHost) -> None:
+async def test_a_setting_is_changed_listed_and_reset(host: FakeHost) -> None:
     listed = await host.do("/set")
     words = listed.split()
     assert words[words.index("temperature") + 1] == "0.4" and words[words.index("context") + 1] == "800"
@@ -505,7 +503,7 @@ async def test_a_setting_is_changed_listed_and_taken_back(host: FakeHost) -> Non
     )
 
 
-async def test_a_setting_that_changes_how_the_model_is_loaded_loads_it(host: FakeHost) -> None:
+async def test_a_setting_for_loading_reloads_the_model(host: FakeHost) -> None:
     await host.do("/set parameter num_ctx 1000")
     await host.do("/set threads 2")
     assert host.switched == [("petit", "text")] * 2
@@ -513,17 +511,17 @@ async def test_a_setting_that_changes_how_the_model_is_loaded_loads_it(host: Fak
 
 
 @pytest.mark.parametrize("line", ["/set temperature hot", "/set temperature -1", "/set context 0", "/set seed 1.5"])
-async def test_a_value_that_does_not_fit_is_refused_with_its_name(host: FakeHost, line: str) -> None:
+async def test_an_invalid_value_is_refused_with_the_name_of_its_setting(host: FakeHost, line: str) -> None:
     before = host.conversation.settings
     with pytest.raises(ConfigError, match=line.split()[1]):
         await host.do(line)
     assert host.conversation.settings == before
 
 
-async def test_the_system_prompt_is_shown_and_given_and_kept(host: FakeHost, store: Store) -> None:
+async def test_the_system_prompt_is_shown_set_and_stored(host: FakeHost, store: Store) -> None:
     assert (await host.do("/system")).startswith("there is no system prompt\n")
     await host.do("/system be brief")
-    await said(host, "hello")
+    await ask(host, "hello")
     assert store.chats()[0].system == "be brief"
     assert (await host.do("/set system be kind")).startswith("the system prompt, of this chat:\nbe kind")
     assert store.chats()[0].system == "be kind" and host.conversation.prompt()[0] == Message("system", "be kind")

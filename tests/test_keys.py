@@ -34,11 +34,11 @@ def host(tmp_path: Path) -> Iterator[FakeHost]:
         ("-", "-", "-"),
     ],
 )
-def test_a_key_is_understood_as_people_write_it(written: str, key: str, name: str) -> None:
+def test_a_key_is_recognized_however_it_is_written(written: str, key: str, name: str) -> None:
     assert canonical(written) == key and shown([key]) == name
 
 
-async def test_a_key_is_changed_and_taken_back(host: FakeHost) -> None:
+async def test_a_key_is_rebound_and_reset(host: FakeHost) -> None:
     assert await host.do("/keys stop Ctrl-X") == "stop is Ctrl+X from now on"
     assert host.keys == {"stop": "ctrl+x"}
     await host.do("/keys new f2, alt+n")
@@ -64,12 +64,12 @@ async def test_a_key_is_changed_and_taken_back(host: FakeHost) -> None:
         ("/keys stop ctrl+n", "Ctrl+N is new already; /keys new KEY gives that another key first"),
     ],
 )
-async def test_a_key_that_would_not_work_is_refused_with_what_would(host: FakeHost, line: str, words: str) -> None:
+async def test_a_key_that_would_not_work_is_refused_with_a_suggestion(host: FakeHost, line: str, words: str) -> None:
     assert words in await host.do(line)
     assert host.errors and host.keys == {}
 
 
-async def test_help_has_every_command_once_with_the_key_it_has_now(host: FakeHost) -> None:
+async def test_help_has_every_command_once_with_its_current_key(host: FakeHost) -> None:
     host.bind({"new": "f2"})
     text = manual(COMMANDS.values(), host.bindings())
     for command in COMMANDS.values():

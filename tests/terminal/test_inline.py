@@ -115,7 +115,7 @@ def test_leaving_a_private_chat_asks_for_confirmation(home: Path) -> None:
     with Terminal(home, "--inline", size=(100, 40)) as lines:
         lines.see(READY)
         lines.ask("/private")
-        lines.see("written to the disk")
+        lines.see("written to disk")
         lines.ask("My name is Anna.")
         lines.see("Nice to meet you, Anna", "of 4k tokens")
         lines.type("ctrl+d")
