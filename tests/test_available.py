@@ -27,7 +27,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def model(id: str, *roles: str, folder: Path | None = None, **more: object) -> Model:
-    """A model whose file lies in `folder`, or nowhere."""
+    """A model whose file is in `folder`, or missing."""
     file = (folder or Path("/nowhere")) / f"{id}.gguf"
     if folder:
         file.touch()
@@ -116,11 +116,11 @@ def test_a_download_is_found_in_the_hub_cache(hub: Path) -> None:
 
 def test_a_vision_model_also_needs_its_projector(hub: Path) -> None:
     row = model(
-        "sees", repo="someone/sees", revision=COMMIT, weights=Weights("m.gguf"), projector=Weights("mmproj.gguf")
+        "vision", repo="someone/vision", revision=COMMIT, weights=Weights("m.gguf"), projector=Weights("mmproj.gguf")
     )
-    weights = downloaded(hub, "someone/sees", "m.gguf")
+    weights = downloaded(hub, "someone/vision", "m.gguf")
     assert models_of(row).installed() == []
-    projector = downloaded(hub, "someone/sees", "mmproj.gguf")
+    projector = downloaded(hub, "someone/vision", "mmproj.gguf")
     assert models_of(row).installed() == [row]
     assert models_of(row).files(row) == Files(weights, projector)
 

@@ -124,7 +124,7 @@ def test_a_row_with_its_own_weights_replaces_an_earlier_one(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "message"),
     [
         ("colour = 1", "[small]: unknown key colour"),
         ("contxt = 1", "[small]: unknown key contxt; did you mean context?"),
@@ -133,15 +133,15 @@ def test_a_row_with_its_own_weights_replaces_an_earlier_one(tmp_path: Path) -> N
         ("toy = 1", "[small]: toy must be true or false, not a whole number"),
     ],
 )
-def test_an_error_names_the_file_and_the_row(tmp_path: Path, row: str, said: str) -> None:
+def test_an_error_names_the_file_and_the_row(tmp_path: Path, row: str, message: str) -> None:
     file = written(tmp_path, ROW + row)
     with pytest.raises(ModelError) as raised:
         read(file)
-    assert f"{file}: {said}" in str(raised.value)
+    assert f"{file}: {message}" in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("small = 3", "[small] must be a table"),
         ('[a]\nroles = ["text"]', "[a]: the key weights is missing"),
@@ -167,12 +167,12 @@ def test_an_error_names_the_file_and_the_row(tmp_path: Path, row: str, said: str
         ("[" * 100_000, "cannot be read"),
     ],
 )
-def test_an_unreadable_catalog_is_an_error(tmp_path: Path, text: str, said: str) -> None:
+def test_an_unreadable_catalog_is_an_error(tmp_path: Path, text: str, message: str) -> None:
     file = written(tmp_path, text)
     with pytest.raises(ModelError) as raised:
         read(file)
     assert str(file) in str(raised.value)
-    assert said in str(raised.value)
+    assert message in str(raised.value)
 
 
 def test_a_binary_catalog_is_an_error(tmp_path: Path) -> None:

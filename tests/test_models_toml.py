@@ -1,4 +1,4 @@
-"""The rows of the catalog that ships, each as a person and the hub would look at it."""
+"""The rows of the bundled catalog."""
 
 import re
 import tomllib

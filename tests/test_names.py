@@ -1,4 +1,4 @@
-"""What a person may type for a model, and what nobody may."""
+"""The names that a user may type for a model."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""GGUF files that are on the machine already: where they are looked for, and what becomes of them."""
+"""GGUF files of other programs on this machine: where they are searched and which models they become."""
 
 import os
 import struct
@@ -135,10 +135,10 @@ def test_a_projector_is_paired_with_its_own_model(home: Path) -> None:
     folder = home / ".lmstudio/models/lms/See-GGUF"
     weights = put(folder / "See-8B-Q4_K_M.gguf", gguf(block_count=2, embedding_length=64))
     put(folder / "mmproj-BF16.gguf", gguf("clip", vision__projection_dim=64, clip__vision__projection_dim=64))
-    eyes = put(folder / "mmproj-F16.gguf", gguf("clip", clip__vision__projection_dim=64, pad=1))
+    projector = put(folder / "mmproj-F16.gguf", gguf("clip", clip__vision__projection_dim=64, pad=1))
     here = models()
-    assert here.files(here.for_role("vision")) == Files(weights, eyes)
-    put(eyes, gguf("clip", clip__vision__projection_dim=128, pad=2))
+    assert here.files(here.for_role("vision")) == Files(weights, projector)
+    put(projector, gguf("clip", clip__vision__projection_dim=128, pad=2))
     with pytest.raises(ModelError, match="no vision model is on this machine"):
         models().for_role("vision")
     assert ids(models()) == ["lms/See-GGUF:Q4_K_M"], "a projector is no model"

@@ -14,10 +14,10 @@ def fetch(model: Model, address: str, home: str) -> None:
     pull(model)
 
 
-def fetch_onto_a_full_disk(model: Model, address: str, home: str, told: Connection) -> None:
-    """The same where no file may grow beyond a limit, which looks like a full disk; tells the sentence."""
+def download_onto_a_full_disk(model: Model, address: str, home: str, errors: Connection) -> None:
+    """Download with a limit on the file size, which looks like a full disk; sends the error message."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, resource.RLIM_INFINITY))
     try:
         fetch(model, address, home)
     except ModelError as error:
-        told.send(str(error))
+        errors.send(str(error))

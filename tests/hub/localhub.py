@@ -1,4 +1,4 @@
-"""A hub on this machine that can do wrong: what the tests and the benchmark of downloads are served by.
+"""A hub on localhost that can misbehave, for the tests and the benchmark of downloads.
 
 python tests/hub/localhub.py FILE [--pace BYTES_PER_SECOND]     serves one file as us/tiny, prints its address
 """
@@ -26,7 +26,7 @@ _BLOCK = 2**16
 
 
 class Hub:
-    """One repository. What it serves and what it does wrong are plain attributes, changed at any time.
+    """One repository. What it serves and how it misbehaves are attributes that can be changed at any time.
 
     `with Hub({"tiny.gguf": content}) as hub:` serves at `hub.address` until the block ends.
     """
@@ -35,24 +35,24 @@ class Hub:
         self.commits = {COMMIT: files}
         self.branches = {"main": COMMIT}
         self.etags: dict[str, str] = {}
-        """Other names for contents than their SHA-256, by file."""
+        """ETags other than the SHA-256, by file."""
         self.sizes: dict[str, int] = {}
-        """Lies about sizes, by file."""
+        """Wrong sizes to report, by file."""
         self.refusals: deque[tuple[str, int, dict[str, str]]] = deque()
         """Method, status and headers of the next answers to that method."""
         self.cuts: deque[int] = deque()
-        """After how many bytes the next bodies break off."""
+        """The number of bytes after which the next responses are cut off."""
         self.cut: Callable[[], int | None] = lambda: None
         """The same for all bodies."""
         self.ranges = True
         self.uses = 0
-        """How often a signed address of the storage may be used; 0 is a hub that sends the bytes itself."""
+        """How often a signed storage address may be used; 0 if the hub sends the bytes itself."""
         self.pace = 0.0
-        """Bytes per second a connection; 0 is as fast as it goes."""
+        """Bytes per second per connection; 0 is unlimited."""
         self.served = 0
         """Bytes of all bodies."""
         self.on_served: Callable[[int], None] = lambda served: None
-        """Told of them as they go out."""
+        """Called with that number as bytes are sent."""
         self.requests: list[str] = []
         self.tokens: list[str | None] = []
         """The authorization each request came with."""
@@ -69,7 +69,7 @@ class Hub:
 
     @property
     def ranged(self) -> list[str]:
-        """The ranges that were asked for."""
+        """The requested ranges."""
         return [request.split()[-1] for request in self.requests if "bytes=" in request]
 
     def __enter__(self) -> "Hub":
@@ -86,7 +86,7 @@ class Hub:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def stop(self) -> None:
-        """Vanish: every connection breaks off and no new one is taken."""
+        """Close every connection and accept no new one."""
         with self._lock:
             server, self._server = self._server, None
         if server:
@@ -95,13 +95,13 @@ class Hub:
             server.break_off()
 
     def sha256(self, data: bytes) -> str:
-        """Worked out once for each content, which is kept so that no other takes its place."""
+        """The SHA-256 of a content, computed once."""
         if id(data) not in self._sums:
             self._sums[id(data)] = data, hashlib.sha256(data).hexdigest()
         return self._sums[id(data)][1]
 
     def sign(self, path: str) -> str:
-        """An address of the storage, which is another origin, that can be used a few times."""
+        """An address of the storage, on another origin, that can be used a few times."""
         with self._lock:
             ticket = str(len(self._signed))
             self._signed[ticket] = self.uses
@@ -113,7 +113,7 @@ class Hub:
             return self._signed[ticket] >= 0
 
     def settle(self) -> None:
-        """Wait until no body is under way."""
+        """Wait until no response is being sent."""
         with self._lock:
             assert self._lock.wait_for(lambda: not self._sending, timeout=20)
 
@@ -187,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
         hub.requests.append(f"{self.command} {self.path} {self.headers.get('Range', '')}".strip())
         hub.tokens.append(self.headers.get("Authorization"))
         if refusal := hub.refusal(self.command):
-            self._say(refusal[0], refusal[1])
+            self._reply(refusal[0], refusal[1])
         elif address.path.startswith(f"/api/models/{REPO}"):
             self._list(address.path)
         elif found := re.fullmatch(rf"/{REPO}/resolve/([^/]+)/(.+)", address.path):
@@ -196,9 +196,9 @@ class _Handler(BaseHTTPRequestHandler):
             if hub.spend(parse_qs(address.query)["ticket"][0]):
                 self._send(hub.commits[found[1]][found[2]], {"ETag": '"of the storage"'})
             else:
-                self._say(403, {})
+                self._reply(403, {})
         else:
-            self._say(404, {"X-Error-Code": "RepoNotFound"})
+            self._reply(404, {"X-Error-Code": "RepoNotFound"})
 
     def _list(self, path: str) -> None:
         hub = self.server.hub
@@ -212,34 +212,39 @@ class _Handler(BaseHTTPRequestHandler):
             for name, data in hub.commits[commit].items()
         ]
         body = json.dumps({"id": REPO, "sha": commit, "siblings": siblings}).encode()
-        self._say(200, {"Content-Type": "application/json"}, body)
+        self._reply(200, {"Content-Type": "application/json"}, body)
 
     def _resolve(self, commit: str, file: str) -> None:
         hub = self.server.hub
         if file not in hub.commits.get(commit, {}):
-            self._say(404, {"X-Error-Code": "EntryNotFound" if commit in hub.commits else "RevisionNotFound"})
+            self._reply(404, {"X-Error-Code": "EntryNotFound" if commit in hub.commits else "RevisionNotFound"})
             return
         data = hub.commits[commit][file]
         etag, size = hub.etags.get(file) or hub.sha256(data), hub.sizes.get(file, len(data))
-        told = {"X-Repo-Commit": commit, "ETag": f'"{etag}"', "X-Linked-ETag": f'"{etag}"', "X-Linked-Size": str(size)}
+        linked = {
+            "X-Repo-Commit": commit,
+            "ETag": f'"{etag}"',
+            "X-Linked-ETag": f'"{etag}"',
+            "X-Linked-Size": str(size),
+        }
         if hub.uses:
-            self._say(302, {**told, "Location": hub.sign(f"{commit}/{file}")})
+            self._reply(302, {**linked, "Location": hub.sign(f"{commit}/{file}")})
         else:
-            self._send(data, told)
+            self._send(data, linked)
 
     def _send(self, data: bytes, headers: dict[str, str]) -> None:
         span = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if not span or not self.server.hub.ranges:
-            self._say(200, headers, data)
+            self._reply(200, headers, data)
             return
         start, end = int(span[1]), min(int(span[2] or len(data)), len(data) - 1)
         if start > end:
-            self._say(416, {**headers, "Content-Range": f"bytes */{len(data)}"})
+            self._reply(416, {**headers, "Content-Range": f"bytes */{len(data)}"})
             return
-        told = {**headers, "Content-Range": f"bytes {start}-{end}/{len(data)}"}
-        self._say(206, told, memoryview(data)[start : end + 1])
+        ranged = {**headers, "Content-Range": f"bytes {start}-{end}/{len(data)}"}
+        self._reply(206, ranged, memoryview(data)[start : end + 1])
 
-    def _say(self, status: int, headers: dict[str, str], body: "bytes | memoryview" = b"") -> None:
+    def _reply(self, status: int, headers: dict[str, str], body: "bytes | memoryview" = b"") -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

@@ -19,7 +19,7 @@ FILES = {"m-Q4_K_M.gguf": (100, "a" * 64), "mmproj.gguf": (20, "b" * 64)} | {
 
 
 class Hub(BaseHTTPRequestHandler):
-    """Repository `us/m` with a few files, told in the headers that the hub itself sends."""
+    """Repository `us/m` with a few files, described in the headers that the real hub sends."""
 
     def do_HEAD(self) -> None:
         repo, _, where = self.path.partition("/resolve/")
@@ -101,9 +101,9 @@ def test_a_row_is_compared_with_the_hub(
     (tmp_path / "models.toml").write_text(rows)
     assert tool.main([], tmp_path / "models.toml") == code
     out, err = capsys.readouterr()
-    said = out.splitlines()
-    assert len(said) == len(lines)
-    for line, want in zip(said, lines, strict=True):
+    printed = out.splitlines()
+    assert len(printed) == len(lines)
+    for line, want in zip(printed, lines, strict=True):
         start, _, words = want.partition("*")
         assert line.startswith(start) and words in line
     assert err == ("1 wrong\n" if code else "the hub has what the catalog says\n")

@@ -1,4 +1,4 @@
-"""Whatever a hub does wrong: the file is whole and verified, or the reason is a sentence and what came is kept."""
+"""Whatever the hub does wrong, the file is complete and verified, or there is an error and the download is kept."""
 
 import random
 import socket
@@ -69,8 +69,8 @@ def test_a_file_is_downloaded_in_parallel_into_the_hub_cache(hub, cache, tiny):
     assert whole(cache) and len(hub.ranged) == 3 and hub.served == len(CONTENT)
     assert last == DownloadProgress(len(CONTENT), len(CONTENT), state="done")
     assert str(try_to_load_from_cache(REPO, FILE, cache_dir=cache, revision="main")).endswith(f"{COMMIT}/{FILE}")
-    told = scan_cache_dir(cache)
-    assert not told.warnings and not told.incomplete_files and told.size_on_disk == len(CONTENT)
+    scan = scan_cache_dir(cache)
+    assert not scan.warnings and not scan.incomplete_files and scan.size_on_disk == len(CONTENT)
 
 
 def test_a_model_of_several_files_is_one_download(hub, cache, tiny):
@@ -186,12 +186,12 @@ def test_a_small_file_is_checked_by_its_git_checksum(hub, cache, tiny):
         fetch(replace(tiny, weights=Weights(FILE)))
 
 
-@pytest.mark.parametrize("told", [len(CONTENT) - 1000, len(CONTENT) + 1000])
-def test_a_wrong_size_from_the_hub_is_an_error(hub, tiny, told):
-    hub.sizes[FILE] = told
+@pytest.mark.parametrize("reported", [len(CONTENT) - 1000, len(CONTENT) + 1000])
+def test_a_wrong_size_from_the_hub_is_an_error(hub, tiny, reported):
+    hub.sizes[FILE] = reported
     with pytest.raises(ModelError, match="on the hub differs from the catalog"):
         fetch(tiny)
-    with pytest.raises(ModelError, match=f"reports two sizes for tiny.gguf, {told} and {len(CONTENT)} bytes"):
+    with pytest.raises(ModelError, match=f"reports two sizes for tiny.gguf, {reported} and {len(CONTENT)} bytes"):
         fetch(replace(tiny, weights=Weights(FILE)))
 
 
@@ -231,12 +231,12 @@ def test_a_too_small_disk_is_an_error_before_the_download(hub, tiny):
 def test_a_file_that_another_process_downloads_is_waited_for(hub, cache, tiny):
     there, watch = begin(tiny, hub), Watch()
     assert kept(tiny) == there
-    spot = hub_cache.CachedFile(REPO, COMMIT, FILE, hub.sha256(CONTENT))
+    cached = hub_cache.CachedFile(REPO, COMMIT, FILE, hub.sha256(CONTENT))
     waits = threading.Event()
     thread = threading.Thread(
         target=lambda: pull(tiny, lambda p: (watch(p), waits.set() if "another" in p.note else 0))
     )
-    with client.lock(spot.lock):
+    with client.lock(cached.lock):
         thread.start()
         assert waits.wait(10) and watch.seen[-1].done == there
     thread.join()
@@ -244,16 +244,16 @@ def test_a_file_that_another_process_downloads_is_waited_for(hub, cache, tiny):
 
 
 def test_a_file_that_another_process_finished_is_used(hub, cache, tiny):
-    spot = hub_cache.CachedFile(REPO, COMMIT, FILE, hub.sha256(CONTENT))
+    cached = hub_cache.CachedFile(REPO, COMMIT, FILE, hub.sha256(CONTENT))
     waits = threading.Event()
     thread = threading.Thread(target=lambda: pull(tiny, lambda p: waits.set() if "another" in p.note else None))
-    spot.prepare()
+    cached.prepare()
     begin(tiny, hub)
     before = hub.served
-    with client.lock(spot.lock):
+    with client.lock(cached.lock):
         thread.start()
         assert waits.wait(10)
-        spot.blob.write_bytes(CONTENT)
+        cached.blob.write_bytes(CONTENT)
     thread.join()
     assert whole(cache) and hub.served == before
 
@@ -341,9 +341,9 @@ def test_no_link_in_the_cache_leads_out_of_it(hub, cache, tiny, tmp_path, link):
 
 
 def test_a_link_in_place_of_the_partial_file_is_not_followed(hub, cache, tiny, tmp_path):
-    spot = hub_cache.CachedFile(REPO, COMMIT, FILE, hub.sha256(CONTENT))
-    spot.prepare()
-    spot.blob.with_name(spot.etag + journal.PART).symlink_to(tmp_path / "target")
+    cached = hub_cache.CachedFile(REPO, COMMIT, FILE, hub.sha256(CONTENT))
+    cached.prepare()
+    cached.blob.with_name(cached.etag + journal.PART).symlink_to(tmp_path / "target")
     with pytest.raises(ModelError, match="could not be saved"):
         fetch(tiny)
     assert not (tmp_path / "target").exists()

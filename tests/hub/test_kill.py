@@ -1,4 +1,4 @@
-"""A download that is killed at any moment goes on, and fetches next to nothing again.
+"""A download that is killed at any moment is resumed and downloads almost nothing twice.
 
 `LECHAT_KILLS=50` kills that many; without it there are six.
 """
@@ -11,7 +11,7 @@ import signal
 import threading
 
 import pytest
-from killed import fetch, fetch_onto_a_full_disk
+from killed import download_onto_a_full_disk, fetch
 from localhub import COMMIT, FILE, REPO
 
 from lechat_tui.models import hub_cache, journal
@@ -65,7 +65,7 @@ def test_a_waiting_process_takes_over_when_the_other_dies(hub, tiny, tmp_path):
 
 def test_a_disk_that_fills_up_midway_is_an_error_and_the_download_is_kept(hub, tiny, tmp_path):
     ours, theirs = PROCESSES.Pipe()
-    child = PROCESSES.Process(target=fetch_onto_a_full_disk, args=(tiny, hub.address, str(tmp_path / "hf"), theirs))
+    child = PROCESSES.Process(target=download_onto_a_full_disk, args=(tiny, hub.address, str(tmp_path / "hf"), theirs))
     child.start()
     assert re.search(r"is full \(.* free\); free some space, then lechat pull tiny resumes the download", ours.recv())
     child.join()
@@ -77,14 +77,14 @@ def test_a_disk_that_fills_up_midway_is_an_error_and_the_download_is_kept(hub, t
     assert hub.served - before == tiny.bytes - kept.total
 
 
-def received(spot: hub_cache.CachedFile) -> tuple[int, int]:
+def received(cached: hub_cache.CachedFile) -> tuple[int, int]:
     """Bytes that the journal knows, and bytes that are in the file all the same, in whole kilobytes."""
-    if spot.blob.exists():
+    if cached.blob.exists():
         return len(CONTENT), 0
-    known = journal.read(spot.blob.with_name(spot.etag + journal.JOURNAL))
+    known = journal.read(cached.blob.with_name(cached.etag + journal.JOURNAL))
     if known is None:
         return 0, 0
-    content = spot.blob.with_name(spot.etag + journal.PART).read_bytes()
+    content = cached.blob.with_name(cached.etag + journal.PART).read_bytes()
     blocks = (range(start, end, 1024) for start, end in known[1].gaps(len(CONTENT)))
     unnoted = sum(content[at : at + 1024] == CONTENT[at : at + 1024] for block in blocks for at in block)
     return known[1].total, unnoted * 1024

@@ -112,17 +112,17 @@ def test_on_a_terminal_one_line_is_updated(hub, row, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     hub.pace = 3e6
     run()
-    drawn, ready = terminal.getvalue().rstrip("\n").split("\n")
-    assert all(len(line) < 100 for line in drawn.split("\r")) and "\x1b" not in drawn
-    assert "MB/s" in drawn and "left" in drawn and ready.startswith("tiny is ready")
+    updates, ready = terminal.getvalue().rstrip("\n").split("\n")
+    assert all(len(line) < 100 for line in updates.split("\r")) and "\x1b" not in updates
+    assert "MB/s" in updates and "left" in updates and ready.startswith("tiny is ready")
 
 
 def test_json_progress_is_one_object_per_line(hub, row, capsys):
     run(as_json=True, quiet=True)
-    *told, last = map(json.loads, capsys.readouterr().out.splitlines())
-    assert {line["type"] for line in told} == {"progress"} and last == {"type": "done", "model": "tiny"}
-    assert {"done", "total", "speed", "left", "state", "note"} < told[-1].keys()
-    assert told[-1]["state"] == "done" and told[-1]["done"] == told[-1]["total"] == len(CONTENT)
+    *progress, last = map(json.loads, capsys.readouterr().out.splitlines())
+    assert {line["type"] for line in progress} == {"progress"} and last == {"type": "done", "model": "tiny"}
+    assert {"done", "total", "speed", "left", "state", "note"} < progress[-1].keys()
+    assert progress[-1]["state"] == "done" and progress[-1]["done"] == progress[-1]["total"] == len(CONTENT)
 
 
 def test_quiet_prints_nothing(hub, row, capsys):
@@ -137,9 +137,9 @@ def test_ctrl_c_keeps_the_download_and_says_how_to_resume_it(hub, row):
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
         assert far.wait(30)
         child.send_signal(signal.SIGINT)
-        said = child.communicate(timeout=20)[1]
-    assert child.returncode == 130 and "Traceback" not in said
-    assert said.splitlines()[-1] == "lechat: stopped; lechat pull tiny resumes the download"
+        errors = child.communicate(timeout=20)[1]
+    assert child.returncode == 130 and "Traceback" not in errors
+    assert errors.splitlines()[-1] == "lechat: stopped; lechat pull tiny resumes the download"
     hub.settle()
     ((_, _, kept),) = hub_cache.unfinished(REPO)
     hub.pace, before = 0.0, hub.served

@@ -41,14 +41,14 @@ def serve(hub: Hub, **files: bytes) -> None:
     hub.commits[COMMIT] = {f"{name.replace('__', '/')}.gguf": content for name, content in files.items()}
 
 
-def fetched(name: str, *rows: Model, machine: Resources | None = None) -> Model:
+def found(name: str, *rows: Model, machine: Resources | None = None) -> Model:
     models = Models({row.id: row for row in rows}, machine=(lambda: machine) if machine else None)
     return repository.find(name, models)
 
 
 @pytest.mark.parametrize("typed", [REPO, f"{REPO}:Q8_0", f"hf.co/{REPO}:q8", f"{REPO}/tiny-Q8_0.gguf"])
 def test_a_repository_becomes_a_model_before_the_download(hub: Hub, typed: str) -> None:
-    model = fetched(typed)
+    model = found(typed)
     assert (model.id, model.name, model.repo, model.revision) == (f"{REPO}:Q8_0", "chaton", REPO, COMMIT)
     assert model.weights == Weights("tiny-Q8_0.gguf", len(CHATON), hub.sha256(CHATON), "Q8_0")
     assert (model.context, model.trained, model.parameters) == (4096, 4096, 0.003)
@@ -58,16 +58,16 @@ def test_a_repository_becomes_a_model_before_the_download(hub: Hub, typed: str) 
 
 def test_addresses_on_a_mirror_are_understood(hub: Hub) -> None:
     for verb in ("resolve", "blob"):
-        assert fetched(f"{hub.address}/{REPO}/{verb}/main/tiny-Q8_0.gguf").id == f"{REPO}:Q8_0"
+        assert found(f"{hub.address}/{REPO}/{verb}/main/tiny-Q8_0.gguf").id == f"{REPO}:Q8_0"
 
 
 def test_a_fitting_projector_is_included(hub: Hub) -> None:
     serve(hub, **{"m-Q8_0": CHATON, "mmproj-BF16": EYES + b" ", "mmproj-F16": EYES})
-    model = fetched(REPO)
+    model = found(REPO)
     assert model.projector and model.projector.file == "mmproj-F16.gguf"
     assert model.roles == ("text", "code", "vision")
     serve(hub, **{"m-Q8_0": CHATON, "mmproj-F16": gguf("clip", clip__vision__projection_dim=64)})
-    assert fetched(REPO).projector is None, "made for a model of another width"
+    assert found(REPO).projector is None, "made for a model of another width"
 
 
 def test_the_default_quantization_is_the_best_that_fits(hub: Hub) -> None:
@@ -80,17 +80,17 @@ def test_the_default_quantization_is_the_best_that_fits(hub: Hub) -> None:
         vocab_size=32768,
     )
     serve(hub, **{f"m-{quant}": big for quant in ("Q3_K_M", "Q4_K_M", "Q6_K")})
-    assert fetched(REPO).weights.quant == "Q4_K_M", "the default if the machine is not known"
-    assert [w.quant for w in fetched(REPO).quants] == ["Q3_K_M", "Q6_K"]
+    assert found(REPO).weights.quant == "Q4_K_M", "the default if the machine is not known"
+    assert [w.quant for w in found(REPO).quants] == ["Q3_K_M", "Q6_K"]
     machine = Resources((Gpu("RTX", "NVIDIA", 24 * 2**30, 23 * 2**30),), ram=64 * 2**30)
-    assert fetched(REPO, machine=machine).id == f"{REPO}:Q6_K", "a card with much room"
-    assert fetched(f"{REPO}:Q3_K_M", machine=machine).weights.quant == "Q3_K_M", "what was named is left as it is"
+    assert found(REPO, machine=machine).id == f"{REPO}:Q6_K", "a GPU with enough memory"
+    assert found(f"{REPO}:Q3_K_M", machine=machine).weights.quant == "Q3_K_M", "a named quantization is kept"
 
 
 def test_a_split_file_is_one_model(hub: Hub) -> None:
     part = gguf("", split__no=1, split__count=2)
     serve(hub, **{"Q4_0__m-Q4_0-00001-of-00002": CHATON, "Q4_0__m-Q4_0-00002-of-00002": part})
-    model = fetched(f"{REPO}:Q4_0")
+    model = found(f"{REPO}:Q4_0")
     assert model.weights.files == ("Q4_0/m-Q4_0-00001-of-00002.gguf", "Q4_0/m-Q4_0-00002-of-00002.gguf")
     assert model.weights.bytes == len(CHATON) + len(part) and len(model.weights.sha256s) == 2
 
@@ -111,30 +111,30 @@ def test_a_split_file_is_one_model(hub: Hub) -> None:
 def test_a_file_that_cannot_chat_is_rejected_before_the_download(hub: Hub, content: bytes, problem: str) -> None:
     serve(hub, **{"m-Q4_0": content})
     with pytest.raises(ModelError, match=problem):
-        fetched(REPO)
+        found(REPO)
 
 
 def test_a_missing_file_or_quantization_is_answered_with_the_available_ones(hub: Hub) -> None:
     with pytest.raises(ModelError, match="us/tiny: it has no quantization Q2_K, only Q8_0"):
-        fetched(f"{REPO}:Q2_K")
+        found(f"{REPO}:Q2_K")
     with pytest.raises(ModelError, match=r"us/tiny: there is no file x.gguf; available are tiny-Q8_0.gguf"):
-        fetched(f"{REPO}/x.gguf")
+        found(f"{REPO}/x.gguf")
     serve(hub)
     with pytest.raises(ModelError, match="us/tiny has no GGUF file"):
-        fetched(REPO)
+        found(REPO)
 
 
 def test_a_repository_of_the_catalog_is_not_looked_up(hub: Hub) -> None:
     row = Model("known", "Known", ("text",), Weights("tiny-Q8_0.gguf", quant="Q8_0"), repo=REPO)
-    assert fetched(f"{REPO}:Q8_0", row) == row
-    assert fetched(f"{REPO}/tiny-Q8_0.gguf", row) == row
+    assert found(f"{REPO}:Q8_0", row) == row
+    assert found(f"{REPO}/tiny-Q8_0.gguf", row) == row
     assert hub.requests == []
 
 
 def test_offline_sends_no_request(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ModelError, match="offline"):
-        fetched(REPO)
+        found(REPO)
     assert hub.requests == []
 
 
@@ -145,4 +145,4 @@ def test_show_describes_a_model_on_the_hub(hub: Hub, capsys: pytest.CaptureFixtu
     assert shown["shape"]["layers"] == 4 and shown["files"][0]["sha256"] == hub.sha256(CHATON)
     weights.show(f"{REPO}:Q8_0", as_json=False)
     assert "layers 4" in capsys.readouterr().out
-    assert not Path(os.environ["HF_HUB_CACHE"]).exists(), "nothing was fetched"
+    assert not Path(os.environ["HF_HUB_CACHE"]).exists(), "nothing was downloaded"
