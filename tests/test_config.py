@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lechat_tui.settings.config import ConfigError, Settings, load, override
+from lechat_tui.settings.config import OPTIONS, ConfigError, Option, Settings, load, option, override
 
 
 def written(folder: Path, text: str) -> Path:
@@ -154,3 +154,17 @@ def test_what_the_command_line_overrides_has_the_same_range(value: float) -> Non
     with pytest.raises(ConfigError, match="temperature must be from 0 to 10"):
         override(Settings(), {"temperature": value})
     assert override(Settings(), {"temperature": 2.0, "seed": None}) == Settings(temperature=2.0)
+
+
+@pytest.mark.parametrize("row", OPTIONS, ids=lambda row: row.name)
+def test_every_option_is_a_setting_with_its_type_and_range(row: Option) -> None:
+    kind, least, most = row.range
+    assert hasattr(Settings(), row.name) and kind in (int, float)
+    assert least is not None and (most is None or least < most)
+    assert option(row.flag.removeprefix("--")) is row
+    assert all(option(alias) is row for alias in row.aliases)
+
+
+def test_no_two_options_share_a_name() -> None:
+    names = [name for row in OPTIONS for name in (row.name, *row.aliases)]
+    assert len(names) == len(set(names))
