@@ -1,18 +1,45 @@
 """Code as rows, highlighted."""
 
+import time
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from rich.style import Style
-from rich.syntax import Syntax, SyntaxTheme
-from rich.text import Text
 
 from lechat_tui.drawing.rows import TAB_CELLS, Look, Row, Run, filled, lines, prefixed, row, wrap
 from lechat_tui.plaintext import safe
 
+if TYPE_CHECKING:
+    from pygments.lexer import Lexer
+
 CHUNK_LINES = 40
 """Growing code is highlighted in chunks of so many lines, so that a finished chunk is highlighted once."""
+
+
+MAX_SECONDS = 0.3
+"""Time for highlighting one block; the rest of it stays plain."""
+
+MAX_LINE = 500
+"""Characters; code with longer lines, which some lexers take seconds for, stays plain."""
+
+_NAMES = """
+    ada apacheconf apl applescript awk bash batch bibtex c clojure cmake cobol common-lisp console coq cpp cr csharp
+    css cuda cypher d dart delphi diff django docker doscon ebnf elixir elm emacs-lisp erlang fish forth fortran
+    fsharp gas gdscript glsl gnuplot go graphql groovy handlebars haskell haxe hlsl html http ini java javascript
+    json json5 jsonnet jsx julia kotlin kql lean less llvm lua make markdown meson mysql nasm nginx nimrod nixos
+    objective-c ocaml octave perl php postgresql postscript powershell prolog properties protobuf purescript pycon
+    pytb python python2 racket reasonml restructuredtext robotframework ruby rust sass scala scheme scss solidity
+    sparql splus sql sqlite3 swift systemverilog tap tcl terraform tex text thrift toml tsx turtle twig typescript
+    vb.net verilog vhdl vim vue wast webidl wgsl xml yaml zig
+"""
+LANGUAGES = frozenset(_NAMES.split())
+"""The languages that are highlighted, by the first alias of their lexer in Pygments.
+
+Each was tried on 8,000 characters of 45 kinds of nonsense. Some of the others take seconds for a short text, or never
+end.
+"""
 
 
 def code_rows(
@@ -42,26 +69,43 @@ def _rows(code: str, language: str, width: int, look: Look, number: int) -> list
 
 
 def _highlighted(code: str, language: str, look: Look) -> Iterator[list[Run]]:
-    """The lines of code with the styles of its syntax."""
+    """The lines of code with the styles of its syntax, as far as they are found in `MAX_SECONDS`."""
     plain: list[Run] = [(code, look.fence)]
-    syntax = Syntax("", language, theme=_SyntaxTheme(look))
-    if not language or syntax.lexer is None:
+    lexer = _lexer(language)
+    if lexer is None or any(len(line) > MAX_LINE for line in code.split("\n")):
         return lines(plain)
-    text = syntax.highlight(code)
-    if not text.plain.startswith(code):
-        return lines(plain)  # some lexers drop what they do not know
-    return islice(lines(_spans(text, look.fence)), code.count("\n") + 1)  # the lexer also ends the last line
+    deadline = time.perf_counter() + MAX_SECONDS
+    runs: list[Run] = []
+    size = 0
+    for kind, text in lexer.get_tokens(code):
+        if not code.startswith(text, size) and size + len(text) <= len(code):
+            return lines(plain)  # some lexers drop what they do not know
+        runs.append((text, _style(kind, look)))
+        size += len(text)
+        if time.perf_counter() > deadline:
+            runs.append((code[size:], look.fence))
+            break
+    return islice(lines(runs), code.count("\n") + 1)  # the lexer also ends the last line
 
 
-def _spans(text: Text, rest: Style) -> Iterator[Run]:
-    """Highlighted text as runs; text without a style of its own has the style `rest`."""
-    at = 0
-    for span in text.spans:
-        if span.start > at:
-            yield text.plain[at : span.start], rest
-        yield text.plain[span.start : span.end], span.style if isinstance(span.style, Style) else rest
-        at = span.end
-    yield text.plain[at:], rest
+@lru_cache(maxsize=64)
+def _lexer(language: str) -> "Lexer | None":
+    """The lexer of a language that may be highlighted."""
+    from pygments.lexers import get_lexer_by_name
+    from pygments.util import ClassNotFound
+
+    try:
+        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=True)
+    except ClassNotFound:
+        return None
+    return lexer if lexer.aliases[0] in LANGUAGES else None
+
+
+@lru_cache(maxsize=1024)
+def _style(kind: tuple[str, ...], look: Look) -> Style:
+    """The style of a kind of token, or of its nearest parent that has one."""
+    kinds = (_KINDS.get(kind[:length]) for length in range(len(kind), 0, -1))
+    return look.syntax.get(next(filter(None, kinds), ""), look.fence)
 
 
 _KINDS = {
@@ -85,18 +129,3 @@ _KINDS = {
     ("Generic", "Subheading"): "type",
 }
 """The style of each kind of token, as Pygments names them; other kinds have the style of their parent."""
-
-
-class _SyntaxTheme(SyntaxTheme):
-    """A `Look` for Rich's highlighter."""
-
-    def __init__(self, look: Look) -> None:
-        self._look = look
-
-    def get_style_for_token(self, token_type: tuple[str, ...]) -> Style:
-        kinds = (_KINDS.get(token_type[:length]) for length in range(len(token_type), 0, -1))
-        kind = next((kind for kind in kinds if kind), "")
-        return self._look.syntax.get(kind, self._look.fence)
-
-    def get_background_style(self) -> Style:
-        return self._look.fence
