@@ -26,7 +26,7 @@ class Models:
         catalog: Mapping[str, Model],
         wanted: Mapping[ModelRole, str] | None = None,
         folders: Iterable[ModelFolder] = (),
-        machine: choose.Machine | None = None,
+        machine: choose.DetectResources | None = None,
     ) -> None:
         self.catalog = dict(catalog)
         self._local = LocalFiles(folders, Headers(paths.cache() / "headers.json"), self.catalog)

@@ -9,14 +9,14 @@ from lechat_tui.models.catalog import Model, ModelError, ModelRole
 if TYPE_CHECKING:
     from lechat_tui.models.fit import Resources
 
-Machine = Callable[[], "Resources"]
+DetectResources = Callable[[], "Resources"]
 """Returns what this machine offers to a model; detecting the GPUs takes a while, so it is called only if it matters."""
 
 _OBVIOUS_FIT = 2
 """A model fits without further arithmetic if this many of it would fit into the RAM."""
 
 
-def first_that_fits(models: Iterable[Model], machine: Machine | None) -> Model | None:
+def first_that_fits(models: Iterable[Model], machine: DetectResources | None) -> Model | None:
     """The first model that fits into this machine's memory, else the smallest; a toy model only if there is no other.
 
     `models` is consumed no further than needed. Without a `machine` every model counts as fitting.
@@ -33,7 +33,7 @@ def first_that_fits(models: Iterable[Model], machine: Machine | None) -> Model |
     return min(too_large, key=lambda model: model.bytes, default=None) or next(iter(toys), None)
 
 
-def nothing_installed(role: ModelRole, catalog: Mapping[str, Model], machine: Machine | None) -> str:
+def nothing_installed(role: ModelRole, catalog: Mapping[str, Model], machine: DetectResources | None) -> str:
     """The message for a role that no installed model has: which model to download."""
     if machine is None:
         return f"no {role} model is on this machine; lechat ls --all lists models to download"
@@ -42,7 +42,7 @@ def nothing_installed(role: ModelRole, catalog: Mapping[str, Model], machine: Ma
     return fit.recommendation(role, fit.best_by_role(catalog, machine()).get(role))
 
 
-def _fits(model: Model, machine: Machine | None) -> bool:
+def _fits(model: Model, machine: DetectResources | None) -> bool:
     """Whether the machine's memory holds it; unknown sizes count as fitting."""
     if machine is None or model.bytes * _OBVIOUS_FIT <= (hardware.memory().total or 0):
         return True

@@ -127,7 +127,7 @@ def test_an_error_is_marked_without_color() -> None:
     assert next(row.text for row in Note("it broke", error=True).rows(40, LOOK)).strip() == "✗ it broke"
 
 
-def test_a_note_names_slash_commands_in_place_of_shell_commands():
+def test_a_note_names_slash_commands_in_place_of_shell_commands() -> None:
     text = "m is not downloaded; lechat pull m downloads it (lechat ls lists all); lechat doctor tests the engine"
     shown = Note(text).rows(200, LOOK)[0].text.strip("· ")
     assert shown == "m is not downloaded; /pull m downloads it (/models lists all); lechat doctor tests the engine"
