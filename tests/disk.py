@@ -5,6 +5,7 @@ import json
 import os
 import struct
 from pathlib import Path
+from typing import Any
 
 
 def gguf(architecture: str = "llama", *, name: str = "", template: bool = False, pad: int = 0, **numbers: int) -> bytes:
@@ -46,7 +47,7 @@ def hub_file(cache: Path, repo: str, file: str, content: bytes, commit: str = "a
 
 def ollama(models: Path, tag: str, model: bytes, projector: bytes | None = None) -> Path:
     """Write a model into Ollama's folder; returns the path of its blob."""
-    layers = []
+    layers: list[dict[str, Any]] = []
     for kind, content in (("model", model), ("projector", projector)):
         if content is not None:
             digest = hashlib.sha256(content).hexdigest()
@@ -58,4 +59,4 @@ def ollama(models: Path, tag: str, model: bytes, projector: bytes | None = None)
         models / "manifests" / (f"registry.ollama.ai/{name}" if "/" in name else f"registry.ollama.ai/library/{name}")
     )
     put(folder / version, json.dumps({"schemaVersion": 2, "layers": layers}).encode())
-    return models / "blobs" / layers[0]["digest"].replace(":", "-")  # type: ignore[union-attr]
+    return models / "blobs" / layers[0]["digest"].replace(":", "-")

@@ -11,7 +11,7 @@ from PIL import Image
 from lechat_tui.commands.base import COMMANDS, completions, is_command, nearest, run
 from lechat_tui.commands.context import ledger
 from lechat_tui.engine.base import Delta, Done
-from lechat_tui.engine.echo import EchoEngine
+from lechat_tui.engine.echo import EchoEngine, Step
 from lechat_tui.errors import LechatError
 from lechat_tui.message import Message, Receipt, Sampling
 from lechat_tui.models.available import Models
@@ -195,7 +195,7 @@ async def test_a_chat_is_forked_at_a_message_with_a_title(host: FakeHost, store:
 
 
 async def test_only_an_answer_that_was_cut_short_is_continued(store: Store, models: Models) -> None:
-    cut = [Delta("so"), Done(Receipt("petit", stop_reason="length"))]
+    cut: list[Step] = [Delta("so"), Done(Receipt("petit", stop_reason="length"))]
     host = host_of(store, models, engine=EchoEngine("whole", cut))
     assert "no answer to continue" in await host.do("/continue")
     await ask(host, "one")

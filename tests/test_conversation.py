@@ -37,8 +37,12 @@ def models(tmp_path):
     return Models({model.id: model for model in rows})
 
 
-def new_chat(store, models, *script, model="text-model", **options) -> Conversation:
-    return Conversation(store, EchoEngine(*script), models, models.get(model), **options)
+class Scripted(Conversation):
+    engine: EchoEngine
+
+
+def new_chat(store, models, *script, model="text-model", **options) -> Scripted:
+    return Scripted(store, EchoEngine(*script), models, models.get(model), **options)
 
 
 async def ask(conversation, text, attachments=()):

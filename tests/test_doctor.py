@@ -91,7 +91,7 @@ async def test_the_slash_command_prints_the_same(home):
     from lechat_tui.commands import program  # noqa: F401  enters the command into the table
 
     host = Notes()
-    await base.run(host, "/doctor")
+    await base.run(host, "/doctor")  # type: ignore[arg-type]
     (_, first), (text, error) = host.notes
     assert (first, error) == (False, False)
     assert "7 + 5 = 12." in text and text.endswith("all checks passed")

@@ -18,7 +18,7 @@ from lechat_tui.drawing.thumbnails import Thumbnails
 from lechat_tui.drawing.viewport import Viewport
 from lechat_tui.message import Attachment, Message, Receipt
 
-LOOK = Look(**dict.fromkeys(ROLES, Style.null()))
+LOOK = Look(**dict.fromkeys(ROLES, Style.null()))  # type: ignore[arg-type]
 WIDTH = 40
 CHAT = (
     Message("user", "What is it?"),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -255,7 +256,7 @@ def home(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def output(capsys, name: str = "", *, as_json: bool = False, context: int | None = None, **wanted: object) -> str:
+def output(capsys, name: str = "", *, as_json: bool = False, context: int | None = None, **wanted: Any) -> str:
     command.run(name, command.MachineFlags(**wanted), context=context, as_json=as_json)
     return capsys.readouterr().out
 

@@ -1,6 +1,7 @@
 """A terminal receives everything that is written to it."""
 
 import io
+from typing import cast
 
 from lechat_tui.terminal import buffered
 
@@ -14,7 +15,7 @@ class Interrupted(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes) -> int:  # type: ignore[override]
         taken = bytes(data)[: len(data) // 2 + 1]
         self.written += taken
         return len(taken)
@@ -23,7 +24,7 @@ class Interrupted(io.RawIOBase):
 def test_an_interrupted_write_continues_where_python_has_no_buffer() -> None:
     terminal = Interrupted()
     frame = "".join(f"row {n}\n" for n in range(3_000))
-    bare = io.TextIOWrapper(terminal, "utf-8", write_through=True)
+    bare = io.TextIOWrapper(cast(io.BufferedWriter, terminal), "utf-8", write_through=True)
     bare.write(frame)
     assert len(terminal.written) < len(frame)
     terminal.written = b""

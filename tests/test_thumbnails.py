@@ -125,9 +125,8 @@ def test_requests_that_scrolled_out_of_view_are_dropped_until_they_are_repeated(
     for number, item in enumerate(items):
         thumbnails.get(picture(10, 10, Path(f"{number}")), 10, 5, item)
     assert [item.changes for item in items] == [1, 1] + [0] * MAX_WAITING
-    decoded = Thumbnail(0, 0, b"", 0)
-    decoded = 0
+    thumbnail, decoded = Thumbnail(0, 0, b"", 0), 0
     while request := thumbnails.next:
-        thumbnails.keep(request, decoded)
+        thumbnails.keep(request, thumbnail)
         decoded += 1
     assert decoded == MAX_WAITING

@@ -4,6 +4,7 @@ import io
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from disk import gguf, hub_file, ollama, put
@@ -194,7 +195,7 @@ def test_an_imported_copy_is_deleted_with_its_row(
     weights.bring(parts[0], copy=True, name="stick")
     for path in (*parts, projector):
         path.unlink()
-    row = listed(capsys)["stick"]
+    row: dict[str, Any] = listed(capsys)["stick"]
     folder = tmp_path / "lechat/data/models"
     assert row["installed"] and row["path"] == str(folder / "stick" / parts[0].name) and "vision" in row["roles"]
     assert sorted(path.name for path in (folder / "stick").iterdir()) == [parts[0].name, parts[1].name, projector.name]

@@ -25,7 +25,8 @@ def single_bytes(vocab, text):
 
 def deltas(vocab, ids, **how):
     """The deltas of the answer, with neighbors of one kind joined."""
-    pieces, joined = Detokenizer(vocab, **how), []
+    pieces = Detokenizer(vocab, **how)
+    joined: list[Delta] = []
     for delta in [delta for token in ids for delta in pieces.feed(token)] + pieces.finish():
         if joined and joined[-1].kind == delta.kind:
             delta = Delta(joined.pop().text + delta.text, delta.kind)

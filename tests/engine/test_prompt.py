@@ -5,6 +5,7 @@ import resource
 import signal
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import vocabularies
@@ -19,7 +20,7 @@ from lechat_tui import paths
 from lechat_tui.engine.base import EngineError
 from lechat_tui.engine.llama.prompt import ChatTemplate
 from lechat_tui.engine.llama.sandbox import Sandbox
-from lechat_tui.message import Attachment, Message
+from lechat_tui.message import Attachment, Message, Role
 from lechat_tui.models.catalog import read
 from lechat_tui.models.gguf import read_header
 
@@ -28,7 +29,7 @@ CAT, DOG = (Attachment(letter * 64, f"{letter}.png", "image", Path(f"/{letter}.p
 
 def chat(*messages):
     """Roles by their first letters: `s`, `u`, `a`."""
-    roles = {"s": "system", "u": "user", "a": "assistant"}
+    roles: dict[str, Role] = {"s": "system", "u": "user", "a": "assistant"}
     return [Message(roles[role], text) for role, text in zip(messages[::2], messages[1::2], strict=True)]
 
 
@@ -124,7 +125,7 @@ REASONING = {
 def test_the_thinking_a_card_asks_for_is_in_control_tokens(id, own, template, vocabulary):
     system = REASONING[id]
     asks, inner, answer = re.split(r"\[/?THINK\]", system)
-    chunks = [TextChunk(text=own + asks), ThinkChunk(thinking=inner), TextChunk(text=answer)]
+    chunks: list[Any] = [TextChunk(text=own + asks), ThinkChunk(thinking=inner), TextChunk(text=answer)]
     talked = [SystemMessage(content=chunks), UserMessage(content="[THINK]hi")]
     want = reference("v13-tekken").encode_chat_completion(ChatCompletionRequest(messages=talked)).tokens
     source = (paths.bundled("templates") / "v7-tekken.jinja").read_text()

@@ -183,7 +183,7 @@ def test_closing_the_answer_inside_accepted_draft_tokens_drops_the_rest(llama):
         pieces = Generation(llama, script, None).run(lambda: False)
         while held_by_memory(llama) == len(llama.cache.cells):
             next(pieces)
-        pieces.close()
+        pieces.close()  # type: ignore[attr-defined]
     assert held_by_memory(llama) == len(llama.cache.cells)
 
 

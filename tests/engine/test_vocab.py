@@ -9,6 +9,7 @@ import pytest
 import vocabularies
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 from vocabularies import NAMES, reference
 
 from lechat_tui import paths
@@ -107,6 +108,7 @@ def test_a_control_token_has_a_name_and_no_bytes(name, vocabulary):
 
 def test_the_bytes_of_every_token_are_the_published_ones(vocabulary):
     vocab, published = vocabulary("v3-tekken"), reference("v3-tekken").instruct_tokenizer.tokenizer
+    assert isinstance(published, Tekkenizer)
     ordinary = range(len(vocab.control), vocab.size)
     assert [t for t in ordinary if vocab.piece(t) != published.id_to_byte_piece(t)] == []
     assert max(len(vocab.piece(token)) for token in ordinary) > 64

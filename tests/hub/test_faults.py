@@ -234,7 +234,7 @@ def test_a_file_that_another_process_downloads_is_waited_for(hub, cache, tiny):
     cached = hub_cache.CachedFile(REPO, COMMIT, FILE, hub.sha256(CONTENT))
     waits = threading.Event()
     thread = threading.Thread(
-        target=lambda: pull(tiny, lambda p: (watch(p), waits.set() if "another" in p.note else 0))
+        target=lambda: pull(tiny, lambda p: [watch(p), waits.set() if "another" in p.note else None][0])
     )
     with client.lock(cached.lock):
         thread.start()

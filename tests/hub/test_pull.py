@@ -150,8 +150,8 @@ def test_ctrl_c_keeps_the_download_and_says_how_to_resume_it(hub, row):
 def test_a_closed_progress_pipe_stops_the_download(hub, row):
     hub.pace = 1e5
     command = [sys.executable, "-m", "lechat_tui", "pull", "tiny", "--json"]
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, **pipes) as child:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, text=True, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe) as child:
         child.stdout.readline()
         child.stdout.close()
         assert (

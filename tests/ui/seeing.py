@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from textual._context import visible_screen_stack
+from textual.app import App
 from textual.pilot import Pilot
 
 from lechat_tui.models.fit import Resources
@@ -23,20 +24,20 @@ MACHINE = Resources(ram=16_000_000_000, disk=212_000_000_000)
 MakeApp = Callable[..., LeChat]
 
 
-def screen_text(app: LeChat) -> str:
+def screen_text(app: App[None]) -> str:
     """The text on the screen, row by row, with what a dialog leaves visible behind it."""
     visible_screen_stack.set(app._background_screens)
     return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips())
 
 
-def chat(app: LeChat) -> ChatScreen:
+def chat(app: App[None]) -> ChatScreen:
     """The chat screen, also below a dialog."""
     found = app.screen_stack[0]
     assert isinstance(found, ChatScreen)
     return found
 
 
-def transcript(app: LeChat) -> Transcript:
+def transcript(app: App[None]) -> Transcript:
     """The transcript widget."""
     return chat(app).query_one(Transcript)
 

@@ -18,7 +18,7 @@ from lechat_tui.drawing.rows import Look
 from lechat_tui.drawing.styles import ROLES
 from lechat_tui.message import Message
 
-LOOK = Look(**dict.fromkeys(ROLES, Style.null()))
+LOOK = Look(**dict.fromkeys(ROLES, Style.null()))  # type: ignore[arg-type]
 WIDTH = 60
 
 INLINE = [

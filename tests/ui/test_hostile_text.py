@@ -8,6 +8,7 @@ import pytest
 from rich.cells import cell_len
 from rich.style import Style
 from seeing import MakeApp, rests, send, shows
+from textual._compositor import CompositorUpdate
 
 from lechat_tui.drawing.answer import Answer
 from lechat_tui.drawing.markdown import Reader
@@ -15,7 +16,7 @@ from lechat_tui.drawing.rows import Look
 from lechat_tui.drawing.styles import ROLES
 from lechat_tui.message import Message
 
-LOOK = Look(**dict.fromkeys(ROLES, Style.null()))
+LOOK = Look(**dict.fromkeys(ROLES, Style.null()))  # type: ignore[arg-type]
 WIDTH = 80
 
 FRAME = 1.0
@@ -120,7 +121,7 @@ async def test_no_escape_sequence_of_an_answer_reaches_the_terminal(make_app: Ma
         await shows(pilot, "end")
         await rests(pilot)
         update = app.screen._compositor.render_update(full=True)
-        assert update is not None
+        assert isinstance(update, CompositorUpdate)
         written = update.render_segments(app.console)
     rest = CONTROLS.sub("", written)
     assert "end" in rest

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -25,7 +26,7 @@ from lechat_tui.plaintext import safe
 from lechat_tui.settings.config import Settings
 from lechat_tui.terminal import INTERMEDIARIES, shows_kitty_images
 
-LOOK = Look(**dict.fromkeys(ROLES, Style.null()))
+LOOK = Look(**dict.fromkeys(ROLES, Style.null()))  # type: ignore[arg-type]
 EDGE = "▌ ", Style.null()
 
 
@@ -81,9 +82,10 @@ def test_there_are_enough_diacritics_and_they_take_no_cell() -> None:
 
 
 def test_the_oldest_image_makes_room_and_its_viewer_is_told() -> None:
-    terminal, gone = Terminal(), []
+    terminal = Terminal()
+    gone: list[int] = []
     placements = Placements(terminal.write)
-    added = [placements.add(small(), 1, 1, lambda at=at: gone.append(at)) for at in range(MAX_PLACEMENTS + 2)]
+    added = [placements.add(small(), 1, 1, partial(gone.append, at)) for at in range(MAX_PLACEMENTS + 2)]
     assert gone == [0, 1]
     assert list(terminal.pictures) == [one.number for one in added[2:]]
 
@@ -115,7 +117,8 @@ def test_two_programs_in_one_terminal_use_different_numbers() -> None:
 
 
 def test_every_command_is_wrapped_for_tmux() -> None:
-    terminal, written = Terminal(), []
+    terminal = Terminal()
+    written: list[str] = []
     placements = Placements(written.append, tmux=True)
     placement = placements.add(png(dots(200, 90)), 20, 5, ignore)
     start, end = "\x1bPtmux;", "\x1b\\"

@@ -17,7 +17,7 @@ from lechat_tui.drawing.rows import Look, wrap
 from lechat_tui.drawing.styles import ROLES
 from lechat_tui.message import Message
 
-LOOK = Look(**dict.fromkeys(ROLES, Style.null()))
+LOOK = Look(**dict.fromkeys(ROLES, Style.null()))  # type: ignore[arg-type]
 
 
 def rendered(source: str, width: int = 40) -> list[str]:

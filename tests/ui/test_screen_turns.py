@@ -15,7 +15,7 @@ from textual.timer import Timer
 from lechat_tui import paths
 from lechat_tui.drawing.answer import Answer
 from lechat_tui.engine.base import Delta, Done, EngineError, Event, Fitted, Loading, Prefill, Request
-from lechat_tui.engine.echo import EchoEngine
+from lechat_tui.engine.echo import EchoEngine, Step
 from lechat_tui.engine.local import LocalEngine
 from lechat_tui.message import Message, Receipt
 from lechat_tui.models import catalog
@@ -477,7 +477,7 @@ def test_the_remaining_time_is_shown_once_it_can_be_estimated():
 
 async def test_what_was_reduced_to_make_a_model_fit_is_reported_once(make_app: MakeApp) -> None:
     note = "the context window has 8,192 tokens: 16,384 would not fit into 8 GiB on the GPU"
-    turn = [Fitted(1, 8192, note=note), Delta("here I am")]
+    turn: list[Step] = [Fitted(1, 8192, note=note), Delta("here I am")]
     app = make_app(EchoEngine(turn, turn))
     async with app.run_test(size=(120, 24)) as pilot:
         await send(pilot, "hello")

@@ -70,7 +70,8 @@ async def test_the_first_screen_of_a_mode_may_have_an_input() -> None:
 
 
 async def test_an_escape_sequence_reaches_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    app, written = Hello(), []
+    app = Hello()
+    written: list[str] = []
     textual_private.write_to_terminal(app, "\x1b[0m")  # nothing is set up yet
     async with app.run_test():
         assert app._driver
