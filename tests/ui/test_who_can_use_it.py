@@ -82,7 +82,7 @@ async def test_the_chat_list_is_opened_and_left_with_the_keyboard(make_app: Make
 
 
 async def _walk(pilot: Pilot[None]) -> str:
-    """What is seen on a way through the program."""
+    """The text of several screens, one after the other."""
     app = pilot.app
     pages = []
     await shows(pilot, "What shall we talk about?")
@@ -92,7 +92,7 @@ async def _walk(pilot: Pilot[None]) -> str:
     await send(pilot, "/nosuch")
     await shows(pilot, "there is no command")
     pages.append(screen_text(app))  # type: ignore[arg-type]
-    for key, word in (("ctrl+l", "Which model"), ("slash", "/context"), ("ctrl+s", "New chat")):
+    for key, word in (("ctrl+l", "Switch to which model"), ("slash", "/context"), ("ctrl+s", "New chat")):
         await pilot.press(key)
         await shows(pilot, word)
         pages.append(screen_text(app))  # type: ignore[arg-type]
@@ -103,11 +103,11 @@ async def _walk(pilot: Pilot[None]) -> str:
 async def test_reduced_mode_shows_ascii_only_and_leaves_words_unchanged(make_app: MakeApp, models: Models) -> None:
     app = make_app(ANSWER, settings=Settings(reduced=True))
     async with app.run_test(size=(100, 36)) as pilot:
-        told = await _walk(pilot)
+        text = await _walk(pilot)
         assert app.animation_level == "none"
-    strange = {sign for sign in told if not sign.isascii()}
+    strange = {sign for sign in text if not sign.isascii()}
     assert strange <= set("éŒ“”…"), strange
-    assert "> Show me everything" in told and "+--" not in told
+    assert "> Show me everything" in text and "+--" not in text
 
 
 async def test_without_reduced_mode_there_are_frames_and_a_cat(make_app: MakeApp) -> None:
@@ -124,7 +124,7 @@ async def test_without_color_the_chosen_row_is_underlined(make_app: MakeApp, mon
         await send(pilot, "Hello")
         await shows(pilot, "An answer.")
         await pilot.press("ctrl+l")
-        await shows(pilot, "Which model")
+        await shows(pilot, "Switch to which model")
         styles = [
             (segment.text, segment.style) for strip in app.screen._compositor.render_strips() for segment in strip
         ]
