@@ -92,7 +92,7 @@ async def _walk(pilot: Pilot[None]) -> str:
     await send(pilot, "/nosuch")
     await shows(pilot, "there is no command")
     pages.append(screen_text(app))  # type: ignore[arg-type]
-    for key, word in (("ctrl+l", "Switch to which model"), ("slash", "/context"), ("ctrl+s", "New chat")):
+    for key, word in (("ctrl+l", "Switch to which model"), ("slash", "/new"), ("ctrl+s", "New chat")):
         await pilot.press(key)
         await shows(pilot, word)
         pages.append(screen_text(app))  # type: ignore[arg-type]
