@@ -8,7 +8,7 @@ import pytest
 from fakehost import FakeHost, host_of
 from PIL import Image
 
-from lechat_tui.commands.base import COMMANDS, completions, is_command, nearest, run
+from lechat_tui.commands.base import COMMANDS, completions, is_command, may_be_saved, nearest, run
 from lechat_tui.commands.context import ledger
 from lechat_tui.engine.base import Delta, Done
 from lechat_tui.engine.echo import EchoEngine, Step
@@ -46,7 +46,54 @@ async def summed_up(host: FakeHost) -> None:
 def test_a_line_is_a_command_unless_it_is_a_path(tmp_path: Path) -> None:
     assert is_command("/new") and is_command("/nosuch") and is_command(":q")
     assert is_command("/" + "x" * 5_000) and is_command("/a\0b")
-    assert not is_command(str(tmp_path)) and not is_command("new") and not is_command("/new\nline")
+    assert not is_command(str(tmp_path)) and not is_command("new")
+    assert not is_command("/usr/lib/nosuch.so: cannot open shared object file")
+
+
+def test_the_first_word_decides_whether_several_lines_are_a_command(tmp_path: Path) -> None:
+    assert is_command("/new\nline") and is_command("/code explain:\n\ndef f(): ...") and is_command("/nosuch\nline")
+    assert not is_command("/* a comment */\nint main(void);") and not is_command("// a comment\nint main(void);")
+    assert not is_command(f"{tmp_path}\nline") and not is_command("/usr/lib/nosuch.so: error\nline")
+
+
+PRIVATE_LINES = (
+    "/private explain this:\nsecret",
+    "/private\nsecret",
+    "  /private\tsecret",
+    "/Private secret",
+    "/PRIVATE\nsecret",
+    "/privte secret",
+    "/prvate\nsecret",
+    "/privat: secret",
+    "/private, secret",
+    "/ private secret",
+    "\\private secret",
+    "\uff0fprivate secret",
+)
+
+
+@pytest.mark.parametrize("line", PRIVATE_LINES)
+async def test_what_begins_like_private_is_never_asked_in_the_ordinary_chat(host: FakeHost, line: str) -> None:
+    assert is_command(line) and not may_be_saved(line)
+    await run(host, line.strip())
+    assert host.conversation.private if host.asked else "did you mean /private?" in host.errors[0]
+
+
+async def test_a_question_of_several_lines_follows_the_commands_that_take_one(host: FakeHost) -> None:
+    code = "explain:\n\n    x = 1\n    y = 2"
+    for line in (f"/private {code}", f"/new {code}", f"/code\n{code}"):
+        await run(host, line)
+        assert host.asked.pop() == code
+    await run(host, f"/compare oeil\n{code}")
+    assert host.compared == [("oeil", code)]
+    await run(host, "/system be kind\nand short")
+    assert host.conversation.setup.system == "be kind\nand short"
+
+
+@pytest.mark.parametrize("line", ["/exit\nthe program", "/set temperature\n1", "/delete\n\nthis", "/nosuch\nline"])
+async def test_other_commands_refuse_several_lines(host: FakeHost, line: str) -> None:
+    await run(host, line)
+    assert len(host.errors) == 1 and not host.asked and not host.left and "\n" not in host.errors[0]
 
 
 def test_completions_are_by_name_and_then_by_alias() -> None:

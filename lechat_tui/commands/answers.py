@@ -86,10 +86,10 @@ async def continue_(host: Host, rest: str) -> None:
         host.continue_answer()
 
 
-@command("/compare", "answer with another model too, side by side", argument="[MODEL] [QUESTION]")
+@command("/compare", "answer with another model too, side by side", argument="[MODEL] [QUESTION]", takes_lines=True)
 async def compare(host: Host, rest: str) -> None:
-    name, _, question = rest.partition(" ")
-    if not question.strip() and not any(message.role == "user" for message in host.conversation.messages):
+    name, question = [*rest.split(maxsplit=1), "", ""][:2]
+    if not question and not any(message.role == "user" for message in host.conversation.messages):
         host.say("there is no question to compare answers to yet; /compare MODEL QUESTION asks one")
         return
     own = host.conversation.model
@@ -97,6 +97,6 @@ async def compare(host: Host, rest: str) -> None:
     rows = [Choice(model.id, model.id, model.name) for model in others]
     chosen = name or (await host.choose(f"Compare {own.id} with which model?", rows) if rows else None)
     if chosen:
-        host.compare(host.models.require(chosen), question.strip())
+        host.compare(host.models.require(chosen), question)
     elif not rows:
         host.say("there is no other model on this machine; /pull downloads one")

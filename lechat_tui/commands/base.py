@@ -1,6 +1,7 @@
 """What a slash command is, the table of all of them, and what a command may ask of its host."""
 
 import difflib
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -211,17 +212,24 @@ class Command:
     argument: str = ""
     """Shown in `/help`, as in `[NAME]`."""
     aliases: tuple[str, ...] = ()
+    takes_lines: bool = False
+    """Whether its argument may have several lines, as a question has."""
 
+
+MAX_SHOWN_CHARACTERS = 60
+"""Of a word that was typed, in a sentence about it."""
 
 COMMANDS: dict[str, Command] = {}
 """By name, in the order of definition."""
 
 
-def command(name: str, help: str, *, argument: str = "", aliases: Sequence[str] = ()) -> Callable[[Run], Run]:
+def command(
+    name: str, help: str, *, argument: str = "", aliases: Sequence[str] = (), takes_lines: bool = False
+) -> Callable[[Run], Run]:
     """Add a function to the table."""
 
     def register(run: Run) -> Run:
-        COMMANDS[name] = Command(name, help, run, argument, tuple(aliases))
+        COMMANDS[name] = Command(name, help, run, argument, tuple(aliases), takes_lines)
         return run
 
     return register
@@ -235,7 +243,7 @@ def find(word: str) -> Command | None:
 def nearest(word: str) -> str | None:
     """The name that was most likely meant; None when nothing is similar."""
     names = [n for c in COMMANDS.values() for n in (c.name, *c.aliases)]
-    return next(iter(difflib.get_close_matches(word, names, n=1, cutoff=0.5)), None)
+    return next(iter(difflib.get_close_matches(word.casefold(), names, n=1, cutoff=0.5)), None)
 
 
 def completions(line: str) -> Iterable[Command]:
@@ -249,14 +257,46 @@ def completions(line: str) -> Iterable[Command]:
     return by_name + by_alias
 
 
-def is_command(line: str) -> bool:
-    """Whether a line is a command: it starts with a slash (or is `:q`) and is not the path of a file."""
-    if line == ":q":
+_NAME = re.compile(r"/[\w?-]+")
+"""The form of a command's name: what a text of several lines begins with, and is not a path, a comment or a regex."""
+
+_PRIVATE = "/private"
+
+
+def is_command(text: str) -> bool:
+    """Whether a text is a command, which its first word decides: the name of one, or what looks like a name.
+
+    The path of a file is not a command, and neither is a text that begins with one.
+    """
+    text = text.strip()
+    if text == ":q" or resembles_private(text):
         return True
-    if not line.startswith("/") or "\n" in line:
+    if not text.startswith("/"):
         return False
-    word = line.split(maxsplit=1)[0]
-    return find(word) is not None or not (_exists(word) or _exists(line))
+    word = _first_word(text)
+    if find(word):
+        return True
+    lines = len(text.splitlines())
+    return (lines == 1 or bool(_NAME.fullmatch(word))) and "/" not in word[1:] and not (_exists(word) or _exists(text))
+
+
+def resembles_private(text: str) -> bool:
+    """Whether a text begins with `/private`, or with what was probably meant to be that: it must not reach the disk."""
+    found = re.match(r"[/\\\uff0f]\s*(\S{1,40})", text.strip())
+    if not found:
+        return False
+    word = "/" + found[1].casefold()
+    return word.startswith("/priv") or (not find(word) and nearest(word) == _PRIVATE)
+
+
+def may_be_saved(text: str) -> bool:
+    """Whether a text that was sent may be written to the prompt history; a command line that was refused may not."""
+    text = text.strip()
+    return not resembles_private(text) and (not is_command(text) or find(_first_word(text)) is not None)
+
+
+def _first_word(text: str) -> str:
+    return text.split(maxsplit=1)[0]
 
 
 def _exists(path: str) -> bool:
@@ -267,12 +307,20 @@ def _exists(path: str) -> bool:
 
 
 async def run(host: Host, line: str) -> None:
-    """Run a command line; an unknown command is reported with a suggestion."""
-    word, _, rest = line.partition(" ")
+    """Run a command; an unknown one, and one with more lines than it takes, is refused with a sentence."""
+    word, *rest = line.strip().split(maxsplit=1)
+    argument = rest[0] if rest else ""
     found = find(word)
-    if found:
-        await found.run(host, rest.strip())
-        return
-    meant = nearest(word)
-    hint = f"; did you mean {meant}?" if meant else "; /help lists them"
-    host.say(f"there is no command {word}{hint}", error=True)
+    if found is None:
+        meant = _PRIVATE if resembles_private(line) else nearest(word)
+        hint = f"; did you mean {meant}?" if meant else "; /help lists them"
+        host.say(f"there is no command {shortened(word)}{hint}", error=True)
+    elif len(line.strip().splitlines()) > 1 and not found.takes_lines:
+        host.say(f"{found.name} takes one line, and this has more; nothing was done", error=True)
+    else:
+        await found.run(host, argument)
+
+
+def shortened(word: str) -> str:
+    """What was typed, as it can stand in a sentence."""
+    return word if len(word) <= MAX_SHOWN_CHARACTERS else word[: MAX_SHOWN_CHARACTERS - 1] + "…"

@@ -8,7 +8,13 @@ MAX_CHATS = 1000
 """Offered by `/resume`."""
 
 
-@command("/new", "start a new chat; this one stays in the history", aliases=("/clear",))
+@command(
+    "/new",
+    "start a new chat; this one stays in the history",
+    argument="[QUESTION]",
+    aliases=("/clear",),
+    takes_lines=True,
+)
 async def new(host: Host, rest: str) -> None:
     if not await may_leave(host):
         return

@@ -121,7 +121,7 @@ def _last_question(messages: Sequence[Message], *, pinned: bool) -> int | None:
     return next((n for n in questions if pinned or messages[n].pinned), None)
 
 
-@command("/compact", "sum up this chat; the model then reads the summary instead", argument="[HINT]")
+@command("/compact", "sum up this chat; the model then reads the summary instead", argument="[HINT]", takes_lines=True)
 async def compact(host: Host, rest: str) -> None:
     messages = host.conversation.messages
     if not messages or messages[-1].role == "summary":

@@ -4,7 +4,9 @@ from lechat_tui.commands.base import Host, command
 from lechat_tui.commands.checks import is_idle
 
 
-@command("/private", "start a chat that is never written to disk; off ends it", argument="[off]")
+@command(
+    "/private", "start a chat that is never written to disk; off ends it", argument="[off|QUESTION]", takes_lines=True
+)
 async def private(host: Host, rest: str) -> None:
     conversation = host.conversation
     if rest == "off":

@@ -88,7 +88,7 @@ def _adapters(host: Host) -> str:
     return " ".join(map(written, host.conversation.setup.loras)) or OFF
 
 
-@command("/system", "show or set the system prompt of this chat", argument="[TEXT]")
+@command("/system", "show or set the system prompt of this chat", argument="[TEXT]", takes_lines=True)
 async def system(host: Host, rest: str) -> None:
     conversation = host.conversation
     if rest:

@@ -9,7 +9,7 @@ from types import FrameType
 
 from lechat_tui.attachments.mentions import mentions, pasted_path
 from lechat_tui.attachments.reading import read
-from lechat_tui.commands.base import is_command, key_of
+from lechat_tui.commands.base import is_command, key_of, may_be_saved
 from lechat_tui.commands.base import run as run_command
 from lechat_tui.commands.checks import may_leave
 from lechat_tui.commands.program import DOUBLE_PRESS_SECONDS
@@ -139,7 +139,7 @@ class Session:
 
     async def _take(self, text: str) -> None:
         conversation, line = self._conversation, text.strip()
-        if not conversation.private and not line.startswith("/private"):
+        if not conversation.private and may_be_saved(line):
             await asyncio.to_thread(conversation.history.add_prompt, text)
         if is_command(line):
             await run_command(self._host, line)

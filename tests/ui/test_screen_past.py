@@ -238,6 +238,25 @@ async def test_nothing_of_a_private_chat_is_on_the_disk(make_app: MakeApp, store
     assert holds(tmp_path, "xyzzy") == [] and [c.title for c in store.chats()] == ["in public"]
 
 
+async def test_what_begins_like_private_never_reaches_the_disk(make_app: MakeApp, store: Store, tmp_path: Path) -> None:
+    app = make_app("the answer")
+    async with app.run_test(size=(110, 24)) as pilot:
+        for line in ("/Private xyzzy", "/privte xyzzy", "/prvate explain:\nxyzzy"):
+            prompt(pilot).set_text(line)
+            await rests(pilot)
+            await pilot.pause(0.5)  # longer than it takes until a draft is saved
+            assert holds(tmp_path, "xyzzy") == []
+            await send(pilot, line)
+            await shows(pilot, "did you mean /private?")
+        await send(pilot, "/private explain:\nxyzzy")
+        await shows(pilot, "the answer", "· private")
+        await rests(pilot)
+        assert holds(tmp_path, "xyzzy") == []
+        chat(app).parts.quit.now()
+        await until(pilot, lambda: not app.is_running)
+    assert holds(tmp_path, "xyzzy") == [] and store.chats() == [] and store.prompts() == []
+
+
 async def test_leaving_a_private_chat_asks_first(make_app: MakeApp, store: Store) -> None:
     kept = store.new_chat("Bread")
     app = make_app("xyzzy indeed")

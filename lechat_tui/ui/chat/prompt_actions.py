@@ -7,7 +7,7 @@ from pathlib import Path
 
 from textual.screen import Screen
 
-from lechat_tui.commands.base import Choice, Host, is_command, run
+from lechat_tui.commands.base import Choice, Host, is_command, may_be_saved, run
 from lechat_tui.ui.chat.editor import EditorError, edited
 from lechat_tui.ui.chat.parts import Parts, Widgets
 from lechat_tui.ui.widgets.pastes import Submission
@@ -26,7 +26,7 @@ class PromptActions:
     async def submit(self, submission: Submission) -> None:
         """Run a command line, or send a question with the files it mentions."""
         text = submission.text
-        if text.strip() and not text.lstrip().startswith("/private"):
+        if text.strip() and may_be_saved(text):
             self._prompt.past_questions.append(text)
             await asyncio.to_thread(self._host.conversation.store.add_prompt, text)
         line = text.strip()

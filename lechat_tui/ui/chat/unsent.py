@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from textual.timer import Timer
 
+from lechat_tui.commands.base import resembles_private
 from lechat_tui.store import Draft
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.chat.drafts import Drafts
@@ -56,9 +57,9 @@ class UnsentText:
         )
 
     def _drafts_now(self) -> list[Draft]:
-        """What to save; a text that begins with /private is never saved."""
+        """What to save; a text that begins like /private is never saved."""
         prompt = self._box.prompt
-        typed = "" if prompt.text.lstrip().startswith("/private") else prompt.full_text
+        typed = "" if resembles_private(prompt.full_text) else prompt.full_text
         queued = [Draft(turn.text, turn.attachments) for turn in self._queued() if turn.kind == "ask"]
         drafts = [Draft(typed, tuple(self._box.attachments)), *self._editing.aside, *queued]
         return [draft for draft in drafts if draft.text.strip() or draft.attachments]
