@@ -111,15 +111,20 @@ def conversation(overrides: Overrides) -> Conversation:
     history = store(private=overrides.private)
     try:
         chat = _chat(history, overrides.resume)
-        return Conversation(
+        model, notice = _model(available, overrides, chat)
+        conversation = Conversation(
             history,
             engine(chosen),
             available,
-            _model(available, overrides, chat),
+            model,
             settings=chosen,
             chat=chat,
             system=overrides.system,
+            notice=notice,
         )
+        if overrides.model and chat and chat.model != model.id:
+            conversation.switch(model)
+        return conversation
     except Exception:
         history.close()
         raise
@@ -136,22 +141,31 @@ def _chat(history: Store, resume: str) -> Chat | None:
     return chat
 
 
-def _model(models: Models, overrides: Overrides, chat: Chat | None) -> Model:
-    """The model that is named, else the one of the chat, else the best for the task. Raises `ModelError`."""
+def _model(models: Models, overrides: Overrides, chat: Chat | None) -> tuple[Model, str]:
+    """The model that is named, else the one of the chat, else the best for the task; and a note if it is another.
+
+    Raises `ModelError`.
+    """
     if overrides.model:
         named = models.require(overrides.model)
         if overrides.with_images and not named.supports_images:
             raise ModelError(f"{named.id} can't see images; -m {models.for_role('vision').id} can")
-        return named
-    if overrides.with_images:
-        return models.for_role("vision")
-    own = _own(models, chat.model) if chat else None
-    return own or models.for_role("text")
+        return named, ""
+    own, problem = _own(models, chat.model) if chat and chat.model else (None, "")
+    if own and (own.supports_images or not overrides.with_images):
+        return own, ""
+    model = models.for_role("vision" if overrides.with_images else "text")
+    problem = f"{own.id} can't see images" if own else problem
+    return model, f"{problem}; {model.id} answers instead" if problem else ""
 
 
-def _own(models: Models, name: str) -> Model | None:
-    """The last model of a chat, if it is on this machine."""
+def _own(models: Models, name: str) -> tuple[Model | None, str]:
+    """The last model of a chat; None and the reason if it is not on this machine."""
     try:
-        return models.require(name)
+        own = models.get(name)
     except ModelError:
-        return None
+        return None, f"{name}, the model of this chat, is not on this machine"
+    if models.files(own):
+        return own, ""
+    where = "" if own.repo else f" ({own.weights.file} is missing)"
+    return None, f"{own.id}, the model of this chat, is not on this machine{where}"

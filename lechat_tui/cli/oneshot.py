@@ -80,6 +80,8 @@ async def _answer(
 ) -> None:
     if conversation.model.toy:
         hints.say(f"{conversation.model.id} is a toy model; lechat ls lists real ones, lechat pull NAME downloads one")
+    if conversation.notice:
+        hints.say(conversation.notice)
     try:
         if conversation.setup.loras:
             hints.say(f"{conversation.setup.title} answers, with adapters applied")

@@ -114,6 +114,8 @@ class Session:
             f"{self._conversation.setup.title} answers; everything stays on this machine\n"
             f"{stop} stops an answer, {leave} quits, /help lists the commands"
         )
+        if self._conversation.notice:
+            flow.text(self._conversation.notice)
         if model.toy:
             flow.text(f"{model.id} is a toy model; /models lists real ones")
         flow.text("")

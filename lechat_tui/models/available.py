@@ -1,11 +1,12 @@
 """The models of the catalog and of this machine, by name and by role. Never uses the network."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 from lechat_tui import paths
-from lechat_tui.models import choose, locate
+from lechat_tui.models import choose, imported, locate
 from lechat_tui.models.catalog import Model, ModelError, ModelRole, Weights
 from lechat_tui.models.headers import Headers
 from lechat_tui.models.local_files import LocalFiles
@@ -43,6 +44,19 @@ class Models:
         if self.files(model) is None:
             raise ModelError(model.missing)
         return model
+
+    def remember(self, model: Model, *, keep: bool) -> None:
+        """List a model that was given by the path of its file, so that its name means it from now on.
+
+        With `keep`, later runs of the program list it, too, if that can be written. Does nothing for other models.
+        """
+        file = Path(model.weights.file)
+        if model.repo or not file.is_absolute() or self.catalog.get(model.id) == model or self._local.at(file):
+            return
+        self.catalog[model.id] = model
+        if keep:
+            with suppress(ModelError):
+                imported.register(model)
 
     def for_role(self, role: ModelRole) -> Model:
         """The user's choice, else the first installed model of the role that fits. Raises `ModelError`."""

@@ -1,4 +1,4 @@
-"""Models that the user imported: GGUF files that are registered where they are, or copied into lechat's own folder.
+"""Models that the user imported or opened by path: GGUF files registered where they are, or copied to our own folder.
 
 Each becomes a row of `imported.toml`, a catalog that is read after the one that ships and before the user's own.
 """
@@ -24,7 +24,7 @@ _SPARE_BYTES = 10**9
 _CHUNK_BYTES = 2**23
 _DEFAULTS = Model("", "", ())
 _NOT_STORED = frozenset({"id", "quants", "repo", "revision"})
-_HEAD = "# Models registered by lechat import; lechat rm removes them.\n\n"
+_HEAD = "# Models registered by lechat import or opened by the path of their file; lechat rm removes them.\n\n"
 
 
 def registry() -> Path:

@@ -94,6 +94,13 @@ class LocalFiles:
                     return self._chat_model(model)
         return None
 
+    def at(self, path: Path) -> ScannedModel | None:
+        """The model with this file; None if the file is in none of the folders."""
+        resolved = path.resolve()
+        if not any(resolved.is_relative_to(folder.path.resolve()) for folder in self._folders):
+            return None
+        return next((model for model in self.models if Path(model.weights.file).resolve() == resolved), None)
+
     def of(self, repository: Hub) -> Model | None:
         """The model of this repository that fits the file or quantization it names. Raises `ModelError` as `named`."""
         here = [model for model in self.models if model.file.repo.lower() == repository.repo.lower()]

@@ -3,6 +3,8 @@
 import difflib
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 
 from lechat_tui.models import derive, gguf, names
@@ -32,7 +34,7 @@ def resolve(name: str, catalog: Mapping[str, Model], local: LocalFiles) -> Model
         return catalog[name]
     path = expanded(name)
     if is_file(path):
-        return from_file(path, catalog)
+        return _as_listed(from_file(path, catalog), catalog, local)
     model: Model | None
     match _parsed(name, path):
         case names.Local():
@@ -64,6 +66,25 @@ def from_file(path: Path, catalog: Mapping[str, Model]) -> Model:
         projector = None
     parts = sum(gguf.read_header(Path(file)).parameters for file in weights.files[1:])
     return derive.model(names.typeable(path.stem), weights, header, catalog, projector=projector, parts=parts)
+
+
+def _as_listed(model: Model, catalog: Mapping[str, Model], local: LocalFiles) -> Model:
+    """A model made of a file, under the name by which the file is listed, or else under one that is free."""
+    file = model.weights.file
+    if row := next((row for row in catalog.values() if row.weights.file == file), None):
+        return row if row.weights.bytes in (0, model.weights.bytes) else replace(model, id=row.id)
+    if scanned := local.at(Path(file)):
+        return replace(model, id=scanned.id)
+    taken = {row.id.lower() for row in catalog.values() if not _is_gone(row)}
+    taken |= {scanned.id.lower() for scanned in local.models}
+    folder = names.typeable(f"{Path(file).parent.name}-{model.id}")
+    ids = chain((model.id, folder), (f"{model.id}-{number}" for number in count(2)))
+    return replace(model, id=next(id for id in ids if id.lower() not in taken))
+
+
+def _is_gone(row: Model) -> bool:
+    """Whether the row is of a file on this disk that is not there any more."""
+    return not row.repo and Path(row.weights.file).is_absolute() and not is_file(Path(row.weights.file))
 
 
 def _parsed(name: str, path: Path) -> names.Name:

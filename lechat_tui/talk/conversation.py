@@ -58,13 +58,19 @@ class Conversation(OpenChat):
         chat: Chat | None = None,
         system: str | None = None,
         draft_interval: float = DRAFT_INTERVAL_SECONDS,
+        notice: str = "",
     ) -> None:
-        """`system` is the system prompt for a new chat. A growing answer is stored every `draft_interval` seconds."""
+        """`system` is the system prompt for a new chat. A growing answer is stored every `draft_interval` seconds.
+
+        `notice` is for the user to read before the first answer.
+        """
         super().__init__(store, chat)
         self.engine = engine
         self.models = models
         self.setup = Setup(model, settings or Settings(), (chat.system if chat else system) or "")
         """Which model answers, and how."""
+        self.notice = notice
+        """What the user must know before the first answer; empty if there is nothing."""
         self._draft_interval = draft_interval
         self._turn = asyncio.Lock()
         self._opened = 0
@@ -129,6 +135,7 @@ class Conversation(OpenChat):
     def switch(self, model: Model) -> None:
         """Let this model answer from now on, in the same chat."""
         self._change(replace(self.setup, model=model))
+        self.models.remember(model, keep=not self.private)
         if self.chat:
             self.chat = self.store.set_model(self.chat.id, model.id)
 
@@ -172,6 +179,7 @@ class Conversation(OpenChat):
             shown = self.index_of(instead)
             index = len(self.messages) if shown is None else shown
             question = Message("user", text, attachments=tuple(attachments))
+            self.models.remember(self.model, keep=not self.private)
             await self._store_question(
                 question, index, title=title or text, system=self.setup.own_system, model=self.model.id
             )

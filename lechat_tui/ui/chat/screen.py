@@ -107,6 +107,8 @@ class ChatScreen(Screen[None]):
         """Show the chat; what takes time starts after the first paint."""
         self.parts.onboarding.begin(self._conversation.model)
         self.parts.view.show()
+        if self._conversation.notice:
+            self.host.say(self._conversation.notice)
         self.parts.unsent.restore()
         self.call_after_refresh(self._begin)
 
