@@ -5,7 +5,7 @@ paste, X10 mouse reports, the function keys of the Linux console and of rxvt. Wh
 """
 
 import re
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 ESCAPE_SECONDS = 0.1
 """A lone ESC followed by nothing for so long is the Esc key."""
@@ -35,41 +35,35 @@ _C1 = {0x8F: b"O", 0x90: b"P", 0x98: b"X", 0x9B: b"[", 0x9D: b"]", 0x9E: b"^", 0
 """Single bytes for ESC and a letter that begins something longer; none can begin a character in UTF-8."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """Characters as they were typed, control characters included."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Escape:
+class Escape(NamedTuple):
     """The Esc key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alt:
+class Alt(NamedTuple):
     """One character with Alt held."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(NamedTuple):
     """A complete CSI or SS3 sequence, beginning with ESC: a key, a mouse report, a reply of the terminal."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Paste:
+class Paste(NamedTuple):
     """Pasted text, every byte of it; bytes that are not UTF-8 are U+FFFD."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Invalid:
+class Invalid(NamedTuple):
     """Bytes outside a paste that are not UTF-8; they stand for no key."""
 
     data: bytes
@@ -78,21 +72,21 @@ class Invalid:
 Token = Text | Escape | Alt | Sequence | Paste | Invalid
 
 
-@dataclass
 class Tokenizer:
     """Give it bytes as they arrive with `feed`; call `expire` when nothing has arrived for `wait` seconds."""
 
-    _pending: bytes = b""
-    """Begun and not complete."""
-    _paste: list[bytes] | None = None
-    """What was pasted so far; None outside a paste."""
-    _stale: bool = False
-    """The paste was handed on before its end came."""
-    _string: bool = False
-    """Inside an OSC, DCS or APC string, which is dropped up to its end."""
-    _late: bytes = b""
-    """What `expire` has just given up waiting for: if the rest comes now, it is no typing."""
-    _tokens: list[Token] = field(default_factory=list)
+    def __init__(self) -> None:
+        self._pending = b""
+        """Begun and not complete."""
+        self._paste: list[bytes] | None = None
+        """What was pasted so far; None outside a paste."""
+        self._stale = False
+        """The paste was handed on before its end came."""
+        self._string = False
+        """Inside an OSC, DCS or APC string, which is dropped up to its end."""
+        self._late = b""
+        """What `expire` has just given up waiting for: if the rest comes now, nobody typed it."""
+        self._tokens: list[Token] = []
 
     @property
     def wait(self) -> float | None:

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,7 +29,7 @@ def replacing(file: Path, *, mode: int = 0o666, sync: bool = True) -> Iterator[B
     """
     file = file.resolve()
     existing_mode = _mode(file)
-    part = file.parent / f".lechat-{secrets.token_hex(6)}"
+    part = file.parent / f".lechat-{os.urandom(6).hex()}"
     try:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:
             yield out

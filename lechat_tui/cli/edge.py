@@ -1,13 +1,11 @@
 """The edge of the program: every failure inside becomes one line on stderr and an exit code."""
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from lechat_tui.errors import LechatError
 
@@ -22,8 +20,7 @@ class Interrupted(LechatError):
         super().__init__("interrupted; what arrived is kept")
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """What the user and a script read of an exception."""
 
     message: str
@@ -72,6 +69,8 @@ def answering(*, as_lines: bool) -> Iterator[None]:
 
 
 def _print_line(failed: Failure) -> None:
+    import json
+
     line = {"type": "error", "message": " ".join(failed.message.split()), "code": failed.code}
     try:
         print(json.dumps(line), flush=True)

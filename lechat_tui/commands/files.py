@@ -5,15 +5,17 @@ import difflib
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lechat_tui import writing
 from lechat_tui.attachments.mentions import pasted_path
 from lechat_tui.attachments.reading import read
 from lechat_tui.commands.base import Host, command
 from lechat_tui.errors import LechatError
-from lechat_tui.talk import exports
-from lechat_tui.talk.exports import FORMATS, Format
 from lechat_tui.talk.fences import fences
+
+if TYPE_CHECKING:
+    from lechat_tui.talk.exports import Format
 
 MAX_DIFF_LINES = 60
 """Shown before a file is replaced."""
@@ -55,6 +57,8 @@ async def save(host: Host, rest: str) -> None:
 
 @command("/export", "save this chat as Markdown, HTML, or JSON with all branches", argument="[PATH] [FORMAT]")
 async def export(host: Host, rest: str) -> None:
+    from lechat_tui.talk import exports
+
     conversation = host.conversation
     chat = conversation.chat
     path, format = path_and_format(rest)
@@ -68,12 +72,14 @@ async def export(host: Host, rest: str) -> None:
     await write(host, file, text, shown=False)
 
 
-def path_and_format(rest: str) -> tuple[str, Format]:
+def path_and_format(rest: str) -> "tuple[str, Format]":
     """The path and the format that were typed; without a format, the path's suffix decides."""
+    from lechat_tui.talk.exports import FORMATS, SUFFIXES
+
     first, _, last = rest.rpartition(" ")
     format = next((format for format in FORMATS if format == last.casefold()), None)
     path = (first if format else rest).strip()
-    return path, format or exports.SUFFIXES.get(Path(path).suffix.casefold(), "md")
+    return path, format or SUFFIXES.get(Path(path).suffix.casefold(), "md")
 
 
 def user_path(path: str) -> Path:

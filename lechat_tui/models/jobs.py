@@ -38,7 +38,7 @@ class Job:
         self._cancelled.set()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait for its end, at most so many seconds; reslots whether it has ended."""
+        """Wait for its end, at most so many seconds; returns whether it has ended."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 

@@ -1,4 +1,4 @@
-"""Opens the dialogs over the chat, and waits for what the user chooses."""
+"""Opens the dialogs over the chat, and waits for what the user chooses. A dialog is imported when it is opened."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
@@ -8,10 +8,7 @@ from textual.screen import ModalScreen, Screen
 from lechat_tui.commands.base import Choice
 from lechat_tui.models.catalog import Model
 from lechat_tui.store import Hit
-from lechat_tui.ui.dialogs.license import license_accepted
 from lechat_tui.ui.dialogs.picker import Picker, YesNo
-from lechat_tui.ui.dialogs.search import Finder
-from lechat_tui.ui.dialogs.theme_picker import ThemePicker
 
 Result = TypeVar("Result")
 
@@ -36,12 +33,18 @@ class Dialogs:
 
     async def choose_theme(self, themes: Mapping[str, str]) -> str | None:
         """The name of a theme, or None; `themes` has a description of each."""
+        from lechat_tui.ui.dialogs.theme_picker import ThemePicker
+
         return await self.show(ThemePicker(themes, self._screen.app.theme))
 
     async def find_message(self, search: Callable[[str], list[Hit]], query: str) -> tuple[Hit, str] | None:
         """The chosen hit of a search, and the words that found it."""
+        from lechat_tui.ui.dialogs.search import Finder
+
         return await self.show(Finder(search, query))
 
     async def accept_license(self, model: Model) -> bool:
         """Whether the user accepts the license of this model, now or earlier."""
+        from lechat_tui.ui.dialogs.license import license_accepted
+
         return await license_accepted(self._screen.app, model)

@@ -8,7 +8,6 @@ from lechat_tui.store import Draft
 from lechat_tui.talk import phrases
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.chat.chat_lists import ChatLists
-from lechat_tui.ui.chat.comparison import Comparison
 from lechat_tui.ui.chat.dialogs import Dialogs
 from lechat_tui.ui.chat.message_view import MessageView
 from lechat_tui.ui.chat.model_switch import ModelSwitch
@@ -82,6 +81,8 @@ class TurnRunner:
     async def _compare(self, turn: Turn) -> None:
         assert turn.model
         question = Draft(turn.text, turn.attachments) if turn.text or turn.attachments else None
+        from lechat_tui.ui.chat.comparison import Comparison  # only when it is needed
+
         comparison = Comparison(self._conversation, turn.model, question)
         try:
             comparison.keep(await self._dialogs.show(comparison.screen))
