@@ -17,7 +17,7 @@ from hypothesis import strategies as some
 
 import lechat_tui
 from lechat_tui.message import Message, Receipt, Sampling
-from lechat_tui.store import Chat, Store, StoreError, schema
+from lechat_tui.store import Chat, Draft, Store, StoreError, schema
 
 QUESTION = Message("user", "What is the capital of France?")
 DRAFT = Message("assistant", "Par", state="draft")
@@ -254,6 +254,34 @@ def test_deleting_a_chat_deletes_its_messages_index_entries_and_files(store: Sto
     assert shared.path.read_bytes() == b"shared"
     store.close()
     assert b"look at this" not in (tmp_path / "data" / "history.db").read_bytes()
+
+
+def test_no_word_of_a_deleted_chat_is_left_in_the_files(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        other = store.new_chat("other")
+        store.add(other.id, Message("user", "a platypus stays"), 0)
+        chat = store.new_chat("xyzzyplugh one")
+        for prompt in (
+            "xyzzyplugh one",
+            "/code xyzzyplugh two",
+            "/compare m xyzzyplugh\nthree",
+            "see @/tmp/xyzzyplugh.txt",
+        ):
+            store.add_prompt(prompt)
+        store.add_prompt("a platypus stays")
+        for text in ("xyzzyplugh one", "xyzzyplugh two", "xyzzyplugh\nthree", "see xyzzyplugh.txt"):
+            asked = store.add(chat.id, Message("user", text), 0)
+            answer = store.add(chat.id, Message("assistant", "", state="draft"), asked.id)
+            store.keep(replace(answer, text=f"{text} xyzzyplughs", thinking="xyzzyplugh?", state="complete"))
+        store.set_drafts(chat.id, [Draft("xyzzyplugh again")])
+        store.keep_attachment(b"xyzzyplugh", "notes.txt", "text")
+        file = store.keep_attachment(b"xyzzyplugh too", "xyzzyplugh.txt", "text")
+        store.add(chat.id, Message("user", "this", attachments=(file,)), 0)
+        assert any(b"xyzzyplugh" in path.read_bytes() for path in tmp_path.glob("history.db*"))
+        store.delete(chat.id)
+        assert not [path for path in tmp_path.glob("history.db*") if b"xyzzyplug" in path.read_bytes().lower()]
+        assert not file.path.exists() and store.prompts() == ["a platypus stays"]
+        assert [hit.chat.id for hit in store.search("platypus")] == [other.id]
 
 
 def test_a_chat_of_thousands_of_messages_can_be_shown_and_deleted(store: Store) -> None:

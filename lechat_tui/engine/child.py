@@ -35,12 +35,18 @@ Pipe = tuple[asyncio.StreamReader, asyncio.ReadTransport]
 class Timeouts:
     """How long to wait for a child that should end, in seconds."""
 
+    stop: float = 15.0
+    """From a stop to the end of the turn; after that it is killed, since the next turn would wait for ever."""
     eof: float = 3.0
     """From closing its stdin to the end of its stdout; after that it is killed."""
     last_write: float = 60.0
     """From there to its end when its memory is needed: it may be saving its KV cache."""
     exit_grace: float = 0.5
     """The same when the program ends; the child then ends by itself later."""
+
+
+class Unresponsive(EngineError):
+    """The child did not stop the turn before this one and was ended; a new child can run this one."""
 
 
 class Child:
@@ -62,6 +68,10 @@ class Child:
         self._log = log
         self._timeouts = timeouts
         self._turn = 0
+        self._unresponsive = False
+        """Whether it was killed because it did not stop a turn."""
+        self._stopping: asyncio.Task[None] | None = None
+        """Waits for the end of a turn that was stopped."""
         self._answering = asyncio.Lock()
         self._frames: asyncio.Queue[object] = asyncio.Queue()
         """What the child has sent for the current turn."""
@@ -120,8 +130,9 @@ class Child:
             await changed.wait()
 
     async def answer(self, request: Request) -> AsyncGenerator[Event, None]:
-        """Yield the events of one answer. Raises `EngineError`."""
+        """Yield the events of one answer. Raises `EngineError`, and `Unresponsive` before the first event."""
         async with self._answering:
+            await self._previous_turn()
             self._begin(wire.Answer(self._turn + 1, request))
             self.adapter_bytes = sum(size_on_disk(adapter.path) for adapter in request.model.adapters)
             over = False
@@ -132,15 +143,44 @@ class Child:
                     yield _event(frame)
             finally:
                 if not over:
-                    self._send(wire.Stop(self._turn))
+                    self._stop(Done)
 
     async def plan(self, request: Request) -> Fitted:
-        """What would fit of this request. Raises `EngineError`."""
+        """What would fit of this request. Raises `EngineError` or `Unresponsive`."""
         async with self._answering:
+            await self._previous_turn()
             self._begin(wire.Plan(self._turn + 1, request))
-            fitted = _event(await self._frames.get())
+            try:
+                fitted = _event(await self._frames.get())
+            except asyncio.CancelledError:
+                self._stop(Fitted)
+                raise
             assert isinstance(fitted, Fitted)
             return fitted
+
+    async def _previous_turn(self) -> None:
+        """Wait for the end of a turn that was stopped. Raises `Unresponsive`."""
+        if self._stopping:
+            await asyncio.shield(self._stopping)
+            self._stopping = None
+        if self._unresponsive:
+            raise Unresponsive("the engine did not stop and was ended; ask again to restart it")
+
+    def _stop(self, last: type[Done] | type[Fitted]) -> None:
+        """Stop the current turn, whose last event this is, and see that it ends."""
+        self._send(wire.Stop(self._turn))
+        self._stopping = asyncio.create_task(self._end_of_turn(self._frames, last))
+
+    async def _end_of_turn(self, frames: "asyncio.Queue[object]", last: type[Done] | type[Fitted]) -> None:
+        """Wait for the last frame of a turn; kills the process when it does not come in time."""
+        try:
+            async with asyncio.timeout(self._timeouts.stop):
+                while not isinstance(await frames.get(), wire.Failed | last):
+                    pass
+        except TimeoutError:
+            self._process.kill()
+            self._end(f"the engine of {self._model.name} did not stop and was ended; ask again to restart it")
+            self._unresponsive = True
 
     def forget(self, chat: int) -> None:
         """Tell the child that a chat was deleted."""
@@ -244,7 +284,7 @@ def _spawn(command: Sequence[str], log: "Log") -> "subprocess.Popen[bytes]":
         stdout=subprocess.PIPE,
         stderr=log.file,
         bufsize=0,
-        env=paths.environment(),
+        env={**paths.environment(), "GGML_NO_BACKTRACE": "1"},  # a debugger's output would hide why it died
         start_new_session=True,  # the terminal's Ctrl+C is for the parent, which then sends a stop
     )
 

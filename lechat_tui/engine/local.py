@@ -13,7 +13,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 
 from lechat_tui.engine.base import EngineError, Event, Fitted, Loading, ModelSpec, Request
-from lechat_tui.engine.child import Child, Timeouts
+from lechat_tui.engine.child import Child, Timeouts, Unresponsive
 from lechat_tui.machine import hardware
 from lechat_tui.machine.hardware import Memory
 from lechat_tui.machine.split_files import size_on_disk
@@ -71,7 +71,20 @@ class LocalEngine:
                 pass
 
     async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
-        """Yield the events of one answer; closing the generator stops it. Raises `EngineError`."""
+        """Yield the events of one answer; closing the generator stops it. Raises `EngineError`.
+
+        A child that did not obey an earlier stop is replaced by a new one.
+        """
+        try:
+            async with aclosing(self._answer(request)) as events:
+                async for event in events:
+                    yield event
+        except Unresponsive:  # raised before the first event of the answer
+            async with aclosing(self._answer(request)) as events:
+                async for event in events:
+                    yield event
+
+    async def _answer(self, request: Request) -> AsyncGenerator[Event, None]:
         async with aclosing(self._warm(request.model.bare)) as loading:
             async for progress in loading:
                 yield progress
@@ -81,6 +94,12 @@ class LocalEngine:
 
     async def plan(self, request: Request) -> Fitted:
         """What would fit of this request. Raises `EngineError`."""
+        try:
+            return await self._plan(request)
+        except Unresponsive:
+            return await self._plan(request)
+
+    async def _plan(self, request: Request) -> Fitted:
         await self.load(request.model)
         async with self._using(request.model.bare) as child:
             return await child.plan(request)

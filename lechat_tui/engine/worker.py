@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from lechat_tui.engine import wire
 from lechat_tui.engine.base import ContextOverflow, EngineError, Event
+from lechat_tui.private_memory import forbid_core_dumps
 
 IDLE_SECONDS = 3.0
 """Time without a request after which saved states are written."""
@@ -106,6 +107,7 @@ class Channel:
 
 def main() -> None:
     """Load the model of the first frame, then answer one request after the other."""
+    forbid_core_dumps()
     channel = _open_channel()
     threading.Thread(target=channel.read, daemon=True).start()
     try:

@@ -1,19 +1,14 @@
 """Attached files: their content on the disk, each under its SHA-256, and which message has which."""
 
 import hashlib
-import os
-import shutil
 import sqlite3
-import tempfile
 import time
 from pathlib import Path
 
 from lechat_tui import writing
 from lechat_tui.message import Attachment
 from lechat_tui.plaintext import storable
-
-SHARED_MEMORY = Path("/dev/shm")
-"""A folder in memory, on Linux."""
+from lechat_tui.private_memory import PrivateFolder
 
 UNSENT_SECONDS = 24 * 3600.0
 """How long a file is stored that no message has."""
@@ -24,7 +19,7 @@ class Blobs:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._temporary: Path | None = None
+        self._temporary: PrivateFolder | None = None
 
     @property
     def folder(self) -> Path:
@@ -32,9 +27,8 @@ class Blobs:
         if self._folder:
             return self._folder
         if self._temporary is None:
-            memory = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
-            self._temporary = Path(tempfile.mkdtemp(prefix="lechat-", dir=memory))
-        return self._temporary
+            self._temporary = PrivateFolder()
+        return self._temporary.path
 
     def path(self, sha256: str) -> Path:
         """The file with this content, whether it is there or not."""
@@ -58,7 +52,7 @@ class Blobs:
     def close(self) -> None:
         """Delete what was temporary."""
         if self._temporary:
-            shutil.rmtree(self._temporary, ignore_errors=True)
+            self._temporary.remove()
             self._temporary = None
 
 

@@ -13,6 +13,7 @@ from typing import Self
 
 import msgspec
 
+from lechat_tui import private_memory
 from lechat_tui.message import Attachment, AttachmentKind, Message
 from lechat_tui.plaintext import storable
 from lechat_tui.store import blobs, drafts, queries, schema, search
@@ -38,6 +39,9 @@ class Store:
 
     def __init__(self, folder: Path | None, *, connect: Callable[..., sqlite3.Connection] = sqlite3.connect) -> None:
         self._folder = folder
+        private_memory.sweep()
+        if folder is None:
+            private_memory.forbid_core_dumps()
         self._lock = threading.Lock()
         self._blobs = Blobs(folder / "pictures" if folder else None)  # from when only pictures could be attached
         with store_errors(self._where):
@@ -150,14 +154,20 @@ class Store:
             return replace(chat, leaf=leaf)
 
     def delete(self, id: int) -> None:
-        """Delete a chat, all its messages and drafts, and the attached files that no other chat has."""
+        """Delete a chat, all its messages, drafts and typed prompts, and the attached files that no other chat has.
+
+        Nothing of them is left in the files of the history, unless another program reads it at this moment.
+        """
         with self._writing() as db:
+            drafts.delete_prompts(db, id)
             db.execute("DELETE FROM attachment WHERE message IN (SELECT id FROM message WHERE chat = ?)", (id,))
             db.execute("DELETE FROM message WHERE chat = ?", (id,))
             db.execute("DELETE FROM draft WHERE chat = ?", (id,))
             db.execute("DELETE FROM chat WHERE id = ?", (id,))
         with self._writing() as db:
             blobs.forget_unused(db, self._blobs)
+        with self._reading() as db:
+            schema.erase(db, full_text=self._full_text)
 
     # Messages
 

@@ -1,5 +1,6 @@
 """What was typed: drafts that were not sent, and the prompts that the up arrow brings back."""
 
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 
@@ -37,6 +38,33 @@ def add_prompt(db: sqlite3.Connection, text: str) -> None:
     last = db.execute("SELECT text FROM prompt ORDER BY id DESC LIMIT 1").fetchone()
     if last != (text,):
         db.execute("INSERT INTO prompt (text) VALUES (?)", (text,))
+
+
+def delete_prompts(db: sqlite3.Connection, chat: int) -> None:
+    """Delete the prompts that became a part of this chat: its questions, its title, its system prompt."""
+    query = """SELECT text FROM message WHERE chat = :chat AND role = 'user'
+               UNION SELECT title FROM chat WHERE id = :chat UNION SELECT system FROM chat WHERE id = :chat"""
+    said = {str(text).strip() for (text,) in db.execute(query, {"chat": chat})} - {""}
+    typed = db.execute("SELECT id, text FROM prompt").fetchall()
+    gone = [(id,) for id, text in typed if not said.isdisjoint(_became(str(text)))]
+    db.executemany("DELETE FROM prompt WHERE id = ?", gone)
+
+
+_MENTION = re.compile(r'@"([^"]+)"|@(\S+)')
+
+
+def _became(prompt: str) -> Iterator[str]:
+    """What may be stored of a prompt: all of it, the argument of a command, and with file names for their paths."""
+    words = prompt.strip()
+    yield from (words, _MENTION.sub(_file_name, words))
+    for _ in range(2) if words.startswith("/") else ():  # `/compare MODEL QUESTION`
+        words = [*words.split(maxsplit=1), "", ""][1]
+        yield from (words, _MENTION.sub(_file_name, words))
+
+
+def _file_name(mention: re.Match[str]) -> str:
+    path: str = mention[1] or mention[2]
+    return path.rpartition("/")[2]
 
 
 def prompts(db: sqlite3.Connection, limit: int) -> list[str]:

@@ -172,6 +172,17 @@ def index(db: sqlite3.Connection) -> bool:
     return able
 
 
+def erase(db: sqlite3.Connection, *, full_text: bool) -> None:
+    """Remove what was deleted from the full-text index and from the write-ahead log, which keep it for a while.
+
+    FTS5 only marks words as deleted, and drops them when it merges its segments (https://www.sqlite.org/fts5.html,
+    section 6.8); its option `secure-delete` needs SQLite 3.42, and no older SQLite could read the index then.
+    """
+    if full_text:
+        db.execute("INSERT INTO search (search) VALUES ('optimize')")
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
     """All or nothing, with no other writer in between."""

@@ -44,8 +44,11 @@ class Trash:
     def delete(self, chat: Chat) -> None:
         """Delete a chat. Raises `StoreError`."""
         copy = copy_chat(self._history, chat)
-        self._history.delete(chat.id)
-        self._copies.append(copy)
+        try:
+            self._history.delete(chat.id)
+        finally:  # it may be deleted although not all of it could be overwritten
+            if self._history.chat(chat.id) is None:
+                self._copies.append(copy)
 
     def restore(self) -> Chat | None:
         """Bring back the chat that was deleted last, under a new id; None when there is none. Raises `StoreError`."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from contextlib import aclosing
@@ -194,6 +195,49 @@ async def test_a_child_ends_when_its_pipe_is_closed_and_is_killed_when_it_does_n
     await local.close()
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
+
+
+async def test_a_child_that_does_not_obey_a_stop_is_replaced_and_the_next_question_works(tmp_path):
+    flag = str(tmp_path / "first")
+    script = f"""
+loaded()
+while True:
+    t = answer(); say('Delta', t, text=str(os.getpid()))
+    if not os.path.exists({flag!r}): open({flag!r}, 'w').close(); hear()
+    done(t)
+"""
+    local = engine(script, tmp_path, timeouts=Timeouts(stop=0.3))
+    frozen = 0
+    async with aclosing(local.stream(request(spec(tmp_path)))) as events:
+        async for event in events:
+            if isinstance(event, Delta):
+                frozen = int(event.text)
+                os.kill(frozen, signal.SIGSTOP)
+                break
+    second, third = heard(local, spec(tmp_path)), heard(local, spec(tmp_path))
+    answers = await asyncio.wait_for(asyncio.gather(second, third), 30)
+    assert all(isinstance(events[-1], Done) and Delta(str(frozen)) not in events for events in answers)
+    await gone([frozen])
+    await local.close()
+
+
+async def test_a_child_that_obeys_a_stop_stays_however_late_the_next_question_comes(tmp_path):
+    script = "loaded()\nwhile True: t = answer(); say('Delta', t, text=str(os.getpid())); hear(); done(t)"
+    local = engine(script, tmp_path, timeouts=Timeouts(stop=5))
+    for _ in range(3):
+        async with aclosing(local.stream(request(spec(tmp_path)))) as events:
+            async for event in events:
+                if isinstance(event, Delta):
+                    break
+    assert [str(pid) for pid in children()] == [event.text]
+    await local.close()
+
+
+async def test_an_abort_shows_its_own_reason_and_no_debugger(tmp_path):
+    script = "loaded(); t = answer(); say('Delta', t, text=os.environ['GGML_NO_BACKTRACE']); done(t); hear()"
+    local = engine(script, tmp_path)
+    assert Delta("1") in await heard(local, spec(tmp_path))
+    await local.close()
 
 
 WARM = """

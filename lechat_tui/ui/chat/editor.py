@@ -2,11 +2,10 @@
 
 import os
 import shlex
-import tempfile
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from lechat_tui.errors import LechatError
+from lechat_tui.private_memory import PrivateFolder
 
 DEFAULT_EDITOR = "vi"
 """If neither VISUAL nor EDITOR names one."""
@@ -24,14 +23,14 @@ class EditorError(LechatError):
 
 
 async def edited(text: str, run: RunProgram) -> str:
-    """The text as the user left it. It is in a file that only they can read, which is removed afterwards.
+    """The text as the user left it. Meanwhile it is in a file that only they can read, in memory where possible.
 
     Raises `EditorError`, with the text that the editor saved last, else the original one.
     """
     named = next(filter(str.strip, map(os.environ.get, ("VISUAL", "EDITOR"), ("", ""))), DEFAULT_EDITOR)
     try:
-        with tempfile.TemporaryDirectory(prefix="lechat-") as folder:
-            file = Path(folder) / "question.md"
+        with PrivateFolder() as folder:
+            file = folder.path / "question.md"
             file.touch(mode=0o600)
             file.write_text(text, "utf-8")
             code = await run(*shlex.split(named), str(file))

@@ -8,6 +8,7 @@ from pathlib import Path
 from textual.screen import Screen
 
 from lechat_tui.commands.base import Choice, Host, is_command, may_be_saved, run
+from lechat_tui.private_memory import in_memory
 from lechat_tui.ui.chat.editor import EditorError, edited
 from lechat_tui.ui.chat.parts import Parts, Widgets
 from lechat_tui.ui.widgets.pastes import Submission
@@ -51,6 +52,8 @@ class PromptActions:
 
     async def open_editor(self) -> None:
         """Edit the prompt in the user's own editor."""
+        if self._host.conversation.private and not in_memory():
+            self._host.say("this system has no folder in memory, so the text is on the disk while the editor is open")
         try:
             text = await edited(self._prompt.full_text, partial(self._parts.external.run, self._screen.app))
         except EditorError as error:
