@@ -1,7 +1,10 @@
 """Files that can be attached: what one is, and how its bytes are read."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
 
 from lechat_tui.errors import LechatError
 from lechat_tui.message import AttachmentKind
@@ -37,16 +40,45 @@ def read_bytes(path: Path, max_bytes: int) -> bytes:
         if not file.is_file():
             raise AttachmentError(f"{name} is a pipe or a device, not a file; save its content to a file first")
         if file.stat().st_size > max_bytes:
-            raise AttachmentError(f"{name} is too large; up to {max_bytes // 1_000_000} MB can be attached")
-        with file.open("rb") as opened:
-            return opened.read(max_bytes + 1)[:max_bytes]
+            raise too_large(name, max_bytes)
+        with open(file, "rb", opener=_without_waiting) as opened:
+            content = read_limited(opened, max_bytes)
     except OSError as error:
         raise AttachmentError(f"{name} can't be read: {error.strerror or error}") from error
+    if len(content) > max_bytes:  # as in /proc, where files have no size
+        raise too_large(name, max_bytes)
+    return content
+
+
+def read_limited(source: BinaryIO, max_bytes: int) -> bytes:
+    """All there is to read; one byte more than the limit when there is more. Raises `OSError`."""
+    return source.read(max_bytes + 1) or b""
+
+
+def too_large(name: str, max_bytes: int) -> AttachmentError:
+    """The error for a file above the limit."""
+    return AttachmentError(f"{name} is too large; up to {max_bytes // 1_000_000} MB can be attached")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file such that reading never waits: some in /proc are endless, and a file can become a pipe meanwhile."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def user_path(text: str) -> Path | None:
-    """A path as it was typed, with `~` expanded; None for text that is no path."""
+    """A path or a `file://` URL as it was typed, with `~` expanded; None for text that is no path."""
     try:
-        return Path(text).expanduser()
+        return Path(_of_url(text) or text).expanduser()
     except (RuntimeError, ValueError):  # the `~name` of an unknown user, or a NUL
         return None
+
+
+def _of_url(text: str) -> str:
+    """The path of a `file://` URL of this machine; empty for any other text."""
+    if not text.lower().startswith("file:"):
+        return ""
+    try:
+        url = urlsplit(text)
+        return unquote(url.path, errors="surrogateescape") if url.netloc in ("", "localhost") else ""
+    except ValueError:
+        return ""

@@ -5,7 +5,6 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from lechat_tui.attachments.files import user_path
 from lechat_tui.attachments.images import is_image_file
@@ -23,7 +22,7 @@ def pasted_path(text: str) -> Path | None:
     text = text.strip()
     if not text or len(text) > MAX_PATH_CHARACTERS or "\n" in text or "\0" in text:
         return None
-    forms = (text, _unquoted(text), re.sub(r"\\(.)", r"\1", text), _of_url(text))
+    forms = (text, _unquoted(text), re.sub(r"\\(.)", r"\1", text))
     return next((path for path in map(user_path, filter(None, forms)) if path and is_image_file(path)), None)
 
 
@@ -88,13 +87,3 @@ def mentions(text: str) -> Mentions:
 
 def _unquoted(text: str) -> str:
     return text[1:-1] if len(text) > 2 and text[0] == text[-1] and text[0] in "'\"" else ""
-
-
-def _of_url(text: str) -> str:
-    if not text.lower().startswith("file:"):
-        return ""
-    try:
-        url = urlsplit(text)
-        return unquote(url.path) if url.netloc in ("", "localhost") else ""
-    except ValueError:
-        return ""

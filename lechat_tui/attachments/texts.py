@@ -20,11 +20,17 @@ _MARKS = (
 )
 """Byte order marks and the encodings they stand for."""
 
+_HEAD_BYTES = 4096
+"""Looked at to tell UTF-16 without a byte order mark."""
+
+_ZEROS = 0.7
+"""The least share of zeros among every other byte of such text."""
+
 
 def decoded(content: bytes, name: str) -> str:
-    """Text in UTF-8, or in the encoding of its byte order mark. Raises `AttachmentError`."""
+    """Text in UTF-8, in the encoding of its byte order mark, or in plain UTF-16. Raises `AttachmentError`."""
     name = safe(name)
-    encoding = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), "utf-8")
+    encoding = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), "") or _without_mark(content)
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
@@ -33,6 +39,18 @@ def decoded(content: bytes, name: str) -> str:
     if "\0" in text:
         raise AttachmentError(f"{name} is a binary file; only text and images can be attached")
     return storable(text)
+
+
+def _without_mark(content: bytes) -> str:
+    """The encoding of text without a byte order mark: in UTF-16, every other byte of most scripts is zero."""
+    head = content[:_HEAD_BYTES]
+    even, odd = head[::2], head[1::2]
+    if len(content) % 2 == 0 and odd:
+        if even.count(0) == 0 and odd.count(0) > len(odd) * _ZEROS:
+            return "utf-16-le"
+        if odd.count(0) == 0 and even.count(0) > len(even) * _ZEROS:
+            return "utf-16-be"
+    return "utf-8"
 
 
 def stored_text(file: Attachment) -> str:

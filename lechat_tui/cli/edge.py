@@ -1,12 +1,12 @@
 """The edge of the program: every failure inside becomes one line on stderr and an exit code."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+from lechat_tui.cli import streams
 from lechat_tui.errors import LechatError
 
 FAILED, USAGE, OVERFLOW, INTERRUPTED = 1, 2, 3, 130
@@ -28,17 +28,31 @@ class Failure(NamedTuple):
 
 
 def leave(run: Callable[[], object]) -> NoReturn:
-    """Run this and exit with the code it returns, or with that of the exception it raises."""
+    """Run this and exit with the code it returns, or with that of the exception it raises.
+
+    Output that cannot be written is an error, too, except into a pipe that nobody reads any more.
+    """
+    code: object = 0
     try:
         code = run()
+        _flush()
     except KeyboardInterrupt:
         code = complain(failure(Interrupted()))
+    except streams.NobodyReads:
+        pass
     except LechatError as error:
         code = complain(failure(error))
     except Exception as error:  # noqa: BLE001  # the edge of the program, which logs it
         log(error)
         code = complain(failure(error))
+    with suppress(OSError, LechatError):
+        _flush()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _flush() -> None:
+    if sys.stdout and not sys.stdout.closed:
+        sys.stdout.flush()
 
 
 def failure(error: Exception) -> Failure:
@@ -72,10 +86,8 @@ def _print_line(failed: Failure) -> None:
     import json
 
     line = {"type": "error", "message": " ".join(failed.message.split()), "code": failed.code}
-    try:
+    with suppress(OSError, streams.Unwritten):
         print(json.dumps(line), flush=True)
-    except BrokenPipeError:  # nobody reads on; the last flush goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def report(error: Exception) -> str:

@@ -1,15 +1,31 @@
 """The input of a one-shot answer: the words on the command line, attached files, and stdin."""
 
+import codecs
+import os
+import stat
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from lechat_tui.attachments import reading
-from lechat_tui.attachments.files import AttachmentError, File
-from lechat_tui.attachments.images import check_image, is_image
-from lechat_tui.attachments.texts import joined
+from lechat_tui.attachments.files import AttachmentError, File, read_limited, too_large, user_path
+from lechat_tui.attachments.images import MAX_IMAGE_BYTES, check_image, is_image
+from lechat_tui.attachments.texts import MAX_TEXT_BYTES, decoded, joined
+from lechat_tui.cli import streams
 from lechat_tui.errors import LechatError
+from lechat_tui.plaintext import safe
+
+STDIN = frozenset(("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"))
+"""Names of stdin as a file to attach."""
+
+MAX_STRAY_SHARE = 0.02
+"""Text from a pipe in which more of the bytes are not UTF-8 is refused."""
+
+MAX_STRAY_BYTES = 3
+"""So many are accepted in a short text, too, such as half a character at a cut."""
 
 
 class NoPrompt(LechatError):
@@ -26,6 +42,8 @@ class Input:
     """The words on the command line."""
     files: tuple[File, ...]
     """The attachments."""
+    note: str = ""
+    """What was changed in the material, as a sentence."""
 
     @property
     def text(self) -> str:
@@ -38,22 +56,84 @@ class Input:
         return any(file.kind == "image" for file in self.files)
 
 
-def read(words: Sequence[str] | None, files: Sequence[Path]) -> Input | None:
+def read(words: Sequence[str] | None, files: Sequence[str], *, with_stdin: bool = True) -> Input | None:
     """Read the input; None when there is none and stdin and stdout are a terminal.
 
-    Text from stdin goes before the words, with a blank line between. Raises `NoPrompt`, or `AttachmentError` for a file
-    that cannot be used.
+    Text from stdin goes before the words, with a blank line between; a file `-` is stdin, which is attached then.
+    Without `with_stdin` it is left alone. Raises `NoPrompt`, or `AttachmentError` for a file that cannot be used.
     """
-    piped = b"" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.read()
-    attached = [reading.read(file) for file in files]
-    if is_image(piped):
+    at_terminal = bool(sys.stdin) and sys.stdin.isatty()
+    named = [file for file in files if file in STDIN]
+    piped = _stdin() if named or (with_stdin and not at_terminal) else b""
+    attached = [reading.check(piped, "stdin") if file in STDIN else _file(file) for file in files]
+    text, note = "", ""
+    if named:
+        pass
+    elif is_image(piped):
         attached.append(check_image(piped, "stdin"))
-        piped = b""
-    elif b"\0" in piped:
-        raise AttachmentError("the input from stdin is neither text nor an image")
-    read = Input(joined(piped.decode("utf-8", "replace")), joined(" ".join(words or ())), tuple(attached))
+    else:
+        text, note = _text(piped)
+    read = Input(joined(text), joined(" ".join(words or ())), tuple(attached), note)
     if read.text or attached:
         return read
-    if words is None and not files and sys.stdin and sys.stdin.isatty() and sys.stdout.isatty():
+    if words is None and not files and at_terminal and sys.stdout.isatty():
         return None
     raise NoPrompt("there is no prompt; pass it as an argument or through a pipe")
+
+
+def _stdin() -> bytes:
+    """All of stdin; nothing where it cannot be read, as under nohup. Raises `AttachmentError` when it is too large."""
+    if sys.stdin is None:
+        return b""
+    buffer = sys.stdin.buffer
+    with suppress(OSError):  # not a file of the system
+        streams.wait_for_input(buffer.fileno())
+    try:
+        return _bounded(buffer, "the input from stdin")
+    except AttachmentError:
+        raise
+    except OSError:
+        return b""
+
+
+def _bounded(source: BinaryIO, name: str) -> bytes:
+    """All there is to read. Raises `AttachmentError` above the limit of a file with such content, and `OSError`."""
+    content = read_limited(source, MAX_TEXT_BYTES)
+    if len(content) > MAX_TEXT_BYTES and is_image(content):
+        content += read_limited(source, MAX_IMAGE_BYTES - len(content))
+        if len(content) > MAX_IMAGE_BYTES:
+            raise too_large(name, MAX_IMAGE_BYTES)
+    elif len(content) > MAX_TEXT_BYTES:
+        raise too_large(name, MAX_TEXT_BYTES)
+    return content
+
+
+def _file(name: str) -> File:
+    """A file to attach. A pipe is read to its end, as of `<(command)`. Raises `AttachmentError`."""
+    path = user_path(name) or Path(name)
+    try:
+        if not stat.S_ISFIFO(path.stat().st_mode):
+            return reading.read(path)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # else it would wait here for a writer
+        with os.fdopen(descriptor, "rb") as source:
+            streams.wait_for_input(descriptor, notice=f"waiting for somebody to write to {safe(name)}")
+            os.set_blocking(descriptor, True)
+            return reading.check(_bounded(source, safe(name)), path.name)
+    except ValueError as error:  # a name no file can have
+        raise AttachmentError(f"there is no file {safe(name)}") from error
+    except OSError:
+        return reading.read(path)  # which says why
+
+
+def _text(piped: bytes) -> tuple[str, str]:
+    """Text from a pipe, and what was changed in it. Raises `AttachmentError` for what is no text."""
+    try:
+        return decoded(piped, "the input from stdin"), ""
+    except AttachmentError:
+        if b"\0" in piped or piped.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise
+        text = piped.decode("utf-8", "replace")
+        stray = text.count("\N{REPLACEMENT CHARACTER}")
+        if stray > max(MAX_STRAY_BYTES, MAX_STRAY_SHARE * len(piped)):
+            raise
+    return text, "some of the input from stdin is not UTF-8; those characters were replaced"

@@ -100,15 +100,18 @@ def ask(
         str | None, typer.Option("-s", "--system", metavar="TEXT", help="System prompt for a new chat.")
     ] = None,
     file: Annotated[
-        list[Path] | None,
-        typer.Option("-f", "--file", metavar="PATH", help="Attach a text file or an image."),
+        list[str] | None,
+        typer.Option("-f", "--file", metavar="PATH", help="Attach a text file or an image; - is stdin."),
     ] = None,
     attach: Annotated[
-        list[Path] | None, typer.Option("-a", "--attach", "--image", metavar="PATH", help="The same as --file.")
+        list[str] | None, typer.Option("-a", "--attach", "--image", metavar="PATH", help="The same as --file.")
     ] = None,
     output: Annotated[Output, typer.Option(help="Output format.")] = Output.text,
     json: Annotated[bool, typer.Option("--json", help="Same as --output json.")] = False,
     no_save: Annotated[bool, typer.Option("-n", "--no-save", help="Do not save this chat.")] = False,
+    no_stdin: Annotated[
+        bool, typer.Option("--no-stdin", help="Leave stdin alone, as in a loop that reads lines from it.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print no hints or progress on stderr.")] = False,
     stats: Annotated[bool, typer.Option("--stats", help="Print token counts and speed on stderr.")] = False,
     settings: Mapping[str, object] = MappingProxyType({}),
@@ -139,7 +142,7 @@ def ask(
     from lechat_tui.cli import compose, inputs
 
     with edge.answering(as_lines=output is Output.stream_json and not json):
-        question = inputs.read(prompt, [*(file or []), *(attach or [])])
+        question = inputs.read(prompt, [*(file or []), *(attach or [])], with_stdin=not no_stdin)
         overrides = compose.Overrides(
             model=model,
             system=plaintext.storable(system) if system else None,

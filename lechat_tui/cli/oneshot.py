@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import asdict, fields
 from typing import Literal
 
+from lechat_tui.cli import streams
 from lechat_tui.cli.inputs import Input
 from lechat_tui.cli.overflow import Overflow, fitting
 from lechat_tui.engine.base import ContextOverflow, Delta, Done, Event, Fitted, Loading, Prefill
@@ -62,10 +62,8 @@ def run(
     """Ask, and print the answer as it arrives. Raises what `Conversation.ask` raises."""
     files = [conversation.keep_attachment(file) for file in question.files]
     printer, hints = Printer(output, kept), Hints(quiet)
-    try:
+    with suppress(streams.NobodyReads):  # what arrived is kept
         asyncio.run(_answer(conversation, question, files, overflow, printer, hints, stats=stats))
-    except BrokenPipeError:  # nobody reads on: what arrived is kept, and the last flush goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 async def _answer(
@@ -78,6 +76,8 @@ async def _answer(
     *,
     stats: bool,
 ) -> None:
+    if question.note:
+        hints.say(question.note)
     if conversation.model.toy:
         hints.say(f"{conversation.model.id} is a toy model; lechat ls lists real ones, lechat pull NAME downloads one")
     if conversation.notice:

@@ -5,7 +5,7 @@ import sys
 from typing import NoReturn
 
 from lechat_tui import __version__, terminal
-from lechat_tui.cli import edge
+from lechat_tui.cli import edge, streams
 
 LAST = (["-c"], ["-C"], ["--continue"])
 """Arguments that open the full screen on the most recent chat."""
@@ -13,6 +13,7 @@ LAST = (["-c"], ["-C"], ["--continue"])
 
 def main() -> NoReturn:
     """Run the program and exit; a failure is one line on stderr."""
+    streams.prepare()
     arguments = sys.argv[1:]
     if arguments in (["--version"], ["-V"]):
         edge.leave(lambda: print(f"lechat {__version__}"))
