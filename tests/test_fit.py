@@ -263,7 +263,7 @@ def output(capsys, name: str = "", *, as_json: bool = False, context: int | None
 
 def test_the_table_lists_the_best_models_and_all_others(home, capsys) -> None:
     table = output(capsys, vram=["24G"])
-    assert "text    mistral-small-3.2:Q5_K_M, Q5_K_M, context 32,768" in table
+    assert "text    mistral-small-3.2:Q5_K_M, Q5_K_M, context 24,576" in table
     assert "upper bound" not in table and "\x1b" not in table
     rows = table.splitlines()
     assert any(row.startswith("mistral-large-2 ") and "too much" in row for row in rows)

@@ -58,7 +58,10 @@ def run(name: str, flags: MachineFlags, *, context: int | None, as_json: bool) -
         raise ModelError(fit.UNKNOWN_MEMORY)
     rows = [model for model in models.catalog.values() if not model.toy and model.status != "closed"]
     here = [] if described else [model.id for model in models.installed()]
-    picks = fit.best_by_role(models.catalog, machine, here=here)
+    picks = {
+        role: _with_projector(pick, machine)
+        for role, pick in fit.best_by_role(models.catalog, machine, here=here).items()
+    }
     others = [result for row in rows if row.shape and (result := _fit(row, machine, context))]
     unknown = [row.id for row in rows if not row.shape]
     if as_json:
@@ -67,6 +70,12 @@ def run(name: str, flags: MachineFlags, *, context: int | None, as_json: bool) -
         return
     hints = [] if described else list(unused())
     _print(*_table(machine, picks, others, hints), *_notes(others, unknown))
+
+
+def _with_projector(pick: Fit, machine: Resources) -> Fit:
+    """The same as in the table: how all of the model fits, if it does."""
+    whole = fit.measure(pick.model, machine)
+    return whole if whole.fits else pick
 
 
 def unused() -> Iterator[str]:

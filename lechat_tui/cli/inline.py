@@ -15,13 +15,15 @@ def run(conversation: Conversation) -> None:
     session.run(conversation, choices=compose.choices(), download=_download)
 
 
-def _download(model: Model) -> bool:
-    """Download a model with a progress bar; whether all of it arrived. Raises `LechatError`."""
+def _download(model: Model) -> Model | None:
+    """Download a model, or one that fits instead, with a progress bar; returns it if all of it arrived.
+
+    Raises `LechatError`.
+    """
     from lechat_tui.cli import pull
 
     try:
         with shown_input():
-            pull.run(model.id, as_json=False, quiet=False, accept_license=False)
+            return pull.run(model.id, as_json=False, quiet=False, accept_license=False)
     except typer.Exit:  # interrupted, which `pull` has reported
-        return False
-    return True
+        return None

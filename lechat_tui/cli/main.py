@@ -184,13 +184,17 @@ def pull(
         bool, typer.Option("--accept-license", help="Accept a license that forbids commercial use.")
     ] = False,
     accept_licence: Annotated[bool, typer.Option("--accept-licence", hidden=True)] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Download a model that does not fit into this machine's memory.")
+    ] = False,
     offline: Annotated[bool, OFFLINE] = False,
 ) -> None:
     if offline:
         network.forbid()
     from lechat_tui.cli import pull
 
-    pull.run(name, as_json=json, quiet=quiet, accept_license=accept_license or accept_licence)
+    accepted = accept_license or accept_licence
+    pull.run(name, as_json=json, quiet=quiet, accept_license=accepted, force=force)
 
 
 commands.command("get", hidden=True)(pull)

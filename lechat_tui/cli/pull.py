@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -20,6 +21,9 @@ from lechat_tui.models.retry import Cancelled
 from lechat_tui.plaintext import safe
 from lechat_tui.units import duration_text, size_text, speed_text
 
+if TYPE_CHECKING:
+    from lechat_tui.models.suggest import Misfit
+
 _EXIT_INTERRUPTED = 130
 _BAR_WIDTH = 24
 """Characters."""
@@ -28,10 +32,17 @@ _LINE_INTERVAL_SECONDS = 5.0
 _JSON_INTERVAL_SECONDS = 1.0
 
 
-def run(name: str, *, as_json: bool, quiet: bool, accept_license: bool) -> None:
-    """Download a model. Raises `ModelError`, and `typer.Exit` when it is interrupted."""
+def run(name: str, *, as_json: bool, quiet: bool, accept_license: bool, force: bool = False) -> Model:
+    """Download a model, or another one that the user takes instead; returns it. `force` ignores the machine's memory.
+
+    Raises `ModelError`, and `typer.Exit` when it is interrupted.
+    """
+    from lechat_tui.models.pull import kept
+
     models = compose.models(compose.settings())
     model = repository.find(name, models)
+    if not (force or models.files(model) or kept(model)) and (misfit := models.misfit(model)):
+        model = _instead(misfit)
     if all(models.files(part) for part in parts(model)):
         _print(f"{model.id} is already on this machine", unless=quiet)
     else:
@@ -41,6 +52,22 @@ def run(name: str, *, as_json: bool, quiet: bool, accept_license: bool) -> None:
         _print(f"{model.id} is ready; lechat -m {model.id} starts a chat with it", unless=quiet)
     if as_json:
         _print_json("done", model)
+    return model
+
+
+def _instead(misfit: "Misfit") -> Model:
+    """The model to download instead of one that does not fit. Raises `ModelError` if the user takes none."""
+    other, force = misfit.instead, f"lechat pull {misfit.model.id} --force downloads it anyway"
+    if other is None:
+        raise ModelError(f"{misfit}; {force}")
+    size = f" ({size_text(other.bytes)})" if other.bytes else ""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise ModelError(f"{misfit}; lechat pull {other.id} downloads one that fits{size}, and {force}")
+    print(safe(str(misfit)), file=sys.stderr)
+    print(safe(f"{other.id}{size} fits. Download it instead? [y/N] "), end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise ModelError(f"nothing was downloaded; {force}")
+    return other
 
 
 def _display(model: Model, *, as_json: bool, quiet: bool) -> "Display":

@@ -77,7 +77,9 @@ async def _switch_to(host: Host, model: Model) -> None:
         raise ModelError(model.missing)
     network.check(f"downloading {model.id}")
     size = f" ({size_text(model.bytes)})" if model.bytes else ""
-    if await host.confirm(f"{model.id} is not downloaded. Download it{size} and switch to it then?"):
+    question = f"{model.id} is not downloaded. Download it{size} and switch to it then?"
+    too_large = await asyncio.to_thread(host.models.misfit, model)  # then the download asks
+    if too_large or await host.confirm(question):
         await host.download(model, switch=True)
 
 

@@ -33,8 +33,11 @@ from lechat_tui.talk.conversation import Conversation, Replay
 from lechat_tui.terminal import is_dumb
 from lechat_tui.units import size_text
 
-Download = Callable[[Model], bool]
-"""Downloads a model on the main thread, with a progress bar; whether all of it arrived. Raises `LechatError`."""
+Download = Callable[[Model], Model | None]
+"""Downloads a model, or one that fits instead, on the main thread, with a progress bar.
+
+Returns it if all of it arrived. Raises `LechatError`.
+"""
 
 LINE_KEYS = (
     Bound("stop", "Stop the answer; what arrived is kept", ("ctrl+c",)),
@@ -203,9 +206,9 @@ class InlineHost:
         self.flow.clear()
         if self._download is None:
             self.say("models can't be downloaded here", error=True)
-        elif await self._loop.call_on_main(partial(self._download, model)) and switch:
-            self._switch(model)
-            self.say(f"{model.id} answers from now on")
+        elif (here := await self._loop.call_on_main(partial(self._download, model))) and switch:
+            self._switch(here)
+            self.say(f"{here.id} answers from now on")
 
     # The user
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lechat_tui import paths
 from lechat_tui.models import choose, imported, locate
@@ -13,6 +14,9 @@ from lechat_tui.models.local_files import LocalFiles
 from lechat_tui.models.locate import Files
 from lechat_tui.models.resolve import resolve
 from lechat_tui.models.scan import ModelFolder
+
+if TYPE_CHECKING:
+    from lechat_tui.models.suggest import Misfit
 
 
 class Models:
@@ -36,7 +40,7 @@ class Models:
 
     def get(self, name: str) -> Model:
         """The model of this name. Raises `resolve.NotHere` for one to look up on the hub, else `ModelError`."""
-        return resolve(name, self.catalog, self._local)
+        return resolve(name, self.catalog, self._local, self._suggestion)
 
     def require(self, name: str) -> Model:
         """The installed model of this name. Raises `ModelError`, for a missing one with how to download it."""
@@ -72,6 +76,21 @@ class Models:
         from lechat_tui.models import fit
 
         return fit.best_quantization(model, self._machine()).model if self._machine else model
+
+    def misfit(self, model: Model) -> "Misfit | None":
+        """Why this machine's memory can't hold the model; None if it can, or if that is not known."""
+        from lechat_tui.models import suggest
+
+        return suggest.misfit(model, self.catalog, self._machine()) if self._machine else None
+
+    def _suggestion(self, name: str) -> str:
+        from lechat_tui.models import suggest
+
+        machine = self._machine() if self._machine else None
+        if meant := suggest.similar(name, self.catalog, [model.id for model in self._local.models], machine):
+            return f"; did you mean {meant}?"
+        best = suggest.best_here(self.catalog, machine)
+        return f"; {best} is the best one for this machine, and USER/REPO names any GGUF on the hub" if best else ""
 
     def files(self, model: Model) -> Files | None:
         """The model's files; None unless all of them are on this machine."""

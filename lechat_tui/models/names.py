@@ -76,10 +76,15 @@ def parse(text: str, *, endpoint: str = HUB) -> Name:
 
 
 def _id(text: str) -> Id:
-    id, colon, quant = text.partition(":")
+    id, colon, quant = _split(text)
     if not _ID.fullmatch(id) or (colon and not _QUANT.fullmatch(quant)):
         raise _invalid(text)
     return Id(id, quant)
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    """The name, the separator and the quantization of `NAME:QUANT`, or of `NAME@QUANT` as in LM Studio."""
+    return text.partition(":") if ":" in text else text.partition("@")
 
 
 def _repository(typed: str, text: str) -> Hub:
@@ -88,7 +93,7 @@ def _repository(typed: str, text: str) -> Hub:
     repo, slash, file = rest.partition("/")
     if slash and file:
         return Hub(_repo(typed, user, repo), file=_file(typed, file))
-    repo, colon, quant = repo.partition(":")
+    repo, colon, quant = _split(repo)
     if colon and not _QUANT.fullmatch(quant):
         raise _invalid(typed)
     return Hub(_repo(typed, user, repo), "" if quant.lower() == "latest" else quant)

@@ -1,8 +1,7 @@
 """From a name to a model: an id of the catalog, a file, or a repository. Never uses the network."""
 
-import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
@@ -25,7 +24,11 @@ class NotHere(ModelError):
         self.repository = repository
 
 
-def resolve(name: str, catalog: Mapping[str, Model], local: LocalFiles) -> Model:
+Suggest = Callable[[str], str]
+"""Returns how to continue the message that there is no model of this name."""
+
+
+def resolve(name: str, catalog: Mapping[str, Model], local: LocalFiles, suggest: Suggest = lambda name: "") -> Model:
     """The model that the user means by this name; `names` describes what may be written.
 
     Raises `NotHere` for a repository that has to be looked up on the hub, `ModelError` for any other unknown name.
@@ -46,7 +49,7 @@ def resolve(name: str, catalog: Mapping[str, Model], local: LocalFiles) -> Model
         case names.Id(id, quant):
             model = local.named(name) or (catalog[id].quantized(quant) if id in catalog and quant else None)
             if model is None:
-                raise _unknown(name, id, [*catalog, *(model.id for model in local.models)])
+                raise ModelError(f"there is no model {name}{suggest(name)} (lechat ls lists them)")
     return model
 
 
@@ -104,12 +107,6 @@ def _catalog_row(wanted: names.Hub, catalog: Mapping[str, Model]) -> Model | Non
             if not wanted.file and wanted.quant.lower() in ("", weights.quant.lower()):
                 return row.quantized(weights.quant) if wanted.quant and weights.quant else row
     return None
-
-
-def _unknown(name: str, id: str, known: Iterable[str]) -> ModelError:
-    similar = difflib.get_close_matches(id.lower(), known, n=1, cutoff=0.4)
-    hint = f"; did you mean {similar[0]}?" if similar else ""
-    return ModelError(f"there is no model {name}{hint} (lechat ls lists them)")
 
 
 def _siblings(path: Path) -> list[Path]:

@@ -12,10 +12,11 @@ import pytest
 from localhub import COMMIT, CONTENT, FILE, REPO
 
 from lechat_tui import paths
-from lechat_tui.cli import pull
+from lechat_tui.cli import compose, pull
 from lechat_tui.cli.main import main
 from lechat_tui.models import hub_cache
 from lechat_tui.models.catalog import ModelError
+from lechat_tui.models.fit import Resources
 
 CHATON = (paths.bundled("chaton") / "chaton-q8_0.gguf").read_bytes()
 
@@ -203,3 +204,34 @@ class TestALicenseThatForbidsCommercialUse:
 def test_the_bundled_model_is_always_installed(home, capsys):
     pull.run("chaton", as_json=False, quiet=False, accept_license=False)
     assert "chaton is already on this machine" in capsys.readouterr().err
+
+
+@pytest.fixture
+def laptop(home, monkeypatch):
+    monkeypatch.setattr(compose, "this_machine", lambda: Resources(ram=25 * 10**9))
+
+
+def test_a_model_that_is_too_large_is_refused_with_one_that_fits(hub, laptop, capsys):
+    with pytest.raises(ModelError, match=r"does not fit .* lechat pull ministral-3-8b downloads one that fits"):
+        pull.run("mistral-large-2", as_json=False, quiet=False, accept_license=True)
+    assert not hub.requests
+
+
+def test_at_a_terminal_the_one_that_fits_is_offered(hub, laptop, monkeypatch):
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    for answer, failure in (
+        ("\n", "nothing was downloaded; lechat pull mistral-large-2 --force"),
+        ("y\n", "the hub has no repository mistralai/Ministral-3-8B"),
+    ):
+        monkeypatch.setattr("sys.stdin", Terminal(answer))
+        with pytest.raises(ModelError, match=failure):
+            pull.run("mistral-large-2", as_json=False, quiet=False, accept_license=True)
+    assert "ministral-3-8b (6.1 GB) fits. Download it instead? [y/N]" in screen.getvalue()
+    assert "Ministral-3-8B" in hub.requests[0]
+
+
+def test_a_model_that_is_too_large_can_be_downloaded_anyway(hub, laptop):
+    with pytest.raises(ModelError, match="the hub has no"):
+        pull.run("mistral-large-2", as_json=False, quiet=False, accept_license=True, force=True)
+    assert hub.requests

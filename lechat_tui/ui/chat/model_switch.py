@@ -1,10 +1,12 @@
 """Which model answers: switches, downloads, opens the model manager and loads the model in the background."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from lechat_tui import network
+from lechat_tui.commands.base import Choice
 from lechat_tui.message import Attachment
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.talk import phrases
@@ -14,6 +16,7 @@ from lechat_tui.ui.chat.onboarding import Onboarding
 from lechat_tui.ui.chat.preload import Preload
 from lechat_tui.ui.chat.tasks import BackgroundTasks
 from lechat_tui.ui.widgets.downloads import Downloads
+from lechat_tui.units import size_text
 
 if TYPE_CHECKING:
     from lechat_tui.models.fit import Resources
@@ -77,11 +80,28 @@ class ModelSwitch:
         Raises `LechatError` in offline mode.
         """
         network.check(f"downloading {model.id}")
+        chosen = await self._fitting(model)
+        if chosen is None:
+            return
+        model = chosen
         if await self._dialogs.accept_license(model):
             self._downloads.start(model, switch=switch)
         else:
             self._say(f"{model.id} was not downloaded: its license was not accepted")
         self._onboarding.show()
+
+    async def _fitting(self, model: Model) -> Model | None:
+        """The model, or what the user takes instead if it does not fit into the memory; None for nothing."""
+        from lechat_tui.models.pull import kept
+
+        misfit = await asyncio.to_thread(self._conversation.models.misfit, model)
+        if misfit is None or kept(model):
+            return model
+        other = misfit.instead
+        rows = [Choice("other", f"download {other.id} instead", _size(other))] if other else []
+        rows += [Choice("", "download nothing"), Choice("anyway", f"download {model.id} anyway", _size(model))]
+        chosen = await self._dialogs.choose(str(misfit), rows, filtered=False)
+        return {"other": other, "anyway": model}.get(chosen or "")
 
     async def prepare_question(self, attachments: Sequence[Attachment]) -> None:
         """Offer a model that supports images before a question with one is asked of a model that doesn't."""
@@ -95,3 +115,7 @@ class ModelSwitch:
             self.switch(other, "vision")
         else:
             self._say(phrases.no_images(model.id))
+
+
+def _size(model: Model) -> str:
+    return size_text(model.bytes) if model.bytes else ""
