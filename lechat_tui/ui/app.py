@@ -31,19 +31,19 @@ from lechat_tui.ui.look.start_page import ENTER, StartPage
 from lechat_tui.ui.look.themes import read_themes, textual_theme
 from lechat_tui.ui.palette import Palette, Slash
 from lechat_tui.ui.textual_private import (
-    CrashReportingApp,
     on_the_stack,
     raise_frame_rate,
     read_alt_enter_as_new_line,
     write_to_terminal,
 )
+from lechat_tui.ui.window import AnyWindowApp
 
 if TYPE_CHECKING:
     from lechat_tui.models.fit import Resources
     from lechat_tui.models.jobs import Jobs
 
 
-class LeChat(CrashReportingApp):
+class LeChat(AnyWindowApp):
     """Shows one conversation until the user quits."""
 
     TITLE = "lechat"
@@ -170,7 +170,7 @@ class LeChat(CrashReportingApp):
 
     def _save_start_page(self) -> None:
         """Store the start page for the next run."""
-        if self._start_page and (rows := self._chat.start_page):
+        if self._start_page and not self.too_small and (rows := self._chat.start_page):
             self._start_page.save([row.render(self.console) for row in rows])
 
     def action_command_palette(self) -> None:

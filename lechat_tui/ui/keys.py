@@ -90,6 +90,19 @@ class Keymap:
             "",
         )
 
+    def action_of(self, key: str) -> str:
+        """The action of a key without priority; empty if it has none."""
+        return next(
+            (
+                binding.action
+                for binding in CHAT_BINDINGS
+                if isinstance(binding, Binding)
+                and not binding.priority
+                and key in _split(self._chosen.get(binding.id or "", binding.key))
+            ),
+            "",
+        )
+
     def key(self, name: str) -> str:
         """The first key of this binding as people write it, for a sentence: `Esc`."""
         return key_of(self.bindings, name)

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from lechat_tui.models.fit import Resources
     from lechat_tui.models.jobs import Jobs
 
+SHORT = 14
+"""In a window with fewer rows, the start page has the prompt only."""
+
 
 class ChatScreen(Screen[None]):
     """One conversation: its messages, the prompt and the list of chats."""
@@ -84,6 +87,7 @@ class ChatScreen(Screen[None]):
         self._actions = PromptActions(self, self.host, self.parts, widgets)
         self._transcript = widgets.transcript
         self._prompt = widgets.box.prompt
+        self._prompt.screen_action = self._keymap.action_of
         self._status = widgets.status
         self._transcript.show_speed(conversation.settings.stats)
         self.set_class(not conversation.messages, "-empty")  # before the first styling: styling again costs time
@@ -91,6 +95,7 @@ class ChatScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         widgets = self._widgets
         self.parts.chats.open(self.app.size.width >= WIDE)
+        self.set_class(self.app.size.height < SHORT, "-short")
         yield widgets.chats_mark
         yield widgets.sidebar
         with Vertical(id="chat"):
@@ -129,6 +134,8 @@ class ChatScreen(Screen[None]):
         if written or not self._transcript.empty or self.app.screen is not self:
             return []
         rows, status = screen_rows(self), self._status.region
+        if not 0 <= status.y < len(rows):
+            return []
         blank = Strip.blank(status.width, self._status.rich_style)
         row = rows[status.y]
         rows[status.y] = Strip.join([row.crop(0, status.x), blank, row.crop(status.right)])
@@ -170,7 +177,8 @@ class ChatScreen(Screen[None]):
         self._prompt.focus()
 
     def on_resize(self, event: Resize) -> None:
-        """Open the list of chats where there is room, unless the user closed it."""
+        """Open the list of chats where there is room, unless the user closed it; a short window has less."""
+        self.set_class(event.size.height < SHORT, "-short")
         if self.parts.chats.fit(event.size.width):
             self.set_class(self.parts.chats.narrow, "-narrow")
 

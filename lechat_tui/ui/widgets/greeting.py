@@ -15,6 +15,9 @@ PROMISE = "everything stays on this machine"
 MIN_ROWS_FOR_CAT = 28
 """On a screen with fewer rows the cat is a kitten."""
 
+MIN_ROWS_FOR_KITTEN = 22
+"""On a screen with fewer rows there is no cat."""
+
 Cells = tuple[str, str, str]
 """Text, the name of its style, and the name of the color behind it."""
 
@@ -47,9 +50,10 @@ class Greeting(Widget):
         return Strip(segments).text_align(self.size.width, "center").apply_style(self.rich_style)
 
     def _rows(self) -> Sequence[Sequence[Cells]]:
-        if not self._cat:
+        rows = self.app.size.height
+        if not self._cat or rows < MIN_ROWS_FOR_KITTEN:
             return self._words
-        return [*(kitten() if self.app.size.height < MIN_ROWS_FOR_CAT else cat()), [], *self._words]
+        return [*(kitten() if rows < MIN_ROWS_FOR_CAT else cat()), [], *self._words]
 
     def _style(self, name: str, behind: str) -> Style:
         style = self.get_component_rich_style(f"greeting--{name}", partial=True) if name else Style.null()

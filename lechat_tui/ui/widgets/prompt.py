@@ -12,7 +12,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.events import Click, Key, Paste
@@ -47,6 +47,14 @@ MAX_MENTION_CHARS = 400
 
 FILES_MAX_AGE_SECONDS = 5.0
 """The files of the folder are listed again if the list is older."""
+
+EDITING_KEYS = {
+    key.strip(): binding.action
+    for binding in TextArea.BINDINGS
+    if isinstance(binding, Binding)
+    for key in binding.key.split(",")
+}
+"""What each key does in an editor."""
 
 
 class Prompt(TextArea):
@@ -83,6 +91,8 @@ class Prompt(TextArea):
         self._back = 0
         self._unsent = "", Pastes()
         self._list = completions
+        self.screen_action: Callable[[str], str] = lambda key: ""
+        """The action of the screen for a key, run in the order of the keys."""
         # Not as bindings: a binding would overtake characters that are still on their way to the editor
         self._list_keys: dict[str, Callable[[], None]] = {
             "up": partial(completions.move, -1),
@@ -126,8 +136,11 @@ class Prompt(TextArea):
         row, column = self.cursor_location
         return MENTION.search(self.document.get_line(row)[:column], max(column - MAX_MENTION_CHARS, 0))
 
-    def on_key(self, event: Key) -> None:
-        """Handle the keys of the list, Enter and new lines; leave all others to the editor."""
+    async def on_key(self, event: Key) -> None:
+        """Handle every key that is bound here or on the screen; the editor inserts the characters.
+
+        Bindings would run later than characters that arrive with them, as from a paste by another program.
+        """
         self.follow()
         if self._list.shown and event.key in self._list_keys:
             self._list_keys[event.key]()
@@ -135,10 +148,20 @@ class Prompt(TextArea):
             self._enter()
         elif event.key in NEW_LINE:
             self.insert("\n")
-        else:
+        elif event.key == "tab" and self.text:
+            pass  # pressed by habit to complete a word; the words that follow belong here
+        elif not await self._run_bound(event.key):
             return
         event.stop()
         event.prevent_default()
+
+    async def _run_bound(self, key: str) -> bool:
+        """Run the action of a key; False if it has none now."""
+        action = self.screen_action(key)
+        if action and await self.app.run_action(action, self.screen):
+            return True
+        editing = EDITING_KEYS.get(key)
+        return bool(editing and await self.app.run_action(editing, self))
 
     def _enter(self) -> None:
         row, column = self.cursor_location
@@ -296,9 +319,10 @@ class Prompt(TextArea):
         self._back = back
         if back:
             self.set_text(self.past_questions[-back])
-            return
-        text, self._pastes = self._unsent
-        self._show(text)
+        else:
+            text, self._pastes = self._unsent
+            self._show(text)
+        self._close()  # its keys would be those of the list
 
     def action_delete_left(self) -> None:
         """Delete a character; in an empty prompt, ask to remove an attachment."""
