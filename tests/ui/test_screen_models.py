@@ -262,22 +262,41 @@ def bare(models: Models) -> Models:
 
 async def test_the_first_models_are_offered_until_one_is_installed(make_app: MakeApp, hub: Hub, bare: Models) -> None:
     async with make_app(model="chaton").run_test(size=(110, 40)) as pilot:
-        await shows(pilot, "This machine can run", "loin", "text", "F2 chooses")
+        await shows(pilot, "this machine can run", "loin", "text", "F2 gets it")
         await pilot.press("f2")
-        await shows(pilot, "▌ loin", "Enter downloads")
+        await shows(pilot, "▌ loin", "Enter asks")
         await pilot.press("enter")
+        await shows(pilot, "Download loin")
+        await pilot.press("enter")  # by mistake: the answer is no
+        await hides(pilot, "Download loin")
+        assert "downloading" not in screen_text(pilot.app)
+        await pilot.press("f2", "enter")
+        await shows(pilot, "Download loin")
+        await pilot.press("y")
         await shows(pilot, "loin is downloaded and answers from now on")
         await send(pilot, "/new")
         await shows(pilot, "everything stays on this machine")
-        assert "This machine can run" not in screen_text(pilot.app)
+        assert "this machine can run" not in screen_text(pilot.app)
 
 
 async def test_declining_the_first_models_is_remembered(make_app: MakeApp, hub: Hub, bare: Models) -> None:
     async with make_app(model="chaton").run_test(size=(110, 40)) as pilot:
-        await shows(pilot, "F2 chooses")
+        await shows(pilot, "F2 gets it")
         await pilot.press("f2", "escape")
-        await hides(pilot, "This machine can run")
+        await hides(pilot, "this machine can run")
         assert pilot.app.focused is prompt(pilot)
     async with make_app(model="chaton").run_test(size=(110, 40)) as pilot:
         await rests(pilot)
-        assert "This machine can run" not in screen_text(pilot.app)
+        assert "this machine can run" not in screen_text(pilot.app)
+
+
+async def test_words_typed_beside_the_prompt_go_into_it_and_enter_sends_them(
+    make_app: MakeApp, hub: Hub, bare: Models
+) -> None:
+    async with make_app("Bonjour", model="chaton").run_test(size=(110, 40)) as pilot:
+        await shows(pilot, "F2 gets it")
+        await pilot.press("tab", *"hello", "tab", *"world")
+        assert prompt(pilot).text == "helloworld"
+        await pilot.press("enter")
+        await shows(pilot, "Bonjour")
+        assert "loin" not in screen_text(pilot.app)

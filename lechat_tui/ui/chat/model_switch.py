@@ -70,6 +70,12 @@ class ModelSwitch:
         )
         return await self._dialogs.show(manager)
 
+    async def offer_download(self, model: Model) -> None:
+        """Download a model and switch to it, after a question that names the size."""
+        size = f" ({size_text(model.bytes)})" if model.bytes else ""
+        if await self._dialogs.confirm(f"Download {model.id}{size} and switch to it then? You can chat meanwhile"):
+            await self.download(model, switch=True)
+
     def start_download(self, model: Model, *, switch: bool) -> None:
         """The same as `download`, in the background."""
         self._tasks.start("command", partial(self.download, model, switch=switch))

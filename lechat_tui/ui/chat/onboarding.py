@@ -1,4 +1,4 @@
-"""Offers the first models on a machine that has none, and unfinished downloads."""
+"""Offers the first model on a machine that has none, and unfinished downloads."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lechat_tui.models.available import Models
-from lechat_tui.models.catalog import Model, ModelError, ModelRole
+from lechat_tui.models.catalog import Model, ModelError
 from lechat_tui.ui.widgets import offers
 from lechat_tui.ui.widgets.downloads import Downloads
 from lechat_tui.ui.widgets.offers import Offers
@@ -40,13 +40,13 @@ class Onboarding:
         self.show()
 
     async def check(self) -> None:
-        """Offer to resume an unfinished download, and the first models if there are none."""
+        """Offer to resume an unfinished download, and the first model if there is none."""
         left = await asyncio.to_thread(self._unfinished)
         if left and not self._downloads.running:
             self._downloads.offer_resume(left[0])
         if self._wanted:
             found = await asyncio.to_thread(self._first)
-            self._wanted = bool(found)
+            self._wanted = found is not None
             self._offers.offer(found)
             self.show()
 
@@ -71,12 +71,12 @@ class Onboarding:
 
         return [model for model in unfinished(self._models.catalog.values()) if self._models.files(model) is None]
 
-    def _first(self) -> "dict[ModelRole, Fit]":
-        """The models to offer, by role; none if one is installed, or if the memory of the machine is unknown."""
+    def _first(self) -> "Fit | None":
+        """The model to offer; None if one is installed, or if the memory of the machine is not known."""
         from lechat_tui.models import fit
 
         if not all(model.toy for model in self._models.installed()):
-            return {}
+            return None
         with suppress(ModelError):
-            return fit.best_by_role(self._models.catalog, self._machine())
-        return {}
+            return fit.best_by_role(self._models.catalog, self._machine()).get("text")
+        return None

@@ -35,6 +35,7 @@ from lechat_tui.ui.widgets.prompt import Prompt, PromptBox
 from lechat_tui.ui.widgets.recents import Recents
 from lechat_tui.ui.widgets.sidebar import ChatsButton, Sidebar
 from lechat_tui.ui.widgets.status import Status, StatusLine
+from lechat_tui.ui.widgets.styled_lines import PromptAside
 from lechat_tui.ui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -170,8 +171,14 @@ class ChatScreen(Screen[None]):
         if not self.parts.chats.toggle():
             self._prompt.focus()
 
+    @on(PromptAside.Typed)
+    def _typed_aside(self, event: PromptAside.Typed) -> None:
+        self._prompt.focus()
+        self._prompt.insert(event.character)
+
     @on(Sidebar.Left)
     @on(Recents.Left)
+    @on(Offers.Left)
     def _list_left(self) -> None:
         self.parts.chats.leave()
         self._prompt.focus()
@@ -201,7 +208,7 @@ class ChatScreen(Screen[None]):
     @on(Offers.Taken)
     def _first_model_taken(self, event: Offers.Taken) -> None:
         self._prompt.focus()
-        self.parts.models.start_download(event.model, switch=True)
+        self.parts.tasks.start("command", self.parts.models.offer_download, event.model)
 
     @on(Offers.Dismissed)
     def _first_models_dismissed(self) -> None:

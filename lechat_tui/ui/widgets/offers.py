@@ -1,6 +1,5 @@
-"""Models offered below the greeting while only the bundled model is installed: one for each task."""
+"""The model offered below the greeting while only the bundled model is installed."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -10,23 +9,22 @@ from textual.events import Click
 from textual.message import Message
 
 from lechat_tui import paths
-from lechat_tui.models.catalog import Model, ModelRole
+from lechat_tui.models.catalog import Model
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.keys import Keymap
-from lechat_tui.ui.widgets.styled_lines import Line, Span, StyledLines, padded
+from lechat_tui.ui.widgets.styled_lines import Line, PromptAside
 from lechat_tui.units import size_text
 
 if TYPE_CHECKING:
     from lechat_tui.models.fit import Fit
 
 
-class Offers(StyledLines, can_focus=True):
-    """Offers models until the user takes one or declines."""
+class Offers(PromptAside, can_focus=True):
+    """Offers one model until the user takes it or declines."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "Up"),
-        Binding("down", "move(1)", "Down"),
         Binding("enter", "take", "Download"),
+        Binding("up", "leave", "Back to the prompt"),
         Binding("escape", "dismiss", "No, thanks"),
     ]
 
@@ -40,45 +38,40 @@ class Offers(StyledLines, can_focus=True):
     class Dismissed(Message):
         """The user declined."""
 
+    class Left(Message):
+        """The user wants to go back to the prompt."""
+
     def __init__(self, keymap: Keymap) -> None:
         super().__init__()
         self._keymap = keymap
-        self._fits: list[tuple[str, Fit]] = []
-        self._chosen = 0
+        self._fit: Fit | None = None
         self._update()
 
-    def offer(self, choices: "Mapping[ModelRole, Fit]") -> None:
-        """Show these; a model for several tasks has one row."""
-        roles: dict[str, list[str]] = {}
-        fits: dict[str, Fit] = {}
-        for role, fit in choices.items():
-            roles.setdefault(fit.model.id, []).append(role)
-            fits[fit.model.id] = fit
-        self._fits = [(", ".join(names), fits[id]) for id, names in roles.items()]
+    def offer(self, fit: "Fit | None") -> None:
+        """Show this model; None while it is not known which one."""
+        self._fit = fit
         self._update()
 
     def _update(self) -> None:
-        here = self.has_focus
-        if not self._fits:
+        if not self._fit:
             self.show([("checking what this machine can run", "soft")])
             return
-        rows = [self._row(number, roles, fit) for number, (roles, fit) in enumerate(self._fits)]
-        away = f"{self._keymap.key('first_models')} chooses · /models shows all · chaton answers meanwhile"
-        keys = "Enter downloads · Esc hides this" if here else away
-        self.show([("This machine can run", "soft")], *rows, [], [(keys, "soft")])
+        key = self._keymap.key("first_models")
+        keys = "Enter asks, then downloads · Esc hides this" if self.has_focus else f"{key} gets it · /models shows all"
+        self.show(
+            [("chaton is only a toy. For real answers, this machine can run", "soft")],
+            self._row(self._fit),
+            [(keys, "soft")],
+        )
 
-    def _row(self, number: int, roles: str, fit: "Fit") -> Line:
-        chosen = self.has_focus and number == self._chosen
-        row: list[Span] = [
-            ("▌ " if chosen else "  ", "bar" if chosen else ""),
-            (padded(safe(fit.model.id), 22 if self.size.width >= 60 else 16), "accent" if chosen else "text"),
-            (f"  {roles:<18}", "soft"),
-            (f"  {size_text(fit.model.bytes) if fit.model.bytes else '':>8}", "soft"),
-        ]
-        if not fit.speed or self.size.width < 64:
-            return row
-        unit = "tokens/s" if self.size.width >= 80 else "t/s"
-        return [*row, (f"  up to {fit.speed:.0f} {unit}", "soft")]
+    def _row(self, fit: "Fit") -> Line:
+        model = fit.model
+        facts = [size_text(model.bytes)] if model.bytes else []
+        facts += ["text, code and images" if model.supports_images else "text and code"]
+        if fit.speed:
+            facts.append(f"up to {fit.speed:.0f} tokens/s")
+        mark = ("▌ ", "bar") if self.has_focus else ("  ", "")
+        return [mark, (safe(model.id), "accent"), (f"  {' · '.join(facts)}", "soft")]
 
     def on_resize(self) -> None:
         """Fit the text to the width."""
@@ -89,32 +82,27 @@ class Offers(StyledLines, can_focus=True):
         self._update()
 
     def watch_has_focus(self, has_focus: bool) -> None:
-        """Mark the chosen row while the list has the focus."""
+        """Mark the row while it has the focus."""
         super().watch_has_focus(has_focus)
         self._update()
 
     def on_click(self, event: Click) -> None:
-        """Choose the model that was clicked; a double click takes it."""
-        number = event.y - 1
-        if 0 <= number < len(self._fits):
-            self._chosen = number
-            self._update()
-            if event.chain == 2:
-                self.action_take()
-
-    def action_move(self, by: int) -> None:
-        """Choose another model."""
-        self._chosen = min(max(self._chosen + by, 0), max(len(self._fits) - 1, 0))
-        self._update()
+        """Take the model with a double click."""
+        if event.y == 1 and event.chain == 2:
+            self.action_take()
 
     def action_take(self) -> None:
-        """Download the chosen model."""
-        if self._fits:
-            self.post_message(self.Taken(self._fits[self._chosen][1].model))
+        """Take the model."""
+        if self._fit:
+            self.post_message(self.Taken(self._fit.model))
 
     def action_dismiss(self) -> None:
         """Decline."""
         self.post_message(self.Dismissed())
+
+    def action_leave(self) -> None:
+        """Go back to the prompt."""
+        self.post_message(self.Left())
 
 
 def needed(model: Model) -> bool:

@@ -12,7 +12,7 @@ from lechat_tui.plaintext import safe
 from lechat_tui.store import Chat
 from lechat_tui.ui.keys import Keymap
 from lechat_tui.ui.widgets.greeting import MIN_ROWS_FOR_CAT
-from lechat_tui.ui.widgets.styled_lines import Line, StyledLines, padded
+from lechat_tui.ui.widgets.styled_lines import Line, PromptAside, padded
 
 MAX_CHATS, MAX_CHATS_SHORT = 5, 3
 """Chats shown, and chats shown on a short screen."""
@@ -21,7 +21,7 @@ HINTS = (("help", "help"), ("chats", "chats"), ("models", "models"), ("palette",
 """Bindings named below the recent chats, and a word for each."""
 
 
-class Recents(StyledLines, can_focus=True):
+class Recents(PromptAside, can_focus=True):
     """A few chats to open, and the keys to begin with."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

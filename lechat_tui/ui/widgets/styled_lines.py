@@ -6,6 +6,8 @@ from typing import ClassVar
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
+from textual.events import Key
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -36,6 +38,23 @@ class StyledLines(Widget):
         """One line."""
         row = self._rows[y] if y < len(self._rows) else ()
         return strip(self, row, self.size.width)
+
+
+class PromptAside(StyledLines):
+    """Lines below the prompt that can have the focus; what is typed meanwhile is meant for the prompt."""
+
+    class Typed(Message):
+        """A character, which belongs into the prompt."""
+
+        def __init__(self, character: str) -> None:
+            super().__init__()
+            self.character = character
+
+    def on_key(self, event: Key) -> None:
+        """Pass characters on."""
+        if event.is_printable and event.character:
+            event.stop()
+            self.post_message(self.Typed(event.character))
 
 
 def strip(widget: Widget, row: Line, width: int, *, base: Style | None = None) -> Strip:
