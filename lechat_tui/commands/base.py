@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from lechat_tui.commands import foreign
 from lechat_tui.commands.key_names import shown
 from lechat_tui.message import Attachment
 from lechat_tui.models.available import Models
@@ -219,6 +220,14 @@ class Command:
 MAX_SHOWN_CHARACTERS = 60
 """Of a word that was typed, in a sentence about it."""
 
+ANY_NUMBER = 1_000_000
+
+MAX_WORDS = {"": 0, "[N]": 1, "[COMMAND]": 1, "[on|off]": 1, "[off]": 1, "[N|all]": 2}
+"""How many words a command with such an argument can have; a line with more may be a question."""
+
+QUESTION_WORDS = 3
+"""A line with so many words may be a question, though it begins with a slash."""
+
 COMMANDS: dict[str, Command] = {}
 """By name, in the order of definition."""
 
@@ -236,7 +245,8 @@ def command(
 
 
 def find(word: str) -> Command | None:
-    """The command with this name or alias."""
+    """The command with this name or alias, in any case."""
+    word = word.casefold()
     return COMMANDS.get(word) or next((c for c in COMMANDS.values() if word in c.aliases), None)
 
 
@@ -244,6 +254,10 @@ def nearest(word: str) -> str | None:
     """The name that was most likely meant; None when nothing is similar."""
     names = [n for c in COMMANDS.values() for n in (c.name, *c.aliases)]
     return next(iter(difflib.get_close_matches(word.casefold(), names, n=1, cutoff=0.5)), None)
+
+
+LEAVING = ("exit", "quit", ":q", ":q!", ":quit", ":wq", ":x")
+"""What people type alone to leave a program."""
 
 
 def completions(line: str) -> Iterable[Command]:
@@ -269,12 +283,12 @@ def is_command(text: str) -> bool:
     The path of a file is not a command, and neither is a text that begins with one.
     """
     text = text.strip()
-    if text == ":q" or resembles_private(text):
+    if text.casefold() in LEAVING or resembles_private(text):
         return True
     if not text.startswith("/"):
         return False
     word = _first_word(text)
-    if find(word):
+    if find(word) or foreign.translated(word, ""):
         return True
     lines = len(text.splitlines())
     return (lines == 1 or bool(_NAME.fullmatch(word))) and "/" not in word[1:] and not (_exists(word) or _exists(text))
@@ -307,18 +321,45 @@ def _exists(path: str) -> bool:
 
 
 async def run(host: Host, line: str) -> None:
-    """Run a command; an unknown one, and one with more lines than it takes, is refused with a sentence."""
-    word, *rest = line.strip().split(maxsplit=1)
+    """Run a command, of ours or of another program; what may be a question is asked about, and never loses words."""
+    line = line.strip()
+    word, *rest = line.split(maxsplit=1)
     argument = rest[0] if rest else ""
-    found = find(word)
-    if found is None:
-        meant = _PRIVATE if resembles_private(line) else nearest(word)
-        hint = f"; did you mean {meant}?" if meant else "; /help lists them"
-        host.say(f"there is no command {shortened(word)}{hint}", error=True)
-    elif len(line.strip().splitlines()) > 1 and not found.takes_lines:
+    found, other = find(word), foreign.translated(word, argument)
+    if found is None and other and other.line:
+        ours, _, argument = other.line.partition(" ")
+        found = find(ours)
+    if found is None and other:
+        host.say(other.sentence)
+    elif found is None:
+        await _unknown(host, line, word)
+    elif len(line.splitlines()) > 1 and not found.takes_lines:
         host.say(f"{found.name} takes one line, and this has more; nothing was done", error=True)
+    elif found.name != _PRIVATE and len(argument.split()) > MAX_WORDS.get(found.argument, ANY_NUMBER):
+        await _ask_what(host, line, found, argument)
     else:
         await found.run(host, argument)
+
+
+async def _unknown(host: Host, line: str, word: str) -> None:
+    """Refuse a command that does not exist; a longer line may be a question."""
+    meant = _PRIVATE if resembles_private(line) else nearest(word)
+    if meant != _PRIVATE and len(line.split()) >= QUESTION_WORDS:
+        await _ask_what(host, line, find(meant) if meant else None, line.removeprefix(word).strip())
+        return
+    hint = f"; did you mean {meant}?" if meant else "; /help lists them"
+    host.say(f"there is no command {shortened(word)}{hint}", error=True)
+
+
+async def _ask_what(host: Host, line: str, found: Command | None, argument: str) -> None:
+    """Let the user decide whether a line is a question or a command."""
+    choices = [Choice("ask", "Send the line as a question")]
+    choices += [Choice("run", f"Run {found.name}", found.help)] if found else []
+    match await host.choose(f"Is this a question? {shortened(line)}", [*choices, Choice("", "Do nothing")]):
+        case "ask":
+            host.ask(line)
+        case "run" if found:
+            await found.run(host, argument)
 
 
 def shortened(word: str) -> str:

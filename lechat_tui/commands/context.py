@@ -42,6 +42,22 @@ async def context(host: Host, rest: str) -> None:
         host.say(ledger(conversation, sent, fitted))
 
 
+@command("/status", "show the model, its file, the context window and this chat", aliases=("/info", "/ps"))
+async def status(host: Host, rest: str) -> None:
+    conversation, model = host.conversation, host.conversation.model
+    files = host.models.files(model)
+    chat = "a private chat" if conversation.private else conversation.chat.title if conversation.chat else "a new chat"
+    rows = {
+        "model": f"{model.id} ({model.name})",
+        "task": f"{', '.join(model.roles)}{'; supports images' if model.supports_images else ''}",
+        "file": str(files.weights) if files else "not downloaded",
+        "license": model.license or "unknown",
+        "context": f"{conversation.window:,} tokens; /context shows what is in it",
+        "chat": f"{chat}, {len(conversation.messages)} messages",
+    }
+    host.say("\n".join(f"{name:<9}{value}" for name, value in rows.items()))
+
+
 def ledger(conversation: Conversation, sent: Sequence[Message], fitted: Fitted) -> str:
     """A table of the messages with their tokens, and the sum. `sent` are the messages that `fitted` is about."""
     lines = list(_lines(conversation, sent, fitted))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lechat_tui import paths
-from lechat_tui.commands.base import COMMANDS, Bound, Command, Host, command, find, nearest
+from lechat_tui.commands.base import COMMANDS, LEAVING, Bound, Command, Host, command, find, nearest
 from lechat_tui.commands.checks import may_leave
 from lechat_tui.commands.key_names import shown
 
@@ -127,7 +127,7 @@ async def doctor(host: Host, rest: str) -> None:
     host.say(output.decode("utf-8", "replace").strip(), error=process.returncode != 0)
 
 
-@command("/exit", "quit; everything is saved", aliases=("/quit", "/bye", ":q"))
+@command("/exit", "quit; everything is saved", aliases=("/quit", "/bye", *LEAVING))
 async def exit(host: Host, rest: str) -> None:
     if await may_leave(host):
         host.quit()

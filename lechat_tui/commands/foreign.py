@@ -1,0 +1,90 @@
+"""Slash commands of other programs: each becomes one of ours, or a sentence that names the right thing."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """The translation of one command."""
+
+    line: str = ""
+    """Our command, to which the words after the foreign one are added."""
+    sentence: str = ""
+    """What to say instead."""
+
+
+_MEMORY = "lechat remembers nothing across chats; /system TEXT tells the model something for all of this chat"
+_TOOLS = "the model has no tools here; it answers from this chat, and /attach PATH gives it a file or an image"
+_PROGRAM = "that is done in the shell: lechat --help lists the commands there"
+_ACCOUNT = "there is no account: everything stays on this machine"
+_PROMPT = "in a question, a backslash before Enter begins a new line, and /keys lists the key of an editor of yours"
+
+_LINES = {
+    "/set": "/config /settings /options /params /parameters /parameter",
+    "/stats": "/usage /cost /tokens /timing /perf",
+    "/stats on": "/verbose",
+    "/models": "/ls /list /library /hub /browse",
+    "/resume": "/history /sessions /session /conversations /open-chat",
+    "/undo": "/rewind /back /revert",
+    "/new": "/reset /cls /clean /restart",
+    "/regen": "/redo /regenerate /again",
+    "/think": "/thinking /reasoning /reason",
+    "/context": "/prompt /template /messages /tokenize",
+    "/attach": "/read /add /upload /include",
+    "/export": "/share /print /dump",
+    "/system": "/persona /role /character /instructions /sys",
+    "/search": "/grep",
+    "/log": "/debug /logs",
+    "/branch": "/branches /tree",
+    "/compact": "/summarize /summarise /compress",
+    "/keys": "/shortcuts /bindings /hotkeys /keybindings",
+    "/theme": "/themes /color /colors /colour",
+    "/help": "/commands /h",
+    "/exit": "/q /stop-program",
+    "/set seed": "/seed",
+    "/set temperature": "/temperature /temp",
+    "/set top_p": "/top_p",
+    "/set top_k": "/top_k",
+    "/set min_p": "/min_p",
+    "/set context": "/num_ctx /ctx",
+}
+
+_SENTENCES = {
+    _MEMORY: "/memory /remember /forget /memories",
+    _TOOLS: "/tools /tool /mcp /skills /agents /agent /plugins /plugin /web /browse-web /run /exec /shell",
+    _PROGRAM: "/update /upgrade /install /serve /server /config-file /create /import",
+    _ACCOUNT: "/login /logout /account /feedback",
+    _PROMPT: "/multiline /multi /editor /vim /ml",
+    "the key that stops an answer is the one named stop in /keys": "/stop /cancel /abort /interrupt",
+    "an idle model is unloaded by itself; /exit frees all memory": "/unload /eject /kill",
+    "attach the image with /attach PATH, then ask what it says; /vision switches to a model for images": "/ocr /scan",
+    "lechat reads text and images, no sound": "/audio /voice /speak /listen /tts",
+    "Backspace in an empty prompt removes the last attachment": "/drop /detach /remove",
+}
+
+TABLE = {
+    **{name: Foreign(line=line) for line, names in _LINES.items() for name in names.split()},
+    **{name: Foreign(sentence=sentence) for sentence, names in _SENTENCES.items() for name in names.split()},
+}
+
+SHOW = {
+    "parameters": "/set",
+    "system": "/system",
+    "template": "/context",
+    "modelfile": "/status",
+    "license": "/status",
+    "info": "/status",
+    "": "/status",
+}
+"""What `/show` of Ollama shows, and the command that does."""
+
+
+def translated(word: str, rest: str) -> Foreign | None:
+    """The translation of a command with the words after it; None if no program is known to have it."""
+    word = word.casefold()
+    if word == "/show":
+        return Foreign(line=SHOW.get(rest.strip().casefold(), f"/status {rest}".rstrip()))
+    found = TABLE.get(word)
+    if found and found.line:
+        return Foreign(line=f"{found.line} {rest}".rstrip())
+    return found
