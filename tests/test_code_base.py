@@ -81,3 +81,14 @@ def strings(file: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
             yield node.value
+
+
+def test_the_command_line_prints_in_one_place() -> None:
+    found = [
+        f"{name_of(file)}:{node.lineno}"
+        for file in SOURCES
+        if file.parent.name == "cli" and file.name != "printing.py"
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "sys.stdout.write", "sys.stderr.write")
+    ]
+    assert not found, "cli/printing.py keeps escapes from the terminal"

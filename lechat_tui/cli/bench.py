@@ -10,7 +10,7 @@ import time
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
 
-from lechat_tui.cli import compose
+from lechat_tui.cli import compose, printing
 from lechat_tui.engine.base import Delta, Done, Engine, Event, Fitted, ModelSpec, Prefill, Request
 from lechat_tui.machine.split_files import size_on_disk
 from lechat_tui.message import Message, Receipt, Sampling
@@ -73,7 +73,7 @@ def run(overrides: compose.Overrides, *, prompt_tokens: int, tokens: int, rounds
         model = replace(conversation.spec(), pace=None)
         plan = Benchmark(model, replace(conversation.setup.sampling(), seed=1), prompt_tokens, tokens, rounds)
         figures = asyncio.run(_measured(conversation.engine, plan))
-    print(json.dumps(_as_object(plan, figures), indent=2) if as_json else _as_table(plan, figures))
+    printing.show(json.dumps(_as_object(plan, figures), indent=2) if as_json else _as_table(plan, figures))
 
 
 async def _measured(engine: Engine, plan: Benchmark) -> Figures:
@@ -168,7 +168,7 @@ class ProgressBar:
         self._stage = (1, 0)
         self._pieces = 0
         what = f"{plan.prompt_tokens} prompt tokens, {plan.tokens} answer tokens"
-        print(f"lechat: measuring {plan.model.name} {plan.rounds} times: {what}; Ctrl+C stops", file=sys.stderr)
+        printing.say(f"lechat: measuring {plan.model.name} {plan.rounds} times: {what}; Ctrl+C stops")
 
     def stage(self, number: int, stage: int) -> None:
         """Start a part of a round."""
@@ -192,12 +192,12 @@ class ProgressBar:
             whole = ((number - 1) * len(STAGES) + stage + fraction) / (self._plan.rounds * len(STAGES))
             bar = "=" * round(whole * BAR_WIDTH)
             text = f"round {number} of {self._plan.rounds}, {STAGES[stage]}"
-            print(f"\r[{bar:<{BAR_WIDTH}}] {text:<36}", end="", file=sys.stderr, flush=True)
+            printing.rewrite(f"[{bar:<{BAR_WIDTH}}] {text:<36}")
 
     def clear(self) -> None:
         """Erase the bar."""
         if self._bar:
-            print(f"\r{'':<{BAR_WIDTH + 40}}", end="\r", file=sys.stderr, flush=True)
+            printing.rewrite(" " * (BAR_WIDTH + 40), end="\r")
 
 
 def _memory_of_children() -> int:

@@ -12,7 +12,7 @@ from typing import Any, get_args
 import typer
 from typer.main import get_command
 
-from lechat_tui.plaintext import safe
+from lechat_tui.cli import printing
 
 Candidate = tuple[str, str]
 """A word and its explanation."""
@@ -114,7 +114,7 @@ def _values(
 def print_candidates(words: Sequence[str], asking: typer.Typer, commands: typer.Typer) -> None:
     """Print a line for each candidate: the word, a tab, its explanation."""
     for word, text in candidates(words, asking, commands, models=_models, chats=_chats):
-        print(f"{word}\t{safe(text)}")
+        printing.show(f"{word}\t{text}")
 
 
 def _models() -> Iterable[Candidate]:

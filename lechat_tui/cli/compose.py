@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from lechat_tui.models.fit import Resources
 
 
+MAX_ID_DIGITS = 18
+"""Of a chat's ID; more do not fit into SQLite's integers."""
+
+
 @dataclass(frozen=True)
 class Overrides:
     """What the command line says about a conversation."""
@@ -135,7 +139,8 @@ def _chat(history: Store, resume: str) -> Chat | None:
         return None
     if resume == "last":
         return history.latest()
-    chat = history.chat(int(resume))
+    number = int(resume) if resume.isdecimal() and len(resume) <= MAX_ID_DIGITS else 0
+    chat = history.chat(number) if number else None
     if chat is None:
         raise StoreError(f"there is no chat {resume}; lechat chats ls lists them")
     return chat

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lechat_tui import __version__, paths
-from lechat_tui.cli import compose
+from lechat_tui.cli import compose, printing
 from lechat_tui.cli.fit import unused
 from lechat_tui.engine import wire
 from lechat_tui.engine.base import Delta, LocalModel, Request, TuningOptions
@@ -70,13 +70,13 @@ def run(*, as_json: bool) -> int:
     for finding in examine():
         found.append(finding)
         if not as_json:
-            print(f"{'ok' if finding.ok else 'FAILED':<6} {finding.topic:<16} {finding.text}", flush=True)
+            printing.show(f"{'ok' if finding.ok else 'FAILED':<6} {finding.topic:<16} {finding.text}", flush=True)
     passed = all(finding.ok for finding in found)
     if as_json:
-        print(json.dumps({"ok": passed, "findings": [asdict(finding) for finding in found]}, indent=2))
+        printing.show(json.dumps({"ok": passed, "findings": [asdict(finding) for finding in found]}, indent=2))
     else:
         failed = sum(not finding.ok for finding in found)
-        print("all checks passed" if passed else f"{failed} of {len(found)} checks failed")
+        printing.show("all checks passed" if passed else f"{failed} of {len(found)} checks failed")
     return 0 if passed else 1
 
 

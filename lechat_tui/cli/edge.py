@@ -6,11 +6,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from lechat_tui.cli import streams
+from lechat_tui.cli import printing, streams
 from lechat_tui.errors import LechatError
 
 FAILED, USAGE, OVERFLOW, INTERRUPTED = 1, 2, 3, 130
 """Exit codes: an error, a wrong command line, an input larger than the context window, Ctrl+C."""
+
+
+MAX_ERROR_CHARACTERS = 200
+"""Of an unexpected exception, whose text may be as long as what caused it."""
 
 
 class Interrupted(LechatError):
@@ -87,7 +91,7 @@ def _print_line(failed: Failure) -> None:
 
     line = {"type": "error", "message": " ".join(failed.message.split()), "code": failed.code}
     with suppress(OSError, streams.Unwritten):
-        print(json.dumps(line), flush=True)
+        printing.show(json.dumps(line), flush=True)
 
 
 def report(error: Exception) -> str:
@@ -118,14 +122,15 @@ def open_log() -> None:
 
 def complain(failed: Failure) -> int:
     """Print the sentence on stderr; the exit code."""
-    from lechat_tui.plaintext import safe
-
-    print(f"lechat: {safe(' '.join(failed.message.split()))}", file=sys.stderr)
+    printing.say(f"lechat: {' '.join(failed.message.split())}")
     return failed.code
 
 
 def _unexpected(error: Exception) -> str:
-    return f"unexpected error: {error!r}; details are in {_log_file()}"
+    described = repr(error)
+    if len(described) > MAX_ERROR_CHARACTERS:
+        described = described[: MAX_ERROR_CHARACTERS - 1] + "…"
+    return f"unexpected error: {described}; details are in {_log_file()}"
 
 
 def _log_file() -> Path:

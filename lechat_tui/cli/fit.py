@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import typer
 
 from lechat_tui import paths
-from lechat_tui.cli import compose
+from lechat_tui.cli import compose, printing
 from lechat_tui.machine import footprint, hardware
 from lechat_tui.machine.footprint import CONTEXT_MULTIPLE, CPU_BATCH, GPU_BATCH
 from lechat_tui.machine.hardware import Gpu
@@ -256,7 +256,7 @@ def _print(*lines: str) -> None:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     try:
         for line in lines:
-            print(_wrapped(safe(line), width))
+            printing.show(_wrapped(safe(line), width))
         sys.stdout.flush()
     except BrokenPipeError:  # the reader is gone; the flush at exit must not fail again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

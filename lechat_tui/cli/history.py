@@ -1,12 +1,10 @@
 """`lechat chats`: lists, shows, searches, exports, imports and deletes chats."""
 
-import sys
 import time
 from pathlib import Path
 
 from lechat_tui import writing
-from lechat_tui.cli import compose
-from lechat_tui.plaintext import safe
+from lechat_tui.cli import compose, printing
 from lechat_tui.store import Chat, Store, StoreError
 from lechat_tui.talk import exports
 from lechat_tui.talk.exports import ExportError, Format
@@ -17,13 +15,13 @@ def list_chats(limit: int) -> None:
     with compose.store() as store:
         for chat in store.chats(limit=limit):
             day = time.strftime("%Y-%m-%d %H:%M", time.localtime(chat.updated))
-            print(f"{chat.id:>6}  {day}  {_line(chat.title)}")
+            printing.show(f"{chat.id:>6}  {day}  {_line(chat.title)}")
 
 
 def show(id: int) -> None:
     """Print the shown branch of a chat. Raises `StoreError`."""
     with compose.store() as store:
-        print(_text(exports.text_of(store, _chat(store, id), "md")), end="")
+        printing.content(exports.text_of(store, _chat(store, id), "md"))
 
 
 def export(id: int, format: Format, output: Path | None, *, force: bool) -> None:
@@ -31,7 +29,7 @@ def export(id: int, format: Format, output: Path | None, *, force: bool) -> None
     with compose.store() as store:
         text = exports.text_of(store, _chat(store, id), format)
     if output is None:
-        print(_text(text), end="")
+        printing.content(text)
         return
     if output.exists() and not force:
         raise ExportError(f"{output} exists already; --force overwrites it")
@@ -52,7 +50,7 @@ def import_chat(file: Path) -> None:
     saved = exports.from_json(content)
     with compose.store() as store:
         chat = exports.import_chat(store, saved)
-    print(f"{chat.id:>6}  {_line(chat.title)}")
+    printing.show(f"{chat.id:>6}  {_line(chat.title)}")
 
 
 def search(words: str) -> None:
@@ -60,7 +58,7 @@ def search(words: str) -> None:
     with compose.store() as store:
         for hit in store.search(words):
             found = "".join(f"[{text}]" if is_match else text for text, is_match in hit.pieces())
-            print(f"{hit.chat.id:>6}  {_line(hit.chat.title)}: {_line(found)}")
+            printing.show(f"{hit.chat.id:>6}  {_line(hit.chat.title)}: {_line(found)}")
 
 
 def remove(id: int) -> None:
@@ -78,8 +76,4 @@ def _chat(store: Store, id: int) -> Chat:
 
 
 def _line(text: str) -> str:
-    return safe(" ".join(text.split()))
-
-
-def _text(text: str) -> str:
-    return safe(text) if sys.stdout.isatty() else text
+    return " ".join(text.split())

@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from lechat_tui import __version__, network
-from lechat_tui.cli import edge, foreign
+from lechat_tui.cli import edge, foreign, printing
 from lechat_tui.cli.options import with_settings
 
 
@@ -134,7 +134,7 @@ def ask(
 ) -> None:
     """A private chat assistant for the terminal: Mistral-family models on your own machine."""
     if version:
-        print(f"lechat {__version__}")
+        printing.show(f"lechat {__version__}")
         return
     if offline:
         network.forbid()
@@ -298,7 +298,7 @@ def completion(
     if shell is Shell.words:
         completion.print_candidates(words or [], asking, commands)
     else:
-        print(completion.SCRIPTS[shell.value], end="")
+        printing.show(completion.SCRIPTS[shell.value], end="")
 
 
 @commands.command("paths", help="Show where lechat keeps its files.")
@@ -311,7 +311,7 @@ def paths() -> None:
         ("logs", paths.logs()),
         ("weights", paths.hub_cache()),
     ):
-        print(f"{name:<8} {path}")
+        printing.content(f"{name:<8} {path}\n")
 
 
 @chats.command("ls", help="List chats, newest first.")

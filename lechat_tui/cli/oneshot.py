@@ -8,12 +8,11 @@ from contextlib import aclosing, suppress
 from dataclasses import asdict, fields
 from typing import Literal
 
-from lechat_tui.cli import streams
+from lechat_tui.cli import printing, streams
 from lechat_tui.cli.inputs import Input
 from lechat_tui.cli.overflow import Overflow, fitting
 from lechat_tui.engine.base import ContextOverflow, Delta, Done, Event, Fitted, Loading, Prefill
 from lechat_tui.message import Attachment, Message, Receipt, Sampling
-from lechat_tui.plaintext import safe
 from lechat_tui.talk import phrases
 from lechat_tui.talk.conversation import Conversation
 
@@ -100,7 +99,7 @@ async def _answer(
     last = conversation.messages[-1]
     printer.end(last, conversation)
     if stats and last.receipt:
-        print(phrases.figures(last.receipt), file=sys.stderr)
+        printing.say(phrases.figures(last.receipt))
 
 
 class Printer:
@@ -109,24 +108,23 @@ class Printer:
     def __init__(self, output: Output, kept: bool) -> None:
         self._output = output
         self._kept = kept
-        self._clean = safe if sys.stdout.isatty() else str
 
     def show(self, event: Event, conversation: Conversation) -> None:
         """Print an event of the answer."""
         match self._output, event:
             case "text", Delta(text, "text"):
-                _write(self._clean(text))
+                printing.content(text)
             case "stream-json", _:
-                _write(json.dumps(_as_line(event, conversation)) + "\n")
+                printing.content(json.dumps(_as_line(event, conversation)) + "\n")
             case _:
                 pass
 
     def end(self, last: Message, conversation: Conversation) -> None:
         """Print what follows the last event."""
         if self._output == "text" and not last.text.endswith("\n"):
-            _write("\n")
+            printing.content("\n")
         elif self._output == "json":
-            _write(json.dumps(self._as_object(last, conversation)) + "\n")
+            printing.content(json.dumps(self._as_object(last, conversation)) + "\n")
 
     def _as_object(self, last: Message, conversation: Conversation) -> dict[str, object]:
         return {
@@ -138,11 +136,6 @@ class Printer:
             "stats": _fields(last.receipt, STATS) if last.receipt else {},
             "receipt": _fields(last.receipt, RECEIPT) if last.receipt else {},
         }
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
 
 
 class Hints:
@@ -159,7 +152,7 @@ class Hints:
         """Print a sentence on a line of its own."""
         self.clear()
         if not self._quiet:
-            print(f"lechat: {sentence}", file=sys.stderr)
+            printing.say(f"lechat: {sentence}")
 
     def show(self, event: Event, model: str) -> None:
         """Print what the user should know of an event; progress is shown on one line that is overwritten."""
@@ -175,13 +168,13 @@ class Hints:
 
     def _overwrite(self, text: str) -> None:
         if self._progress:
-            print(f"\r{text:<{self._shown}}", end="\r", file=sys.stderr, flush=True)
+            printing.rewrite(f"{text:<{self._shown}}", end="\r")
             self._shown = len(text)
 
     def clear(self) -> None:
         """Remove the progress line."""
         if self._shown:
-            print(f"\r{'':<{self._shown}}", end="\r", file=sys.stderr, flush=True)
+            printing.rewrite(" " * self._shown, end="\r")
             self._shown = 0
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from lechat_tui import network
-from lechat_tui.cli import compose
+from lechat_tui.cli import compose, printing
 from lechat_tui.models import consent, repository
 from lechat_tui.models.adapters import parts
 from lechat_tui.models.catalog import Model, ModelError
@@ -63,8 +63,8 @@ def _instead(misfit: "Misfit") -> Model:
     size = f" ({size_text(other.bytes)})" if other.bytes else ""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ModelError(f"{misfit}; lechat pull {other.id} downloads one that fits{size}, and {force}")
-    print(safe(str(misfit)), file=sys.stderr)
-    print(safe(f"{other.id}{size} fits. Download it instead? [y/N] "), end="", file=sys.stderr, flush=True)
+    printing.say(str(misfit))
+    printing.say(f"{other.id}{size} fits. Download it instead? [y/N] ", end="")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise ModelError(f"nothing was downloaded; {force}")
     return other
@@ -103,8 +103,8 @@ def _agree(model: Model, accept: bool) -> None:
             raise ModelError(
                 f"{model.id} has a license that forbids commercial use: read {license}, then use --accept-license"
             )
-        print(f"{model.id} has a license that forbids commercial use: {license}", file=sys.stderr)
-        print("Do you accept it? [y/N] ", end="", file=sys.stderr, flush=True)
+        printing.say(f"{model.id} has a license that forbids commercial use: {license}")
+        printing.say("Do you accept it? [y/N] ", end="")
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise ModelError(f"{model.id} was not downloaded, because its license was not accepted")
     consent.give(model)
@@ -172,17 +172,15 @@ class Bar(Display):
             filled = _BAR_WIDTH * progress.done // progress.total
             line = f"{self._id} {self._full * filled:<{_BAR_WIDTH}} {_line(progress)}"
         line = safe(line)[:columns]
-        self._draw(f"\r{line:<{min(self._width, columns)}}")
+        with suppress(OSError):
+            printing.rewrite(f"{line:<{min(self._width, columns)}}")
         self._width = len(line)
 
     def end(self) -> None:
         if self._width:
             self._width = 0
-            self._draw("\n")
-
-    def _draw(self, text: str) -> None:
-        with suppress(OSError):
-            print(text, end="", file=sys.stderr, flush=True)
+            with suppress(OSError):
+                printing.say("")
 
 
 class _Throttle:
@@ -216,10 +214,11 @@ def _line(progress: DownloadProgress) -> str:
 
 
 def _print_json(kind: str, model: Model, progress: DownloadProgress | None = None) -> None:
-    print(json.dumps({"type": kind, "model": model.id, **(asdict(progress) if progress else {})}), flush=True)
+    line = {"type": kind, "model": model.id, **(asdict(progress) if progress else {})}
+    printing.show(json.dumps(line), flush=True)
 
 
 def _print(message: str, *, unless: bool = False) -> None:
     if not unless:
         with suppress(OSError):
-            print(safe(message), file=sys.stderr, flush=True)
+            printing.say(message)

@@ -5,7 +5,7 @@ import sys
 from typing import NoReturn
 
 from lechat_tui import __version__, terminal
-from lechat_tui.cli import edge, streams
+from lechat_tui.cli import edge, printing, streams
 
 LAST = (["-c"], ["-C"], ["--continue"])
 """Arguments that open the full screen on the most recent chat."""
@@ -16,7 +16,7 @@ def main() -> NoReturn:
     streams.prepare()
     arguments = sys.argv[1:]
     if arguments in (["--version"], ["-V"]):
-        edge.leave(lambda: print(f"lechat {__version__}"))
+        edge.leave(lambda: printing.show(f"lechat {__version__}"))
     if (not arguments or arguments in LAST) and _at_a_terminal() and not terminal.is_dumb(os.environ):
         edge.leave(lambda: _show(resume="last" if arguments else ""))
     from lechat_tui.cli import main

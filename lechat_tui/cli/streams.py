@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
+from lechat_tui.cli import printing
 from lechat_tui.errors import LechatError
 
 if TYPE_CHECKING:
@@ -113,5 +114,5 @@ def wait_for_input(descriptor: int, *, notice: str = WAITING) -> None:
     """Return as soon as there is something to read, or the end; says so on a terminal when that takes long."""
     with suppress(OSError, ValueError):  # what cannot be waited for is read at once
         if sys.stderr.isatty() and not select.select([descriptor], [], [], NOTICE_SECONDS)[0]:
-            print(f"lechat: {notice}", file=sys.stderr, flush=True)
+            printing.say(f"lechat: {notice}")
         select.select([descriptor], [], [])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lechat_tui import paths
-from lechat_tui.cli import compose
+from lechat_tui.cli import compose, printing
 from lechat_tui.message import Sampling
 from lechat_tui.models import consent, imported, removal, repository, scan
 from lechat_tui.models.available import Models
@@ -31,7 +31,7 @@ def list_table(*, everything: bool) -> None:
     rows = [_cells(model, models, folders, machine) for model in (*here, *shown)]
     _print_table([HEAD, *rows])
     if len(shown) < len(others):
-        print(f"{len(others) - len(shown)} more with lechat ls --all", file=sys.stderr)
+        printing.say(f"{len(others) - len(shown)} more with lechat ls --all")
 
 
 def list_json(*, everything: bool = True) -> None:
@@ -41,7 +41,7 @@ def list_json(*, everything: bool = True) -> None:
     ids = {model.id for model in here}
     others = [model for model in models.catalog.values() if model.id not in ids]
     rows = [_row(model, models, folders, machine) for model in (*here, *(others if everything else []))]
-    print(json.dumps(rows, indent=2))
+    printing.show(json.dumps(rows, indent=2))
 
 
 def show(name: str, *, as_json: bool) -> None:
@@ -50,14 +50,14 @@ def show(name: str, *, as_json: bool) -> None:
     model = repository.find(name, models)
     row = {**_row(model, models, folders, machine), **_details(model, models)}
     if as_json:
-        print(json.dumps(row, indent=2))
+        printing.show(json.dumps(row, indent=2))
         return
     if model.unavailable:
-        print("\n".join(filter(None, (model.name, model.unavailable, model.notes))))
+        printing.show("\n".join(filter(None, (model.name, model.unavailable, model.notes))))
         return
     for key, value in {**row, "bytes": size_text(model.bytes) if model.bytes else None}.items():
         for number, line in enumerate(_lines(value)):
-            print(f"{LABELS.get(key, key.replace('_', ' ')) if not number else '':<15} {safe(line)}".rstrip())
+            printing.show(f"{LABELS.get(key, key.replace('_', ' ')) if not number else '':<15} {line}".rstrip())
 
 
 def remove(name: str, *, agreed: bool, foreign: bool) -> None:
@@ -66,7 +66,7 @@ def remove(name: str, *, agreed: bool, foreign: bool) -> None:
     model = models.get(name)
     plan = removal.plan(model, models, folders)
     for kept in plan.kept:
-        print(safe(f"{kept.path} is kept: {kept.reason}"), file=sys.stderr)
+        printing.say(f"{kept.path} is kept: {kept.reason}")
     if plan.empty:
         raise ModelError(f"{model.id} has no files on this machine" if not plan.kept else "nothing was removed")
     if plan.owner and not foreign:
@@ -81,7 +81,7 @@ def remove(name: str, *, agreed: bool, foreign: bool) -> None:
         if plan.paths
         else "is no longer listed; no file was deleted"
     )
-    print(f"{safe(model.id)} {done}", file=sys.stderr)
+    printing.say(f"{model.id} {done}")
 
 
 def bring(path: Path, *, copy: bool, name: str) -> None:
@@ -100,7 +100,7 @@ def bring(path: Path, *, copy: bool, name: str) -> None:
             if len(files) == 1:
                 raise
             failed = failed or str(error)
-            print(safe(f"skipped: {error}"), file=sys.stderr)
+            printing.say(f"skipped: {error}")
     if failed and not imported.ids():
         raise ModelError("nothing was imported")
 
@@ -112,22 +112,22 @@ def _bring(file: Path, models: Models, *, copy: bool, name: str) -> None:
     if copy:
         model = imported.copied(model, _progress)
     imported.register(model)
-    print(safe(f"{model.id} is ready; lechat -m {model.id} starts a chat with it"), file=sys.stderr)
+    printing.say(f"{model.id} is ready; lechat -m {model.id} starts a chat with it")
 
 
 def _progress(done: int, total: int) -> None:
     if sys.stderr.isatty():
         end = "\n" if done == total else ""
-        print(f"\r\x1b[Kcopying {amount_text(done, total)}", end=end, file=sys.stderr, flush=True)
+        printing.rewrite(f"copying {amount_text(done, total)}   ", end=end)
 
 
 def _confirmed(plan: removal.Removal) -> bool:
     if not sys.stdin.isatty():
         raise ModelError(f"use lechat rm {plan.model.id} --yes, because there is no terminal to confirm it on")
     for path in plan.paths:
-        print(safe(f"  {path}"), file=sys.stderr)
+        printing.say(f"  {path}")
     what = f"Remove {plan.model.id}" + (f" of {plan.owner}" if plan.owner else "")
-    print(safe(f"{what} and free {size_text(plan.freed)}? [y/N] "), end="", file=sys.stderr, flush=True)
+    printing.say(f"{what} and free {size_text(plan.freed)}? [y/N] ", end="")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
@@ -261,4 +261,4 @@ def _print_table(rows: Sequence[Sequence[str]]) -> None:
     cells = [[safe(" ".join(cell.split())) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in cells) for column in range(len(HEAD))]
     for row in cells:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        printing.show("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
