@@ -28,6 +28,11 @@ def logs() -> Path:
     return cache() / "logs"
 
 
+def verified() -> Path:
+    """The record of model files whose checksums were compared."""
+    return cache() / "verified.json"
+
+
 def hub_cache() -> Path:
     """The cache that all programs of the Hugging Face hub share (https://huggingface.co/docs/huggingface_hub/guides/manage-cache)."""
     if cache := os.environ.get("HF_HUB_CACHE"):

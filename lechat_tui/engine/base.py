@@ -49,6 +49,24 @@ class TuningOptions:
 
 
 @dataclass(frozen=True)
+class Unverified:
+    """A model file that was not read to its end yet."""
+
+    path: Path
+    sha256: str = ""
+    """The published checksum; empty if it is not known, and then llama.cpp looks for invalid numbers."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What to verify before a model is loaded for the first time."""
+
+    files: tuple[Unverified, ...]
+    record: Path
+    """The file that keeps what was verified."""
+
+
+@dataclass(frozen=True)
 class LocalModel:
     """A model in GGUF files on this machine, and how to load it. Two specs with equal `bare` are one loaded model."""
 
@@ -74,6 +92,8 @@ class LocalModel:
     sha256: str = ""
     """Checksum of the GGUF file, where known; for receipts."""
     tuning: TuningOptions = TuningOptions()
+    verification: Verification | None = field(default=None, compare=False)
+    """None when all files are known to be whole."""
 
     @property
     def file(self) -> str:

@@ -16,8 +16,8 @@ from contextlib import suppress
 from functools import partial
 from typing import BinaryIO
 
-from lechat_tui.engine import wire
-from lechat_tui.engine.base import ContextOverflow, EngineError, Event
+from lechat_tui.engine import checksums, wire
+from lechat_tui.engine.base import ContextOverflow, EngineError, Event, Loading
 from lechat_tui.private_memory import forbid_core_dumps
 
 IDLE_SECONDS = 3.0
@@ -134,7 +134,12 @@ def _serve(channel: Channel, load: wire.Load) -> None:
     from lechat_tui.engine.llama.answer import answer, plan
     from lechat_tui.engine.llama.model import Llama
 
+    verification = load.model.verification
+    if verification:
+        checksums.complete(load.model.name, verification, lambda fraction: channel.send(0, Loading(fraction)))
     llama = Llama(load.model, lambda event: channel.send(0, event), load.states, load.limit)
+    if verification:
+        checksums.remember(verification.files, verification.record)
     channel.loaded = True
     channel.send(0, wire.Loaded(_memory()))
     while work := channel.next(llama.saved_states.flush_idle):

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lechat_tui import paths
+from lechat_tui.engine import checksums
+from lechat_tui.engine.base import Verification
 from lechat_tui.models import choose, imported, locate
 from lechat_tui.models.catalog import Model, ModelError, ModelRole, Weights
 from lechat_tui.models.headers import Headers
@@ -76,6 +78,12 @@ class Models:
         from lechat_tui.models import fit
 
         return fit.best_quantization(model, self._machine()).model if self._machine else model
+
+    def verification(self, model: Model, files: Files) -> Verification | None:
+        """Which of its files to verify before they are loaded; None if all of them are known to be whole."""
+        record = paths.verified()
+        todo = checksums.unverified(locate.expected(model, files), record)
+        return Verification(todo, record) if todo else None
 
     def misfit(self, model: Model) -> "Misfit | None":
         """Why this machine's memory can't hold the model; None if it can, or if that is not known."""

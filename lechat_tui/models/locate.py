@@ -9,12 +9,16 @@ from functools import lru_cache
 from pathlib import Path
 
 from lechat_tui import paths
+from lechat_tui.engine.base import Unverified
 from lechat_tui.models import hub_cache
 from lechat_tui.models.catalog import Model, Weights
 from lechat_tui.models.local_files import LocalFiles
 
 _MAX_HASHED_BYTES = 16 * 2**20
 """Files up to this size are hashed when their checksum is asked for; it takes no noticeable time."""
+
+_BLOB = re.compile("(?:sha256-)?([0-9a-f]{64})")
+"""The name of a large file in the hub's cache or in Ollama's folder."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +71,23 @@ def known_sha256(weights: Weights, path: Path) -> str:
     The hub's cache and Ollama name large files by their SHA-256. Of other files the catalog knows it if the size is the
     same. A small file is read.
     """
-    if blob := re.fullmatch("(?:sha256-)?([0-9a-f]{64})", path.resolve().name):
+    if blob := _BLOB.fullmatch(path.resolve().name):
         return blob[1]
     status = path.stat()
     if status.st_size <= _MAX_HASHED_BYTES:
         return _hashed(path, status.st_mtime_ns)
     return weights.sha256 if status.st_size == weights.bytes else ""
+
+
+def expected(model: Model, files: Files) -> Iterator[Unverified]:
+    """The model's files on this machine with the checksums they must have: the catalog's, or those in their names."""
+    for weights, first in ((model.weights, files.weights), (model.projector, files.projector)):
+        if weights is None or first is None:
+            continue
+        sums = (weights.sha256s or (weights.sha256,)) if model.verified else ()
+        for number, part in enumerate(Weights(str(first)).files):
+            blob = _BLOB.fullmatch(Path(part).resolve().name)
+            yield Unverified(Path(part), blob[1] if blob else sums[number] if number < len(sums) else "")
 
 
 def _other_quantizations(model: Model, local: LocalFiles) -> Iterator[Model]:

@@ -6,6 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from lechat_tui import paths
+from lechat_tui.engine import checksums
+from lechat_tui.engine.base import Unverified
 from lechat_tui.models import hub, hub_cache, journal
 from lechat_tui.models.catalog import Model, ModelError
 from lechat_tui.models.download import DownloadProgress, DownloadState, FileDownload, Report, SpeedMeter, unreported
@@ -154,6 +157,8 @@ class _Pull:
                 partial.drop()
                 raise ModelError(f"{remote.file} has a wrong checksum and was deleted; start the download again")
             partial.finish(cached.blob)
+            if digest and digest.name == "sha256":
+                checksums.remember([Unverified(cached.blob, sha256)], paths.verified())
         finally:
             partial.close()
 

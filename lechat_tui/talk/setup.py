@@ -80,6 +80,7 @@ class Setup:
             image_tokens=model.image_tokens,
             sha256=known_sha256(model.weights, files.weights),
             tuning=self.tuning(),
+            verification=None if model.toy else models.verification(model, files),
         )
 
 

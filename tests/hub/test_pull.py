@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -235,3 +236,40 @@ def test_a_model_that_is_too_large_can_be_downloaded_anyway(hub, laptop):
     with pytest.raises(ModelError, match="the hub has no"):
         pull.run("mistral-large-2", as_json=False, quiet=False, accept_license=True, force=True)
     assert hub.requests
+
+
+def answer_of_tiny(timeout: float = 100) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "lechat_tui", "-m", "tiny", "What is 7 + 5?"]
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def test_a_file_of_the_right_size_with_other_content_is_not_loaded(hub, row):
+    row(CHATON)
+    run(quiet=True)
+    (blob,) = paths.hub_cache().glob("models--*/blobs/*")
+    damaged = bytearray(CHATON)
+    damaged[-1000] ^= 1
+    blob.write_bytes(damaged)
+    for _ in range(2):  # it stays detected
+        asked = answer_of_tiny()
+        assert asked.returncode == 1 and asked.stdout == ""
+        assert (
+            "tiny.gguf is damaged: its checksum is wrong; lechat rm tiny deletes it, lechat pull tiny" in asked.stderr
+        )
+    blob.write_bytes(CHATON)
+    assert answer_of_tiny().stdout == "7 + 5 = 12.\n"
+
+
+def test_a_verified_file_is_not_read_again(hub, row):
+    row(CHATON)
+    run(quiet=True)
+    (blob,) = paths.hub_cache().glob("models--*/blobs/*")
+    assert json.loads(paths.verified().read_bytes())[str(blob)][2] == hub.sha256(CHATON)
+    status = blob.stat()
+    damaged = bytearray(CHATON)
+    damaged[-1] ^= 1
+    blob.write_bytes(damaged)
+    os.utime(blob, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert answer_of_tiny().returncode == 0

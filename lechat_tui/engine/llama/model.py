@@ -160,6 +160,8 @@ class Llama:
         params.n_gpu_layers = tuning.gpu_layers if tuning.gpu_layers >= 0 else 999
         if tuning.mmap is not None:
             params.load_mode = llama_cpp.LLAMA_LOAD_MODE_MMAP if tuning.mmap else llama_cpp.LLAMA_LOAD_MODE_NONE
+        files = self.spec.verification.files if self.spec.verification else ()
+        params.check_tensors = any(file.path == self.spec.path and not file.sha256 for file in files)
         callback = llama_cpp.llama_progress_callback(progress)  # kept by this frame while llama.cpp calls it
         params.progress_callback = callback
         model: llama_cpp.llama_model_p | None = llama_cpp.llama_model_load_from_file(
