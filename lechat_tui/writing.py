@@ -1,4 +1,4 @@
-"""Atomic writes: a file gets its new content completely or keeps the old one. Every failure is an `OSError`."""
+"""The program's own files. What is written is complete or not there, and private; every failure is an `OSError`."""
 
 import errno
 import os
@@ -9,7 +9,25 @@ from pathlib import Path
 from typing import BinaryIO
 
 
-def write(file: Path, content: str | bytes, *, mode: int = 0o666, sync: bool = True) -> None:
+def private_folder(folder: Path) -> Path:
+    """Create a folder that only this user may enter, with its parents. Raises `OSError`."""
+    for parent in reversed((folder, *folder.parents)):
+        if not parent.exists():
+            parent.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def read(file: Path) -> bytes:
+    """The content of a regular file. Raises `OSError`, also for a pipe, which would wait for a writer, and a device."""
+    descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    with os.fdopen(descriptor, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(file))
+        return opened.read()
+
+
+def write(file: Path, content: str | bytes, *, mode: int = 0o600, sync: bool = True) -> None:
     """Replace the content of a file; text is written as UTF-8 with its newlines unchanged. See `replacing`.
 
     Raises `OSError`, and `UnicodeEncodeError` for text that UTF-8 cannot hold.
@@ -20,7 +38,7 @@ def write(file: Path, content: str | bytes, *, mode: int = 0o666, sync: bool = T
 
 
 @contextmanager
-def replacing(file: Path, *, mode: int = 0o666, sync: bool = True) -> Iterator[BinaryIO]:
+def replacing(file: Path, *, mode: int = 0o600, sync: bool = True) -> Iterator[BinaryIO]:
     """A new file to write to, which replaces `file` when the block ends; an exception leaves `file` as it was.
 
     An existing file keeps its mode and a symbolic link stays a link; a new file has `mode` less the umask. With `sync`

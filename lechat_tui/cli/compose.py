@@ -115,7 +115,8 @@ def conversation(overrides: Overrides) -> Conversation:
     history = store(private=overrides.private)
     try:
         chat = _chat(history, overrides.resume)
-        model, notice = _model(available, overrides, chat)
+        model, other = _model(available, overrides, chat)
+        notice = "; ".join(filter(None, [other, *scan.missing(chosen.folders)]))
         conversation = Conversation(
             history,
             engine(chosen),

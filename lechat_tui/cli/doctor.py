@@ -23,6 +23,7 @@ from lechat_tui.engine.llama.tuning import Tuning
 from lechat_tui.engine.local import LocalEngine
 from lechat_tui.errors import LechatError
 from lechat_tui.message import Attachment, Message, Sampling
+from lechat_tui.models import scan
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, chat_template
 from lechat_tui.settings.config import Settings
@@ -91,6 +92,8 @@ def examine() -> Iterator[Finding]:
     except LechatError as error:
         yield Finding("settings", str(error), ok=False)
         settings = Settings()
+    for sentence in scan.missing(settings.folders):
+        yield Finding("folders", sentence, ok=False)
     yield _history()
     try:
         models = compose.models(settings)

@@ -110,13 +110,20 @@ def log(error: Exception) -> None:
 
 def open_log() -> None:
     """Send warnings and errors of this process to `lechat.log`; to nowhere when that file cannot be written."""
+    import errno
     import logging
 
-    file = _log_file()
+    from lechat_tui import writing
+
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        logging.basicConfig(filename=file, format="%(asctime)s %(message)s")
-    except OSError:
+        file = _log_file()
+        writing.private_folder(file.parent)
+        file.touch(mode=0o600)
+        if not file.is_file():
+            raise OSError(errno.EINVAL, "not a regular file")
+        form = "%(asctime)s %(message)s"
+        logging.basicConfig(filename=file, format=form, encoding="utf-8", errors="backslashreplace")
+    except (OSError, LechatError):
         logging.disable()
 
 
@@ -130,7 +137,11 @@ def _unexpected(error: Exception) -> str:
     described = repr(error)
     if len(described) > MAX_ERROR_CHARACTERS:
         described = described[: MAX_ERROR_CHARACTERS - 1] + "…"
-    return f"unexpected error: {described}; details are in {_log_file()}"
+    try:
+        where = f"details are in {_log_file()}"
+    except LechatError as no_home:
+        where = str(no_home)
+    return f"unexpected error: {described}; {where}"
 
 
 def _log_file() -> Path:

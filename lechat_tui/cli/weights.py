@@ -30,8 +30,14 @@ def list_table(*, everything: bool) -> None:
     shown = [m for m in others if everything or m.status in ("", "recommended")]
     rows = [_cells(model, models, folders, machine) for model in (*here, *shown)]
     _print_table([HEAD, *rows])
+    _report_missing()
     if len(shown) < len(others):
         printing.say(f"{len(others) - len(shown)} more with lechat ls --all")
+
+
+def _report_missing() -> None:
+    for sentence in scan.missing(compose.settings().folders):
+        printing.say(f"lechat: {sentence}")
 
 
 def list_json(*, everything: bool = True) -> None:
@@ -42,6 +48,7 @@ def list_json(*, everything: bool = True) -> None:
     others = [model for model in models.catalog.values() if model.id not in ids]
     rows = [_row(model, models, folders, machine) for model in (*here, *(others if everything else []))]
     printing.show(json.dumps(rows, indent=2))
+    _report_missing()
 
 
 def show(name: str, *, as_json: bool) -> None:
@@ -87,7 +94,7 @@ def remove(name: str, *, agreed: bool, foreign: bool) -> None:
 def bring(path: Path, *, copy: bool, name: str) -> None:
     """Register a GGUF file, or all in a folder; with `copy`, copy them to lechat's folder. Raises `ModelError`."""
     models = compose.models(compose.settings())
-    files = imported.files_in(path.expanduser().absolute())
+    files = imported.files_in(paths.expanded(str(path)).absolute())
     if not files:
         raise ModelError(f"there is no .gguf file in {path}")
     if name and len(files) > 1:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lechat_tui import writing
+from lechat_tui import paths, writing
 from lechat_tui.attachments.mentions import pasted_path
 from lechat_tui.attachments.reading import read
 from lechat_tui.commands.base import Host, command
@@ -89,7 +89,7 @@ def user_path(path: str) -> Path:
         raise FileError("this is not a path; type it again")
     try:
         words = shlex.split(path) if path[:1] in "'\"" else [path]
-        file = Path(words[0] if len(words) == 1 else path).expanduser().absolute()
+        file = paths.expanded(words[0] if len(words) == 1 else path).absolute()
     except (RuntimeError, ValueError) as error:
         raise FileError(f"{path} is not a path: {error}") from error
     if path.endswith("/") or file.is_dir():

@@ -10,7 +10,7 @@ from rich.color import ANSI_COLOR_NAMES, Color
 from rich.errors import StyleSyntaxError
 from rich.style import Style
 
-from lechat_tui import paths
+from lechat_tui import paths, writing
 from lechat_tui.settings.tables import TableError, build
 
 DEFAULT = "mistral-dark"
@@ -118,7 +118,7 @@ def read_themes(*folders: Path, parse: Callable[[str], object] = parse_color) ->
     for folder in folders or (paths.bundled("themes"), paths.config() / "themes"):
         for file in sorted(folder.glob("*.toml")):
             try:
-                table = _merged(tomllib.loads(file.read_text("utf-8-sig")), tables, file.stem)
+                table = _merged(tomllib.loads(writing.read(file).decode("utf-8-sig")), tables, file.stem)
                 known[file.stem] = _theme(file.stem, table, parse)
                 tables[file.stem] = table
             except OSError as error:

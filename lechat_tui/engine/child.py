@@ -11,10 +11,11 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from lechat_tui import paths
+from lechat_tui import paths, writing
 from lechat_tui.engine import wire
 from lechat_tui.engine.base import ContextOverflow, Done, EngineError, Event, Fitted, Loading, ModelSpec, Request
 from lechat_tui.machine.split_files import size_on_disk
@@ -320,9 +321,9 @@ def _event(frame: object) -> Event:
 def _open_log(folder: Path | None) -> BinaryIO:
     if folder:
         with suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
+            writing.private_folder(folder)
             file = folder / "engine.log"
             if file.exists() and file.stat().st_size > MAX_LOG_BYTES:
                 file.unlink()
-            return file.open("a+b")
+            return open(file, "a+b", opener=partial(os.open, mode=0o600))
     return tempfile.TemporaryFile()

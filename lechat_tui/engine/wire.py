@@ -4,6 +4,7 @@ Down: `Load`, `Answer`, `Plan`, `Stop`, `Forget`. Up: `Loaded`, `Failed` and the
 a turn number, counted up by the parent, so that the rest of a stopped answer is not taken for the next one.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +92,10 @@ def encode(frame: Frame) -> bytes:
         row = [type(frame.event).__name__, frame.turn, frame.event]
     else:
         row = [type(frame).__name__, frame]
-    return msgspec.json.encode(row, enc_hook=str) + b"\n"
+    try:
+        return msgspec.json.encode(row, enc_hook=str) + b"\n"
+    except UnicodeEncodeError:  # a path that is not UTF-8: its bytes are lone surrogates, which only `json` writes
+        return json.dumps(msgspec.to_builtins(row, enc_hook=str)).encode() + b"\n"
 
 
 def decode_down(line: bytes) -> Load | Answer | Plan | Stop | Forget:
@@ -113,8 +117,16 @@ def decode_up(line: bytes) -> Reply:
 def _row(line: bytes) -> object:
     try:
         return msgspec.json.decode(line)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    try:
+        return json.loads(line, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise EngineError("the engine sent a frame that is not JSON") from error
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(word)
 
 
 def _build(kind: type, body: object) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from lechat_tui import paths
 from lechat_tui.message import Adapter
 from lechat_tui.models import gguf
 from lechat_tui.models.available import Models
@@ -23,10 +24,7 @@ def read(text: str, folder: Path) -> Lora:
         path, scale = text, 1.0
     if not math.isfinite(scale):
         raise ModelError(f"{text}: the scale must be a number, like {path}:0.8")
-    try:
-        return Lora(str(folder / Path(path).expanduser()), scale)
-    except (RuntimeError, ValueError):  # `~name` of an unknown user
-        return Lora(str(folder / path), scale)
+    return Lora(str(folder / paths.expanded(path)), scale)
 
 
 def written(lora: Lora) -> str:

@@ -16,7 +16,7 @@ def give(model: Model) -> None:
     accepted = sorted({*_accepted(), _key(model)})
     file = paths.data() / "consent.json"
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        writing.private_folder(file.parent)
         writing.write(file, json.dumps(accepted, indent=2) + "\n")
     except OSError as error:
         raise ModelError(f"the consent to {model.license} could not be saved: {error.strerror or error}") from error
@@ -30,7 +30,7 @@ def _key(model: Model) -> str:
 def _accepted() -> list[str]:
     """The accepted licenses; none if the file is damaged, so that the user is asked again."""
     try:
-        kept = json.loads((paths.data() / "consent.json").read_text("utf-8"))
+        kept = json.loads(writing.read(paths.data() / "consent.json"))
     except (OSError, ValueError, RecursionError):
         return []
     return [key for key in kept if isinstance(key, str)] if isinstance(kept, list) else []

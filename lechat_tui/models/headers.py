@@ -70,7 +70,7 @@ class Headers:
         entries = dict(list(self._kept.items())[-_MAX_HEADERS:])
         content = msgspec.json.encode(_Cache(_VERSION, entries))
         with suppress(OSError, ValueError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            writing.private_folder(self._file.parent)
             writing.write(self._file, content, mode=0o600, sync=False)
 
     def _remember(self, path: Path, entry: _Entry) -> None:
@@ -85,6 +85,6 @@ class Headers:
         if self._kept is None:
             self._kept = {}
             with suppress(OSError, ValueError, RecursionError):
-                cache = _DECODER.decode(self._file.read_bytes())
+                cache = _DECODER.decode(writing.read(self._file))
                 self._kept = cache.files if cache.version == _VERSION else {}
         return self._kept

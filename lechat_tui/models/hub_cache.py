@@ -86,7 +86,7 @@ class CachedFile:
             return
         ref = self.folder / "refs" / revision
         ref.parent.mkdir(parents=True, exist_ok=True)
-        writing.write(ref, self.commit)
+        writing.write(ref, self.commit, mode=0o666)
 
 
 def cached_file(repo: str, commit: str, file: str, etag: str) -> CachedFile:

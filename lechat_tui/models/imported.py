@@ -73,7 +73,7 @@ def copied(model: Model, report: Callable[[int, int], None]) -> Model:
     _check_disk_space(model, total)
     done = 0
     try:
-        target.mkdir(parents=True, exist_ok=True)
+        writing.private_folder(target)
         for source in sources:
             for copied in _copy(source, target / _safe_name(source.name)):
                 report(done + copied, total)
@@ -142,7 +142,7 @@ def _rewriting() -> Iterator[dict[str, Any]]:
 
     file = registry()
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        writing.private_folder(file.parent)
         with file.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             rows = _rows()
@@ -156,7 +156,7 @@ def _rewriting() -> Iterator[dict[str, Any]]:
 
 def _rows() -> dict[str, Any]:
     try:
-        return tomllib.loads(registry().read_text("utf-8"))
+        return tomllib.loads(writing.read(registry()).decode())
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, RecursionError) as error:

@@ -45,7 +45,7 @@ def path(model: Model, weights: Weights, local: LocalFiles) -> Path | None:
         return hub_cache.find(repo, revision, weights.files) or local.match(weights, repo)
     bundled = paths.bundled("chaton")
     with suppress(OSError, RuntimeError):  # a path that is too long, or `~name` of an unknown user
-        parts = [bundled / Path(file).expanduser() for file in weights.files]
+        parts = [bundled / paths.expanded(file) for file in weights.files]
         if all(part.is_file() for part in parts):
             return parts[0]
     return None

@@ -72,14 +72,14 @@ def model_folders(folders: Iterable[str] = ()) -> tuple[ModelFolder, ...]:
     home = _home()
     mac = sys.platform == "darwin"
     support = home / "Library/Application Support" if mac else home / ".local/share"
-    cache = home / "Library/Caches" if mac else Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
-    ollama = [Path(set_).expanduser()] if (set_ := os.environ.get("OLLAMA_MODELS")) else []
+    cache = home / "Library/Caches" if mac else expanded(os.environ.get("XDG_CACHE_HOME") or str(home / ".cache"))
+    ollama = [expanded(set_)] if (set_ := os.environ.get("OLLAMA_MODELS")) else []
     rows = [
         (OWN, paths.data() / "models"),
         (HUB, paths.hub_cache()),
         ("LM Studio", home / ".lmstudio/models"),
         ("LM Studio", home / ".cache/lm-studio/models"),
-        ("llama.cpp", Path(os.environ.get("LLAMA_CACHE") or cache / "llama.cpp")),
+        ("llama.cpp", expanded(os.environ.get("LLAMA_CACHE") or str(cache / "llama.cpp"))),
         *((OLLAMA, folder) for folder in (*ollama, home / ".ollama/models", Path("/usr/share/ollama/.ollama/models"))),
         ("GPT4All", support / "nomic.ai/GPT4All"),
         ("Jan", support / "Jan/data/llamacpp/models"),
@@ -269,11 +269,17 @@ def is_folder(path: Path) -> bool:
 
 
 def expanded(text: str) -> Path:
-    """The path with a leading `~` replaced by the home folder; unchanged if there is no such user."""
-    try:
-        return Path(text).expanduser()
-    except (RuntimeError, ValueError):
-        return Path(text)
+    """A path from a setting: see `paths.expanded`."""
+    return paths.expanded(text)
+
+
+def missing(folders: Iterable[str]) -> list[str]:
+    """A sentence for each of the user's folders that does not exist."""
+    return [
+        f"{expanded(folder)}, a folder in config.toml, does not exist; correct folders there"
+        for folder in folders
+        if not is_folder(expanded(folder))
+    ]
 
 
 def _home() -> Path:

@@ -41,7 +41,7 @@ class Choices:
         if value is not None:
             kept[name] = {"value": value, "instead_of": getattr(config.load(self._config), name)}
         try:
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            writing.private_folder(self._file.parent)
             writing.write(self._file, msgspec.json.format(msgspec.json.encode(kept)) + b"\n", mode=0o600)
         except OSError as error:
             raise ConfigError(
@@ -51,7 +51,7 @@ class Choices:
     def _read(self) -> dict[str, Any]:
         """The saved choices; none when the file is gone or unreadable, since they can be made again."""
         try:
-            kept = msgspec.json.decode(self._file.read_bytes())
+            kept = msgspec.json.decode(writing.read(self._file))
         except (OSError, ValueError, RecursionError):
             return {}
         return kept if isinstance(kept, dict) else {}

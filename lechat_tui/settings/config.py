@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
+from lechat_tui import writing
 from lechat_tui.errors import LechatError
 from lechat_tui.machine.footprint import KvType
 from lechat_tui.settings.ranges import (
@@ -168,7 +169,7 @@ def load(file: Path) -> Settings:
     Raises `ConfigError` that names the file and the line or the key.
     """
     try:
-        table = tomllib.loads(file.read_text("utf-8-sig"))
+        table = tomllib.loads(writing.read(file).decode("utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
         return Settings()
     except UnicodeDecodeError as error:

@@ -3,6 +3,7 @@
 import ctypes
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -127,7 +128,7 @@ class Llama:
         params = llama_cpp.llama_model_default_params()
         params.vocab_only = True
         header: llama_cpp.llama_model_p | None = llama_cpp.llama_model_load_from_file(
-            str(self.spec.path).encode(), params
+            os.fsencode(self.spec.path), params
         )
         if not header:
             return None  # loading it will fail with the reason
@@ -165,7 +166,7 @@ class Llama:
         callback = llama_cpp.llama_progress_callback(progress)  # kept by this frame while llama.cpp calls it
         params.progress_callback = callback
         model: llama_cpp.llama_model_p | None = llama_cpp.llama_model_load_from_file(
-            str(self.spec.path).encode(), params
+            os.fsencode(self.spec.path), params
         )
         if not model:
             raise EngineError(f"{self.spec.path.name} could not be loaded{self._log.reason()}")

@@ -1,6 +1,7 @@
 """Encodes images into the context through llama.cpp's mtmd."""
 
 import ctypes
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class Projector:
         params.warmup = False
         if tokens:
             params.image_max_tokens = tokens
-        context = mtmd_cpp.mtmd_init_from_file(str(projector).encode(), model, params)
+        context = mtmd_cpp.mtmd_init_from_file(os.fsencode(projector), model, params)
         if not context:
             raise EngineError(f"{projector.name} could not be loaded; it may belong to another model")
         self._context = context

@@ -80,12 +80,14 @@ class StartPage:
         from lechat_tui import writing
 
         with suppress(OSError):
-            _file().parent.mkdir(parents=True, exist_ok=True)
+            writing.private_folder(_file().parent)
             writing.write(_file(), "\n".join([_look_key(), *rows]), sync=False)
 
     def _saved(self) -> list[str]:
         """The rows of the last run; empty if anything that changes their look is different now."""
         with suppress(OSError, UnicodeDecodeError):
+            if not _file().is_file():
+                return []  # not there, or a pipe, which would wait for a writer
             key, *rows = _file().read_text("utf-8").split("\n")
             if key == _look_key() and all(map(SAFE_ROW.fullmatch, rows)):
                 return rows

@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.events import Click
 from textual.message import Message
 
-from lechat_tui import paths
+from lechat_tui import paths, writing
 from lechat_tui.models.catalog import Model
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.keys import Keymap
@@ -113,7 +113,7 @@ def needed(model: Model) -> bool:
 def decline() -> None:
     """Offer no models on this machine again, or if that cannot be stored, until the program ends."""
     with suppress(OSError):
-        _declined().parent.mkdir(parents=True, exist_ok=True)
+        writing.private_folder(_declined().parent)
         _declined().touch()
 
 
