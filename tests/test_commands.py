@@ -56,6 +56,24 @@ def test_the_first_word_decides_whether_several_lines_are_a_command(tmp_path: Pa
     assert not is_command(f"{tmp_path}\nline") and not is_command("/usr/lib/nosuch.so: error\nline")
 
 
+@pytest.mark.parametrize("line", ["/copy \u00b2", "/copy " + "9" * 5_000, "/copy \u0664", "/keys stop ,"])
+async def test_a_number_or_a_key_that_is_none_is_a_sentence(host: FakeHost, line: str) -> None:
+    await ask(host, "hello")
+    await run(host, line)
+    assert len(host.errors) == 1 and "\n" not in host.errors[0] and not host.keys
+
+
+@pytest.mark.parametrize("line", ["/export {}", "/save answer {}", "/save answer {}/a/b", "/attach {}", "{}"])
+async def test_a_name_that_is_too_long_is_a_sentence(host: FakeHost, tmp_path: Path, line: str) -> None:
+    await ask(host, "hello")
+    host.answers = ["yes", "yes"]
+    try:
+        await run(host, line.format(tmp_path / ("x" * 300)))
+    except LechatError as error:
+        host.say(str(error), error=True)
+    assert len(host.errors) == 1 and len(host.errors[0]) < 600
+
+
 PRIVATE_LINES = (
     "/private explain this:\nsecret",
     "/private\nsecret",

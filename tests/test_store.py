@@ -10,14 +10,17 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 import lechat_tui
-from lechat_tui.message import Message, Receipt, Sampling
+from lechat_tui.message import Message, Receipt, Role, Sampling
 from lechat_tui.store import Chat, Draft, Store, StoreError, schema
+from lechat_tui.talk import exports
+from lechat_tui.talk.branches import ShownBranches
 
 QUESTION = Message("user", "What is the capital of France?")
 DRAFT = Message("assistant", "Par", state="draft")
@@ -282,6 +285,55 @@ def test_no_word_of_a_deleted_chat_is_left_in_the_files(tmp_path: Path) -> None:
         assert not [path for path in tmp_path.glob("history.db*") if b"xyzzyplug" in path.read_bytes().lower()]
         assert not file.path.exists() and store.prompts() == ["a platypus stays"]
         assert [hit.chat.id for hit in store.search("platypus")] == [other.id]
+
+
+DAMAGES = (
+    "UPDATE message SET text = x'ff00fe', thinking = 3.5",
+    "UPDATE message SET text = 7, role = x'00', state = 9, created = 'now'",
+    "UPDATE message SET receipt = x'ff', pinned = 'yes', created = 9e999",
+    "UPDATE chat SET title = x'ff', system = 5, model = 1.5",
+    "UPDATE chat SET updated = 'yesterday', created = 9e999",
+    "UPDATE chat SET updated = 1e15, created = -1e15",
+    "UPDATE chat SET leaf = 'last'",
+    "UPDATE prompt SET text = x'ff'",
+    "UPDATE draft SET text = x'ff', attachments = '{}'",
+    "UPDATE draft SET attachments = 'no list'",
+    "UPDATE attachment SET name = x'ff', kind = 'film', width = 'wide', height = 2.5",
+    "UPDATE blob SET size = 'large'",
+    "UPDATE message SET parent = id",
+    "UPDATE message SET parent = (SELECT max(id) FROM message)",
+)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_history_with_wrong_values_can_still_be_read(tmp_path: Path, damage: str) -> None:
+    with Store(tmp_path) as store:
+        chat = store.new_chat("Bread")
+        file = store.keep_attachment(b"flour", "flour.txt", "text")
+        asked = store.add(chat.id, Message("user", "how much flour?", attachments=(file,)), 0)
+        answer = store.add(chat.id, Message("assistant", "500 g", receipt=Receipt("m")), asked.id)
+        store.add(chat.id, Message("user", "and water?"), answer.id)
+        store.add_prompt("how much flour?")
+        store.set_drafts(chat.id, [Draft("salt", (file,))])
+    db = sqlite3.connect(tmp_path / "history.db")
+    db.execute(damage)
+    db.commit()
+    db.close()
+    with Store(tmp_path) as store:
+        (found,) = store.chats()
+        assert isinstance(found.title, str) and time.localtime(found.updated) and time.localtime(found.created)
+        assert len(store.messages(chat.id)) == 3 and len(store.path(chat.id)) <= 3
+        for message in store.messages(chat.id):
+            assert isinstance(message.text, str) and time.localtime(message.created) and message.role in get_args(Role)
+            ShownBranches().leaf(message.id, store.tree(chat.id))
+        assert all(isinstance(prompt, str) for prompt in store.prompts())
+        assert all(isinstance(draft.text, str) for draft in store.drafts(chat.id))
+        store.listing("bread")
+        store.search("flour")
+        store.search("f(")
+        exports.text_of(store, found, "html")
+        exports.text_of(store, found, "json")
+        store.delete(chat.id)
 
 
 def test_a_chat_of_thousands_of_messages_can_be_shown_and_deleted(store: Store) -> None:

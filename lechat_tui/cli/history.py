@@ -31,9 +31,9 @@ def export(id: int, format: Format, output: Path | None, *, force: bool) -> None
     if output is None:
         printing.content(text)
         return
-    if output.exists() and not force:
-        raise ExportError(f"{output} exists already; --force overwrites it")
     try:
+        if output.exists() and not force:
+            raise ExportError(f"{output} exists already; --force overwrites it")
         writing.write(output, text.encode("utf-8", "replace"))
     except OSError as error:
         raise ExportError(f"cannot write {output}: {error.strerror}") from error

@@ -2,6 +2,7 @@
 
 import asyncio
 import difflib
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from lechat_tui import paths, writing
 from lechat_tui.attachments.mentions import pasted_path
 from lechat_tui.attachments.reading import read
-from lechat_tui.commands.base import Host, command
+from lechat_tui.commands.base import Host, command, shortened
 from lechat_tui.errors import LechatError
 from lechat_tui.talk.fences import fences
 
@@ -65,7 +66,7 @@ async def export(host: Host, rest: str) -> None:
     if not chat or not conversation.messages:
         host.say("there is nothing to export yet; ask something first")
         return
-    file = user_path(path) if path else Path.cwd() / exports.file_name(chat.title, format)
+    file = user_path(path or exports.file_name(chat.title, format))
     if not path and not await host.confirm(f"Write this chat to {file}?"):
         return
     text = await asyncio.to_thread(exports.text_of, conversation.store, chat, format)
@@ -90,10 +91,12 @@ def user_path(path: str) -> Path:
     try:
         words = shlex.split(path) if path[:1] in "'\"" else [path]
         file = paths.expanded(words[0] if len(words) == 1 else path).absolute()
+    except FileNotFoundError as error:
+        raise FileError("the folder that lechat was started in is gone; name a file with its whole path") from error
     except (RuntimeError, ValueError) as error:
-        raise FileError(f"{path} is not a path: {error}") from error
-    if path.endswith("/") or file.is_dir():
-        raise FileError(f"{path} is a folder; name a file in it, as in {path.rstrip('/')}/hello.py")
+        raise FileError(f"{shortened(path)} is not a path: {error}") from error
+    if path.endswith("/") or os.path.isdir(file):  # noqa: PTH112  # False for a name that is too long, too
+        raise FileError(f"{shortened(path)} is a folder; name a file in it, as in {path.rstrip('/')}/hello.py")
     return file
 
 
@@ -115,7 +118,8 @@ async def write(host: Host, file: Path, text: str, *, shown: bool = True) -> Non
 
 
 def _missing_folder(folder: Path) -> str:
-    return "" if folder.is_dir() else f"There is no folder {folder}; create it?"
+    there = os.path.isdir(folder)  # noqa: PTH112  # False for a name that is too long, too
+    return "" if there else f"There is no folder {folder}; create it?"
 
 
 def _content(file: Path) -> bytes | None:
@@ -127,7 +131,7 @@ def _content(file: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise FileError(f"{file} can't be read: {error.strerror}; name another file") from error
+        raise FileError(f"{shortened(str(file))} can't be read: {error.strerror}; name another file") from error
 
 
 def _write(file: Path, content: bytes) -> None:
@@ -135,7 +139,8 @@ def _write(file: Path, content: bytes) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         writing.write(file, content)
     except OSError as error:
-        raise FileError(f"{file} can't be written: {error.strerror}; nothing was changed") from error
+        reason = f"{shortened(str(file))} can't be written: {error.strerror}"
+        raise FileError(f"{reason}; nothing was changed") from error
 
 
 def difference(old: bytes, new: str, name: str) -> str:

@@ -55,6 +55,9 @@ def _rebind(host: Host, bound: Bound, wanted: str) -> None:
         return
     typed = [key for key in re.split(r"[,\s]+", wanted.strip()) if key]
     pressed = [canonical(key) for key in typed]
+    if not pressed:
+        host.say(f"{wanted} is not a key; /keys {bound.name} ctrl+x is an example", error=True)
+        return
     for written, key in zip(typed, pressed, strict=True):
         reason = _reason_against(host, bound, written, key)
         if reason:

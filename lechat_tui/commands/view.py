@@ -1,7 +1,9 @@
 """Commands about the display: copies, thinking, line numbers, themes."""
 
 from lechat_tui.commands.base import Host, command
+from lechat_tui.commands.checks import MAX_NUMBER_DIGITS
 from lechat_tui.message import Message
+from lechat_tui.talk.exports import attachment_text
 from lechat_tui.talk.fences import fences
 
 
@@ -20,8 +22,9 @@ async def copy(host: Host, rest: str) -> None:
 
 def _copy_code(host: Host, answer: str, number: str) -> None:
     blocks = fences(answer)
-    if number.isdigit() and 0 < int(number) <= len(blocks):
-        host.say(host.copy(blocks[int(number) - 1]))
+    value = int(number) if number.isdecimal() and len(number) < MAX_NUMBER_DIGITS else 0
+    if 1 <= value <= len(blocks):
+        host.say(host.copy(blocks[value - 1]))
     elif blocks:
         host.say(f"the last answer has code blocks 1 to {len(blocks)}", error=True)
     else:
@@ -29,7 +32,9 @@ def _copy_code(host: Host, answer: str, number: str) -> None:
 
 
 def _as_text(message: Message) -> str:
-    return f"> {message.text}" if message.role == "user" else message.text
+    """A message with its text files; of an image only the name."""
+    text = "\n\n".join(filter(None, [*map(attachment_text, message.attachments), message.text]))
+    return f"> {text}" if message.role == "user" else text
 
 
 @command("/paste", "paste text from the clipboard, or attach the image on it")

@@ -2,6 +2,6 @@
 
 from lechat_tui.store.database import Store
 from lechat_tui.store.errors import StoreError
-from lechat_tui.store.rows import Chat, Draft, Hit, Listing
+from lechat_tui.store.rows import MAX_MOMENT, Chat, Draft, Hit, Listing
 
-__all__ = ["Chat", "Draft", "Hit", "Listing", "Store", "StoreError"]
+__all__ = ["MAX_MOMENT", "Chat", "Draft", "Hit", "Listing", "Store", "StoreError"]

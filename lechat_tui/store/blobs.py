@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 
 from lechat_tui import writing
-from lechat_tui.message import Attachment
+from lechat_tui.message import Attachment, AttachmentKind
 from lechat_tui.plaintext import storable
 from lechat_tui.private_memory import PrivateFolder
+from lechat_tui.store.rows import text, whole
 
 UNSENT_SECONDS = 24 * 3600.0
 """How long a file is stored that no message has."""
@@ -82,7 +83,9 @@ def attachments_of(db: sqlite3.Connection, blobs: Blobs, chat: int) -> dict[int,
                WHERE message IN (SELECT id FROM message WHERE chat = ?) ORDER BY message, place"""
     attached: dict[int, list[Attachment]] = {}
     for message, sha256, name, kind, size, width, height in db.execute(query, (chat,)):
-        file = Attachment(sha256, name, kind, blobs.path(sha256), size, width or 0, height or 0)
+        what: AttachmentKind = "image" if kind == "image" else "text"
+        sides = whole(width), whole(height)
+        file = Attachment(text(sha256), text(name), what, blobs.path(text(sha256)), whole(size), *sides)
         attached.setdefault(message, []).append(file)
     return attached
 

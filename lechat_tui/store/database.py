@@ -9,17 +9,29 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Self, get_args
 
 import msgspec
 
 from lechat_tui import private_memory
-from lechat_tui.message import Attachment, AttachmentKind, Message
+from lechat_tui.message import Attachment, AttachmentKind, Message, Role, State
 from lechat_tui.plaintext import storable
 from lechat_tui.store import blobs, drafts, queries, schema, search
 from lechat_tui.store.blobs import Blobs
 from lechat_tui.store.errors import OTHER_WAYS, StoreError, store_errors
-from lechat_tui.store.rows import CHAT_COLUMNS, Chat, Draft, Hit, Listing, decode_receipt, encode_receipt
+from lechat_tui.store.rows import (
+    CHAT_COLUMNS,
+    Chat,
+    Draft,
+    Hit,
+    Listing,
+    chat_of,
+    decode_receipt,
+    encode_receipt,
+    moment,
+    text,
+    whole,
+)
 
 BUSY_SECONDS = 10.0
 """How long to wait for another program that writes."""
@@ -76,7 +88,7 @@ class Store:
         where, words = search.title_condition(storable(matching))
         query = f"SELECT {CHAT_COLUMNS} FROM chat {where} ORDER BY updated DESC, id DESC LIMIT ? OFFSET ?"
         with self._reading() as db:
-            return [Chat(*row) for row in db.execute(query, (*words, limit, offset))]
+            return [chat_of(row) for row in db.execute(query, (*words, limit, offset))]
 
     def listing(self, matching: str = "") -> Listing:
         """The IDs and dates of all chats, or of those whose title has all words of `matching`."""
@@ -84,16 +96,16 @@ class Store:
         ids, updated = array("q"), array("d")
         with self._reading() as db:
             rows = db.execute(f"SELECT id, updated FROM chat {where} ORDER BY updated DESC, id DESC", words)
-            for id, moment in rows:
-                ids.append(id)
-                updated.append(moment)
+            for id, when in rows:
+                ids.append(whole(id))
+                updated.append(moment(when))
         return Listing(ids, updated)
 
     def chats_of(self, ids: Sequence[int]) -> list[Chat]:
         """The chats with these IDs, in any order, without those that were deleted."""
         query = f"SELECT {CHAT_COLUMNS} FROM chat WHERE id IN (SELECT value FROM json_each(?))"
         with self._reading() as db:
-            return [Chat(*row) for row in db.execute(query, (msgspec.json.encode(list(ids)).decode(),))]
+            return [chat_of(row) for row in db.execute(query, (msgspec.json.encode(list(ids)).decode(),))]
 
     def chat(self, id: int) -> Chat | None:
         """The chat with this ID."""
@@ -219,7 +231,7 @@ class Store:
             WITH RECURSIVE branch (id, depth) AS (
                 SELECT leaf, 0 FROM chat WHERE id = :chat
                 UNION ALL
-                SELECT parent, depth + 1 FROM message JOIN branch USING (id) WHERE parent IS NOT NULL
+                SELECT parent, depth + 1 FROM message JOIN branch USING (id) WHERE parent < id
             )
             SELECT {columns} FROM branch JOIN message USING (id) ORDER BY depth DESC"""
         return self._messages(query.format(columns=_MESSAGE_COLUMNS), chat)
@@ -232,7 +244,9 @@ class Store:
         """The IDs of the messages below each message, oldest first; those below 0 are the first of the chat."""
         below: dict[int, list[int]] = {}
         with self._reading() as db:
-            query = "SELECT coalesce(parent, 0), id FROM message WHERE chat = ? ORDER BY id"
+            query = (
+                "SELECT coalesce(parent, 0), id FROM message WHERE chat = ? AND coalesce(parent, 0) < id ORDER BY id"
+            )
             for parent, id in db.execute(query, (chat,)):
                 below.setdefault(parent, []).append(id)
         return below
@@ -330,18 +344,18 @@ class Store:
             attached = blobs.attachments_of(db, self._blobs, chat)
             return [
                 Message(
-                    role=role,
-                    text=text,
-                    thinking=thinking,
+                    role=role if role in get_args(Role) else "assistant",
+                    text=text(words),
+                    thinking=text(thinking),
                     attachments=tuple(attached.get(id, ())),
-                    state=state,
-                    receipt=decode_receipt(receipt),
+                    state=state if state in get_args(State) else "interrupted",
+                    receipt=decode_receipt(text(receipt)),
                     pinned=bool(pinned),
                     id=id,
-                    parent=parent,
-                    created=created,
+                    parent=whole(parent),
+                    created=moment(created),
                 )
-                for id, parent, role, text, thinking, state, receipt, pinned, created in db.execute(
+                for id, parent, role, words, thinking, state, receipt, pinned, created in db.execute(
                     query, {"chat": chat}
                 )
             ]
@@ -374,7 +388,7 @@ def _use_write_ahead_log(db: sqlite3.Connection) -> None:
 
 def _chat(db: sqlite3.Connection, id: int) -> Chat | None:
     row = db.execute(f"SELECT {CHAT_COLUMNS} FROM chat WHERE id = ?", (id,)).fetchone()
-    return Chat(*row) if row else None
+    return chat_of(row) if row else None
 
 
 def _existing(db: sqlite3.Connection, id: int) -> Chat:

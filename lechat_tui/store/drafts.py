@@ -9,7 +9,7 @@ import msgspec
 from lechat_tui.message import Attachment, AttachmentKind
 from lechat_tui.plaintext import storable
 from lechat_tui.store.blobs import Blobs
-from lechat_tui.store.rows import Draft
+from lechat_tui.store.rows import Draft, text
 
 _File = tuple[str, str, AttachmentKind, int, int, int]
 """An attachment in the JSON of a draft: SHA-256, name, kind, bytes, width, height."""
@@ -27,26 +27,26 @@ def set_drafts(db: sqlite3.Connection, chat: int, drafts: Sequence[Draft]) -> No
 def drafts(db: sqlite3.Connection, blobs: Blobs, chat: int) -> list[Draft]:
     """The drafts of a chat, in their order, with the attachments that are still stored."""
     rows = db.execute("SELECT text, attachments FROM draft WHERE chat = ? ORDER BY place", (chat,)).fetchall()
-    return [Draft(text, tuple(_decode(blobs, files))) for text, files in rows]
+    return [Draft(text(typed), tuple(_decode(blobs, text(files)))) for typed, files in rows]
 
 
-def add_prompt(db: sqlite3.Connection, text: str) -> None:
+def add_prompt(db: sqlite3.Connection, typed: str) -> None:
     """Add a line to the prompt history, unless it is empty or the last one again."""
-    text = storable(text)
-    if not text.strip():
+    typed = storable(typed)
+    if not typed.strip():
         return
     last = db.execute("SELECT text FROM prompt ORDER BY id DESC LIMIT 1").fetchone()
-    if last != (text,):
-        db.execute("INSERT INTO prompt (text) VALUES (?)", (text,))
+    if last != (typed,):
+        db.execute("INSERT INTO prompt (text) VALUES (?)", (typed,))
 
 
 def delete_prompts(db: sqlite3.Connection, chat: int) -> None:
     """Delete the prompts that became a part of this chat: its questions, its title, its system prompt."""
     query = """SELECT text FROM message WHERE chat = :chat AND role = 'user'
                UNION SELECT title FROM chat WHERE id = :chat UNION SELECT system FROM chat WHERE id = :chat"""
-    said = {str(text).strip() for (text,) in db.execute(query, {"chat": chat})} - {""}
-    typed = db.execute("SELECT id, text FROM prompt").fetchall()
-    gone = [(id,) for id, text in typed if not said.isdisjoint(_became(str(text)))]
+    said = {text(found).strip() for (found,) in db.execute(query, {"chat": chat})} - {""}
+    prompts = db.execute("SELECT id, text FROM prompt").fetchall()
+    gone = [(id,) for id, typed in prompts if not said.isdisjoint(_became(text(typed)))]
     db.executemany("DELETE FROM prompt WHERE id = ?", gone)
 
 
@@ -70,7 +70,7 @@ def _file_name(mention: re.Match[str]) -> str:
 def prompts(db: sqlite3.Connection, limit: int) -> list[str]:
     """The last prompts, oldest first."""
     rows = db.execute("SELECT text FROM prompt ORDER BY id DESC LIMIT ?", (limit,)).fetchall()
-    return [text for (text,) in reversed(rows)]
+    return [text(typed) for (typed,) in reversed(rows)]
 
 
 def _encode(files: Sequence[Attachment]) -> str:
@@ -78,8 +78,12 @@ def _encode(files: Sequence[Attachment]) -> str:
     return msgspec.json.encode(rows).decode()
 
 
-def _decode(blobs: Blobs, text: str) -> Iterator[Attachment]:
-    for sha256, name, kind, size, width, height in msgspec.json.decode(text, type=list[_File]):
+def _decode(blobs: Blobs, encoded: str) -> Iterator[Attachment]:
+    try:
+        files = msgspec.json.decode(encoded, type=list[_File])
+    except msgspec.DecodeError:  # a damaged history: the text matters more
+        return
+    for sha256, name, kind, size, width, height in files:
         path = blobs.path(sha256)
         if path.is_file():
             yield Attachment(sha256, name, kind, path, size, width, height)

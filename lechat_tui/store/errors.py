@@ -41,5 +41,7 @@ def store_errors(folder: Path | str) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise StoreError(f"the history can't be saved in {folder}: {reason}; {OTHER_WAYS}") from error
+    except UnicodeDecodeError as error:  # SQLite's message about a damaged file quotes bytes of it
+        raise StoreError(_SENTENCES[sqlite3.SQLITE_CORRUPT].format(folder=folder)) from error
     except OverflowError as error:
         raise StoreError("there is no chat with that ID; lechat chats ls lists them") from error

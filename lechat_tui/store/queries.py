@@ -40,9 +40,9 @@ def expression(query: str) -> str:
     return " ".join(quoted) + "*"
 
 
-def contains(text: str, query: str) -> bool:
+def contains(text: object, query: str) -> bool:
     """Whether every word of the query is somewhere in the text, whatever the case and the accents."""
-    inside = _folded(text)
+    inside = _folded(text) if isinstance(text, str) else ""
     return all(_folded(word) in inside for word in words(query))
 
 

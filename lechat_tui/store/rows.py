@@ -13,6 +13,10 @@ CHAT_COLUMNS = "chat.id, chat.title, chat.created, chat.updated, chat.leaf, chat
 """In the order of the fields of `Chat`."""
 
 
+MAX_MOMENT = 253_370_764_800
+"""The beginning of the year 9999 in seconds since the epoch; no time zone makes a year with five digits of it."""
+
+
 @dataclass(frozen=True)
 class Chat:
     """One chat, without its messages."""
@@ -68,6 +72,29 @@ class Hit:
             yield self.snippet[start:end], True
             done = end
         yield self.snippet[done:], False
+
+
+def chat_of(row: Sequence[Any]) -> Chat:
+    """The chat in a row of `CHAT_COLUMNS`, whatever types a damaged history has in it."""
+    id, title, created, updated, leaf, system, model = row
+    return Chat(whole(id), text(title), moment(created), moment(updated), whole(leaf), text(system), text(model))
+
+
+def text(value: object) -> str:
+    """A column that should be text."""
+    if isinstance(value, bytes):
+        return storable(value.decode("utf-8", "replace"))
+    return value if isinstance(value, str) else "" if value is None else str(value)
+
+
+def moment(value: object) -> float:
+    """A column that should be seconds since the epoch; 0 for what no calendar has."""
+    return float(value) if isinstance(value, int | float) and 0 <= value <= MAX_MOMENT else 0.0
+
+
+def whole(value: object) -> int:
+    """A column that should be an integer."""
+    return value if isinstance(value, int) else 0
 
 
 def encode_receipt(receipt: Receipt | None) -> str | None:

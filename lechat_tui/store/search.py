@@ -4,7 +4,7 @@ import sqlite3
 
 from lechat_tui.store import queries
 from lechat_tui.store.queries import CLOSE, OPEN
-from lechat_tui.store.rows import CHAT_COLUMNS, Chat, Hit
+from lechat_tui.store.rows import CHAT_COLUMNS, Hit, chat_of, text
 
 
 def search(db: sqlite3.Connection, query: str, limit: int, *, full_text: bool) -> list[Hit]:
@@ -37,7 +37,7 @@ def _by_index(db: sqlite3.Connection, query: str, limit: int) -> list[Hit]:
         FROM search JOIN message ON message.id = search.rowid JOIN chat ON chat.id = message.chat
         WHERE search MATCH ? ORDER BY search.rowid DESC LIMIT ?"""
     rows = db.execute(statement, (OPEN, CLOSE, queries.expression(query), limit))
-    return [Hit(Chat(*chat), id, *queries.unmarked(snippet)) for id, snippet, *chat in rows]
+    return [Hit(chat_of(chat), id, *queries.unmarked(snippet)) for id, snippet, *chat in rows]
 
 
 def _by_text(db: sqlite3.Connection, query: str, limit: int) -> list[Hit]:
@@ -45,4 +45,4 @@ def _by_text(db: sqlite3.Connection, query: str, limit: int) -> list[Hit]:
         SELECT message.id, message.text, {CHAT_COLUMNS} FROM message JOIN chat ON chat.id = message.chat
         WHERE message.state <> 'draft' AND contains(message.text, ?) ORDER BY message.id DESC LIMIT ?"""
     rows = db.execute(statement, (query, limit))
-    return [Hit(Chat(*chat), id, *queries.snippet(text, query)) for id, text, *chat in rows]
+    return [Hit(chat_of(chat), id, *queries.snippet(text(found), query)) for id, found, *chat in rows]

@@ -22,7 +22,7 @@ from lechat_tui.attachments.images import check_image
 from lechat_tui.attachments.texts import decoded, fenced, stored_text
 from lechat_tui.errors import LechatError
 from lechat_tui.message import Attachment, AttachmentKind, Message, Receipt, Role, Sampling, State
-from lechat_tui.store import Chat, Store
+from lechat_tui.store import MAX_MOMENT, Chat, Store
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -51,8 +51,8 @@ COLORS = ("background", "foreground", "primary", "panel", "line", "soft", "accen
 """The colors that the page takes from a theme."""
 
 
-Moment = Annotated[float, Meta(ge=0, le=253402300799)]
-"""Seconds since the epoch, UTC, until the end of the year 9999."""
+Moment = Annotated[float, Meta(ge=0, le=MAX_MOMENT)]
+"""Seconds since the epoch, UTC."""
 
 
 class ExportError(LechatError):
@@ -187,14 +187,15 @@ def as_markdown(chat: Chat, messages: Sequence[Message]) -> str:
 
 def _parts(message: Message) -> Iterator[str]:
     yield f"## {author(message)}"
-    yield from map(_part, message.attachments)
+    yield from map(attachment_text, message.attachments)
     if message.text.strip():
         yield message.text.strip("\n")
     if message.state in ENDED:
         yield f"*({ENDED[message.state]})*"
 
 
-def _part(file: Attachment) -> str:
+def attachment_text(file: Attachment) -> str:
+    """A text file under its name, of an image only the name."""
     if file.kind == "text":
         return fenced(_line(file.name), _text(file))
     return f"[picture {_line(file.name)}]"

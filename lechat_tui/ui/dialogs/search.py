@@ -85,6 +85,8 @@ class Finder(ModalScreen[tuple[Hit, str] | None]):
             self._show(query, hits, "" if hits or not query.strip() else "no message has these words")
 
     def _show(self, query: str, hits: Sequence[Hit], message: str) -> None:
+        if not self.is_attached:  # Esc was pressed just before
+            return
         self._found_for, self._hits = query, hits
         rows = self.query_one(OptionList)
         rows.set_options(Option(_row(hit)) for hit in hits)
@@ -102,6 +104,8 @@ class Finder(ModalScreen[tuple[Hit, str] | None]):
         """Take the highlighted hit, after a search for what was typed since the last one."""
         if event.value != self._found_for:
             await self._find(event.value)
+        if not self.is_attached:
+            return
         index = self.query_one(OptionList).highlighted
         if index is not None:
             self._take(index)
