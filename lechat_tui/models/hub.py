@@ -5,6 +5,7 @@ them.
 """
 
 import email.utils
+import hashlib
 import json
 import logging
 import os
@@ -38,9 +39,24 @@ _EXPIRED = frozenset((400, 401, 403, 404, 410))
 """Statuses of a storage server for a signed address that has expired."""
 _CLIENT_NAME = "lechat"
 _SHA256 = re.compile("[0-9a-f]{64}")
+_COMMIT = re.compile("[0-9a-f]{40}")
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""https://www.rfc-editor.org/rfc/rfc6750#section-2.1"""
 _MAX_RENEWALS = 3
 """New signed addresses to ask for while none of them works."""
 _LOCK_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a file without asking; it stands in for headers that a mirror leaves out."""
+
+    size: int = 0
+    """Bytes; 0 if it is not known."""
+    sha256: str = ""
+
+
+NOTHING = Known()
 
 
 @dataclass(frozen=True)
@@ -67,18 +83,19 @@ def remote(
     revision: str,
     file: str,
     *,
+    known: Known = NOTHING,
     policy: RetryPolicy = DEFAULT_POLICY,
     cancelled: Callable[[], bool] = never,
     waiting: Callable[[str], None] = lambda message: None,
 ) -> Remote:
     """Metadata and address of one file, by one HEAD request. Raises `ModelError`."""
-    ask, limit = partial(head, repo, revision, file, policy), _ADDRESSES * policy.contact
+    ask, limit = partial(head, repo, revision, file, policy, known), _ADDRESSES * policy.contact
     return retry(ask, policy, cancelled=cancelled, waiting=waiting, limit=limit)
 
 
 def locate(remote: Remote, *, policy: RetryPolicy = DEFAULT_POLICY) -> Remote:
     """The same file with its address. Raises `ModelError`."""
-    ask = partial(head, remote.repo, remote.revision, remote.file, policy)
+    ask = partial(head, remote.repo, remote.revision, remote.file, policy, Known(remote.size, remote.sha256))
     return retry(ask, policy, limit=_ADDRESSES * policy.contact)
 
 
@@ -96,39 +113,66 @@ def read_range(remote: Remote, start: int, length: int, *, policy: RetryPolicy =
     return retry(lambda: _read(source, start, end), policy)
 
 
-def head(repo: str, revision: str, file: str, policy: RetryPolicy = DEFAULT_POLICY) -> Remote:
+def head(repo: str, revision: str, file: str, policy: RetryPolicy = DEFAULT_POLICY, known: Known = NOTHING) -> Remote:
     """One HEAD request. Raises `ModelError`, and `TransientError` if a retry may succeed."""
     if not hub_cache.is_safe(file):
         raise ModelError(f"{file!r} is not a safe file name; do not trust {repo}")
-    with _translated(repo, revision, file):
+    with _translated(repo, revision, file), _as_a_hub_answers(file):
         from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
         url = hf_hub_url(repo, file, revision=revision, endpoint=_endpoint())
         metadata = get_hf_file_metadata(
             url, timeout=policy.contact, library_name=_CLIENT_NAME, library_version=__version__
         )
-    if metadata.size is None or metadata.size < 0:
+        _origin(metadata.location)
+    size = known.size if metadata.size is None else metadata.size
+    if size < 0 or (metadata.size is None and not known.size):
         raise ModelError(f"{_endpoint()} does not report the size of {file} as a hub does; check HF_ENDPOINT")
-    cached = hub_cache.cached_file(repo, metadata.commit_hash or "", file, metadata.etag or "")
-    sha256 = cached.etag if _SHA256.fullmatch(cached.etag) else ""
-    return Remote(repo, cached.commit, file, metadata.size, sha256, metadata.location, cached.etag)
+    commit = metadata.commit_hash or (revision if _COMMIT.fullmatch(revision) else "")
+    etag = metadata.etag or ""
+    sha256 = etag if _SHA256.fullmatch(etag) else known.sha256
+    cached = hub_cache.cached_file(repo, commit, file, sha256 or _content_name(repo, commit, file, size, etag))
+    return Remote(repo, cached.commit, file, size, sha256, metadata.location, cached.etag)
+
+
+def _content_name(repo: str, commit: str, file: str, size: int, etag: str) -> str:
+    """A name for a content without a checksum: a small file's ETag is git's checksum, a mirror's may be anything."""
+    if hub_cache.is_etag(etag):
+        return etag
+    described = json.dumps([repo, commit, file, size, etag])
+    return f"mirror-{hashlib.sha256(described.encode()).hexdigest()[:32]}"
 
 
 def _listed(repo: str, revision: str, policy: RetryPolicy) -> tuple[Remote, ...]:
-    with _translated(repo, revision, ""):
+    with _translated(repo, revision, ""), _as_a_hub_answers(repo):
         from huggingface_hub import HfApi
 
         api = HfApi(endpoint=_endpoint(), library_name=_CLIENT_NAME, library_version=__version__)
-        try:
-            info = api.model_info(repo, revision=revision, files_metadata=True, timeout=policy.contact)
-        except (json.JSONDecodeError, LookupError, TypeError, AttributeError) as error:
-            raise ModelError(f"{_endpoint()} does not list {repo} as a hub does; check HF_ENDPOINT") from error
-    commit = info.sha or revision
-    return tuple(
-        Remote(repo, commit, entry.rfilename, entry.size, entry.lfs.sha256 if entry.lfs else "")
-        for entry in info.siblings or ()
-        if entry.rfilename.endswith(".gguf") and entry.size is not None and hub_cache.is_safe(entry.rfilename)
-    )
+        info = api.model_info(repo, revision=revision, files_metadata=True, timeout=policy.contact)
+        return tuple(
+            Remote(
+                repo,
+                str(info.sha or revision),
+                entry.rfilename,
+                int(entry.size),
+                str(entry.lfs.sha256 or "") if entry.lfs else "",
+            )
+            for entry in info.siblings or ()
+            if entry.rfilename.endswith(".gguf") and entry.size is not None and hub_cache.is_safe(entry.rfilename)
+        )
+
+
+@contextmanager
+def _as_a_hub_answers(what: str) -> Iterator[None]:
+    """Turn what the client raises for an answer that no hub would give into `ModelError`."""
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except errors.HFValidationError:
+        raise
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelError(f"{_endpoint()} does not answer for {what} as a hub does; check HF_ENDPOINT") from error
 
 
 def _read(source: "_Source", start: int, end: int) -> bytes:
@@ -152,7 +196,7 @@ class _Response:
         self.ranged = ranged
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._response.iter_raw()
+        return self._response.iter_bytes() if _is_encoded(self._response) else self._response.iter_raw()
 
     def abort(self) -> None:
         """Shut the socket down; closing it would not wake the thread that reads from it."""
@@ -170,6 +214,8 @@ class _Source:
         self._remote = remote
         self._lock = threading.Lock()
         self._refused = 0
+        self._ranges = True
+        """False after the server answered a request for a range with something unusable."""
 
     @contextmanager
     def open(self, start: int, end: int) -> Iterator[_Response]:
@@ -178,12 +224,17 @@ class _Source:
         with _translated(remote.repo, remote.revision, remote.file):
             from huggingface_hub import get_session
 
-            headers = {**_headers(remote), "Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
+            headers = {**_headers(remote), "Accept-Encoding": "identity"}
+            if self._ranges:
+                headers["Range"] = f"bytes={start}-{end - 1}"
             with get_session().stream("GET", remote.url, headers=headers, timeout=_TIMEOUT_SECONDS) as response:
                 if response.status_code >= 400:
                     self._renew(remote, response.status_code)
                     raise _refusal(remote.file, response.status_code, response.headers.get("Retry-After"))
                 self._refused = 0
+                if response.status_code != 200 and not _is_range(response, start):
+                    self._ranges = False
+                    raise TransientError("the hub sent other bytes than requested")
                 yield _checked(response, remote, start)
 
     def _renew(self, used: Remote, status: int) -> None:
@@ -196,7 +247,7 @@ class _Source:
             if self._refused >= _MAX_RENEWALS:
                 return
             self._refused += 1
-            fresh = head(used.repo, used.revision, used.file)
+            fresh = head(used.repo, used.revision, used.file, known=Known(used.size, used.sha256))
             if (fresh.etag, fresh.size) != (used.etag, used.size):
                 raise ModelError(f"{used.file} has changed on the hub; start the download again")
             self._remote = fresh
@@ -204,17 +255,31 @@ class _Source:
 
 
 def _checked(response: "httpx2.Response", remote: Remote, start: int) -> _Response:
-    """The body of a response that answers the request. Raises `TransientError` if it is of another range."""
+    """The body of a response that answers the request. Raises `ModelError` if it is of another file."""
     if response.status_code == 200:
         return _Response(response, 0, ranged=False)
-    range_ = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", "").strip())
-    if response.status_code != 206 or not range_ or int(range_[1]) != start:
-        raise TransientError("the hub sent other bytes than requested")
-    if range_[3] not in ("*", str(remote.size)):
+    range_ = _content_range(response)
+    if range_ and range_[3] not in ("*", str(remote.size)):
         raise ModelError(
             f"the hub reports two sizes for {remote.file}, {remote.size} and {range_[3]} bytes; try again later"
         )
     return _Response(response, start, ranged=True)
+
+
+def _is_range(response: "httpx2.Response", start: int) -> bool:
+    """Whether the body is the file from `start` on; a compressed one would be a range of other bytes."""
+    range_ = _content_range(response)
+    matches = range_ is not None and int(range_[1]) == start
+    return response.status_code == 206 and matches and not _is_encoded(response)
+
+
+def _content_range(response: "httpx2.Response") -> re.Match[str] | None:
+    return re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", "").strip())
+
+
+def _is_encoded(response: "httpx2.Response") -> bool:
+    """Whether the body is compressed, which no request of ours asks for."""
+    return str(response.headers.get("Content-Encoding", "identity")).strip().lower() not in ("", "identity")
 
 
 @contextmanager
@@ -233,6 +298,7 @@ def _translated(repo: str, revision: str, file: str) -> Iterator[None]:
         get_session()
     except (ImportError, ValueError) as error:
         raise ModelError(f"the configured proxy cannot be used: {error}; check HTTPS_PROXY and ALL_PROXY") from error
+    _check_token()
     try:
         yield
     except errors.OfflineModeIsEnabled as error:
@@ -264,6 +330,21 @@ def _translated(repo: str, revision: str, file: str) -> Iterator[None]:
         raise TransientError("the hub cannot be reached", unreachable=True) from error
     except (httpx2.HTTPError, httpx2.StreamError) as error:
         raise TransientError("the connection was lost") from error
+
+
+def _check_token() -> None:
+    """Raise `ModelError` for a token that no request can carry. Neither the message nor its cause contains it."""
+    from huggingface_hub import get_token
+
+    try:
+        token = get_token()
+    except (OSError, ValueError):
+        token = "unreadable token"
+    if token and not _TOKEN.fullmatch(token):
+        raise ModelError(
+            "the Hugging Face token contains characters that no token has, such as a space or a line break; set "
+            "HF_TOKEN again"
+        )
 
 
 def _refusal(what: str, status: int, after: str | None) -> ModelError | TransientError:

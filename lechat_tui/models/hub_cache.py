@@ -100,6 +100,11 @@ def cached_file(repo: str, commit: str, file: str, etag: str) -> CachedFile:
     return CachedFile(repo, commit, file, etag)
 
 
+def is_etag(etag: str) -> bool:
+    """Whether an ETag can be the name of a file in the cache."""
+    return _ETAG.fullmatch(etag) is not None and not etag.endswith((journal.PART, journal.JOURNAL))
+
+
 def is_safe(name: str) -> bool:
     """Whether a path inside a repository stays inside a folder and is valid on every system."""
     parts = name.split("/")

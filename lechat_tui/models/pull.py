@@ -17,6 +17,8 @@ from lechat_tui.models.hub_cache import CachedFile
 from lechat_tui.models.retry import DEFAULT_POLICY, RetryPolicy, never
 from lechat_tui.units import size_text
 
+_MAX_GIT_BYTES = 11_000_000
+"""The hub keeps larger files outside git; a mirror's ETag for them says nothing about the content."""
 _SPARE_BYTES = 500_000_000
 """Disk space that stays free, because a system with a full disk works badly."""
 
@@ -121,6 +123,7 @@ class _Pull:
             wanted.repo,
             revision,
             wanted.file,
+            known=hub.Known(wanted.size, wanted.sha256),
             policy=self._policy,
             cancelled=self._cancelled,
             waiting=lambda note: self._send(0, "waiting", note),
@@ -223,7 +226,7 @@ def _digest(wanted: _File, remote: Remote) -> "tuple[str, hashlib._Hash | None]"
     """The checksum a file must have and a hash object for it; small files have git's checksum."""
     if expected := remote.sha256 or wanted.sha256:
         return expected, hashlib.sha256()
-    if re.fullmatch("[0-9a-f]{40}", remote.etag):
+    if re.fullmatch("[0-9a-f]{40}", remote.etag) and remote.size <= _MAX_GIT_BYTES:
         return remote.etag, hashlib.sha1(b"blob %d\0" % remote.size, usedforsecurity=False)
     return "", None
 

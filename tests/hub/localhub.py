@@ -4,6 +4,7 @@ python tests/hub/localhub.py FILE [--pace BYTES_PER_SECOND]     serves one file 
 """
 
 import argparse
+import gzip
 import hashlib
 import json
 import random
@@ -45,6 +46,12 @@ class Hub:
         """The number of bytes after which the next responses are cut off."""
         self.cut: Callable[[], int | None] = lambda: None
         """The same for all bodies."""
+        self.bodies: dict[str, bytes] = {}
+        """What is sent for addresses that begin like this."""
+        self.hidden: set[str] = set()
+        """Headers that are left out."""
+        self.compresses = False
+        """Whether bodies are compressed, though nobody asked for it."""
         self.ranges = True
         self.uses = 0
         """How often a signed storage address may be used; 0 if the hub sends the bytes itself."""
@@ -189,6 +196,8 @@ class _Handler(BaseHTTPRequestHandler):
         hub.tokens.append(self.headers.get("Authorization"))
         if refusal := hub.refusal(self.command):
             self._reply(refusal[0], refusal[1])
+        elif body := next((body for start, body in hub.bodies.items() if address.path.startswith(start)), None):
+            self._reply(200, {"Content-Type": "application/json"}, body)
         elif address.path.startswith(f"/api/models/{REPO}"):
             self._list(address.path)
         elif found := re.fullmatch(rf"/{REPO}/resolve/([^/]+)/(.+)", address.path):
@@ -234,6 +243,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(data, linked)
 
     def _send(self, data: bytes, headers: dict[str, str]) -> None:
+        if self.server.hub.compresses and self.command == "GET":
+            self._reply(200, {**headers, "Content-Encoding": "gzip"}, gzip.compress(data, 1))
+            return
         span = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if not span or not self.server.hub.ranges:
             self._reply(200, headers, data)
@@ -247,9 +259,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reply(self, status: int, headers: dict[str, str], body: "bytes | memoryview" = b"") -> None:
         self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        hidden = self.server.hub.hidden
+        length = {} if self.command == "HEAD" and "Content-Length" in hidden else {"Content-Length": str(len(body))}
+        for name, value in {**headers, **length}.items():
+            if name not in hidden or name == "Content-Length":
+                self.send_header(name, value)
         self.end_headers()
         if self.command == "GET":
             with self.server.hub.sending():

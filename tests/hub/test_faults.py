@@ -317,9 +317,87 @@ def test_no_file_name_leads_out_of_the_cache(hub, tiny, file):
 @pytest.mark.parametrize("etag", ["../../evil", "..", "/etc/evil", "", "a/b"])
 def test_no_etag_leads_out_of_the_cache(hub, cache, tiny, etag):
     hub.etags[FILE] = etag or " "
+    fetch(replace(tiny, weights=Weights(FILE)))
+    (blob,) = (cache / "models--us--tiny/blobs").iterdir()
+    assert blob.name.startswith("mirror-") and blob.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("etag", ["65a1b2c3-5b8d80", "W/abc", "5f3:a", "d41d8cd98f00b204e9800998ecf8427e-7"])
+def test_a_mirror_with_etags_of_its_own_is_verified_by_the_catalog(hub, cache, tiny, etag):
+    hub.etags[FILE] = etag
+    fetch(tiny)
+    (blob,) = (cache / "models--us--tiny/blobs").iterdir()
+    assert blob.name == hub.sha256(CONTENT), "other programs of the hub find it under its checksum"
+    hub.commits[COMMIT][FILE] = b"x" * len(CONTENT)
+    blob.unlink()
+    with pytest.raises(ModelError, match="has a wrong checksum"):
+        fetch(tiny)
+
+
+def test_a_mirror_whose_etags_change_does_not_start_a_download_over(hub, cache, tiny):
+    hub.etags[FILE] = "node-1"
+    there = begin(tiny, hub)
+    hub.etags[FILE] = "node-2"
+    before = hub.served
+    fetch(tiny)
+    assert hub.served - before <= len(CONTENT) - there + 2**20 and whole(cache)
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        {"ETag", "X-Linked-ETag"},
+        {"X-Linked-Size", "Content-Length"},
+        {"X-Repo-Commit"},
+        {"ETag", "X-Linked-ETag", "X-Linked-Size", "Content-Length", "X-Repo-Commit"},
+    ],
+    ids=str,
+)
+def test_the_catalog_stands_in_for_missing_headers(hub, cache, tiny, hidden):
+    hub.hidden = hidden
+    fetch(replace(tiny, revision=COMMIT))
+    assert whole(cache)
+
+
+def test_a_partial_response_without_a_range_is_not_trusted(hub, cache, tiny):
+    hub.hidden = {"Content-Range"}
+    fetch(tiny)
+    assert whole(cache)
+
+
+def test_a_body_that_is_compressed_unasked_is_unpacked(hub, cache, tiny):
+    hub.compresses = True
+    fetch(tiny)
+    assert whole(cache)
+    (listed,) = client.listing(REPO)
+    assert client.read_range(listed, 1000, 500) == CONTENT[1000:1500]
+
+
+@pytest.mark.parametrize("token", ["hf_ab cd", "hf_ab\ncd ef", "hf_äöü", "hf_\udcff", '"hf_quoted"', "hf_\x07"])
+def test_an_odd_token_is_one_sentence_that_does_not_contain_it(hub, tiny, monkeypatch, token):
+    monkeypatch.setenv("HF_TOKEN", token)
+    with pytest.raises(ModelError, match="characters that no token has") as raised:
+        fetch(tiny)
+    assert "hf_" not in str(raised.value) and raised.value.__cause__ is None
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"\xff\xfe" * 500_000, b"[" * 100_000, b'{"id": 5, "sha": 5, "siblings": 7}', b"[]", b"null", b"{}" * 9],
+    ids=len,
+)
+def test_a_list_that_no_hub_would_send_is_a_short_sentence(hub, body):
+    hub.bodies[f"/api/models/{REPO}"] = body
+    with pytest.raises(ModelError, match="check HF_ENDPOINT") as raised:
+        client.listing(REPO)
+    assert len(str(raised.value)) < 200
+
+
+def test_an_address_that_is_none_is_a_sentence(hub, tiny):
+    hub.refusals.append(("HEAD", 302, {"Location": "http://[::1", "X-Linked-Size": "5", "ETag": "x"}))
     with pytest.raises(ModelError, match="check HF_ENDPOINT"):
-        fetch(replace(tiny, weights=Weights(FILE)))
-    assert not cache.exists()
+        fetch(tiny)
 
 
 def test_no_commit_leads_out_of_the_cache(hub, cache, tiny):
@@ -383,7 +461,7 @@ def test_an_unusable_proxy_is_an_error(hub, tiny, monkeypatch):
 
 def test_a_server_that_is_not_a_hub_is_an_error(hub):
     hub.refusals.append(("GET", 200, {}))
-    with pytest.raises(ModelError, match=r"does not list us/tiny as a hub does; check HF_ENDPOINT"):
+    with pytest.raises(ModelError, match=r"does not answer for us/tiny as a hub does; check HF_ENDPOINT"):
         client.listing(REPO)
     hub.refusals.append(("HEAD", 200, {}))
     with pytest.raises(ModelError, match=r"is not a hub: it reports no checksum and no commit; check HF_ENDPOINT"):
