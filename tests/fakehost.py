@@ -44,6 +44,9 @@ class FakeHost:
     def say(self, text: str, *, error: bool = False) -> None:
         (self.errors if error else self.notes).append(text)
 
+    def show_page(self, title: str, text: str) -> None:
+        self.notes.append(text)
+
     def ask(self, text: str) -> None:
         self.asked.append(text)
 

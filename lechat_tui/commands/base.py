@@ -73,6 +73,10 @@ class Host(Protocol):
         """Show a note in the transcript; the model does not get it."""
         ...
 
+    def show_page(self, title: str, text: str) -> None:
+        """Show a long text until the user closes it."""
+        ...
+
     def ask(self, text: str) -> None:
         """Ask a question with the attachments; queued while an answer is being written."""
         ...

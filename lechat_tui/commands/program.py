@@ -31,18 +31,18 @@ DOUBLE_PRESS_SECONDS = 1.5
 """Within which the interrupt key pressed again quits."""
 
 GROUPS = {
-    "chats": "Chats",
-    "private": "Chats",
-    "answers": "Answers",
-    "branches": "Branches",
-    "context": "Context window",
-    "models": "Models",
-    "settings": "Settings",
-    "receipts": "Statistics",
-    "files": "Files",
-    "view": "Display",
+    "models": "Choose which model answers",
+    "files": "Bring files, save results",
+    "chats": "Find and keep chats",
+    "private": "Find and keep chats",
+    "view": "Copy, paste and look",
+    "answers": "Get another answer",
+    "branches": "Change an earlier question",
+    "settings": "Change how it answers",
+    "context": "See and save what the model is given",
+    "receipts": "See how an answer was made",
     "keys": "Keys",
-    "program": "Program",
+    "program": "Help and quit",
 }
 """The heading of each module's commands, in the order of `/help`; those of any other module come last."""
 
@@ -70,18 +70,18 @@ async def help(host: Host, rest: str) -> None:
         also = f" (also {', '.join(one.aliases)})" if one.aliases else ""
         host.say(f"{one.name} {one.argument}".rstrip() + f": {one.help}{also}{_key_of(one, bindings)}")
         return
-    host.say(manual(COMMANDS.values(), bindings))
+    host.show_page("Help", manual(COMMANDS.values(), bindings))
 
 
 def manual(commands: Iterable[Command], bindings: Sequence[Bound]) -> str:
-    """All commands by group, each with its key, then the keys that run no command, the prompt and the network."""
-    groups: dict[str, list[tuple[str, str]]] = {title: [] for title in (*GROUPS.values(), OTHER)}
+    """The prompt, all commands by what they are for, the keys that run none, and the network."""
+    groups: dict[str, list[tuple[str, str]]] = {"Ask a question": list(TYPING)}
+    groups |= {title: [] for title in (*GROUPS.values(), OTHER)}
     for one in commands:
         title = GROUPS.get(one.run.__module__.rpartition(".")[2], OTHER)
         row = f"{one.name} {one.argument}".rstrip(), one.help + _key_of(one, bindings)
         groups[title].append(row)
     groups["Keys"] += [(shown(bound.keys), bound.what) for bound in bindings if not find(bound.command)]
-    groups["In the prompt"] = list(TYPING)
     groups["Network"] = list(NETWORK)
     width = min(max(len(left) for rows in groups.values() for left, _ in rows), MAX_LEFT_COLUMN)
     sections = [

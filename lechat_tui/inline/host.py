@@ -107,6 +107,9 @@ class InlineHost:
 
     # Questions and answers
 
+    def show_page(self, title: str, text: str) -> None:
+        self.say(text)
+
     def ask(self, text: str) -> None:
         """Ask a question with what is attached, after this line."""
         self._ask(text)

@@ -103,7 +103,9 @@ def test_no_color_and_reduced_are_respected(home: Path) -> None:
     with Terminal(home, "--reduced", size=(80, 24), more={"NO_COLOR": "1"}) as screen:
         screen.see("Ask le chat", "What shall we talk about?")
         screen.ask("/help")
-        shown = screen.see("/resume", "more - End")
+        shown = screen.see("/models", "Esc closes")
+        screen.type("esc")
+        screen.see("What shall we talk about?")
         screen.ask("/exit")
         assert screen.ended() == 0
     assert shown.isascii()

@@ -1,7 +1,7 @@
 """Keys that arrive together, as from a slow connection: each acts on what the ones before it have left."""
 
 import pytest
-from seeing import MakeApp, prompt, rests, until
+from seeing import MakeApp, hides, prompt, rests, send, shows, until
 from textual.app import App
 from textual.events import Key
 
@@ -53,3 +53,23 @@ async def test_words_after_tab_stay_in_the_prompt(make_app: MakeApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         burst(app, *"hello", "tab", *"world")
         await until(pilot, lambda: prompt(pilot).text == "helloworld")
+
+
+@pytest.mark.parametrize("keys", [("slash", *"new", "enter"), ("ctrl+n",)])
+async def test_what_is_typed_right_after_a_new_chat_is_asked_for_is_typed_into_it(
+    make_app: MakeApp, store: Store, keys: tuple[str, ...]
+) -> None:
+    app = make_app("Salut!")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await send(pilot, "hello")
+        await shows(pilot, "Salut!")
+        await rests(pilot)
+        old = app.screen_stack[0]._conversation.chat  # type: ignore[attr-defined]
+        draft = "" if keys[0] == "slash" else "draft"
+        for key in (*draft, *keys, *"next"):
+            app.post_message(Key(key, "/" if key == "slash" else key if len(key) == 1 else None))
+        await until(pilot, lambda: prompt(pilot).text == "next")
+        await hides(pilot, "Salut!")
+        await rests(pilot)
+        assert prompt(pilot).text == "next"
+        assert [saved.text for saved in store.drafts(old.id)] == ([draft] if draft else [])

@@ -98,11 +98,18 @@ async def test_think_on_unfolds_the_thinking_of_later_answers_too(make_app: Make
         await hides(pilot, "more thoughts")
 
 
-async def test_help_scrolls_to_its_beginning(make_app: MakeApp) -> None:
-    async with make_app("\n\n".join(map(str, range(60)))).run_test(size=(80, 24)) as pilot:
-        await send(pilot, "count")
+async def test_help_opens_over_the_chat_and_esc_closes_it(make_app: MakeApp) -> None:
+    async with make_app("Bonjour").run_test(size=(60, 20)) as pilot:
+        await send(pilot, "hello")
         await rests(pilot)
-        await pilot.press("pageup", "pageup", "f1")
-        await shows(pilot, "Chats", "/new", "(Ctrl+N)")
+        prompt(pilot).set_text("unsent")
+        await pilot.press("f1")
+        await shows(pilot, "Ask a question", "Choose which model answers", "Esc closes")
         await pilot.press("end")
-        await shows(pilot, "In the prompt")
+        await shows(pilot, "lechat --offline")
+        for row in screen_text(pilot.app).splitlines():
+            assert len(row) <= 60
+        await pilot.press("escape")
+        await hides(pilot, "Esc closes")
+        await shows(pilot, "Bonjour", "unsent")
+        assert "/models" not in screen_text(pilot.app)

@@ -262,7 +262,7 @@ def bare(models: Models) -> Models:
 
 async def test_the_first_models_are_offered_until_one_is_installed(make_app: MakeApp, hub: Hub, bare: Models) -> None:
     async with make_app(model="chaton").run_test(size=(110, 40)) as pilot:
-        await shows(pilot, "this machine can run", "loin", "text", "F2 gets it")
+        await shows(pilot, "This machine can run", "loin", "text", "F2 gets it")
         await pilot.press("f2")
         await shows(pilot, "▌ loin", "Enter asks")
         await pilot.press("enter")
@@ -276,18 +276,18 @@ async def test_the_first_models_are_offered_until_one_is_installed(make_app: Mak
         await shows(pilot, "loin is downloaded and answers from now on")
         await send(pilot, "/new")
         await shows(pilot, "everything stays on this machine")
-        assert "this machine can run" not in screen_text(pilot.app)
+        assert "This machine can run" not in screen_text(pilot.app)
 
 
 async def test_declining_the_first_models_is_remembered(make_app: MakeApp, hub: Hub, bare: Models) -> None:
     async with make_app(model="chaton").run_test(size=(110, 40)) as pilot:
         await shows(pilot, "F2 gets it")
         await pilot.press("f2", "escape")
-        await hides(pilot, "this machine can run")
+        await hides(pilot, "This machine can run")
         assert pilot.app.focused is prompt(pilot)
     async with make_app(model="chaton").run_test(size=(110, 40)) as pilot:
         await rests(pilot)
-        assert "this machine can run" not in screen_text(pilot.app)
+        assert "This machine can run" not in screen_text(pilot.app)
 
 
 async def test_words_typed_beside_the_prompt_go_into_it_and_enter_sends_them(

@@ -116,7 +116,7 @@ async def test_enter_on_a_row_completes_a_command_with_an_argument(make_app: Mak
 async def test_a_complete_command_runs_at_once(make_app: MakeApp) -> None:
     async with make_app().run_test(size=(100, 60)) as pilot:
         await pilot.press(*"/help", "enter")
-        await shows(pilot, "start a new chat; this one stays in the history", "Chats")
+        await shows(pilot, "Ask a question", "Esc closes")
 
 
 async def test_a_command_typed_faster_than_the_screen_updates_is_complete(make_app: MakeApp) -> None:

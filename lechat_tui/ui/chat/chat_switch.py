@@ -9,7 +9,6 @@ from lechat_tui.ui.chat.queue import TurnQueue
 from lechat_tui.ui.chat.tasks import BackgroundTasks
 from lechat_tui.ui.chat.titler import Titler
 from lechat_tui.ui.chat.unsent import UnsentText
-from lechat_tui.ui.widgets.prompt import PromptBox
 
 
 class ChatSwitch:
@@ -20,7 +19,6 @@ class ChatSwitch:
         conversation: Conversation,
         queue: TurnQueue,
         titler: Titler,
-        box: PromptBox,
         editing: Editing,
         unsent: UnsentText,
         tasks: BackgroundTasks,
@@ -31,7 +29,6 @@ class ChatSwitch:
         self._conversation = conversation
         self._queue = queue
         self._titler = titler
-        self._box = box
         self._editing = editing
         self._unsent = unsent
         self._tasks = tasks
@@ -40,8 +37,7 @@ class ChatSwitch:
 
     def open(self, chat: Chat | None, *, private: bool = False) -> None:
         """Open this chat, or a new one; if an answer is being written, stop it in the background first."""
-        dropped = self._let_go()
-        self._box.fill("", ())
+        dropped = self._leave()
         if self._queue.answering:
             self._queue.hold()
             self._tasks.start("open", self._stop_and_open, chat, private, dropped)
@@ -50,25 +46,26 @@ class ChatSwitch:
 
     async def stop_and_open(self, chat: Chat) -> None:
         """Open this chat, and wait until it is open."""
-        dropped = self._let_go()
-        self._box.fill("", ())
+        dropped = self._leave()
         self._queue.hold()
         await self._stop_and_open(chat, False, dropped)
 
     async def close(self) -> str:
         """Stop the answer and save what is typed; what to tell the user about dropped requests, or nothing."""
-        dropped = self._let_go()
+        self._titler.stop()
+        self._unsent.save_now()
+        dropped = self._queue.drop()
         await self._queue.stop()
         self._conversation.close_private()
         return f"{dropped} was still queued and was dropped" if dropped else ""
 
-    def _let_go(self) -> str:
+    def _leave(self) -> str:
         """Save what is typed and queued; the command lines of what cannot be saved, or an empty string.
 
         A queued question is saved with the drafts of its chat.
         """
         self._titler.stop()
-        self._unsent.save_now()
+        self._unsent.leave()
         return self._queue.drop()
 
     async def _stop_and_open(self, chat: Chat | None, private: bool, dropped: str) -> None:

@@ -12,6 +12,7 @@ from lechat_tui.store import Chat, Store
 from lechat_tui.talk.conversation import Conversation, Replay
 from lechat_tui.ui.chat.navigation import Navigation
 from lechat_tui.ui.chat.parts import Parts, Surroundings, Widgets
+from lechat_tui.ui.dialogs.reader import Reader
 
 
 class ScreenHost:
@@ -55,6 +56,9 @@ class ScreenHost:
 
     def say(self, text: str, *, error: bool = False) -> None:
         self._parts.view.note(text, error=error)
+
+    def show_page(self, title: str, text: str) -> None:
+        self._screen.app.push_screen(Reader(title, text))
 
     def ask(self, text: str) -> None:
         self._parts.requests.ask(text)

@@ -124,7 +124,6 @@ class Parts:
             conversation,
             self.queue,
             self.titler,
-            box,
             self.editing,
             self.unsent,
             self.tasks,

@@ -146,13 +146,17 @@ class ChatScreen(Screen[None]):
 
     @on(Recents.Opened)
     def _recent_picked(self, event: Recents.Opened) -> None:
-        self.parts.tasks.start("open", self.host.navigation.to_chat, event.chat)
+        self._open(event.chat)
         self._prompt.focus()
+
+    def _open(self, chat: int | None) -> None:
+        self.parts.unsent.expect_chat(self._prompt.text)
+        self.parts.tasks.start("open", self.parts.unsent.until_opened, self.host.navigation.to_chat, chat)
 
     @on(Sidebar.Opened)
     def _chat_picked(self, event: Sidebar.Opened) -> None:
         self.parts.chats.leave()
-        self.parts.tasks.start("open", self.host.navigation.to_chat, event.chat)
+        self._open(event.chat)
 
     @on(Sidebar.Searched)
     def _chats_searched(self) -> None:
@@ -233,7 +237,8 @@ class ChatScreen(Screen[None]):
 
     @on(PromptBox.Sent)
     def _sent(self, event: PromptBox.Sent) -> None:
-        self.parts.tasks.start("submit", self._actions.submit, event.submission)
+        self.parts.unsent.expect_chat("")  # the prompt was emptied: whatever is in it now was typed afterwards
+        self.parts.tasks.start("submit", self.parts.unsent.until_opened, self._actions.submit, event.submission)
 
     @on(Prompt.Dropped)
     def _dropped(self, event: Prompt.Dropped) -> None:
@@ -267,7 +272,8 @@ class ChatScreen(Screen[None]):
         """Run a command line; with `newest`, scroll to its output."""
         if newest:
             self._transcript.to_end()
-        self.parts.tasks.start("command", run, self.host, line)
+        self.parts.unsent.expect_chat(self._prompt.text)
+        self.parts.tasks.start("command", self.parts.unsent.until_opened, run, self.host, line)
 
     def begin(self, line: str) -> None:
         """Run a command line; if it ends with a space, put it into the prompt to be completed."""

@@ -1,6 +1,6 @@
 """Text that was typed but not sent: in the prompt, set aside for an edit, or queued. It is saved with its chat."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from textual.timer import Timer
 
@@ -34,6 +34,31 @@ class UnsentText:
         self._tasks = tasks
         self._drafts = Drafts(conversation, self._drafts_now)
         self._timer: Timer | None = None
+        self._left: str | None = None
+        """What was in the prompt when another chat was asked for; what was typed after it is for that chat."""
+
+    def expect_chat(self, text: str) -> None:
+        """Another chat may be opened soon: what follows this text in the prompt is typed for that one."""
+        self._left = text
+
+    async def until_opened(self, work: Callable[..., Awaitable[None]], *args: object) -> None:
+        """Do what may open the expected chat; afterwards none is expected."""
+        try:
+            await work(*args)
+        finally:
+            self._left = None
+
+    def leave(self) -> None:
+        """Save the drafts of the chat that is left, and keep in the prompt only what was typed for the next one."""
+        self._drafts.save_now()
+        typed = self._parts()[1]
+        self._left = None
+        self._box.fill(typed, ())
+
+    def _parts(self) -> tuple[str, str]:
+        """The text for the open chat, and that for the next one."""
+        prompt = self._box.prompt
+        return (prompt.full_text, "") if self._left is None else prompt.take_from(self._left)
 
     def save_soon(self) -> None:
         """Save drafts soon (debounced)."""
@@ -45,7 +70,8 @@ class UnsentText:
         self._tasks.start("draft", self._drafts.save)
 
     def save_now(self) -> None:
-        """Save drafts at once: another chat is opened, or the program ends."""
+        """Save drafts at once: the program ends."""
+        self._left = None
         self._drafts.save_now()
 
     def restore(self) -> None:
@@ -58,8 +84,8 @@ class UnsentText:
 
     def _drafts_now(self) -> list[Draft]:
         """What to save; a text that begins like /private is never saved."""
-        prompt = self._box.prompt
-        typed = "" if resembles_private(prompt.full_text) else prompt.full_text
+        text = self._parts()[0]
+        typed = "" if resembles_private(text) else text
         queued = [Draft(turn.text, turn.attachments) for turn in self._queued() if turn.kind == "ask"]
         drafts = [Draft(typed, tuple(self._box.attachments)), *self._editing.aside, *queued]
         return [draft for draft in drafts if draft.text.strip() or draft.attachments]

@@ -12,11 +12,15 @@ from lechat_tui import paths, writing
 from lechat_tui.models.catalog import Model
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.keys import Keymap
+from lechat_tui.ui.widgets.recents import hints
 from lechat_tui.ui.widgets.styled_lines import Line, PromptAside
 from lechat_tui.units import size_text
 
 if TYPE_CHECKING:
     from lechat_tui.models.fit import Fit
+
+WIDE = 64
+"""Columns from which on the speed is shown."""
 
 
 class Offers(PromptAside, can_focus=True):
@@ -59,16 +63,18 @@ class Offers(PromptAside, can_focus=True):
         key = self._keymap.key("first_models")
         keys = "Enter asks, then downloads · Esc hides this" if self.has_focus else f"{key} gets it · /models shows all"
         self.show(
-            [("chaton is only a toy. For real answers, this machine can run", "soft")],
+            [("This machine can run a real model; chaton is only a toy", "soft")],
             self._row(self._fit),
             [(keys, "soft")],
+            [],
+            [(hints(self._keymap, self.size.width), "faint")],
         )
 
     def _row(self, fit: "Fit") -> Line:
         model = fit.model
         facts = [size_text(model.bytes)] if model.bytes else []
         facts += ["text, code and images" if model.supports_images else "text and code"]
-        if fit.speed:
+        if fit.speed and self.size.width >= WIDE:
             facts.append(f"up to {fit.speed:.0f} tokens/s")
         mark = ("▌ ", "bar") if self.has_focus else ("  ", "")
         return [mark, (safe(model.id), "accent"), (f"  {' · '.join(facts)}", "soft")]

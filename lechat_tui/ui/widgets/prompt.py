@@ -107,6 +107,12 @@ class Prompt(TextArea):
         """The text with all pastes unfolded."""
         return self._pastes.expand(self.text)
 
+    def take_from(self, start: str) -> tuple[str, str]:
+        """The text up to the end of `start`, if it begins so, and the text after it; both with all pastes unfolded."""
+        text = self.text
+        cut = len(start) if text.startswith(start) else len(text)
+        return self._pastes.expand(text[:cut]), self._pastes.expand(text[cut:])
+
     def set_text(self, text: str) -> None:
         """Replace the text, and put the cursor at its end."""
         self._pastes = Pastes()

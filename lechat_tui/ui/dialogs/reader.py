@@ -1,0 +1,75 @@
+"""A long text over the chat, such as the help, until Esc closes it."""
+
+import re
+import textwrap
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.events import Resize
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from lechat_tui.plaintext import safe
+
+TWO_COLUMNS = re.compile(r"( +\S.*?)  +(\S.*)")
+"""An indented line of two columns with a gap between them."""
+
+MAX_LEFT = 28
+"""Characters of the left column; a longer entry has a line of its own."""
+
+
+class Reader(ModalScreen[None]):
+    """Shows sections of text: lines of two columns below a heading, with blank lines between the sections."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter,f1,ctrl+c", "leave", "Close", priority=True)]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title = safe(title)
+        self._text = safe(text)
+        self._page = Static(markup=False)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="sheet") as sheet:
+            sheet.border_title = Content(self._title).markup
+            with VerticalScroll():
+                yield self._page
+            yield Static("Esc closes · Up, Down, PgUp, PgDn scroll", id="hint", markup=False)
+
+    def on_mount(self) -> None:
+        """Let the arrow keys scroll."""
+        self.query_one(VerticalScroll).focus()
+
+    def on_resize(self, event: Resize) -> None:
+        """Wrap the text to the width."""
+        sheet = min(int(event.size.width * 0.95), 100)
+        self._page.update(page(self._text, sheet - 7))
+
+    def action_leave(self) -> None:
+        """Close."""
+        self.dismiss(None)
+
+
+def page(text: str, width: int) -> Content:
+    """The text in rows of so many characters; headings are accented, the left column stands out."""
+    column = min(MAX_LEFT, width // 3)
+    return Content("\n").join(row for line in text.split("\n") for row in _rows(line, width, column))
+
+
+def _rows(line: str, width: int, column: int) -> list[Content]:
+    found = TWO_COLUMNS.fullmatch(line)
+    if not found:
+        style = "bold $accent" if line and not line.startswith(" ") else ""
+        return [Content.styled(row, style) for row in textwrap.wrap(line, max(width, 8)) or [""]]
+    left, right = found.groups()
+    rights = textwrap.wrap(right, max(width - column - 2, 8))
+    rows: list[Content] = []
+    if len(left) > column:
+        rows += [Content(row) for row in textwrap.wrap(left, max(width, 8), subsequent_indent="    ")]
+        left = ""
+    for number, words in enumerate(rights):
+        rows.append(Content.assemble(f"{'' if number else left:<{column}}  ", (words, "$soft")))
+    return rows
