@@ -330,6 +330,14 @@ def test_free_disk_space_is_that_of_the_nearest_existing_folder(tmp_path) -> Non
     assert resources.free_disk(tmp_path / "not" / "there") == resources.free_disk(tmp_path)
 
 
+def test_a_gpu_without_memory_of_its_own_uses_the_machines():
+    spark = Gpu("NVIDIA GB10", "NVIDIA", driver="580.95", shared=True)
+    machine = resources.offered([spark], 128 * GIB, frozenset({"cuda"}))
+    assert (machine.unified, machine.ram) == (128 * GIB, 128 * GIB)
+    assert 64 * GIB < machine.gpu_budgets[0] < 128 * GIB
+    assert resources.offered([spark], 128 * GIB, frozenset()) == Resources(ram=128 * GIB)
+
+
 @pytest.mark.parametrize(
     ("gpu", "built", "words"),
     [

@@ -125,7 +125,7 @@ def test_nvidia_smi_lists_gpus(tmp_path):
     found = "NVIDIA GeForce RTX 4090, 24564, 23900, 580.65.06\nTesla, T4, [N/A], [N/A], 535.104\nnonsense\n"
     assert hardware.gpus(tmp_path, lambda command: found if command[0] == "nvidia-smi" else "", "linux") == (
         Gpu("NVIDIA GeForce RTX 4090", "NVIDIA", 24564 << 20, 23900 << 20, "580.65.06"),
-        Gpu("Tesla, T4", "NVIDIA", None, None, "535.104"),
+        Gpu("Tesla, T4", "NVIDIA", None, None, "535.104", shared=True),
     )
 
 
@@ -167,7 +167,7 @@ def test_apple_silicon_is_one_gpu(tmp_path, wired, total):
         "iogpu.wired_limit_mb": wired,
     }
     assert hardware.gpus(tmp_path, lambda command: output[command[-1]], "darwin") == (
-        Gpu("Apple M3 Pro", "Apple", total),
+        Gpu("Apple M3 Pro", "Apple", total, shared=True),
     )
 
 

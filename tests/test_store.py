@@ -169,6 +169,23 @@ def test_chats_are_listed_by_their_last_message_newest_first(store: Store) -> No
     assert [chat.id for chat in store.chats(limit=1, offset=1)] == [three.id]
 
 
+@pytest.mark.parametrize("seconds", [-1e9, 1e9])
+def test_a_wrong_clock_decides_neither_which_chat_is_the_latest_nor_what_grows(
+    store: Store, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    one, two = ask(store, "one"), ask(store, "two")
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + seconds)
+    store.add(one.id, QUESTION, one.leaf)
+    draft = store.add(two.id, DRAFT, two.leaf)
+    monkeypatch.undo()
+    store.add(one.id, QUESTION, one.leaf)
+    assert store.latest() == store.chat(one.id)
+    assert store.path(two.id)[-1].state == "interrupted"  # its program would have written again
+    store.keep(replace(draft, text="Paris"))
+    assert store.path(two.id)[-1].state == "draft"
+
+
 def test_an_empty_history_has_no_latest_chat(store: Store) -> None:
     assert store.latest() is None
     assert store.chats() == []

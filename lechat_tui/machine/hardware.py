@@ -65,6 +65,8 @@ class Gpu:
     free: int | None = None
     driver: str = ""
     """For choosing a llama.cpp build: the driver's version, or `kfd` where AMD's compute driver is loaded."""
+    shared: bool = False
+    """Whether it has no memory of its own but uses the machine's, as on Apple silicon, DGX Spark and Jetson."""
 
 
 Command = Callable[[Sequence[str]], str]
@@ -88,12 +90,17 @@ def gpus(root: Path = ROOT, command: Command = run, platform: str = sys.platform
     return nvidia + tuple(_others(root))
 
 
+_NOT_REPORTED = frozenset(("[N/A]", "N/A", "[Not Supported]"))
+"""What nvidia-smi prints as the memory of a GPU that has none of its own."""
+
+
 def _nvidia_smi(command: Command) -> Iterator[Gpu]:
     query = "--query-gpu=name,memory.total,memory.free,driver_version"
     for line in command(["nvidia-smi", query, "--format=csv,noheader,nounits"]).splitlines():
         match [part.strip() for part in line.rsplit(",", 3)]:
             case [name, total, free, driver] if name:
-                yield Gpu(name, "NVIDIA", _mebibytes(total), _mebibytes(free), driver)
+                shared = total in _NOT_REPORTED
+                yield Gpu(name, "NVIDIA", _mebibytes(total), _mebibytes(free), driver, shared)
 
 
 def _nvidia_kernel(root: Path) -> Iterator[Gpu]:
@@ -126,7 +133,7 @@ def _apple(command: Command) -> Iterator[Gpu]:
         for key in ("machdep.cpu.brand_string", "hw.memsize", "iogpu.wired_limit_mb")
     )
     if name.startswith("Apple") and _number(memory):
-        yield Gpu(name, "Apple", _mebibytes(wired) or None)
+        yield Gpu(name, "Apple", _mebibytes(wired) or None, shared=True)
 
 
 def _mebibytes(text: str) -> int | None:

@@ -64,7 +64,7 @@ class Resources:
     gpus: tuple[Gpu, ...] = ()
     """The GPUs that llama.cpp can use and whose memory is known."""
     unified: int = 0
-    """Bytes of memory that a Mac's CPU and GPU share; 0 on other machines."""
+    """Bytes of memory that CPU and GPU share, as on a Mac; 0 on other machines."""
     ram: int = 0
     """Bytes; 0 if it is not known."""
     disk: int | None = None

@@ -1,6 +1,7 @@
 """What this machine offers to a model: memory, the GPUs that the installed llama.cpp can use, and disk space."""
 
 import shutil
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,11 +20,15 @@ CUDA = ((580, "cu130"), (525, "cu124"))
 
 def detect(folder: Path, root: Path = hardware.ROOT) -> Resources:
     """The resources of this machine; the disk space is that of the disk that `folder` is on."""
-    read, gpus = hardware.read(root), hardware.gpus(root)
-    known = tuple(gpu for gpu in gpus if gpu.total or gpu.vendor == "Apple")
-    memory = read.memory.total or 0
-    unified = memory if any(gpu.vendor == "Apple" for gpu in known) else 0
-    return Resources(tuple(gpu for gpu in known if usable(gpu, backends())), unified, memory, free_disk(folder))
+    memory = hardware.read(root).memory.total or 0
+    return offered(hardware.gpus(root), memory, backends(), free_disk(folder))
+
+
+def offered(gpus: Iterable[Gpu], memory: int, built: frozenset[str], disk: int | None = None) -> Resources:
+    """What GPUs and so many bytes of memory offer to a llama.cpp built for these backends."""
+    known = tuple(gpu for gpu in gpus if (gpu.total or gpu.shared) and usable(gpu, built))
+    unified = memory if known and all(gpu.shared for gpu in known) else 0
+    return Resources(known, unified, memory, disk)
 
 
 def free_disk(folder: Path) -> int | None:

@@ -113,8 +113,10 @@ class Store:
             return _chat(db, id)
 
     def latest(self) -> Chat | None:
-        """The chat that was added to last."""
-        return next(iter(self.chats(limit=1)), None)
+        """The chat that was added to last, whatever the clock said then."""
+        with self._reading() as db:
+            last = db.execute("SELECT chat FROM message ORDER BY id DESC LIMIT 1").fetchone()
+        return (self.chat(last[0]) if last else None) or next(iter(self.chats(limit=1)), None)
 
     def new_chat(self, title: str, *, system: str = "", model: str = "") -> Chat:
         """Start a chat."""
@@ -328,9 +330,12 @@ class Store:
             return _existing(db, id)
 
     def _interrupt_abandoned(self, chat: int) -> None:
-        """Mark the drafts whose program has died."""
-        abandoned = "chat = ? AND state = 'draft' AND written < ?"
-        row = (chat, time.time() - ABANDONED_SECONDS)
+        """Mark the drafts whose program has died.
+
+        A living one writes several times a second, so that a time far ahead means as little life as one long past.
+        """
+        abandoned = "chat = ? AND state = 'draft' AND abs(written - ?) > ?"
+        row = (chat, time.time(), ABANDONED_SECONDS)
         with self._reading() as db:
             if not db.execute(f"SELECT 1 FROM message WHERE {abandoned}", row).fetchone():
                 return
