@@ -73,7 +73,6 @@ SUBCOMMANDS = {
     "version": _to("--version", words=NONE),
     "serve": _say(_NO_SERVER, words=ONE),
     "server": _say(_NO_SERVER, words=ONE),
-    "ps": _say("each lechat loads its own models and unloads them when it ends; lechat ls lists what is installed"),
     "stop": _say(_UNLOADED, words=ONE),
     "unload": _say(_UNLOADED, words=ONE),
     "load": _say("a model is loaded with the first question; lechat run NAME opens a chat with it", words=ONE),
@@ -87,7 +86,7 @@ SUBCOMMANDS = {
 }
 """Subcommands of other programs."""
 
-NEVER_INSTRUCTIONS = frozenset({"models", "ps", "serve", "update", "upgrade", "version"})
+NEVER_INSTRUCTIONS = frozenset({"models", "serve", "update", "upgrade", "version"})
 """Subcommands that cannot be an instruction for text on stdin, as `check` or `search` can."""
 
 OPTIONS: dict[str, tuple[str, ...]] = {

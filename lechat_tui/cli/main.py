@@ -54,7 +54,7 @@ class ExportFormat(StrEnum):
 
 
 EPILOG = (
-    "Commands: pull (get), ls (list), show, rm and import for models; fit; chats ls|show|search|export|import|rm; "
+    "Commands: pull (get), ls (list), ps, show, rm and import for models; fit; chats ls|show|search|export|import|rm; "
     "bench, doctor, paths, completion. See lechat COMMAND --help. Without a prompt, the full screen opens."
 )
 
@@ -221,6 +221,13 @@ def show(
     from lechat_tui.cli import weights
 
     weights.show(name, as_json=json)
+
+
+@commands.command("ps", help="List the models that are loaded now.")
+def ps(json: Json = False) -> None:
+    from lechat_tui.cli import running
+
+    running.run(as_json=json)
 
 
 @commands.command("rm", help="Delete a model's files from this machine.")

@@ -19,7 +19,14 @@ COLUMN = re.compile(r" *\S.*?  +(?=\S)")
 """The first of two columns in a line, with the gap between them."""
 
 
-SLASH_COMMANDS = {"lechat pull": "/pull", "lechat ls --all": "/models", "lechat ls": "/models", "lechat fit": "/models"}
+SLASH_COMMANDS = {
+    "lechat pull": "/pull",
+    "lechat ls --all": "/models",
+    "lechat ls": "/models",
+    "lechat fit": "/models",
+    "lechat rm": "/models",
+    "lechat chats ls": "/resume",
+}
 """Shell commands that messages name, and what the user can type in a chat instead."""
 
 _SHELL_COMMAND = re.compile("|".join(rf"{command}\b" for command in SLASH_COMMANDS))

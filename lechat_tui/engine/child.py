@@ -107,7 +107,7 @@ class Child:
         saving its KV cache then.
         """
         log = Log(logs)
-        process = _spawn(worker, log)
+        process = _spawn([*worker, _printable(model.name)], log)
         loop = asyncio.get_running_loop()
         stdout = asyncio.StreamReader(limit=MAX_FRAME_BYTES)
         transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdout), process.stdout)
@@ -288,6 +288,11 @@ def _spawn(command: Sequence[str], log: "Log") -> "subprocess.Popen[bytes]":
         env={**paths.environment(), "GGML_NO_BACKTRACE": "1"},  # a debugger's output would hide why it died
         start_new_session=True,  # the terminal's Ctrl+C is for the parent, which then sends a stop
     )
+
+
+def _printable(name: str) -> str:
+    """A model's name as the last argument of its process, for `ps`; the process does not use it."""
+    return name.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 class Log:
