@@ -14,7 +14,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from lechat_tui.drawing import equations
+from lechat_tui.drawing import equations, tables
 
 MAX_BLOCK_CHARS = 4_000
 """A longer block is cut."""
@@ -203,6 +203,7 @@ def read(source: str) -> list[Block]:
 def _parser() -> MarkdownIt:
     markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     equations.enable(markdown)
+    tables.enable(markdown)
     return markdown
 
 
