@@ -12,6 +12,7 @@ import sys
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 
+from lechat_tui.plaintext import copyable
 from lechat_tui.units import size_text
 
 COPY_PROGRAMS = (
@@ -47,7 +48,8 @@ Write = Callable[[str], None]
 
 
 def copy(text: str, write: Write, environment: Mapping[str, str] = os.environ) -> str:
-    """Copy the text to the clipboard; a sentence that says which one was used, and no more than is known."""
+    """Copy the text to the clipboard, without control characters; a sentence that says which one was used."""
+    text = copyable(text)
     program = _native(text, environment)
     if program:
         return f"copied with {program}"

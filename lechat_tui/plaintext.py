@@ -20,6 +20,12 @@ _SHOWN: dict[int, int | str] = {
 }
 
 _UNSAFE = re.compile("[" + "".join(map(re.escape, map(chr, _SHOWN))) + "]")
+_TAG = "\U000e0000-\U000e007f"
+_TAGS = re.compile(f"(\U0001f3f4[{_TAG}]+)|[{_TAG}]+")
+"""Characters that no terminal shows and every model reads; after a black flag they make the flag of a region."""
+TAG_SIGN = "\N{WHITE RECTANGLE}"
+"""Shown for a run of tag characters."""
+_NOT_COPIED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LONE = re.compile("[\ud800-\udfff]")
 
 
@@ -29,7 +35,14 @@ def safe(text: str) -> str:
     Each removed character leaves a visible one. Letters of every script, combining marks, emoji and joiners stay.
     """
     text = text.replace("\r\n", "\n")
+    if not text.isascii():
+        text = _TAGS.sub(lambda run: run[1] or TAG_SIGN, text)
     return text.translate(_SHOWN) if _UNSAFE.search(text) else text
+
+
+def copyable(text: str) -> str:
+    """Text without control characters but newline and tab: where it is pasted, a shell may read them."""
+    return _NOT_COPIED.sub("", text.replace("\r\n", "\n"))
 
 
 def storable(text: str) -> str:

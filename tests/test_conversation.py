@@ -1,6 +1,7 @@
 """One chat: asking, storing, switching models, summaries."""
 
 import asyncio
+import sqlite3
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -277,6 +278,34 @@ async def test_a_full_disk_does_not_stop_the_answer_and_is_reported_at_the_end(s
                     text += event.text
                     store.close()
     assert text == conversation.messages[-1].text == "one two three"
+
+
+async def test_an_answer_that_could_not_be_written_is_written_when_there_is_room_again(tmp_path, models):
+    full = False
+
+    def small(*given, **options):
+        db = sqlite3.connect(*given, **options)
+        db.create_function("check_room", 0, lambda: 1 / 0 if full else 1)
+        return db
+
+    with Store(tmp_path, connect=small) as store:
+        store._db.executescript("""
+            CREATE TEMP TRIGGER no_room BEFORE INSERT ON main.message BEGIN SELECT check_room(); END;
+            CREATE TEMP TRIGGER no_room_either BEFORE UPDATE ON main.message BEGIN SELECT check_room(); END;
+        """)
+        conversation = new_chat(store, models, [Delta("one "), Delta("two")], draft_interval=0.0)
+        with pytest.raises(StoreError):
+            async with aclosing(conversation.ask("count")) as events:
+                async for event in events:
+                    full = full or isinstance(event, Delta)
+        assert conversation.messages[-1].text == "one two"
+        with pytest.raises(StoreError):
+            await ask(conversation, "not kept")
+        assert [message.text for message in conversation.messages] == ["count", "one two"]
+        full = False
+        await ask(conversation, "and now?")
+        stored = store.path(conversation.chat.id)
+        assert [m.text for m in stored][:3] == ["count", "one two", "and now?"] and stored[1].state == "complete"
 
 
 async def test_a_private_chat_leaves_nothing_on_disk(tmp_path, models):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from base64 import b64decode, b64encode
 from dataclasses import replace
 from io import BytesIO
@@ -171,6 +172,15 @@ async def test_a_default_path_is_written_only_after_a_yes(
     assert not (tmp_path / "bread-b.html").exists()
     await host.do("/export html")
     assert (tmp_path / "bread-b.html").read_text().startswith("<!doctype html>")
+
+
+def test_an_html_page_links_only_to_the_web_and_to_mail(store: Store) -> None:
+    chat = store.new_chat("links")
+    linked = "[a](https://a.b) [b](http://a.b) <mailto:c@d.e> <c@d.e>"
+    others = "[x](ssh://a.b) [x](vscode://a) [x](ms-msdt:/id) [x](file:///etc) [x](javascript:a) [x](//a) <tel:1>"
+    store.add(chat.id, Message("assistant", f"{linked} {others}"), 0)
+    page = exports.text_of(store, chat, "html")
+    assert re.findall(r'href="([^"]+)"', page) == ["https://a.b", "http://a.b", "mailto:c@d.e", "mailto:c@d.e"]
 
 
 def test_an_html_page_runs_and_loads_nothing(store: Store, models: Models) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from lechat_tui.plaintext import safe, storable
+from lechat_tui.plaintext import copyable, safe, storable
 
 anything = some.text(some.characters(exclude_categories=()))
 
@@ -25,6 +25,7 @@ anything = some.text(some.characters(exclude_categories=()))
         ("lone\ud83d", "lone�"),
         ("one\u2028two\u2029three", "one\ntwo\nthree"),
         ("windows\r\nlines", "windows\nlines"),
+        ("hello\U000e0069\U000e0067\U000e006e!", "hello▭!"),
     ],
 )
 def test_control_characters_become_visible(hostile: str, shown: str) -> None:
@@ -37,6 +38,7 @@ def test_control_characters_become_visible(hostile: str, shown: str) -> None:
         "plain\n\tindented",
         "été, naïve, Ångström, e\u0301",
         "👩‍👩‍👧‍👦 🏳️‍🌈 👍🏽 🇫🇷",
+        "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
         "مرحبا بالعالم",
         "שלום עולם\u200f!",
         "न‍मस्ते ไทย 日本語 한국어",
@@ -69,3 +71,7 @@ def test_storable_text_survives_a_round_trip(text: str) -> None:
 
 def test_storable_text_keeps_escapes() -> None:
     assert storable("\x1b[31mred\r\nnext\rline\0\udfff") == "\x1b[31mred\nnext\rline�"
+
+
+def test_a_copy_has_no_control_characters() -> None:
+    assert copyable("a\tb\r\nc\x1b[201~;\x07d\x9be\n") == "a\tb\nc[201~;de\n"

@@ -18,7 +18,7 @@ from hypothesis import strategies as some
 
 import lechat_tui
 from lechat_tui.message import Message, Receipt, Role, Sampling
-from lechat_tui.store import Chat, Draft, Store, StoreError, schema
+from lechat_tui.store import Chat, Draft, Store, StoreError, open_for_reading, schema
 from lechat_tui.talk import exports
 from lechat_tui.talk.branches import ShownBranches
 
@@ -753,6 +753,28 @@ def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path: Path) -> None:
         store.add(chat.id, Message("user", "after"), chat.leaf)
     with Store(tmp_path) as store:
         assert [message.text for message in store.path(chat.id)] == ["before", "after"]
+
+
+def test_a_history_that_cannot_be_written_can_be_read(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        chat = ask(store, "where is the flour?")
+    (tmp_path / "history.db-wal").mkdir()  # as on a full disk, SQLite can't make this file
+    with pytest.raises(StoreError):
+        Store(tmp_path)
+    with open_for_reading(tmp_path) as store:
+        assert [found.id for found in store.chats()] == [chat.id]
+        assert [message.text for message in store.path(chat.id)] == ["where is the flour?"]
+        assert [hit.chat.id for hit in store.search("flour")] == [chat.id]
+        with pytest.raises(StoreError, match="can only be read"):
+            store.new_chat("another")
+        with pytest.raises(StoreError, match="can only be read"):
+            store.delete(chat.id)
+
+
+def test_there_is_nothing_to_read_where_there_is_no_history(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError):
+        open_for_reading(tmp_path / "file")
 
 
 def test_a_locked_history_is_an_error_in_the_end(tmp_path: Path) -> None:

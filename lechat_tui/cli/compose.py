@@ -15,7 +15,7 @@ from lechat_tui.models.scan import ModelFolder
 from lechat_tui.settings import config
 from lechat_tui.settings.choices import Choices
 from lechat_tui.settings.config import Settings
-from lechat_tui.store import Chat, Store, StoreError
+from lechat_tui.store import Chat, Store, StoreError, open_for_reading
 from lechat_tui.talk.conversation import Conversation
 
 if TYPE_CHECKING:
@@ -98,6 +98,11 @@ def model_folders(chosen: Settings) -> tuple[ModelFolder, ...]:
 def store(*, private: bool = False) -> Store:
     """The history; with `private`, one in memory. Raises `StoreError`."""
     return Store(None if private else paths.data())
+
+
+def readable_store() -> Store:
+    """The history to read from, also on a disk that is full or read-only. Raises `StoreError`."""
+    return open_for_reading(paths.data())
 
 
 def engine(chosen: Settings | None = None) -> LocalEngine:

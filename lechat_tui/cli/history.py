@@ -12,7 +12,7 @@ from lechat_tui.talk.exports import ExportError, Format
 
 def list_chats(limit: int) -> None:
     """Print ID, date and title of the most recent chats."""
-    with compose.store() as store:
+    with compose.readable_store() as store:
         for chat in store.chats(limit=limit):
             day = time.strftime("%Y-%m-%d %H:%M", time.localtime(chat.updated))
             printing.show(f"{chat.id:>6}  {day}  {_line(chat.title)}")
@@ -20,13 +20,13 @@ def list_chats(limit: int) -> None:
 
 def show(id: int) -> None:
     """Print the shown branch of a chat. Raises `StoreError`."""
-    with compose.store() as store:
+    with compose.readable_store() as store:
         printing.content(exports.text_of(store, _chat(store, id), "md"))
 
 
 def export(id: int, format: Format, output: Path | None, *, force: bool) -> None:
     """Write a chat to a file, or print it. Raises `StoreError` or `ExportError`."""
-    with compose.store() as store:
+    with compose.readable_store() as store:
         text = exports.text_of(store, _chat(store, id), format)
     if output is None:
         printing.content(text)
@@ -55,7 +55,7 @@ def import_chat(file: Path) -> None:
 
 def search(words: str) -> None:
     """Print the chat, its title and the text around each match."""
-    with compose.store() as store:
+    with compose.readable_store() as store:
         for hit in store.search(words):
             found = "".join(f"[{text}]" if is_match else text for text, is_match in hit.pieces())
             printing.show(f"{hit.chat.id:>6}  {_line(hit.chat.title)}: {_line(found)}")

@@ -3,7 +3,6 @@
 from lechat_tui.commands.base import Host, command
 from lechat_tui.commands.checks import MAX_NUMBER_DIGITS
 from lechat_tui.message import Message
-from lechat_tui.talk.exports import attachment_text
 from lechat_tui.talk.fences import fences
 
 
@@ -33,6 +32,8 @@ def _copy_code(host: Host, answer: str, number: str) -> None:
 
 def _as_text(message: Message) -> str:
     """A message with its text files; of an image only the name."""
+    from lechat_tui.talk.exports import attachment_text
+
     text = "\n\n".join(filter(None, [*map(attachment_text, message.attachments), message.text]))
     return f"> {text}" if message.role == "user" else text
 

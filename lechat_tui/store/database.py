@@ -57,7 +57,7 @@ class Store:
         self._lock = threading.Lock()
         self._blobs = Blobs(folder / "pictures" if folder else None)  # from when only pictures could be attached
         with store_errors(self._where):
-            self._db = connect(_database(folder), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            self._db = self._connected(connect)
             try:
                 self._full_text = self._prepare()
             except BaseException:
@@ -312,17 +312,24 @@ class Store:
         with self._lock, store_errors(self._where), schema.transaction(self._db):
             yield self._db
 
+    def _connected(self, connect: Callable[..., sqlite3.Connection]) -> sqlite3.Connection:
+        file = _database(self._folder)
+        return connect(file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+
     def _prepare(self) -> bool:
         """Set up the connection and migrate the tables; whether there is a full-text index."""
-        self._db.execute("PRAGMA temp_store = MEMORY")
         self._db.execute("PRAGMA foreign_keys = ON")
         self._db.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
         self._db.execute("PRAGMA synchronous = FULL")
-        self._db.create_function("contains", 2, queries.contains, deterministic=True)
-        self._db.create_function("blob_size", 1, self._blobs.size)
+        self._add_functions()
         _use_write_ahead_log(self._db)
         schema.migrate(self._db)
         return schema.index(self._db)
+
+    def _add_functions(self) -> None:
+        self._db.execute("PRAGMA temp_store = MEMORY")
+        self._db.create_function("contains", 2, queries.contains, deterministic=True)
+        self._db.create_function("blob_size", 1, self._blobs.size)
 
     def _change(self, id: int, column: str, value: str) -> Chat:
         with self._writing() as db:

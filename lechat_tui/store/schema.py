@@ -158,6 +158,13 @@ def migrate(db: sqlite3.Connection, scripts: Sequence[str] = SCRIPTS) -> None:
         raise StoreError(f"this history was written by a newer lechat; update lechat, or {OTHER_WAYS}")
 
 
+def check_current(db: sqlite3.Connection) -> bool:
+    """Whether there is a full-text index, of a history that can't be migrated. Raises `StoreError` if it must be."""
+    if _version(db) != len(SCRIPTS):
+        raise StoreError(f"this history is of another version of lechat, and it can't be written; {OTHER_WAYS}")
+    return _has_fts5(db) and _indexed(db)
+
+
 def index(db: sqlite3.Connection) -> bool:
     """Make the full-text index, or suspend it; False when this SQLite has no FTS5."""
     able = _has_fts5(db)

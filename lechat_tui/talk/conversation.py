@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 
 from lechat_tui.attachments.texts import inlined
@@ -11,7 +11,7 @@ from lechat_tui.message import Attachment, Message, Receipt, Sampling
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError
 from lechat_tui.settings.config import Settings
-from lechat_tui.store import Chat, Store
+from lechat_tui.store import Chat, Store, StoreError
 from lechat_tui.talk.growing import DRAFT_INTERVAL_SECONDS, GrowingAnswer, grown, state_of
 from lechat_tui.talk.open_chat import OpenChat
 from lechat_tui.talk.prompt import build_prompt, summary_request
@@ -73,6 +73,8 @@ class Conversation(OpenChat):
         """What the user must know before the first answer; empty if there is nothing."""
         self._draft_interval = draft_interval
         self._turn = asyncio.Lock()
+        self._unwritten: GrowingAnswer | None = None
+        """An answer that could not be written when it ended."""
         self._opened = 0
         """The context window that the engine opened for this setup, in tokens; 0 where it is not known."""
         self._room = 0
@@ -132,6 +134,12 @@ class Conversation(OpenChat):
         self.setup = replace(self.setup, own_system=chat.system if chat else "")
         self._room = 0
 
+    def close_private(self) -> None:
+        """Write what could not be written, then close a private chat, which deletes it."""
+        with suppress(StoreError):  # it was reported when the answer ended
+            self.write_unwritten()
+        super().close_private()
+
     def switch(self, model: Model) -> None:
         """Let this model answer from now on, in the same chat."""
         self._change(replace(self.setup, model=model))
@@ -176,6 +184,7 @@ class Conversation(OpenChat):
         when there is no answer; the question is stored all the same.
         """
         async with self._turn:
+            self.write_unwritten()
             shown = self.index_of(instead)
             index = len(self.messages) if shown is None else shown
             question = Message("user", text, attachments=tuple(attachments))
@@ -209,6 +218,7 @@ class Conversation(OpenChat):
         or `ModelError`.
         """
         async with self._turn:
+            self.write_unwritten()
             setup = self.setup
             longest = max(self.window // SUMMARY_SHARE, 1)
             messages = (*self.prompt(), summary_request(hint))
@@ -243,6 +253,7 @@ class Conversation(OpenChat):
         chat's. If nothing arrives, the earlier answer is shown again. Raises `EngineError` or `ModelError`.
         """
         async with self._turn:
+            self.write_unwritten()
             asked = range(len(self.messages) - 1 if index is None else index, -1, -1)
             question = next((at for at in asked if self.messages[at].role == "user"), None)
             if question is None:
@@ -264,6 +275,7 @@ class Conversation(OpenChat):
         If nothing arrives, it stays as it was. Raises `EngineError` or `ModelError`.
         """
         async with self._turn:
+            self.write_unwritten()
             if self.unfinished is None:
                 return
             async with aclosing(self._answer(continued=self.unfinished)) as events:
@@ -307,7 +319,23 @@ class Conversation(OpenChat):
             raise
         finally:
             if answer.started:  # an answer that never began is not stored: no chat gets an empty turn
-                self._show(answer.finish())
+                self._finish(answer)
+
+    def _finish(self, answer: GrowingAnswer) -> None:
+        """Show and store an answer as it ended; one that can't be written is written later. Raises `StoreError`."""
+        try:
+            self._show(answer.finish())
+        except StoreError:
+            self._unwritten = answer
+            self._show(answer.message)
+            raise
+
+    def write_unwritten(self) -> None:
+        """Write an answer that could not be written when it ended, on a full disk for example. Raises `StoreError`."""
+        answer = self._unwritten
+        if answer and self.chat and self.chat.id == answer.chat:
+            self._show(answer.finish())
+        self._unwritten = None
 
 
 def replay_of(receipt: Receipt) -> Replay:

@@ -257,7 +257,13 @@ def _markdown() -> "MarkdownIt":
     """A parser that shows HTML as text, and images not at all: a browser would fetch them from anywhere."""
     from markdown_it import MarkdownIt  # slow to import, and not needed at every start
 
-    return MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    parser.validateLink = lambda url: bool(_LINKED.match(url))  # type: ignore[method-assign]
+    return parser
+
+
+_LINKED = re.compile(r"https?://|mailto:", re.IGNORECASE)
+"""Addresses that become links, as on the screen: others may start a program."""
 
 
 _COLOR = re.compile(r"#[0-9a-fA-F]{3,8}")

@@ -30,7 +30,7 @@ class GrowingAnswer:
     ) -> None:
         """`parent` is the id of the question; `continued` is the unfinished answer that this one resumes."""
         self._store = store
-        self._chat = chat
+        self.chat = chat
         self._continued = continued
         self._draft_interval = draft_interval
         self._next_draft = 0.0
@@ -92,7 +92,7 @@ class GrowingAnswer:
         if self.message.id:
             self._store.keep(self.message)
         else:
-            self.message = self._store.add(self._chat, self.message, self.message.parent)
+            self.message = self._store.add(self.chat, self.message, self.message.parent)
 
     def _counted(self, receipt: Receipt) -> Receipt:
         """The receipt with the number of pieces the answer was written in."""

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from huggingface_hub import close_session, scan_cache_dir, try_to_load_from_cache
@@ -398,6 +399,41 @@ def test_an_address_that_is_none_is_a_sentence(hub, tiny):
     hub.refusals.append(("HEAD", 302, {"Location": "http://[::1", "X-Linked-Size": "5", "ETag": "x"}))
     with pytest.raises(ModelError, match="check HF_ENDPOINT"):
         fetch(tiny)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xff\xfe" + b"x" * 100_000,
+        b"[" * 200_000,
+        b"[]",
+        b"null",
+        b'{"sha": "a", "id": "us/tiny", "siblings": [{"rfilename": 7, "size": 1}]}',
+        b'{"sha": "a", "id": "us/tiny", "siblings": {"rfilename": "a.gguf"}}',
+    ],
+)
+def test_a_list_that_is_none_is_a_sentence(monkeypatch, body):
+    class Liar(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *what):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Liar) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        try:
+            with pytest.raises(ModelError, match="does not answer for .* as a hub does; check HF_ENDPOINT") as raised:
+                client.listing(REPO, policy=QUICK)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert len(str(raised.value)) < 200
 
 
 def test_no_commit_leads_out_of_the_cache(hub, cache, tiny):

@@ -108,7 +108,16 @@ class Parts:
             say,
             surroundings.machine,
         )
-        runner = TurnRunner(conversation, self.view, transcript, self._progress, self.chats, self.models, self.dialogs)
+        runner = TurnRunner(
+            conversation,
+            self.view,
+            transcript,
+            self._progress,
+            self.chats,
+            self.models,
+            self.dialogs,
+            put_back=lambda turn: self.requests.put_back(turn),
+        )
         self.queue = TurnQueue(
             runner.run,
             start_worker=partial(screen.run_worker, group="answer"),

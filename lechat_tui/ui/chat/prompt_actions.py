@@ -9,6 +9,7 @@ from textual.screen import Screen
 
 from lechat_tui.commands.base import Choice, Host, is_command, may_be_saved, run
 from lechat_tui.private_memory import in_memory
+from lechat_tui.store import StoreError
 from lechat_tui.ui.chat.editor import EditorError, edited
 from lechat_tui.ui.chat.parts import Parts, Widgets
 from lechat_tui.ui.widgets.pastes import Submission
@@ -29,7 +30,12 @@ class PromptActions:
         text = submission.text
         if text.strip() and may_be_saved(text):
             self._prompt.past_questions.append(text)
-            await asyncio.to_thread(self._host.conversation.store.add_prompt, text)
+            try:
+                await asyncio.to_thread(self._host.conversation.store.add_prompt, text)
+            except StoreError:
+                if not self._prompt.text:
+                    self._prompt.set_text(text)
+                raise
         line = text.strip()
         if is_command(line):
             self._transcript.to_end()  # its output is shown there

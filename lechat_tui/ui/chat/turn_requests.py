@@ -65,14 +65,22 @@ class TurnRequests:
         turn = self._queue.take_back()
         if turn is None:
             return False
+        self._put_back(turn)
+        self.show_queue()
+        return True
+
+    def put_back(self, turn: Turn) -> None:
+        """Put a question that could not be stored back into the prompt, unless something is typed there."""
+        if not self._box.prompt.text:
+            self._put_back(turn)
+
+    def _put_back(self, turn: Turn) -> None:
         self._box.prompt.set_text(turn.text)
         index = self._conversation.index_of(turn.message) if turn.kind == "ask" else None
         if index is not None:
             self._editing.mark(index)
         for attachment in turn.attachments:
             self._box.attach(attachment)
-        self.show_queue()
-        return True
 
     def show_queue(self) -> None:
         """Show what waits, and store it with the drafts."""

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from lechat_tui.engine.base import Event
 from lechat_tui.errors import LechatError
-from lechat_tui.store import Draft
+from lechat_tui.store import Draft, StoreError
 from lechat_tui.talk import phrases
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.chat.chat_lists import ChatLists
@@ -28,7 +28,10 @@ class TurnRunner:
         chats: ChatLists,
         models: ModelSwitch,
         dialogs: Dialogs,
+        *,
+        put_back: Callable[[Turn], None],
     ) -> None:
+        """`put_back` takes a question that could not be stored."""
         self._conversation = conversation
         self._view = view
         self._transcript = transcript
@@ -36,6 +39,7 @@ class TurnRunner:
         self._chats = chats
         self._models = models
         self._dialogs = dialogs
+        self._put_back = put_back
         self._kinds: dict[str, Callable[[Turn], Awaitable[None]]] = {
             "ask": self._ask,
             "again": self._regenerate,
@@ -53,9 +57,15 @@ class TurnRunner:
 
     async def _ask(self, turn: Turn) -> None:
         await self._models.prepare_question(turn.attachments)
+        before = self._conversation.messages
         self._view.add_question(turn.text, turn.attachments, self._index(turn))
         try:
             await self._follow(self._conversation.ask(turn.text, turn.attachments, instead=turn.message))
+        except StoreError:
+            if self._conversation.messages is before:
+                self._view.show()
+                self._put_back(turn)
+            raise
         finally:
             if self._index(turn) is not None:  # the question could not be stored: the one it replaces is still there
                 self._view.show()
