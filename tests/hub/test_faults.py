@@ -428,7 +428,7 @@ def test_a_list_that_is_none_is_a_sentence(monkeypatch, body):
         thread.start()
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
         try:
-            with pytest.raises(ModelError, match="does not answer for .* as a hub does; check HF_ENDPOINT") as raised:
+            with pytest.raises(ModelError, match=r"does not answer for .* as a hub does; check HF_ENDPOINT") as raised:
                 client.listing(REPO, policy=QUICK)
         finally:
             server.shutdown()
