@@ -51,7 +51,7 @@ def test_unreadable_choices_are_ignored(choices: Choices, tmp_path: Path, kept: 
 
 def test_a_choice_that_cannot_be_saved_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("no folder")
-    with pytest.raises(ConfigError, match=r"holds until you quit only; .*choices.json can't be written: "):
+    with pytest.raises(ConfigError, match=r"lasts only until you quit; .*choices.json can't be written: "):
         Choices(tmp_path / "config.toml", tmp_path / "data" / "choices.json").keep("theme", "x")
 
 

@@ -171,7 +171,7 @@ async def test_a_chat_is_deleted_only_after_a_yes(store: Store, models: Models) 
     assert store.chats() == [] and host.opened == [None]
     assert await host.do("/undelete") == "“hello” is back"
     assert [m.text for m in store.path(store.chats()[0].id)] == ["hello", "hello"]
-    assert await host.do("/undelete") == "no chat was deleted since lechat started"
+    assert await host.do("/undelete") == "no chat has been deleted since lechat started"
 
 
 async def test_a_file_is_attached_by_its_path(host: FakeHost, tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ async def test_the_same_answer_is_reproduced_from_its_receipt(store: Store, mode
     assert host.replays == [replay_of(receipt)]
     assert host.replays[0] and (host.replays[0].sampling.seed, host.replays[0].reuse) == (7, 3)
     host.conversation.switch(models.get("codeur"))
-    assert await host.do("/regen same") == "that answer is by petit; /model petit switches to it first"
+    assert await host.do("/regen same") == "that answer is from petit; /model petit switches to it first"
 
 
 async def test_an_answer_is_regenerated_by_its_number_and_with_another_model(host: FakeHost) -> None:
@@ -459,7 +459,7 @@ async def test_the_ledger_marks_what_is_pinned_left_out_and_summed_up(host: Fake
     await summed_up(host)
     lines = (await host.do("/context")).splitlines()
     assert [line.split()[0] for line in lines[:9]] == [str(n) for n in range(1, 10)]
-    assert lines[3].endswith("-  summed up") and lines[0].endswith("pinned") and lines[8].split()[1] == "summary"
+    assert lines[3].endswith("-  summarized") and lines[0].endswith("pinned") and lines[8].split()[1] == "summary"
 
 
 async def test_pinning_a_question_pins_its_answer(host: FakeHost, store: Store) -> None:
@@ -483,12 +483,12 @@ async def test_pinning_a_question_pins_its_answer(host: FakeHost, store: Store) 
 
 
 async def test_a_chat_is_summed_up_only_when_there_is_something_new(host: FakeHost) -> None:
-    assert await host.do("/compact") == "there is nothing new to sum up"
+    assert await host.do("/compact") == "there is nothing new to summarize"
     await ask(host, "hello")
     await host.do("/compact the names")
     assert host.hints == ["the names"]
     await summed_up(host)
-    assert await host.do("/compact") == "there is nothing new to sum up"
+    assert await host.do("/compact") == "there is nothing new to summarize"
 
 
 async def test_undo_removes_the_summary_and_then_the_questions_but_deletes_nothing(
@@ -497,7 +497,7 @@ async def test_undo_removes_the_summary_and_then_the_questions_but_deletes_nothi
     assert await host.do("/undo") == "there is nothing to undo"
     await ask(host, "one", "two")
     await summed_up(host)
-    assert await host.do("/undo") == "the summary is removed; the model reads the messages again"
+    assert await host.do("/undo") == "the summary is removed; the model gets the messages again"
     assert [m.text for m in store.path(1)] == ["one", "one", "two", "two"]
     assert await host.do("/undo") == "removed: “two”; the history still has it"
     assert [m.text for m in host.conversation.messages] == ["one", "one"]

@@ -107,7 +107,7 @@ async def test_code_is_saved_to_the_path_that_was_typed(store: Store, models: Mo
     host = host_with(store, models, CODE)
     assert await host.do(f"/save 2 {tmp_path}/run.sh") == f"saved to {tmp_path}/run.sh (4 bytes)"
     assert (tmp_path / "run.sh").read_text() == "pwd\n"
-    assert await host.do(f"/save 2 {tmp_path}/run.sh") == f"{tmp_path}/run.sh has exactly this content already"
+    assert await host.do(f"/save 2 {tmp_path}/run.sh") == f"{tmp_path}/run.sh already has exactly this content"
     await host.do(f"/save answer '{tmp_path}/all of it.md'")
     assert (tmp_path / "all of it.md").read_text() == CODE
     assert await host.do(f"/save 3 {tmp_path}/x") == "the last answer has code blocks 1 to 2"
@@ -237,7 +237,7 @@ def test_an_image_that_cannot_be_decoded_is_replaced_by_its_name(store: Store, t
     picture = store.keep_attachment(b"\x89PNG no picture", "bad.png", "image", 3, 2)
     store.add(chat.id, Message("user", "look", attachments=(picture,)), 0)
     back = exports.import_chat(store, exports.from_json(exports.text_of(store, chat, "json").encode()))
-    assert [(m.text, m.attachments) for m in store.path(back.id)] == [("(picture bad.png, lost)\n\nlook", ())]
+    assert [(m.text, m.attachments) for m in store.path(back.id)] == [("(image bad.png, lost)\n\nlook", ())]
 
 
 def test_an_attached_text_file_is_in_every_export_and_comes_back(store: Store) -> None:

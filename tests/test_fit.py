@@ -322,7 +322,7 @@ def test_json_holds_the_same_results(home, capsys) -> None:
 
 
 def test_unified_memory_is_not_combined_with_other_memory(home, capsys) -> None:
-    with pytest.raises(typer.BadParameter, match="is used alone"):
+    with pytest.raises(typer.BadParameter, match="can't be combined"):
         output(capsys, unified="32G", ram="64G")
 
 

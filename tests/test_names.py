@@ -106,7 +106,7 @@ def test_invalid_names_are_answered_with_the_valid_forms(typed: str) -> None:
     ],
 )
 def test_addresses_of_other_hosts_are_rejected(typed: str) -> None:
-    with pytest.raises(ModelError, match="is not an address on the hub"):
+    with pytest.raises(ModelError, match="is not a hub URL"):
         parse(typed, endpoint=MIRROR)
 
 

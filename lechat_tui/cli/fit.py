@@ -103,7 +103,7 @@ def _described(flags: MachineFlags) -> Resources | None:
     ram = size(flags.ram, "--ram") if flags.ram else 0
     disk = size(flags.disk, "--disk") if flags.disk else None
     if unified and (gpus or ram):
-        raise typer.BadParameter("--unified is used alone, because it stands for both --vram and --ram")
+        raise typer.BadParameter("--unified can't be combined with --vram or --ram; it stands for both")
     if gpus or unified or ram:
         return Resources(gpus, unified, ram or unified, disk)
     return replace(resources.detect(paths.hub_cache()), disk=disk) if disk else None
@@ -138,7 +138,7 @@ def _table(
     for role in ("text", "code", "vision"):
         choice = picks.get(role)
         if choice is None:
-            yield f"{role:<7} no model of the catalog fits"
+            yield f"{role:<7} no model in the catalog fits"
             continue
         yield f"{role:<7} {choice.model.id}, {_quant(choice)}, context {choice.context:,}{_speed(choice)}"
         yield f"        {choice.reason}"
@@ -154,11 +154,11 @@ def _notes(others: Sequence[Fit], unknown: Sequence[str]) -> Iterator[str]:
     """Explanations of the table."""
     yield ""
     yield "Memory includes the context shown, and the projector of models that support images."
-    yield "A chat starts with the catalog's context window, or less if it does not fit; /set context N changes it."
+    yield "A chat starts with the catalog's context window, or less if it does not fit; --ctx-size N changes it."
     if any(result.speed for result in others):
         yield "Speeds are upper bounds: memory bandwidth divided by the bytes read per token."
     if unknown:
-        yield f"Memory need not known before the download: {', '.join(unknown)}"
+        yield f"Memory need unknown until downloaded: {', '.join(unknown)}"
 
 
 def _memory(machine: Resources) -> str:

@@ -129,7 +129,7 @@ async def _largest(text: str, whole: Fitted, cut: Cut, plan: Plan) -> Sequence[s
     if not low:
         raise ContextOverflow(
             f"no part of the text fits into the {whole.room:,} tokens a prompt may have, because the rest of the "
-            "question fills them; shorten the words on the command line, or raise --ctx-size"
+            "question fills them; shorten the words on the command line, or increase --ctx-size"
         )
     return cut(text, low)
 
@@ -141,12 +141,12 @@ async def _mapped(
     before = len(material)
     while not (await plan(material)).fits:
         if not instruction:
-            raise NoPrompt("--overflow map needs a prompt that says what to do with each piece")
+            raise NoPrompt("--overflow map needs a prompt that says what to do with each part")
         pieces = await _pieces(material, plan)
         if len(pieces) >= before:
-            raise ContextOverflow("the answers about the pieces do not fit into the context either; raise --ctx-size")
+            raise ContextOverflow("the answers about the parts do not fit into the context either; increase --ctx-size")
         before = len(pieces)
-        say(f"{len(material):,} characters do not fit into the context; they are read in {len(pieces)} pieces")
+        say(f"{len(material):,} characters do not fit into the context; they are read in {len(pieces)} parts")
         answers = [await _answer(conversation, piece, instruction, images) for piece in pieces]
         material = joined(*(f"Part {n} of {len(answers)}: {text.strip()}" for n, text in enumerate(answers, start=1)))
     return joined(material, instruction)

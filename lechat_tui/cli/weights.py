@@ -78,7 +78,7 @@ def remove(name: str, *, agreed: bool, foreign: bool) -> None:
         raise ModelError(f"{model.id} has no files on this machine" if not plan.kept else "nothing was removed")
     if plan.owner and not foreign:
         raise ModelError(
-            f"{model.id} belongs to {plan.owner}, which may need it; lechat rm {model.id} --foreign removes it anyway"
+            f"{model.id} belongs to {plan.owner}, which may need it; lechat rm {model.id} --foreign deletes it anyway"
         )
     if not agreed and not _confirmed(plan):
         raise ModelError("nothing was removed")

@@ -59,7 +59,7 @@ def _reproduce(host: Host) -> None:
     elif receipt.pieces > 1:
         host.say("that answer was continued, so it can't be reproduced; /regen makes another one", error=True)
     elif receipt.model != conversation.model.id:
-        host.say(f"that answer is by {receipt.model}; /model {receipt.model} switches to it first", error=True)
+        host.say(f"that answer is from {receipt.model}; /model {receipt.model} switches to it first", error=True)
     elif receipt.adapters != conversation.spec().applied:
         adapters = " and ".join(map(str, receipt.adapters)) or "no adapter"
         host.say(f"that answer was made with {adapters}; change that with /set lora first", error=True)
@@ -86,7 +86,7 @@ async def continue_(host: Host, rest: str) -> None:
         host.continue_answer()
 
 
-@command("/compare", "answer with another model too, side by side", argument="[MODEL] [QUESTION]", takes_lines=True)
+@command("/compare", "compare the answers of two models side by side", argument="[MODEL] [QUESTION]", takes_lines=True)
 async def compare(host: Host, rest: str) -> None:
     name, question = [*rest.split(maxsplit=1), "", ""][:2]
     if not question and not any(message.role == "user" for message in host.conversation.messages):

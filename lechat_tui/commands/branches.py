@@ -17,7 +17,7 @@ async def edit(host: Host, rest: str) -> None:
         host.edit(question)
 
 
-@command("/branch", "show the next branch where the chat last branches, or branch N of it", argument="[N]")
+@command("/branch", "switch to the next branch at the latest branching point, or to branch N", argument="[N]")
 async def branch(host: Host, rest: str) -> None:
     if not is_idle(host):
         return

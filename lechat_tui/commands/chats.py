@@ -77,7 +77,7 @@ async def undelete(host: Host, rest: str) -> None:
         return
     chat = host.conversation.undelete()
     if chat is None:
-        host.say("no chat was deleted since lechat started")
+        host.say("no chat has been deleted since lechat started")
     else:
         host.open_chat(chat)
         host.say(f"“{chat.title}” is back")

@@ -30,7 +30,7 @@ class Line:
     mark: str = ""
 
 
-@command("/context", "show what the model is given, message by message, and how full the context window is")
+@command("/context", "show what the model is sent, and how full its context window is")
 async def context(host: Host, rest: str) -> None:
     conversation = host.conversation
     if not conversation.messages:
@@ -89,7 +89,7 @@ def _lines(conversation: Conversation, sent: Sequence[Message], fitted: Fitted) 
             yield Line("", ROLES["system"], _excerpt(message), f"{costs[message.id]:,}")
     for number, message in enumerate(conversation.messages, start=1):
         if message.id not in costs:
-            mark = "summed up" if number <= max(last_summary(conversation.messages), 0) else "empty"
+            mark = "summarized" if number <= max(last_summary(conversation.messages), 0) else "empty"
         elif message.id in left_out:
             mark = "left out"
         else:
@@ -112,7 +112,7 @@ async def pin(host: Host, rest: str) -> None:
     _pin(host, rest, pinned=True)
 
 
-@command("/unpin", "undo /pin; without N, for the last pinned question", argument="[N]")
+@command("/unpin", "unpin a question; without N, the last pinned one", argument="[N]")
 async def unpin(host: Host, rest: str) -> None:
     _pin(host, rest, pinned=False)
 
@@ -137,11 +137,16 @@ def _last_question(messages: Sequence[Message], *, pinned: bool) -> int | None:
     return next((n for n in questions if pinned or messages[n].pinned), None)
 
 
-@command("/compact", "sum up this chat; the model then reads the summary instead", argument="[HINT]", takes_lines=True)
+@command(
+    "/compact",
+    "let the model continue from a summary of this chat",
+    argument="[HINT]",
+    takes_lines=True,
+)
 async def compact(host: Host, rest: str) -> None:
     messages = host.conversation.messages
     if not messages or messages[-1].role == "summary":
-        host.say("there is nothing new to sum up")
+        host.say("there is nothing new to summarize")
     else:
         host.compact(rest)
 
@@ -156,6 +161,6 @@ async def undo(host: Host, rest: str) -> None:
         return
     host.show_chat()
     if removed.role == "summary":
-        host.say("the summary is removed; the model reads the messages again")
+        host.say("the summary is removed; the model gets the messages again")
     else:
         host.say(f"removed: “{_excerpt(removed)}”; the history still has it")

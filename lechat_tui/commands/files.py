@@ -105,7 +105,7 @@ async def write(host: Host, file: Path, text: str, *, shown: bool = True) -> Non
     old = await asyncio.to_thread(_content, file)
     new = text.encode("utf-8", "replace")
     if old == new:
-        host.say(f"{file} has exactly this content already")
+        host.say(f"{file} already has exactly this content")
         return
     if old is not None and shown:
         host.say(difference(old, text, file.name))

@@ -17,7 +17,7 @@ _MEMORY = "lechat remembers nothing across chats; /system TEXT tells the model s
 _TOOLS = "the model has no tools here; it answers from this chat, and /attach PATH gives it a file or an image"
 _PROGRAM = "that is done in the shell: lechat --help lists the commands there"
 _ACCOUNT = "there is no account: everything stays on this machine"
-_PROMPT = "in a question, a backslash before Enter begins a new line, and /keys lists the key of an editor of yours"
+_PROMPT = "a backslash before Enter starts a new line, and /keys lists the key that opens your editor"
 
 _LINES = {
     "/set": "/config /settings /options /params /parameters /parameter",
@@ -55,10 +55,10 @@ _SENTENCES = {
     _PROGRAM: "/update /upgrade /install /serve /server /config-file /create /import",
     _ACCOUNT: "/login /logout /account /feedback",
     _PROMPT: "/multiline /multi /editor /vim /ml",
-    "the key that stops an answer is the one named stop in /keys": "/stop /cancel /abort /interrupt",
-    "an idle model is unloaded by itself; /exit frees all memory": "/unload /eject /kill",
+    "the key named stop in /keys stops an answer": "/stop /cancel /abort /interrupt",
+    "an idle model is unloaded automatically; /exit frees all memory": "/unload /eject /kill",
     "attach the image with /attach PATH, then ask what it says; /vision switches to a model for images": "/ocr /scan",
-    "lechat reads text and images, no sound": "/audio /voice /speak /listen /tts",
+    "lechat supports text and images, but not audio": "/audio /voice /speak /listen /tts",
     "Backspace in an empty prompt removes the last attachment": "/drop /detach /remove",
 }
 

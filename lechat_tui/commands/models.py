@@ -38,17 +38,17 @@ async def pull(host: Host, rest: str) -> None:
     await host.download(model, switch=False)
 
 
-@command("/text", "answer with the text model", argument="[QUESTION]", takes_lines=True)
+@command("/text", "switch to the text model", argument="[QUESTION]", takes_lines=True)
 async def text(host: Host, rest: str) -> None:
     _switch_role(host, "text", rest)
 
 
-@command("/code", "answer with the code model", argument="[QUESTION]", takes_lines=True)
+@command("/code", "switch to the code model", argument="[QUESTION]", takes_lines=True)
 async def code(host: Host, rest: str) -> None:
     _switch_role(host, "code", rest)
 
 
-@command("/vision", "answer with the model for images", argument="[QUESTION]", takes_lines=True)
+@command("/vision", "switch to the model for images", argument="[QUESTION]", takes_lines=True)
 async def vision(host: Host, rest: str) -> None:
     _switch_role(host, "vision", rest)
 

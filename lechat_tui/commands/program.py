@@ -13,7 +13,7 @@ from lechat_tui.commands.checks import may_leave
 from lechat_tui.commands.key_names import shown
 
 TYPING = (
-    ("Enter", "send; a backslash before it makes a new line, on the screen Ctrl+J or Alt+Enter too"),
+    ("Enter", "send; after a backslash, start a new line (in the full screen also Ctrl+J or Alt+Enter)"),
     ("Up, Down", "earlier questions"),
     ("@path", "in a question: attach that image or text file"),
     ("/path", "a line that begins with the path of a file is a question"),
@@ -22,7 +22,7 @@ TYPING = (
 
 NETWORK = (
     ("/pull, /models", "download models from the Hugging Face hub"),
-    ("USER/REPO", "as the name of a model is looked up there"),
+    ("USER/REPO", "as a model name is looked up there"),
     ("lechat --offline", "forbid both; nothing else uses the network"),
 )
 """The part of `/help` about the network."""

@@ -8,7 +8,7 @@ from lechat_tui.message import Message, Receipt, StopReason
 from lechat_tui.talk import phrases
 
 ENDED: dict[StopReason, str] = {
-    "end": "by itself",
+    "end": "on its own",
     "length": "at the token limit",
     "stopped": "because you stopped it",
     "failed": "because the engine failed",

@@ -94,6 +94,6 @@ async def system(host: Host, rest: str) -> None:
     if rest:
         conversation.set_system("" if rest == UNSET else rest)
     setup = conversation.setup
-    source = "of this chat" if setup.own_system else "of the settings or the model"
+    source = "of this chat" if setup.own_system else "from the settings or the model"
     shown = f"the system prompt, {source}:\n{setup.system}" if setup.system else "there is no system prompt"
     host.say(f"{shown}\n/system TEXT sets one for this chat, /system {UNSET} removes it")

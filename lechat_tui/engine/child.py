@@ -165,7 +165,7 @@ class Child:
             await asyncio.shield(self._stopping)
             self._stopping = None
         if self._unresponsive:
-            raise Unresponsive("the engine did not stop and was ended; ask again to restart it")
+            raise Unresponsive("the engine did not stop and was killed; ask again to restart it")
 
     def _stop(self, last: type[Done] | type[Fitted]) -> None:
         """Stop the current turn, whose last event this is, and see that it ends."""
@@ -180,7 +180,7 @@ class Child:
                     pass
         except TimeoutError:
             self._process.kill()
-            self._end(f"the engine of {self._model.name} did not stop and was ended; ask again to restart it")
+            self._end(f"the engine of {self._model.name} did not stop and was killed; ask again to restart it")
             self._unresponsive = True
 
     def forget(self, chat: int) -> None:
@@ -240,7 +240,7 @@ class Child:
                 self._receive(wire.decode_up(line))
         except (EngineError, ValueError) as error:
             self._process.kill()
-            self._end(f"{error}; it was ended, ask again to start it again")
+            self._end(f"{error}; it was killed; ask again to restart it")
             return
         if not self._closing:
             with suppress(subprocess.TimeoutExpired):
@@ -273,8 +273,8 @@ class Child:
 
     def _exit_message(self) -> str:
         code = self._process.returncode or 0
-        how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
-        why = "a system short of memory does that" if code == SIGKILL_CODE else self._log.last_line()
+        how = f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"
+        why = "the system may be out of memory" if code == SIGKILL_CODE else self._log.last_line()
         return f"the engine of {self._model.name} {how}" + (f" ({why})" if why else "") + "; ask again to restart it"
 
 

@@ -52,7 +52,7 @@ class Channel:
             except (
                 Exception
             ):  # the edge of this thread: without it nothing would be read any more, and nothing would end
-                logging.exception("the program sent what this process cannot read")
+                logging.exception("the program sent a message that this process cannot read")
                 os._exit(UNREADABLE)
             if isinstance(frame, wire.Stop):
                 self._stopped = max(self._stopped, frame.turn)

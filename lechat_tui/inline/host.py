@@ -231,11 +231,11 @@ class InlineHost:
         """Attach an image on the clipboard, or begin the next line with its text; a sentence that says so."""
         content = await asyncio.to_thread(clipboard.read)
         if not content:
-            return "the clipboard can't be read; paste with your terminal's own key, or attach a file with /attach PATH"
+            return "the clipboard can't be read; paste with your terminal's shortcut, or use /attach PATH"
         if is_image(content):
             file = await asyncio.to_thread(check_image, content, "pasted.png")
             self.attach(await asyncio.to_thread(self._conversation.keep_attachment, file))
-            return f"the image on the clipboard goes with the next question ({file.width}x{file.height})"
+            return f"the image on the clipboard is attached to the next question ({file.width}x{file.height})"
         self.draft.prefill(safe(storable(content.decode("utf-8", "replace"))))
         return ""
 

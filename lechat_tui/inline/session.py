@@ -134,7 +134,7 @@ class Session:
         except LechatError as error:
             host.say(str(error), error=True)
         except EOFError:
-            host.say("cancelled")
+            host.say("canceled")
         finally:
             host.pending.clear()
             host.flow.clear()

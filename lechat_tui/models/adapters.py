@@ -48,7 +48,7 @@ def _find(models: Models, model: Model, lora: Lora) -> Adapter:
     if files is None:
         if lora.repo:
             raise ModelError(f"the adapter {lora.file} is not downloaded; lechat pull {model.id} downloads it")
-        raise ModelError(f"the adapter {lora.file} does not exist; /set lora off continues without it")
+        raise ModelError(f"the adapter {lora.file} does not exist; check its path, or try again without it")
     base = models.files(model)
     _check(files.weights, _architecture(base.weights, base.weights.stat().st_mtime_ns) if base else "", model.id)
     return Adapter(str(files.weights), lora.scale, known_sha256(wanted.weights, files.weights))
@@ -66,11 +66,11 @@ def _check(path: Path, architecture: str, model: str) -> None:
     if header.kind != "adapter" or header.metadata.get("adapter.type") != "lora":
         raise ModelError(f"{path.name} is not a LoRA adapter; use it with -m if it is a model")
     if not isinstance(header.metadata.get(ALPHA), float):
-        raise ModelError(f"the adapter {path.name} has no {ALPHA}, so its strength is not known; convert it again")
+        raise ModelError(f"the adapter {path.name} has no {ALPHA}, so its strength is unknown; convert it again")
     if architecture and header.architecture != architecture:
         raise ModelError(
             f"the adapter {path.name} is for {header.architecture or 'an unknown architecture'}, but {model} is "
-            f"{architecture}; /set lora off continues without it"
+            f"{architecture}; try again without it"
         )
 
 

@@ -45,7 +45,7 @@ MIN_VISION_TOKENS_PER_SECOND = 16.0
 CPU_BANDWIDTH = 50e9
 """Bytes per second of RAM, which no system reports; two channels of DDR4-3200 have 51.2 GB/s."""
 
-UNKNOWN_MEMORY = "the memory of this machine cannot be detected; give it with --ram, --vram or --unified"
+UNKNOWN_MEMORY = "the memory of this machine cannot be detected; specify it with --ram, --vram or --unified"
 
 BITS_PER_WEIGHT = {
     "IQ2_XXS": 2.1, "IQ2_XS": 2.3, "IQ2_S": 2.5, "IQ2_M": 2.7, "Q2_K": 3.0, "Q2_K_L": 3.1, "IQ3_XXS": 3.1,

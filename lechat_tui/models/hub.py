@@ -234,7 +234,7 @@ class _Source:
                 self._refused = 0
                 if response.status_code != 200 and not _is_range(response, start):
                     self._ranges = False
-                    raise TransientError("the hub sent other bytes than requested")
+                    raise TransientError("the hub sent different bytes than requested")
                 yield _checked(response, remote, start)
 
     def _renew(self, used: Remote, status: int) -> None:
@@ -317,9 +317,9 @@ def _translated(repo: str, revision: str, file: str) -> Iterator[None]:
         after = error.response.headers.get("Retry-After")
         raise _refusal(what, error.response.status_code, after) from error
     except errors.HFValidationError as error:
-        raise ModelError(f"{repo} is not the name of a repository, as in mistralai/Mistral-7B-v0.3") from error
+        raise ModelError(f"{repo} is not a repository name such as mistralai/Mistral-7B-v0.3") from error
     except (httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
-        raise ModelError(f"{_endpoint()} is not the address of a hub; check HF_ENDPOINT") from error
+        raise ModelError(f"{_endpoint()} is not the URL of a hub; check HF_ENDPOINT") from error
     except httpx2.ConnectError as error:
         if "CERTIFICATE" in str(error):
             raise ModelError(

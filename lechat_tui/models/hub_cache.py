@@ -92,7 +92,7 @@ class CachedFile:
 def cached_file(repo: str, commit: str, file: str, etag: str) -> CachedFile:
     """A file whose paths stay inside the cache, whatever the hub sent. Raises `ModelError`."""
     if not _REPO.fullmatch(repo):
-        raise ModelError(f"{repo} is not the name of a repository, as in mistralai/Mistral-7B-v0.3")
+        raise ModelError(f"{repo} is not a repository name such as mistralai/Mistral-7B-v0.3")
     if not is_safe(file):
         raise ModelError(f"{file!r} is not a safe file name; do not trust {repo}")
     if not _ETAG.fullmatch(etag) or not _COMMIT.fullmatch(commit):

@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from lechat_tui.models.catalog import ModelError
 
 ACCEPTED = (
-    "use a name from lechat ls, NAME:QUANT, USER/REPO, USER/REPO:QUANT, USER/REPO/FILE.gguf, an address on the hub, or "
+    "use a name from lechat ls, NAME:QUANT, USER/REPO, USER/REPO:QUANT, USER/REPO/FILE.gguf, a hub URL, or "
     "the path of a .gguf file"
 )
 
@@ -109,7 +109,7 @@ def _address(text: str, endpoint: SplitResult) -> Hub:
     ours = url.scheme == "https" and host in _HOSTS and port in (None, 443)
     mirror = url.scheme == endpoint.scheme and url.netloc.lower() == endpoint.netloc.lower()
     if not (ours or mirror) or "@" in url.netloc:
-        raise ModelError(f"{_short(text)} is not an address on the hub; {ACCEPTED}")
+        raise ModelError(f"{_short(text)} is not a hub URL; {ACCEPTED}")
     path = url.path
     if mirror and not ours:
         path = path.removeprefix(endpoint.path.rstrip("/"))

@@ -45,7 +45,7 @@ class Choices:
             writing.write(self._file, msgspec.json.format(msgspec.json.encode(kept)) + b"\n", mode=0o600)
         except OSError as error:
             raise ConfigError(
-                f"this holds until you quit only; {self._file} can't be written: {error.strerror}"
+                f"this lasts only until you quit; {self._file} can't be written: {error.strerror}"
             ) from error
 
     def _read(self) -> dict[str, Any]:

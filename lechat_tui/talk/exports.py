@@ -198,7 +198,7 @@ def attachment_text(file: Attachment) -> str:
     """A text file under its name, of an image only the name."""
     if file.kind == "text":
         return fenced(_line(file.name), _text(file))
-    return f"[picture {_line(file.name)}]"
+    return f"[image {_line(file.name)}]"
 
 
 def author(message: Message) -> str:
@@ -302,7 +302,7 @@ def _figure(file: Attachment) -> str:
         return f"<details><summary>{name}</summary><pre>{html.escape(_text(file))}</pre></details>"
     kind = next((kind for head, kind in _KINDS.items() if content.startswith(head)), "")
     if not kind:
-        return f"<p>[picture {name}]</p>"
+        return f"<p>[image {name}]</p>"
     return f'<p><img alt="{name}" src="data:image/{kind};base64,{b64encode(content).decode()}"></p>'
 
 
@@ -348,7 +348,7 @@ def _message(store: Store, saved: SavedMessage) -> Message:
         try:
             checked = _checked(file)
         except AttachmentError:
-            lost += f"({'picture' if file.kind == 'image' else 'file'} {file.name}, lost)\n\n"
+            lost += f"({'image' if file.kind == 'image' else 'file'} {file.name}, lost)\n\n"
         else:
             files.append(
                 store.keep_attachment(checked.content, checked.name, checked.kind, checked.width, checked.height)

@@ -130,7 +130,7 @@ def test_a_file_that_is_not_an_adapter_for_the_model_is_rejected_before_loading(
     text = tmp_path / "text.gguf"
     text.write_text("once upon a time")
     wrong = {
-        tmp_path / "none.gguf": "none.gguf does not exist; /set lora off continues without it",
+        tmp_path / "none.gguf": "none.gguf does not exist; check its path, or try again without it",
         text: "text.gguf is not a GGUF file",
         TEXT.path: "chaton-q8_0.gguf is not a LoRA adapter",
         lora_files.write(tmp_path / "mamba.gguf", PAIRS, architecture="mamba"): "is for mamba, but chaton is llama",

@@ -93,7 +93,7 @@ done(t); hear()
 """
     local = engine(script, tmp_path)
     events_seen = []
-    with pytest.raises(EngineError, match=r"fake was ended by signal 6 \(GGML_ASSERT failed\)"):
+    with pytest.raises(EngineError, match=r"fake was killed by signal 6 \(GGML_ASSERT failed\)"):
         async with aclosing(local.stream(request(spec(tmp_path)))) as events:
             async for event in events:
                 events_seen.append(event)

@@ -193,6 +193,6 @@ async def test_a_file_that_is_not_an_adapter_for_the_model_is_reported(engine, f
         with pytest.raises(EngineError) as error:
             await reply(local, adapted(Adapter(str(files["one"])), Adapter(str(path))))
         assert str(path) in str(error.value) and reason in str(error.value)
-        assert str(error.value).endswith("/set lora off continues without it")
+        assert str(error.value).endswith("try again without it")
     assert await reply(local, TEXT) == "7 + 5 = 12."
     assert len(children()) == 1

@@ -49,7 +49,7 @@ def test_a_gpu_that_is_too_small_holds_some_of_the_layers():
 
 def test_a_gpu_that_would_hold_too_few_layers_is_not_used():
     placed = place(SPEC, PC, MISTRAL_SMALL, [3 * GIB])
-    assert placed.gpu_layers == 0 and "the CPU does everything" in placed.note
+    assert placed.gpu_layers == 0 and "everything runs on the CPU" in placed.note
 
 
 def test_two_gpus_hold_what_one_does_not():

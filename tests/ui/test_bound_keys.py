@@ -39,7 +39,7 @@ FIXED = {
     "Enter opens · Esc cancels",
     "Enter downloads · Esc hides this",
     "Enter opens, Esc goes back",
-    "send; a backslash before it makes a new line, on the screen Ctrl+J or Alt+Enter too",
+    "send; after a backslash, start a new line (in the full screen also Ctrl+J or Alt+Enter)",
 }
 """Texts about keys that cannot be rebound: those of dialogs and lists, and those that insert a new line."""
 
@@ -128,7 +128,7 @@ async def test_an_edited_question_names_the_keys_that_are_bound_now(make_app: Ma
         await send(pilot, "Hello?")
         await rests(pilot)
         await pilot.press("ctrl+e")
-        await shows(pilot, "Enter asks it again · Ctrl+X cancels")
+        await shows(pilot, "Enter sends it · Ctrl+X cancels")
         await pilot.press("ctrl+x")
         await rests(pilot)
         assert prompt(pilot).text == ""

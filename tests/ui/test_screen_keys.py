@@ -72,7 +72,7 @@ async def test_the_clipboard_is_pasted_as_text_and_as_a_picture(
     xclip.chmod(0o755)
     async with make_app().run_test(size=(100, 30)) as pilot:
         await send(pilot, "/paste")
-        await shows(pilot, "no clipboard can be read from here")
+        await shows(pilot, "the clipboard can't be read here")
         monkeypatch.setenv("DISPLAY", ":0")
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
         await send(pilot, "/paste")

@@ -30,7 +30,7 @@ async def test_an_edited_question_becomes_a_branch(make_app: MakeApp, store: Sto
             await send(pilot, question)
             await rests(pilot)
         await pilot.press("ctrl+e")
-        await shows(pilot, "editing question 3 · Enter asks it again · Esc cancels")
+        await shows(pilot, "editing question 3 · Enter sends it · Esc cancels")
         await pilot.press("ctrl+e")
         await shows(pilot, "editing question 1 ")
         assert prompt(pilot).text == "one"

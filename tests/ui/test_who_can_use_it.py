@@ -29,7 +29,7 @@ async def test_everything_can_be_done_with_the_keyboard_alone(make_app: MakeApp,
         store.add(new.id, Message("user", f"a question of {title}"), None)
     app = make_app("An answer.", "Another.")
     async with app.run_test(size=(100, 36)) as pilot:
-        await shows(pilot, "Last chats", "the third")
+        await shows(pilot, "Recent chats", "the third")
         await pilot.press("tab", "down", "enter")
         await shows(pilot, "a question of the second")
         await pilot.press("ctrl+n")

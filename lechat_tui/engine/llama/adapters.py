@@ -75,7 +75,7 @@ class Adapters:
         handles = (llama_cpp.llama_adapter_lora_p_ctypes * len(scales))(*self._loaded.values())
         numbers = (ctypes.c_float * len(scales))(*scales)
         if llama_cpp.llama_set_adapters_lora(self._context, handles, len(scales), numbers):
-            raise EngineError("llama.cpp rejected the adapters; /set lora off continues without")
+            raise EngineError("llama.cpp rejected the adapters; try again without them")
 
     def _load(self, files: Mapping[FileIdentity, Path]) -> dict[FileIdentity, Handle]:
         """Load these files, all of them or none. Raises `EngineError`."""
@@ -133,4 +133,4 @@ def _reason(error: str) -> str:
 
 
 def _rejection(path: Path, reason: str) -> str:
-    return f"the adapter {path} cannot be applied: {reason}; /set lora off continues without it"
+    return f"the adapter {path} cannot be applied: {reason}; try again without it"

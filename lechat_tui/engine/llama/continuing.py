@@ -48,7 +48,7 @@ def continued_prompt(llama: Llama, request: Request) -> ContinuedPrompt:
         segments, fitted = fitted_prompt(llama, asked, answer_tokens)
     except ContextOverflow as error:
         raise ContextOverflow(
-            f"the answer has filled the context window of {llama.spec.name}; raise it (--ctx-size, /set context), or "
+            f"the answer has filled the context window of {llama.spec.name}; enlarge it (--ctx-size, /set context), or "
             "ask for the rest in a new question"
         ) from error
     return _continued(llama, asked, segments, fitted, answer)

@@ -146,7 +146,7 @@ class Generation:
         began = time.perf_counter()
         if not (decode_each(context, (token, *draft)) if draft else decode(context, (token,))):
             self._llama.cache.rollback()
-            raise EngineError("llama.cpp could not continue the answer; /regen tries again")
+            raise EngineError("llama.cpp failed while writing the answer; ask again")
         self._evaluation_seconds = time.perf_counter() - began
         self._pending = list(reversed(draft))
         self._row = 0 if draft else -1
@@ -171,9 +171,7 @@ class Generation:
         self._llama.cache.rollback()
         if len(self._llama.cache.cells) < length:  # this memory cannot be cut at a token
             self._llama.speculation = self._speculation = None
-            raise EngineError(
-                "llama.cpp could not continue the answer; /regen tries again without speculative decoding"
-            )
+            raise EngineError("llama.cpp failed while writing the answer; ask again, now without speculative decoding")
 
 
 def _joined(deltas: Sequence[Delta]) -> Iterator[Delta]:

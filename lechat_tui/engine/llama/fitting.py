@@ -21,8 +21,9 @@ def fitted_prompt(llama: Llama, request: Request, reserved: int = 0) -> tuple[li
     segments, fitted = _fitted(llama, request, reserved)
     if not fitted.fits:
         raise ContextOverflow(
-            f"the question is {fitted.tokens} tokens long, with what must stay before it, and the context window of "
-            f"{llama.spec.name} has room for {fitted.room}; shorten it, or raise the window (--ctx-size, /set context)"
+            f"the question and what must come before it are {fitted.tokens} tokens long, but the context window of "
+            f"{llama.spec.name} has room for {fitted.room}; shorten the question, or use a larger window (--ctx-size, "
+            "/set context)"
         )
     return segments, fitted
 

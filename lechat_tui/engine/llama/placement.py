@@ -97,7 +97,7 @@ def _requested(spec: LocalModel, *, gpu: bool) -> Placement:
         gpu_layers=layers,
         context=spec.context,
         kv_type=spec.tuning.kv_type or "f16",
-        why_layers=why if gpu else "llama.cpp sees no GPU here, so the CPU does everything",
+        why_layers=why if gpu else "llama.cpp finds no GPU here, so everything runs on the CPU",
         why_context="the catalog's context for the model" if spec.adapt else SET_BY_USER,
         why_kv_type=SET_BY_USER if spec.tuning.kv_type else "exact; q8_0 needs about half the memory",
     )
@@ -109,7 +109,9 @@ def _explained(spec: LocalModel, requested: Placement, found: Place, memory: str
     layers, context = found.gpu_layers, found.context
     why_layers, why_context, why_kv = requested.why_layers, requested.why_context, requested.why_kv_type
     if layers != requested.gpu_layers:
-        where = f"{layers} of its layers are on the GPU, the rest on the CPU" if layers else "the CPU does everything"
+        where = (
+            f"{layers} of its layers are on the GPU, the rest on the CPU" if layers else "everything runs on the CPU"
+        )
         why_layers = "more would not fit onto the GPU" if layers else "the GPU has room for too few layers to matter"
         notes.append(f"{where}: {why_layers}")
     if context < spec.context:

@@ -45,7 +45,7 @@ class Editing:
         self._question = self._conversation.messages[index].id
         self._original = self._box.prompt.full_text
         cancel = self._keymap.key("stop")
-        self._box.set_title(f"editing question {index + 1} · Enter asks it again · {cancel} cancels")
+        self._box.set_title(f"editing question {index + 1} · Enter sends it · {cancel} cancels")
 
     def take(self) -> int:
         """The message ID of the edited question, which is sent now; 0 for none."""

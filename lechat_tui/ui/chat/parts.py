@@ -42,7 +42,7 @@ from lechat_tui.ui.widgets.transcript import Transcript
 if TYPE_CHECKING:
     from lechat_tui.models.fit import Resources
 
-PRIVATE_PLACEHOLDER = "Private: nothing in this chat is written to the disk"
+PRIVATE_PLACEHOLDER = "Private: nothing in this chat is written to disk"
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class PromptActions:
     async def open_editor(self) -> None:
         """Edit the prompt in the user's own editor."""
         if self._host.conversation.private and not in_memory():
-            self._host.say("this system has no folder in memory, so the text is on the disk while the editor is open")
+            self._host.say("this system has no in-memory folder, so the text is on disk while the editor is open")
         try:
             text = await edited(self._prompt.full_text, partial(self._parts.external.run, self._screen.app))
         except EditorError as error:

@@ -54,9 +54,9 @@ class PromptAttachments:
         if is_image(content):
             file = await asyncio.to_thread(check_image, content, "pasted.png")
             self.add(await asyncio.to_thread(self._conversation.keep_attachment, file))
-            return f"the image on the clipboard goes with the next question ({file.width}x{file.height})"
+            return f"the image on the clipboard is attached to the next question ({file.width}x{file.height})"
         if not content:
-            return "no clipboard can be read from here; paste with the terminal's own key, or use /attach PATH"
+            return "the clipboard can't be read here; paste with your terminal's shortcut, or use /attach PATH"
         self._box.prompt.insert(safe(storable(content.decode("utf-8", "replace"))))
         self._box.prompt.focus()
         return ""

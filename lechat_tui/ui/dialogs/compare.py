@@ -22,7 +22,7 @@ from lechat_tui.ui.widgets.transcript import Transcript
 WIDE = 100
 """Columns from which the answers stand side by side; on a narrower screen, the second stands below the first."""
 
-CHOOSE = "1 ← keeps the first, 2 → the second; the other stays a branch"
+CHOOSE = "1 ← keeps the first, 2 → the second; the other stays as a branch"
 
 
 class Side(Vertical):

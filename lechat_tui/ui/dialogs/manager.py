@@ -253,7 +253,7 @@ class Manager(ModalScreen[Model | None]):
         offer = self._rows.chosen
         if offer and self._downloading:
             self._downloads.cancel(offer.model)
-            self._say(f"download of {offer.model.id} cancelled; d resumes it")
+            self._say(f"download of {offer.model.id} canceled; d resumes it")
 
     def action_delete(self) -> None:
         """Delete the chosen model from the disk, after a confirmation."""

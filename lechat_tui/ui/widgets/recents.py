@@ -56,7 +56,7 @@ class Recents(PromptAside, can_focus=True):
         wide = max(self.size.width, 1)
         head = "Enter opens, Esc goes back" if self.has_focus else "Tab goes there"
         rows = [self._row(number, chat, wide) for number, chat in enumerate(self._chats)]
-        above: list[Line] = [[("Last chats", "heading"), (f"  {head}", "faint")]] if rows else []
+        above: list[Line] = [[("Recent chats", "heading"), (f"  {head}", "faint")]] if rows else []
         self.can_focus = bool(rows)
         self.show(*above, *rows, *([[]] if rows else []), [(hints(self._keymap, wide), "faint")])
         self.styles.height = len(rows) + (3 if rows else 1)
