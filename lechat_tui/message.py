@@ -74,10 +74,13 @@ class Sampling:
     """None picks a random one; the receipt says which."""
     max_tokens: int | None = None
     """The most tokens an answer may have; None stops at the model's end token or when the context window is full."""
+    stop: tuple[str, ...] = ()
+    """Texts before which an answer ends."""
 
     def __str__(self) -> str:
         """The samplers that have an effect, as in `temperature 0.7, top-p 0.9`."""
         penalty = [f"repeat penalty {self.repeat_penalty:g}"] if self.repeat_penalty != 1 else []
+        penalty += [f"stop at {', '.join(map(repr, self.stop))}"] if self.stop else []
         if self.temperature <= 0:
             return ", ".join(["greedy", *penalty])
         top_k = [f"top-k {self.top_k}"] if self.top_k > 0 else []

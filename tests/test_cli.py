@@ -89,6 +89,14 @@ def test_json_is_one_object(lechat, home):
     assert json.loads(lechat("--json", "-n", "What is 7 + 5?").stdout)["chat"] is None
 
 
+def test_an_answer_ends_before_a_stop_string(lechat):
+    run = lechat("--json", "--stop", "12", "--stop", r"\n", "What is 7 + 5?")
+    answer = json.loads(run.stdout)
+    assert answer["text"] == "7 + 5 = " and answer["stats"]["stop_reason"] == "end"
+    assert answer["receipt"]["stop"] == ["12", "\n"]
+    assert lechat("--stop", "", "hi").returncode == 2
+
+
 def test_json_has_the_receipt(lechat):
     run = lechat("--json", "--temperature", "0.5", "--seed", "9", "--max-tokens", "40", "What is 7 + 5?")
     receipt = json.loads(run.stdout)["receipt"]

@@ -564,8 +564,16 @@ async def test_a_setting_is_changed_listed_and_reset(host: FakeHost) -> None:
     assert (await host.do("/set seed")).startswith("seed is random for each answer; /set seed VALUE changes it")
     assert await host.do("/set colour red") == (
         "there is no setting colour; there are temperature, top_p, top_k, min_p, repeat_penalty, seed, "
-        "max_tokens, context, gpu_layers, threads, lora, system"
+        "max_tokens, stop, context, gpu_layers, threads, lora, system"
     )
+
+
+async def test_stop_strings_are_set_and_shown(host: FakeHost) -> None:
+    assert (await host.do("/set stop")).startswith("stop is none; /set stop VALUE changes it")
+    assert (await host.do(r'/set stop END "\n # "')).startswith(r'stop is "END" "\n # " until you quit')
+    assert host.conversation.setup.sampling().stop == ("END", "\n # ")
+    await host.do("/set stop default")
+    assert host.conversation.setup.sampling().stop == ()
 
 
 async def test_a_setting_for_loading_reloads_the_model(host: FakeHost) -> None:

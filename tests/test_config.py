@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lechat_tui.settings.config import OPTIONS, ConfigError, Option, Settings, load, option, override
+from lechat_tui.settings.config import OPTIONS, ConfigError, Option, Settings, changed, load, option, override
 
 
 def written(folder: Path, text: str) -> Path:
@@ -36,6 +36,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         repeat_penalty = 1.1
         seed = 0
         max_tokens = 100
+        stop = ["END"]
         context = 4096
         gpu_layers = 0
         threads = 2
@@ -70,6 +71,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         repeat_penalty=1.1,
         seed=0,
         max_tokens=100,
+        stop=("END",),
         context=4096,
         gpu_layers=0,
         threads=2,
@@ -158,11 +160,34 @@ def test_what_the_command_line_overrides_has_the_same_range(value: float) -> Non
 
 @pytest.mark.parametrize("row", OPTIONS, ids=lambda row: row.name)
 def test_every_option_is_a_setting_with_its_type_and_range(row: Option) -> None:
-    kind, least, most = row.range
-    assert hasattr(Settings(), row.name) and kind in (int, float)
-    assert least is not None and (most is None or least < most)
+    assert hasattr(Settings(), row.name)
+    if not row.repeats:
+        kind, least, most = row.range
+        assert kind in (int, float) and least is not None and (most is None or least < most)
     assert option(row.flag.removeprefix("--")) is row
     assert all(option(alias) is row for alias in row.aliases)
+
+
+@pytest.mark.parametrize(
+    ("typed", "stop"),
+    [
+        ("END", ("END",)),
+        ('"The end" \'it is "over"\'', ("The end", 'it is "over"')),
+        (r"\n\n ### \t", ("\n\n", "###", "\t")),
+        (r"C:\\new \d", ("C:\\new", "\\d")),
+    ],
+)
+def test_stop_strings_are_typed_one_after_the_other(typed: str, stop: tuple[str, ...]) -> None:
+    assert changed(Settings(), "stop", typed).stop == stop
+    assert changed(Settings(stop=stop), "stop", None).stop is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "error"), [('"open', "a quote is not closed"), ("''", "must not be empty"), ("a ''", "must not be empty")]
+)
+def test_a_stop_string_that_cannot_be_one_is_rejected(typed: str, error: str) -> None:
+    with pytest.raises(ConfigError, match=error):
+        changed(Settings(), "stop", typed)
 
 
 def test_no_two_options_share_a_name() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lechat_tui.settings.config import OPTIONS, Option
+from lechat_tui.settings.config import OPTIONS, Option, unescaped
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -19,7 +19,7 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(**values: Any) -> None:
-        settings = {row.name: values.pop(row.name) for row in OPTIONS}
+        settings = {row.name: _given(row, values.pop(row.name)) for row in OPTIONS}
         command(**values, settings=settings)
 
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
@@ -28,7 +28,18 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _parameter(row: Option) -> inspect.Parameter:
+    if row.repeats:
+        texts = typer.Option(row.flag, metavar=row.metavar, help=row.help)
+        annotated = Annotated[list[str] | None, texts]
+        return inspect.Parameter(row.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=annotated)
     kind, least, most = row.range
     option = typer.Option(row.flag, min=least, max=most, metavar=row.metavar, help=row.help)
     annotation = Annotated[kind | None, option]  # type: ignore[valid-type]
     return inspect.Parameter(row.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=annotation)
+
+
+def _given(row: Option, value: Any) -> Any:
+    """The value of an option; None when it was not given, which Typer makes an empty list for those that repeat."""
+    if not row.repeats:
+        return value
+    return tuple(map(unescaped, value)) if value else None

@@ -1,5 +1,6 @@
 """Commands that change how answers are made, until the program ends."""
 
+import json
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -54,8 +55,10 @@ def _value(setup: Setup, row: Option) -> str:
     """The value that holds now: the user's, else the model's, else what the option says of an unset one."""
     sources = (setup.settings, setup.sampling(), setup.tuning(), setup.model)
     value = next((value for source in sources if (value := getattr(source, row.name, None)) is not None), None)
-    if value is None:
+    if value is None or value == ():
         return row.unset
+    if row.repeats:
+        return " ".join(json.dumps(text, ensure_ascii=False) for text in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -1,5 +1,7 @@
 """The settings: their names, values and defaults, how `config.toml` is read, and the options that override it."""
 
+import re
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -17,6 +19,7 @@ from lechat_tui.settings.ranges import (
     Seed,
     Share,
     Size,
+    StopTexts,
     Temperature,
     Threads,
     Tokens,
@@ -65,6 +68,8 @@ class Settings:
     """Random seed; unset picks one for each answer."""
     max_tokens: Tokens | None = None
     """Maximum answer length, in tokens."""
+    stop: StopTexts | None = None
+    """End an answer before any of these texts."""
     context: Tokens | None = None
     """Context window, in tokens; unset is the catalog's choice for the model, or as much of it as fits."""
     gpu_layers: Layers = -1
@@ -112,6 +117,11 @@ class Option:
     """Whether a loaded model must be loaded again for it."""
 
     @property
+    def repeats(self) -> bool:
+        """Whether it is a list of texts, given one by one, and so has no range."""
+        return self.name == "stop"
+
+    @property
     def range(self) -> tuple[type, float | None, float | None]:
         """Its type, and the least and the greatest value."""
         hint = _HINTS[self.name]
@@ -135,6 +145,14 @@ OPTIONS = (
         "Maximum answer length in tokens.",
         "unlimited",
         aliases=("num_predict", "n_predict"),
+    ),
+    Option(
+        "stop",
+        "--stop",
+        "End the answer before this text; can be repeated.",
+        "none",
+        "TEXT",
+        ("stop_sequence", "stop_sequences", "reverse_prompt"),
     ),
     Option(
         "context",
@@ -195,8 +213,28 @@ def override(settings: Settings, values: Mapping[str, Any]) -> Settings:
 
 def changed(settings: Settings, name: str, text: str | None) -> Settings:
     """The settings with one of them set to what was typed; None unsets it. Raises `ConfigError`."""
-    value = getattr(Settings(), name) if text is None else text
+    row = option(name)
+    value: object = getattr(Settings(), name) if text is None else text
+    if text is not None and row and row.repeats:
+        value = texts(text)
     try:
         return build(Settings, {**asdict(settings), name: value}, strict=False)
     except TableError as error:
         raise ConfigError(str(error)) from error
+
+
+def texts(typed: str) -> tuple[str, ...]:
+    """The texts that were typed, in quotes where they have spaces in them; a newline is \\n. Raises `ConfigError`."""
+    try:
+        words = shlex.split(typed.replace("\\", "\\\\"))
+    except ValueError as error:
+        raise ConfigError('a quote is not closed; put each text in quotes, as in "END" "# "') from error
+    return tuple(map(unescaped, words))
+
+
+def unescaped(text: str) -> str:
+    """The text with \\n, \\r, \\t and \\\\ as the characters they stand for."""
+    return re.sub(r"\\([nrt\\])", lambda found: _ESCAPES[found[1]], text)
+
+
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}

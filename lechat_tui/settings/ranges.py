@@ -15,6 +15,8 @@ Penalty = Annotated[float, Meta(ge=0.1, le=10)]
 Seed = Annotated[int, Meta(ge=0, le=2**32 - 2)]
 """2^32 - 1 is how llama.cpp writes a random seed."""
 Tokens = Annotated[int, Meta(ge=1, le=INT32)]
+StopTexts = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=1000)], ...], Meta(max_length=64)]
+"""An empty text would end every answer at once."""
 Layers = Annotated[int, Meta(ge=-1, le=INT32)]
 Threads = Annotated[int, Meta(ge=1, le=512)]
 """512 is the most that ggml starts."""

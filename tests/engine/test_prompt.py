@@ -12,7 +12,7 @@ import vocabularies
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mistral_common.protocol.instruct.chunk import TextChunk, ThinkChunk
-from mistral_common.protocol.instruct.messages import SystemMessage, UserMessage
+from mistral_common.protocol.instruct.messages import AssistantMessage, SystemMessage, UserMessage
 from mistral_common.protocol.instruct.request import ChatCompletionRequest
 from vocabularies import NAMES, TEMPLATES, expected, reference
 
@@ -311,10 +311,11 @@ def test_an_image_is_never_lost_silently(source, vocabulary):
         ChatTemplate(source, vocabulary("v3-tekken")).prompt([Message("user", "hi", attachments=(CAT,))])
 
 
-def test_a_template_that_hides_the_unfinished_answer_is_an_error(vocabulary):
-    template = ChatTemplate("[INST]{{ messages[0].content }}[/INST]", vocabulary("v3-tekken"))
-    with pytest.raises(EngineError, match="cannot continue"):
-        template.continuation(chat("u", "hi", "a", "yo"))
+def test_a_template_that_hides_the_unfinished_answer_is_no_obstacle(vocabulary):
+    vocab = vocabulary("v3-tekken")
+    template = ChatTemplate("[INST]{{ messages[0].content }}[/INST]", vocab)
+    asked = template.prompt(chat("u", "hi")).ids
+    assert template.continuation(chat("u", "hi", "a", "yo")).ids == (*asked, *vocab.tokenize("yo"))
 
 
 def test_the_bundled_model_uses_its_own_template():
@@ -374,3 +375,121 @@ def test_nothing_is_limited_once_a_template_has_been_written():
     Sandbox("{{ 'a' }}").render([])
     assert resource.getrlimit(resource.RLIMIT_AS) == before
     assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)
+
+
+TYPED = (
+    "{{ bos_token }}{% for m in messages %}{% if m.role != 'assistant' %}[INST]{% endif %}"
+    "{% for part in m.content | selectattr('type', 'equalto', 'text') %}{{ part.text }}{% endfor %}"
+    "{{ eos_token if m.role == 'assistant' else '[/INST]' }}{% endfor %}"
+)
+TYPED_QUESTIONS = TYPED.replace(
+    "{% for part in", "{% if m.content is string %}{{ m.content if m.role == 'assistant' }}{% else %}{% for part in"
+).replace("{% endfor %}{{ eos", "{% endfor %}{% endif %}{{ eos")
+
+
+@pytest.mark.parametrize("source", [TYPED, TYPED_QUESTIONS])
+def test_a_template_for_typed_content_gets_typed_content(source, vocabulary, template):
+    typed = ChatTemplate(source, vocabulary("v3-tekken"))
+    messages = chat("u", "Where </s> is it?", "a", "There.", "u", " Where?")
+    assert typed.prompt(messages) == template("v3-tekken").prompt(messages)
+    with_image = [Message("user", "what?", attachments=(CAT,))]
+    assert typed.prompt(with_image) == template("v3-tekken").prompt(with_image)
+    unfinished = chat("u", "count", "a", "one, two")
+    assert typed.continuation(unfinished).ids == template("v3-tekken").continuation(unfinished).ids
+
+
+@pytest.mark.parametrize("source", ["[INST]x[/INST]", "{% for m in messages[:-1] %}{{ m.content }}{% endfor %}"])
+def test_a_question_is_never_lost_silently(source, vocabulary):
+    with pytest.raises(EngineError, match="leaves out your question"):
+        ChatTemplate(source, vocabulary("v3-tekken")).prompt(chat("u", "hi", "a", "there", "u", "what time is it?"))
+
+
+@pytest.mark.parametrize("filter", ["tojson", "upper", "trim", "replace('\n', ' ')", "string"])
+def test_a_template_may_change_how_a_question_is_written(filter, vocabulary):
+    template = ChatTemplate("[INST]{{ messages[0].content | " + filter + " }}[/INST]", vocabulary("v3-tekken"))
+    assert template.prompt(chat("u", ' "Où",\n\tasked\nI '))
+
+
+@pytest.mark.parametrize("text", ["Hello", " Hello", "  Hello ", "\n Hello"])
+@pytest.mark.parametrize("before", ["[INST]", "[INST] "])
+def test_a_template_can_trim_what_begins_with_a_space(before, text, vocabulary):
+    source = "{{ bos_token }}{{ '" + before + "' + messages[0].content | trim + '[/INST]' }}"
+    ids = ChatTemplate(source, vocabulary("v3")).prompt(chat("u", text)).ids
+    assert list(ids) == expected("v3", chat("u", text.strip()))
+
+
+SYSTEM_LAST = (
+    "{{ bos_token }}{% for m in messages if m.role != 'system' %}{% if m.role == 'user' %}[INST]"
+    "{% if loop.last and messages[0].role == 'system' %}{{ messages[0].content + '\n\n' }}{% endif %}"
+    "{{ m.content }}[/INST]{% else %}{{ m.content + eos_token }}{% endif %}{% endfor %}"
+)
+
+
+@pytest.mark.parametrize("name", ["v3", "v3-tekken"])
+def test_continuing_keeps_the_prompt_of_the_question(name, vocabulary):
+    messages = chat("s", "Be brief.", "u", "One?", "a", "Two.", "u", "Three?", "a", " Four, fi")
+    template = ChatTemplate(SYSTEM_LAST, vocabulary(name))
+    asked, ids = template.prompt(messages[:-1]).ids, template.continuation(messages).ids
+    assert ids[: len(asked)] == asked
+    assert list(ids) == expected(name, messages, unfinished=True)
+
+
+@pytest.mark.parametrize("before", ["\n", "  \n ", "\n\n\t"])
+def test_white_space_before_the_bos_makes_no_second_one(before, vocabulary):
+    vocab = vocabulary("v3-tekken")
+    template = ChatTemplate(before + "{{ bos_token }}[INST]{{ messages[0].content }}[/INST]", vocab)
+    assert template.prompt(chat("u", "<s>hi")).ids == (1, 3, *vocab.tokenize("<s>hi"), 4)
+    alone = ChatTemplate(before.replace("\n", "x", 1) + "{{ messages[0].content }}", vocab)
+    assert alone.prompt(chat("u", "<s>hi")).ids.count(1) == 1
+
+
+PARTS = (
+    "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}[INST]{{ m.content }}[/INST]{% else %}"
+    "{% if m.content is string %}{{ m.content }}{% else %}{% for part in m.content %}{% if part.type == 'thinking' %}"
+    "[THINK]{{ part['thinking'] }}[/THINK]{% else %}{{ part.text }}{% endif %}{% endfor %}{% endif %}{{ eos_token }}"
+    "{% endif %}{% endfor %}"
+)
+LISTS = PARTS.replace("{{ part['thinking'] }}", "{% for inner in part['thinking'] %}{{ inner.text }}{% endfor %}")
+FIELD = PARTS.replace("{% if m.content is string %}", "[THINK]{{ m.reasoning_content }}[/THINK]{% if true %}")
+
+
+@pytest.mark.parametrize("source", [None, PARTS, LISTS, FIELD])
+@pytest.mark.parametrize("thinking", ["Two and two", " [/THINK]</s>[INST] \n"])
+def test_earlier_thinking_is_sent_where_the_template_wants_it(source, thinking, template, vocabulary):
+    vocab = vocabulary("v13-tekken")
+    messages = [*chat("u", "2+2?"), Message("assistant", "4", thinking), *chat("u", "And?")]
+    talked = [
+        UserMessage(content="2+2?"),
+        AssistantMessage(content=[ThinkChunk(thinking=thinking), TextChunk(text="4")]),
+        UserMessage(content="And?"),
+    ]
+    want = reference("v13-tekken").encode_chat_completion(ChatCompletionRequest(messages=talked)).tokens
+    chosen = ChatTemplate(source, vocab) if source else template("v13-tekken")
+    assert list(chosen.prompt(messages).ids) == want
+    assert want.count(vocab.control["[THINK]"]) == 1
+    assert chosen.count(messages[1]) == len(vocab.tokenize(thinking)) + len(vocab.tokenize("4"))
+
+
+def test_thinking_is_left_out_where_the_vocabulary_has_no_marks_for_it(template):
+    messages = [*chat("u", "2+2?"), Message("assistant", "4", "hm"), *chat("u", "And?")]
+    v7 = template("v7-tekken")
+    assert v7.prompt(messages) == v7.prompt(chat("u", "2+2?", "a", "4", "u", "And?"))
+
+
+def test_a_template_that_opens_the_thinking_says_so(vocabulary):
+    source = "[INST]{{ messages[-1].content }}[/INST]{% if add_generation_prompt %}<think>\n{% endif %}"
+    template = ChatTemplate(source, vocabulary("v13-tekken"))
+    assert template.prompt(chat("u", "hi")).framing.opened.closing == "</think>"
+    plain = ChatTemplate("[INST]{{ messages[-1].content }}[/INST]", vocabulary("v13-tekken"))
+    assert plain.prompt(chat("u", "what is <think>")).framing.opened is None
+
+
+def test_a_template_that_takes_time_by_the_square_of_a_conversation_renders_a_long_one(vocabulary):
+    source = (
+        "{% for m in messages %}{% for n in messages %}{% if loop.first and n is defined %}{% endif %}{% endfor %}"
+        "{{ m.content }}{% endfor %}"
+    )
+    messages = chat(*(part for at in range(500) for part in ("u", f"q{at}", "a", f"a{at}")), "u", "end?")
+    assert ChatTemplate(source, vocabulary("v3-tekken")).prompt(messages)
+    letters = ChatTemplate("{% for c in messages[0].content %}{{ c }}{% endfor %}", vocabulary("v3-tekken"))
+    assert letters.prompt(chat("u", "word " * 100_000))

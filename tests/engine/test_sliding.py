@@ -56,7 +56,7 @@ def llama(request: pytest.FixtureRequest, model: ModelSpec) -> Iterator[Llama]:
 
 def read(llama: Llama, *messages: Message) -> tuple[int, np.ndarray]:
     """How many tokens of the prompt were cached, and the logits at its end."""
-    runs, _ = fitted_prompt(llama, Request(llama.spec, messages))
+    runs = fitted_prompt(llama, Request(llama.spec, messages)).segments
     first, *_ = list(prefill(llama, runs, lambda: False))
     logits = llama_cpp.llama_get_logits_ith(llama.context, -1)
     return first.cached, np.array(np.ctypeslib.as_array(logits, shape=(llama.vocab.size,)))

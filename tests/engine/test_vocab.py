@@ -160,7 +160,7 @@ assert len(done) == len(eval(sys.argv[3]))
 """
 
 
-@pytest.mark.parametrize("name", ["v3", "v3-tekken", "gpt-4o"])
+@pytest.mark.parametrize("name", ["v3", "v3-tekken", "gpt-4o", "bloom", "gpt3-finnish", "poro-chat", "viking"])
 def test_a_long_unbroken_run_is_read_fast_even_on_a_small_stack(name, gguf, tmp_path):
     path = gguf(name) if name in NAMES else vocabularies.write_bytes(tmp_path / "b.gguf", pre=name)
     command = [sys.executable, "-c", PROBE, str(path), str(LONG), repr(RUNS)]

@@ -8,9 +8,9 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from lechat_tui.engine.base import Done, Event, Fitted, Request
-from lechat_tui.engine.llama.continuing import continued_prompt
+from lechat_tui.engine.llama.continuing import continued_prompt, first_prompt
 from lechat_tui.engine.llama.decode import Generation
-from lechat_tui.engine.llama.fitting import fitted_prompt, plan_prompt
+from lechat_tui.engine.llama.fitting import plan_prompt
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.prefill import prefill
 from lechat_tui.engine.llama.sampling import Sampler
@@ -27,16 +27,18 @@ def answer(llama: Llama, request: Request, stopped: Callable[[], bool]) -> Itera
     began = time.perf_counter()
     seed = request.sampling.seed
     seed = int.from_bytes(os.urandom(4), "little") if seed is None else seed & 0xFFFFFFFF
-    continued = continued_prompt(llama, request) if request.continues else None
-    segments, fitted = (continued.segments, continued.fitted) if continued else fitted_prompt(llama, request)
+    prompt = continued_prompt(llama, request) if request.continues else first_prompt(llama, request)
+    segments, fitted = prompt.segments, prompt.fitted
     receipt = _receipt(llama, request, seed, fitted, segments)
     yield replace(fitted, receipt=receipt)
     for progress in prefill(llama, segments, stopped, request.chat, request.reuse):
         receipt = replace(receipt, cached_tokens=progress.cached)
         yield progress
     with closing(Sampler(request.sampling, seed, llama.vocab.size)) as sampler:
-        detokenizer = continued.detokenizer if continued else None
-        generation = Generation(llama, sampler, request.sampling.max_tokens, detokenizer, request.drafts)
+        sampling, detokenizer = request.sampling, prompt.detokenizer
+        generation = Generation(
+            llama, sampler, sampling.max_tokens, detokenizer, drafts=request.drafts, stop=sampling.stop
+        )
         yield from generation.run(stopped)
     yield Done(
         replace(

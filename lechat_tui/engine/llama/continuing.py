@@ -1,4 +1,4 @@
-"""Makes the prompt that continues an unfinished answer.
+"""Makes the prompt of an answer, or the one that continues an unfinished answer.
 
 Tokenizing the text of an answer need not give the tokens that were sampled. So where a known state holds exactly this
 answer after exactly this prompt, its tokens are used, and only the last of them is evaluated again, for its logits.
@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from lechat_tui.engine.base import ContextOverflow, Fitted, Request
 from lechat_tui.engine.llama.cells import Cell
 from lechat_tui.engine.llama.detokenizer import Detokenizer
-from lechat_tui.engine.llama.fitting import fitted_prompt
+from lechat_tui.engine.llama.fitting import FittedPrompt, fitted_prompt
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.segments import Segment, cells_of, length, segments_of
+from lechat_tui.engine.llama.thinking import FORMATS, Framing
 from lechat_tui.engine.llama.vocab import Vocab
 from lechat_tui.message import Message
 
@@ -21,13 +22,13 @@ MIN_REST_TOKENS = 256
 """Tokens that must be free for the rest of the answer (in a small window an eighth of it), or more messages are left
 out."""
 
-_THINKING = (("[THINK]", "[/THINK]"), ("<think>", "</think>"))
-"""Control tokens around thinking."""
+_TAGS = next(form for form in FORMATS if form.opening == "<think>")
+"""For a vocabulary without any of the marks."""
 
 
 @dataclass(frozen=True)
-class ContinuedPrompt:
-    """A prompt that ends with the beginning of the answer."""
+class AnswerPrompt:
+    """A prompt, perhaps with the beginning of the answer."""
 
     segments: list[Segment]
     fitted: Fitted
@@ -35,32 +36,37 @@ class ContinuedPrompt:
     """It has seen the beginning."""
 
 
-def continued_prompt(llama: Llama, request: Request) -> ContinuedPrompt:
+def first_prompt(llama: Llama, request: Request) -> AnswerPrompt:
+    """The prompt for an answer to the last message of the request. Raises `EngineError`, such as `ContextOverflow`."""
+    prompt = fitted_prompt(llama, request)
+    return AnswerPrompt(prompt.segments, prompt.fitted, Detokenizer(llama.vocab, prompt.framing))
+
+
+def continued_prompt(llama: Llama, request: Request) -> AnswerPrompt:
     """The prompt that continues the last message of the request. Raises `EngineError`, such as `ContextOverflow`."""
     *messages, answer = request.messages
     asked = replace(request, messages=tuple(messages))
-    segments, fitted = fitted_prompt(llama, asked)
-    continued = _continued(llama, asked, segments, fitted, answer)
+    prompt = fitted_prompt(llama, asked)
+    continued = _continued(llama, asked, prompt, answer)
     if continued.fitted.tokens + min(MIN_REST_TOKENS, llama.window // 8) <= llama.window:
         return continued
     try:
-        answer_tokens = continued.fitted.tokens - fitted.tokens
-        segments, fitted = fitted_prompt(llama, asked, answer_tokens)
+        answer_tokens = continued.fitted.tokens - prompt.fitted.tokens
+        prompt = fitted_prompt(llama, asked, answer_tokens)
     except ContextOverflow as error:
         raise ContextOverflow(
             f"the answer has filled the context window of {llama.spec.name}; enlarge it (--ctx-size, /set context), or "
             "ask for the rest in a new question"
         ) from error
-    return _continued(llama, asked, segments, fitted, answer)
+    return _continued(llama, asked, prompt, answer)
 
 
-def _continued(
-    llama: Llama, asked: Request, segments: list[Segment], fitted: Fitted, answer: Message
-) -> ContinuedPrompt:
-    sampled = _sampled_tokens(llama, [cell for segment in segments for cell in cells_of(llama, segment)], answer)
-    tokens = sampled or _thinking_tokens(llama.vocab, answer)
+def _continued(llama: Llama, asked: Request, prompt: FittedPrompt, answer: Message) -> AnswerPrompt:
+    segments, fitted, framing = prompt.segments, prompt.fitted, prompt.framing
+    cells = [cell for segment in segments for cell in cells_of(llama, segment)]
+    tokens = _sampled_tokens(llama, cells, answer, framing) or _thinking_tokens(llama.vocab, answer, framing)
     if tokens:
-        detokenizer = Detokenizer(llama.vocab)
+        detokenizer = Detokenizer(llama.vocab, framing)
         for token in tokens:
             detokenizer.feed(token)
         segments = _extended(segments, tokens)
@@ -68,22 +74,22 @@ def _continued(
         kept = [message for index, message in enumerate(asked.messages) if index not in fitted.left_out]
         detokenizer = Detokenizer(llama.vocab, continuing=True)
         segments = segments_of(llama, llama.template.continuation([*kept, answer]))
-    return ContinuedPrompt(segments, replace(fitted, tokens=length(llama, segments)), detokenizer)
+    return AnswerPrompt(segments, replace(fitted, tokens=length(llama, segments)), detokenizer)
 
 
-def _sampled_tokens(llama: Llama, prompt: Sequence[Cell], answer: Message) -> tuple[int, ...]:
+def _sampled_tokens(llama: Llama, prompt: Sequence[Cell], answer: Message, framing: Framing) -> tuple[int, ...]:
     """The tokens that were sampled for the answer; empty where no state holds them."""
     for cells in llama.saved_states.known_cells():
         if list(cells[: len(prompt)]) == list(prompt):
-            tokens = tuple(_matching_tokens(llama.vocab, cells[len(prompt) :], answer))
+            tokens = tuple(_matching_tokens(llama.vocab, cells[len(prompt) :], answer, framing))
             if tokens:
                 return tokens
     return ()
 
 
-def _matching_tokens(vocab: Vocab, cells: Sequence[Cell], answer: Message) -> Iterator[int]:
+def _matching_tokens(vocab: Vocab, cells: Sequence[Cell], answer: Message, framing: Framing) -> Iterator[int]:
     """As many of the cells as give the answer's text, with those at their end that add none; none if they do not."""
-    detokenizer = Detokenizer(vocab)
+    detokenizer = Detokenizer(vocab, framing)
     text = thinking = ""
     special = frozenset(vocab.specials.values())
     matching = 0
@@ -102,16 +108,18 @@ def _matching_tokens(vocab: Vocab, cells: Sequence[Cell], answer: Message) -> It
     return (cell for cell in cells[:matching] if isinstance(cell, int))
 
 
-def _thinking_tokens(vocab: Vocab, answer: Message) -> list[int]:
+def _thinking_tokens(vocab: Vocab, answer: Message, framing: Framing) -> list[int]:
     """An answer with thinking as tokens; empty for one without, which the template writes."""
     if not answer.thinking:
         return []
-    for opening, closing in _THINKING:
-        if opening in vocab.control and closing in vocab.control:
-            tokens = [vocab.control[opening], *vocab.tokenize(answer.thinking)]
-            return [*tokens, vocab.control[closing], *vocab.tokenize(answer.text)] if answer.text else tokens
-    text = f"</think>\n\n{answer.text}" if answer.text else ""
-    return vocab.tokenize(f"<think>\n{answer.thinking}{text}")
+    form = framing.opened or next((form for form in FORMATS if vocab.special(form.opening) is not None), _TAGS)
+    opening, closing = vocab.special(form.opening), vocab.special(form.closing)
+    if closing is None:
+        text = f"{form.closing}\n\n{answer.text}" if answer.text else ""
+        return vocab.tokenize(("" if framing.opened else f"{form.opening}\n") + answer.thinking + text)
+    tokens = [] if framing.opened or opening is None else [opening]
+    tokens += vocab.tokenize(answer.thinking)
+    return [*tokens, closing, *vocab.tokenize(answer.text)] if answer.text else tokens
 
 
 def _extended(segments: Sequence[Segment], tokens: Sequence[int]) -> list[Segment]:

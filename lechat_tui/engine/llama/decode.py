@@ -18,6 +18,7 @@ from lechat_tui.engine.llama.detokenizer import Detokenizer
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.sampling import Sampler
 from lechat_tui.engine.llama.speculation import RecordedDrafts
+from lechat_tui.engine.llama.stop_strings import StopStrings
 from lechat_tui.message import StopReason
 
 MIN_DELTA_SECONDS = 0.01
@@ -49,15 +50,18 @@ class Generation:
         limit: int | None,
         detokenizer: Detokenizer | None = None,
         drafts: Sequence[int] | None = None,
+        stop: Sequence[str] = (),
     ) -> None:
         """`limit` is the most tokens to generate. `detokenizer` has seen the beginning of an answer to continue.
 
-        `drafts` are those of an earlier answer's receipt, to draft exactly as it did.
+        `drafts` are those of an earlier answer's receipt, to draft exactly as it did. The answer ends before the first
+        text of `stop`.
         """
         self._llama = llama
         self._sampler = sampler
         self._limit = limit
         self._detokenizer = detokenizer or Detokenizer(llama.vocab)
+        self._stop = StopStrings(stop) if stop else None
         self._speculation = llama.speculation if drafts is None else RecordedDrafts(drafts)
         self._pending: list[int] = []
         """Draft tokens that llama.cpp holds behind the cells of the cache, the next one last."""
@@ -94,13 +98,20 @@ class Generation:
             token = self._next()
             if token is None:
                 break
-            waiting += self._detokenizer.feed(token)
+            deltas = self._detokenizer.feed(token)
+            waiting += self._stop.feed(deltas) if self._stop else deltas
+            if self._stop and self._stop.found:
+                self.reason = "end"
+                break
             if pace := self._llama.spec.pace:
                 time.sleep(max(0.0, self.first_token_at + self.count / pace - time.perf_counter()))
             if waiting and self._last_token_at - sent_at >= MIN_DELTA_SECONDS:
                 yield from _joined(waiting)
                 waiting, sent_at = [], self._last_token_at
         rest = self._detokenizer.finish() if self.reason == "end" else self._detokenizer.cut()
+        if self._stop:
+            rest = [*self._stop.feed(rest), *self._stop.rest()]
+            self.reason = "end" if self._stop.found else self.reason
         yield from _joined(waiting + rest)
 
     def _next(self) -> int | None:

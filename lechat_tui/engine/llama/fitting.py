@@ -1,57 +1,99 @@
 """Fits a conversation into the context window and makes its prompt. Evaluates nothing."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cache
 
 from lechat_tui.engine.base import ContextOverflow, Fitted, Request
 from lechat_tui.engine.context import answers, fit, kept_always, prompt_room
 from lechat_tui.engine.llama.model import Llama
+from lechat_tui.engine.llama.sandbox import TemplateTooLong
 from lechat_tui.engine.llama.segments import Segment, image_segments, length, segments_of
+from lechat_tui.engine.llama.thinking import Framing
 from lechat_tui.message import Message
 
 TEMPLATE_TOKENS = 8
 """Tokens that a template writes around one message: no Mistral template writes more."""
 
+LONG_CHARACTERS = 3
+"""Characters for each token of the context window from which on the messages are counted before they are rendered."""
 
-def fitted_prompt(llama: Llama, request: Request, reserved: int = 0) -> tuple[list[Segment], Fitted]:
+
+@dataclass(frozen=True)
+class FittedPrompt:
+    """A prompt, and what it was made of."""
+
+    segments: list[Segment]
+    fitted: Fitted
+    framing: Framing
+    """How the answer begins."""
+
+
+def fitted_prompt(llama: Llama, request: Request, reserved: int = 0) -> FittedPrompt:
     """The prompt of as much of the conversation as fits into the context window beside `reserved` tokens.
 
     Raises `ContextOverflow` when not even what must stay fits.
     """
-    segments, fitted = _fitted(llama, request, reserved)
+    prompt = _fitted(llama, request, reserved)
+    fitted = prompt.fitted
     if not fitted.fits:
         raise ContextOverflow(
             f"the question and what must come before it are {fitted.tokens} tokens long, but the context window of "
             f"{llama.spec.name} has room for {fitted.room}; shorten the question, or use a larger window (--ctx-size, "
             "/set context)"
         )
-    return segments, fitted
+    return prompt
 
 
 def plan_prompt(llama: Llama, request: Request) -> Fitted:
     """What would fit, and the tokens of each message; a question that is too long is not an error here."""
-    _, fitted = _fitted(llama, request)
+    fitted = _fitted(llama, request).fitted
     return replace(fitted, costs=tuple(_cost(llama, message) for message in request.messages))
 
 
-def _fitted(llama: Llama, request: Request, reserved: int = 0) -> tuple[list[Segment], Fitted]:
-    """The prompt of as much as fits; of what must stay when not even that does."""
+def _fitted(llama: Llama, request: Request, reserved: int = 0) -> FittedPrompt:
+    """The prompt of as much as fits; of what must stay when not even that does.
+
+    A conversation that is surely too long is not rendered whole: some templates take time by the square of its length.
+    """
     messages = request.messages
     limit = allowed = max(prompt_room(llama.window, request.sampling.max_tokens) - reserved, 1)
     must_stay = sorted(kept_always(messages))
     kept: Sequence[int] = range(len(messages))
-    costs: list[int] = []
+
+    @cache
+    def costs() -> list[int]:
+        return [_cost(llama, message) + TEMPLATE_TOKENS for message in messages]
+
+    def fewer() -> Sequence[int]:
+        nonlocal allowed
+        selection = fit(costs(), allowed, pinned=must_stay, answers=answers(messages))
+        allowed -= TEMPLATE_TOKENS * len(messages)  # if the costs were a little too low, ask for less the next time
+        return selection.kept if selection else must_stay
+
+    if _characters(messages) > LONG_CHARACTERS * limit and sum(costs()) - TEMPLATE_TOKENS * len(messages) > limit:
+        kept = fewer()
     while True:
-        segments = segments_of(llama, llama.template.prompt([messages[i] for i in kept]))
+        try:
+            prompt = llama.template.prompt([messages[i] for i in kept])
+        except TemplateTooLong:
+            if list(kept) == must_stay:
+                raise
+            allowed = min(allowed, sum(costs()[i] for i in kept)) // 2
+            kept = fewer()
+            continue
+        segments = segments_of(llama, prompt)
         tokens = length(llama, segments)
         if tokens <= limit or list(kept) == must_stay:
             break
-        costs = costs or [_cost(llama, message) + TEMPLATE_TOKENS for message in messages]
-        selection = fit(costs, allowed, pinned=must_stay, answers=answers(messages))
-        kept = selection.kept if selection else must_stay
-        allowed -= TEMPLATE_TOKENS * len(messages)  # if the costs were a little too low, ask for less the next time
-    left_out = tuple(i for i in range(len(messages)) if i not in kept)
-    return segments, Fitted(tokens, llama.window, left_out, limit, note=llama.tuning.note)
+        kept = fewer()
+    left_out = tuple(i for i in range(len(messages)) if i not in set(kept))
+    fitted = Fitted(tokens, llama.window, left_out, limit, note=llama.tuning.note)
+    return FittedPrompt(segments, fitted, prompt.framing)
+
+
+def _characters(messages: Sequence[Message]) -> int:
+    return sum(len(message.text) + len(message.thinking) for message in messages)
 
 
 def _cost(llama: Llama, message: Message) -> int:

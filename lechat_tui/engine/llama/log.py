@@ -1,6 +1,7 @@
 """llama.cpp's log: everything but debug messages to stderr, and the first error kept for the user."""
 
 import ctypes
+import re
 import sys
 
 import llama_cpp
@@ -29,4 +30,9 @@ class Log:
 
     def reason(self) -> str:
         """The first error in brackets, to append to a sentence; empty without one."""
-        return f" ({self.error.rpartition(': ')[2]})" if self.error else ""
+        error = _FUNCTION.sub("", self.error).removeprefix("error loading model: ")
+        return f" ({error.rstrip('.')})" if error else ""
+
+
+_FUNCTION = re.compile(r"^(?:\w+(?:::\w+)*: )+")
+"""The names of llama.cpp's functions, which its log lines begin with."""

@@ -9,10 +9,13 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import count, dropwhile, groupby, islice
 
 from lechat_tui.engine.base import EngineError
+from lechat_tui.engine.llama.rows import Form, Row, form_of
 from lechat_tui.engine.llama.sandbox import Sandbox
+from lechat_tui.engine.llama.thinking import PLAIN, Framing, framing, opened_by
 from lechat_tui.engine.llama.vocab import Vocab, any_of
 from lechat_tui.message import Attachment, Message
 
@@ -22,6 +25,8 @@ class Prompt:
     """Token IDs, and images in their places."""
 
     parts: tuple[tuple[int, ...] | Attachment, ...]
+    framing: Framing = PLAIN
+    """How the answer begins."""
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -39,6 +44,8 @@ class _Marks:
 
     guard: str
     """Put into text that reads like a control token, so that it is not one."""
+    space: str
+    """Stands for the space that a text begins with; white space as well, so that a template can trim it."""
     image: str
     """Put on both sides of an image's number."""
     end: str
@@ -48,7 +55,16 @@ class _Marks:
     def unused_in(cls, texts: Iterable[str]) -> "_Marks":
         used = set().union(*texts)
         unused = (chr(code) for code in range(0x10FFFF, 0xDFFF, -1) if chr(code) not in used)
-        return cls(*islice(unused, 3))
+        guard, image, end = islice(unused, 3)
+        space = next((space for space in _WHITE_SPACE if space not in used), guard)
+        return cls(guard, space, image, end)
+
+
+_WHITE_SPACE = "\u205f\u2008\u2006\u2005\u2004\u2000\u2001\u1680"
+"""Spaces that are hardly ever used."""
+
+_MAX_COMPARED_WORDS = 50
+"""Words of a question that are looked for in a prompt that changes it."""
 
 
 class ChatTemplate:
@@ -63,7 +79,9 @@ class ChatTemplate:
         """Identifies this template in receipts."""
         self._vocab = vocab
         self._system = system
+        self._source = source
         self._sandbox = Sandbox(source)
+        self._default_framing = framing(source)
         special = any_of(vocab.specials) if vocab.specials else "(?!)"
         self._special = re.compile(special)
         self._forged = re.compile(f"(?={special}).", re.DOTALL)
@@ -72,25 +90,49 @@ class ChatTemplate:
     def prompt(self, messages: Sequence[Message]) -> Prompt:
         """The prompt for the next answer. Raises `EngineError`."""
         ordered = self._ordered(messages)
-        marks = _Marks.unused_in(message.text for message in ordered)
+        marks = _marks(ordered)
         text = self._with_system(ordered, marks, self._render_question)
-        return self._tokenized(text, marks, ordered)
+        prompt = self._tokenized(text, marks, ordered)
+        self._check_question(text, ordered, marks)
+        return replace(prompt, framing=self._framing(text, ordered, marks))
 
     def continuation(self, messages: Sequence[Message]) -> Prompt:
-        """The prompt that continues the last message, an unfinished answer. Raises `EngineError`."""
+        """The prompt that continues the last message, an unfinished answer. Raises `EngineError`.
+
+        It begins with the prompt of the question wherever the template allows that.
+        """
         ordered = self._ordered(messages)
         if ordered[-1].role != "assistant":
             return self.prompt(messages)
-        marks = _Marks.unused_in(message.text for message in ordered)
-        text, end, _ = self._with_system(ordered, marks, self._render_unfinished).partition(marks.end)
-        if not end:
-            raise EngineError("the model's chat template cannot continue an answer; /regen asks for a new one")
+        marks = _marks(ordered)
+        asked = self._with_system(ordered[:-1], marks, self._render_question)
+        self._check_question(asked, ordered, marks)
+        try:
+            text, end, _ = self._with_system(ordered, marks, self._render_unfinished).partition(marks.end)
+        except EngineError:
+            text, end = "", ""
+        if not (end and text.startswith(asked)):
+            if not self._framing(asked, ordered, marks).opened:
+                text = _extended(asked, text if end else "", self._guard(ordered[-1].text, marks))
+            elif not end:
+                raise EngineError("the model's chat template cannot continue an answer; /regen asks for a new one")
         return self._tokenized(text, marks, ordered)
 
     def count(self, message: Message) -> int:
         """Tokens of the message's own text, without its images and what the template writes around it."""
-        marks = _Marks.unused_in([message.text])
-        return sum(1 for _ in self._tokens(self._guarded(message, marks), marks))
+        marks = _marks([message])
+        texts = [self._guarded(message, marks), self._guarded_thinking(message, marks)]
+        return sum(1 for text in texts if text for _ in self._tokens(text, marks))
+
+    @cached_property
+    def _form(self) -> Form:
+        """How the template takes messages."""
+        return form_of(lambda rows: self._render(rows, answering=True), self._source)
+
+    @cached_property
+    def _takes_thinking(self) -> bool:
+        """Whether earlier thinking is passed on: not where the marks would be ordinary text for this vocabulary."""
+        return "[THINK]" not in self._source or self._vocab.special("[THINK]") is not None
 
     def _ordered(self, messages: Sequence[Message]) -> list[Message]:
         """The messages as templates expect them: no empty answers, alternating roles, a question first."""
@@ -125,32 +167,53 @@ class ChatTemplate:
         return self._render(self._rows(messages, marks), answering=True)
 
     def _render_unfinished(self, messages: list[Message], marks: _Marks) -> str:
-        rows = self._rows(messages, marks)
-        rows[-1]["content"] += marks.end
-        return self._render(rows, answering=False)
+        return self._render(self._rows(messages, marks, end=marks.end), answering=False)
 
-    def _rows(self, messages: list[Message], marks: _Marks) -> list[dict[str, str]]:
-        """The messages for the template, each with its images' numbers in front of its text."""
+    def _rows(self, messages: list[Message], marks: _Marks, *, end: str = "") -> list[Row]:
+        """The messages for the template, each with its images' numbers in front of its text; the last before `end`."""
         numbers = count()
-        return [
-            {
-                "role": message.role,
-                "content": "".join(f"{marks.image}{next(numbers)}{marks.image}" for _ in message.images)
-                + self._guarded(message, marks),
-            }
-            for message in messages
-        ]
+        rows = []
+        for message in messages:
+            images = "".join(f"{marks.image}{next(numbers)}{marks.image}" for _ in message.images)
+            text = images + self._guarded(message, marks) + (end if message is messages[-1] else "")
+            role = "user" if message.role == "summary" else message.role
+            rows.append(self._form.row(role, text, self._guarded_thinking(message, marks)))
+        return rows
 
     def _guarded(self, message: Message, marks: _Marks) -> str:
         """The message's text with a mark in whatever reads like a control token and is not meant as one."""
-        own = self._system if message.role == "system" else ""
-        parts = message.text.split(own) if own else [message.text]
+        return self._guard(message.text, marks, own=self._system if message.role == "system" else "")
+
+    def _guarded_thinking(self, message: Message, marks: _Marks) -> str:
+        """The thinking of an earlier answer, guarded in the same way; empty where the template has no place for it."""
+        if message.role != "assistant" or not message.thinking.strip() or not self._takes_thinking:
+            return ""
+        return self._guard(message.thinking, marks) if self._form.keeps_thinking or "reasoning" in self._source else ""
+
+    def _guard(self, text: str, marks: _Marks, *, own: str = "") -> str:
+        parts = text.split(own) if own else [text]
         text = own.join(self._forged.sub(lambda found: found[0] + marks.guard, part) for part in parts)
         if self._vocab.adds_space and text.startswith(" "):
-            return f" {marks.guard}{text[1:]}"  # or it would be taken for the space a template writes before a text
+            return marks.space + text[1:]  # or it would be taken for the space a template writes before a text
         return text
 
-    def _render(self, rows: list[dict[str, str]], *, answering: bool) -> str:
+    def _check_question(self, rendered: str, messages: Sequence[Message], marks: _Marks) -> None:
+        """Raise `EngineError` when the last question is not in the rendered text."""
+        question = _last_question(messages)
+        text = self._guarded(question, marks).strip()
+        if text in rendered or "".join(text.split()) in "".join(rendered.split()):
+            return
+        found = rendered.casefold()
+        words = re.findall(r"\w+", question.text.casefold())[:_MAX_COMPARED_WORDS]
+        if not words or sum(word in found for word in words) < len(words) / 2:
+            raise EngineError("the model's chat template leaves out your question; ask another model")
+
+    def _framing(self, rendered: str, messages: Sequence[Message], marks: _Marks) -> Framing:
+        """How the answer begins, by what the template has written behind the last question."""
+        question = _last_question(messages).text.strip()
+        return replace(self._default_framing, opened=opened_by(rendered.replace(marks.guard, ""), question))
+
+    def _render(self, rows: Sequence[Row], *, answering: bool) -> str:
         vocab = self._vocab
         return self._sandbox.render(
             rows,
@@ -167,6 +230,7 @@ class ChatTemplate:
         numbers, runs = [int(number) for number in rest[::2]], rest[1::2]
         if set(numbers) != set(range(len(images))):
             raise EngineError("the model's chat template leaves out an image; ask without it, or ask another model")
+        first = self._without_space_before_bos(first, marks)
         parts: list[tuple[int, ...] | Attachment] = [self._with_bos(self._tokens(first, marks))]
         for number, run in zip(numbers, runs, strict=True):
             parts += [images[number], tuple(self._tokens(run, marks))]
@@ -184,9 +248,16 @@ class ChatTemplate:
         yield from self._run(text[start:], marks)
 
     def _run(self, text: str, marks: _Marks) -> list[int]:
-        if self._vocab.adds_space and text.startswith(" ") and not text.startswith(marks.guard, 1):
+        if self._vocab.adds_space and text.startswith(" "):
             text = text[1:]  # the vocabulary adds one itself
-        return self._vocab.tokenize(text.replace(marks.guard, ""))
+        return self._vocab.tokenize(text.replace(marks.space, " ").replace(marks.guard, ""))
+
+    def _without_space_before_bos(self, text: str, marks: _Marks) -> str:
+        """The text without white space before its BOS, where the vocabulary would add another one before that."""
+        if not self._vocab.adds_bos or self._vocab.bos is None:
+            return text
+        bos, stripped = self._vocab.text(self._vocab.bos), text.lstrip()
+        return stripped if bos and stripped.startswith(bos) and not stripped.startswith(marks.guard, len(bos)) else text
 
     def _with_bos(self, tokens: Iterable[int]) -> tuple[int, ...]:
         """The tokens with exactly one BOS in front, where the vocabulary or the template wants one."""
@@ -198,6 +269,26 @@ class ChatTemplate:
         return (bos, *rest)
 
 
+def _marks(messages: Iterable[Message]) -> _Marks:
+    return _Marks.unused_in(text for message in messages for text in (message.text, message.thinking))
+
+
+def _last_question(messages: Sequence[Message]) -> Message:
+    return next(message for message in reversed(messages) if message.role == "user")
+
+
+def _extended(asked: str, written: str, answer: str) -> str:
+    """The prompt of a question with the beginning of its answer, after the white space that the template writes there.
+
+    `written` is what the template makes of both: not the same beginning, or the answer could just be added to it.
+    """
+    before = written.removesuffix(answer) if answer else written
+    end = asked.rstrip()
+    if len(before) == len(written) or not before.rstrip().endswith(end[-8:]):
+        return asked + answer
+    return end + before[len(before.rstrip()) :] + answer
+
+
 def _merged(messages: Iterable[Message]) -> list[Message]:
     """The messages, with neighbors of one role joined by a blank line."""
     return [_joined(list(group)) for _, group in groupby(messages, key=lambda message: message.role)]
@@ -205,8 +296,9 @@ def _merged(messages: Iterable[Message]) -> list[Message]:
 
 def _joined(messages: list[Message]) -> Message:
     text = "\n\n".join(message.text for message in messages if message.text)
+    thinking = "\n\n".join(message.thinking for message in messages if message.thinking)
     images = tuple(image for message in messages for image in message.images)
-    return replace(messages[-1], text=text, attachments=images)
+    return replace(messages[-1], text=text, thinking=thinking, attachments=images)
 
 
 def _folded(messages: list[Message]) -> list[Message]:

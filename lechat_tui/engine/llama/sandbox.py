@@ -20,7 +20,10 @@ from lechat_tui.engine.base import EngineError
 from lechat_tui.engine.llama.limits import TooLong, limited
 
 _MAX_STEPS = 300_000
-"""Loop iterations and calls for one text; a real template needs a few for each message."""
+"""Loop iterations and calls for one text, and in addition: a real template needs a few for each message, some look at
+every pair of messages or at every character."""
+_STEPS_PER_CHARACTER = 4
+_STEPS_PER_PAIR = 8
 
 _MAX_EXTRA_CHARACTERS = 1_000_000
 """Characters of the text, or of any value on the way to it, beyond twice those of the messages."""
@@ -45,6 +48,10 @@ _TEMPLATE_ERRORS = (
     ValueError,
 )
 """What a template can raise when it is compiled or run."""
+
+
+class TemplateTooLong(EngineError):
+    """The template takes too much time or memory for this conversation; a shorter one may be possible."""
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -73,10 +80,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
         except _TEMPLATE_ERRORS as error:
             raise EngineError(f"the model's chat template is broken: {_reason(error)}") from error
 
-    def render(self, messages: Sequence[Mapping[str, str]], **values: object) -> str:
-        """The text that the template renders. Raises `EngineError`."""
-        self._steps = _MAX_STEPS
-        self._max_characters = _MAX_EXTRA_CHARACTERS + 2 * sum(len(message["content"]) for message in messages)
+    def render(self, messages: Sequence[Mapping[str, Any]], **values: object) -> str:
+        """The text that the template renders. Raises `EngineError`, `TemplateTooLong` where it is stopped."""
+        size = sum(map(_text_size, messages))
+        self._steps = _MAX_STEPS + _STEPS_PER_CHARACTER * size + _STEPS_PER_PAIR * len(messages) ** 2
+        self._max_characters = _MAX_EXTRA_CHARACTERS + 2 * size
         pieces = []
         size = 0
         try:
@@ -86,7 +94,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
                     size += len(piece)
                     self._check_size(size)
         except _TEMPLATE_ERRORS as error:
-            raise EngineError(f"the model's chat template rejects the conversation: {_reason(error)}") from error
+            kind = TemplateTooLong if isinstance(error, TooLong | MemoryError | _TooManySteps) else EngineError
+            raise kind(f"the model's chat template rejects the conversation: {_reason(error)}") from error
         return "".join(pieces)
 
     def call(self, context: Context, called: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -132,7 +141,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def _step(self, count: int) -> None:
         self._steps -= count
         if self._steps < 0:
-            raise TemplateError("it runs too long")
+            raise _TooManySteps("it runs too long")
+
+
+class _TooManySteps(TemplateError):
+    """More than `Sandbox.render` allows."""
 
 
 class _Generation(Extension):
@@ -152,6 +165,18 @@ def _size(value: Any) -> int:
         case str() | list() | tuple() | dict():
             return len(value)
     return 1
+
+
+def _text_size(value: Any) -> int:
+    """The characters of all the text in a value."""
+    match value:
+        case str():
+            return len(value)
+        case list():
+            return sum(map(_text_size, value))
+        case dict():
+            return sum(map(_text_size, value.values()))
+    return 0
 
 
 def _filtered(node: nodes.Node, name: str) -> nodes.Expr:

@@ -28,6 +28,10 @@ _RUNS = regex.compile(r"[\p{L}\p{M}]++|\p{N}++|\s++|[^\s\p{L}\p{M}\p{N}]++")
 _MAX_RUN = 500
 """Characters. llama.cpp splits byte-level text by a recursive regular expression; a longer run overflows the stack."""
 
+_NON_SPACES = regex.compile(r"\S++|\s++")
+_ANY_KIND = frozenset({"bloom", "gpt3-finnish", "poro-chat", "viking"})
+"""Split patterns (`tokenizer.ggml.pre`) in which a word is a run of any characters but spaces and punctuation."""
+
 _SPANS = regex.compile(r".{1,8000}(?:(?<=[^ ])(?= )|\Z)|.{8000}", regex.DOTALL)
 """SentencePiece text in spans that end before a space, which no token crosses. llama.cpp's time for characters without
 a token grows with the square of a text's length."""
@@ -62,6 +66,7 @@ class Vocab:
         """Matches the first character of what llama.cpp takes for an added token even in ordinary text."""
         self._is_bpe = kind == llama_cpp.LLAMA_VOCAB_TYPE_BPE
         self._is_tekken = self._is_bpe and metadata.get("tokenizer.ggml.pre") == "tekken"
+        self._runs = _NON_SPACES if metadata.get("tokenizer.ggml.pre") in _ANY_KIND else _RUNS
         self._ranks = self._tekken_ranks() if self._is_tekken else {}
         self._merged = lru_cache(maxsize=1 << 16)(self._merge)
 
@@ -153,7 +158,7 @@ class Vocab:
         yield from self._cut(run[start:])
 
     def _cut(self, text: str) -> Iterator[str]:
-        ends = _run_ends(text) if self._is_bpe else (span.end() for span in _SPANS.finditer(text))
+        ends = _run_ends(text, self._runs) if self._is_bpe else (span.end() for span in _SPANS.finditer(text))
         start = 0
         for end in ends:
             yield text[start:end]
@@ -183,9 +188,9 @@ def any_of(texts: Iterable[str]) -> str:
     return "(?:" + "|".join(re.escape(head) + any_of(text[1:] for text in group) for head, group in heads) + ")"
 
 
-def _run_ends(text: str) -> Iterator[int]:
+def _run_ends(text: str, runs: "regex.Pattern[str]") -> Iterator[int]:
     """Where to split runs of one kind of character that are too long."""
-    for run in _RUNS.finditer(text):
+    for run in runs.finditer(text):
         yield from range(run.start() + _MAX_RUN, run.end(), _MAX_RUN)
 
 
