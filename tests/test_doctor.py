@@ -95,3 +95,15 @@ async def test_the_slash_command_prints_the_same(home):
     (_, first), (text, error) = host.notes
     assert (first, error) == (False, False)
     assert "7 + 5 = 12." in text and text.endswith("all checks passed")
+
+
+def test_settings_that_name_what_is_not_there_fail(doctor, home):
+    home.joinpath("config").mkdir(parents=True)
+    home.joinpath("config/config.toml").write_text(
+        'text = "nope"\ntheme = "nothing"\nlora = ["$HOME/no.gguf"]\nfolders = ["/nowhere/at/all"]\n'
+    )
+    found = findings(doctor("--json"))
+    assert found["text"]["text"].startswith("text in config.toml is nope: there is no model nope")
+    assert "no.gguf in config.toml does not exist" in found["lora"]["text"] and "$HOME" not in found["lora"]["text"]
+    assert found["theme"]["text"].startswith("there is no theme nothing")
+    assert not any(found[topic]["ok"] for topic in ("text", "lora", "theme", "folders"))

@@ -17,13 +17,14 @@ from typing import Any
 from lechat_tui import __version__, paths
 from lechat_tui.cli import compose, printing
 from lechat_tui.cli.fit import unused
+from lechat_tui.drawing.themes import read_themes
 from lechat_tui.engine import wire
 from lechat_tui.engine.base import Delta, LocalModel, Request, TuningOptions
 from lechat_tui.engine.llama.tuning import Tuning
 from lechat_tui.engine.local import LocalEngine
 from lechat_tui.errors import LechatError
 from lechat_tui.message import Attachment, Message, Sampling
-from lechat_tui.models import scan
+from lechat_tui.models import adapters, scan
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, chat_template
 from lechat_tui.settings.config import Settings
@@ -101,8 +102,25 @@ def examine() -> Iterator[Finding]:
         yield Finding("models", str(error), ok=False)
         return
     yield Finding("models", ", ".join(model.id for model in models.installed()) or "none", ok=bool(models.installed()))
+    yield from _named(settings, models)
     yield from _engine(settings)
     yield from _self_tests(models)
+
+
+def _named(settings: Settings, models: Models) -> Iterator[Finding]:
+    """What the settings name and is not there: models, adapters and a theme."""
+    for role, name in (("text", settings.text), ("code", settings.code), ("vision", settings.vision)):
+        try:
+            models.require(name) if name else None
+        except LechatError as error:
+            yield Finding(role, f"{role} in config.toml is {name}: {error}", ok=False)
+    for text in settings.lora or ():
+        file = Path(adapters.read(text, paths.config()).file)
+        if not scan.is_file(file):
+            yield Finding("lora", f"the adapter {file} in config.toml does not exist; correct lora there", ok=False)
+    themes = read_themes()
+    for sentence in filter(None, (*themes.complaints, themes.missing(settings.theme))):
+        yield Finding("theme", sentence, ok=False)
 
 
 def _version(name: str) -> str:

@@ -322,7 +322,7 @@ def paths() -> None:
 
 
 @chats.command("ls", help="List chats, newest first.")
-def chats_ls(limit: Annotated[int, typer.Option(min=1, help="Maximum number of chats.")] = 50) -> None:
+def chats_ls(limit: Annotated[int, typer.Option(min=1, max=2**31 - 1, help="Maximum number of chats.")] = 50) -> None:
     from lechat_tui.cli import history
 
     history.list_chats(limit)
