@@ -11,10 +11,16 @@ from served import COMMIT, CONTENT, SHA256, Hub, serving
 from textual.pilot import Pilot
 
 from lechat_tui import paths
+from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.machine.footprint import ModelShape
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole, Status, Weights
+from lechat_tui.models.fit import Resources
 from lechat_tui.models.jobs import Jobs
+from lechat_tui.settings.config import Settings
+from lechat_tui.store import Store
+from lechat_tui.talk.conversation import Conversation
+from lechat_tui.ui.app import LeChat
 from lechat_tui.ui.dialogs.manager import Manager
 from lechat_tui.ui.widgets.downloads import Downloads
 
@@ -300,3 +306,27 @@ async def test_words_typed_beside_the_prompt_go_into_it_and_enter_sends_them(
         await pilot.press("enter")
         await shows(pilot, "Bonjour")
         assert "loin" not in screen_text(pilot.app)
+
+
+@pytest.fixture
+def laptop(models: Models) -> Models:
+    """A machine that has too little memory for `vaste`."""
+    return Models(models.catalog, machine=lambda: Resources(ram=25 * 10**9))
+
+
+@pytest.mark.parametrize("command", ["/pull vaste", "/model vaste"])
+async def test_instead_of_a_model_that_is_too_large_one_that_fits_is_offered(
+    store: Store, laptop: Models, jobs: Jobs, hub: Hub, command: str
+) -> None:
+    conversation = Conversation(store, EchoEngine(), laptop, laptop.get("petit"), settings=Settings(titles=False))
+    app = LeChat(conversation, jobs=jobs, machine=lambda: Resources(ram=25 * 10**9))
+    async with app.run_test(size=(110, 30)) as pilot:
+        await send(pilot, command)
+        await shows(pilot, "vaste does not fit into this machine's memory", "download loin instead", "anyway")
+        await pilot.press("enter")
+        await hides(pilot, "vaste does not fit")
+        assert not pilot.app.screen_stack[0].query_one(Downloads).running, "a stray Enter downloads nothing"
+        await send(pilot, command)
+        await shows(pilot, "download loin instead")
+        await pilot.press("up", "enter")
+        await shows(pilot, "loin is downloaded")

@@ -105,6 +105,7 @@ class ModelSwitch:
             return model
         other = misfit.instead
         rows = [Choice("other", f"download {other.id} instead", _size(other))] if other else []
+        # the picker starts on the empty value, so that a stray Enter downloads nothing
         rows += [Choice("", "download nothing"), Choice("anyway", f"download {model.id} anyway", _size(model))]
         chosen = await self._dialogs.choose(str(misfit), rows, filtered=False)
         return {"other": other, "anyway": model}.get(chosen or "")
