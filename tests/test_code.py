@@ -12,7 +12,7 @@ from lechat_tui.drawing.code import LANGUAGES, code_rows
 from lechat_tui.drawing.rows import Look, plain
 
 STYLES = {field.name: Style.null() for field in fields(Look) if field.name not in ("syntax", "numbered")}
-LOOK = Look(**STYLES, syntax={"keyword": Style(bold=True), "comment": Style(italic=True)})
+LOOK = Look(**STYLES, syntax={"keyword": Style(bold=True), "comment": Style(italic=True)})  # type: ignore[arg-type]
 
 
 def rendered(text: str, language: str) -> list[str]:

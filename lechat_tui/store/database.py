@@ -4,6 +4,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -63,6 +64,8 @@ class Store:
             except BaseException:
                 self._db.close()
                 raise
+        if folder is None:
+            weakref.finalize(self, self._db.close)  # a private chat may be dropped with the conversation that has it
 
     def __enter__(self) -> Self:
         return self

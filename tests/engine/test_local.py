@@ -229,7 +229,7 @@ async def test_a_child_that_obeys_a_stop_stays_however_late_the_next_question_co
             async for event in events:
                 if isinstance(event, Delta):
                     break
-    assert [str(pid) for pid in children()] == [event.text]
+    assert isinstance(event, Delta) and [str(pid) for pid in children()] == [event.text]
     await local.close()
 
 
