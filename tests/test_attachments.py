@@ -256,3 +256,18 @@ def test_a_word_that_is_no_file_stays_as_it_is(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.txt").write_text("one")
     assert mentions("anna@a.txt and @nobody") == Mentions("anna@a.txt and @nobody")
+
+
+def test_the_typed_path_of_an_image_attaches_it(tmp_path: Path) -> None:
+    image = tmp_path / "a cat.png"
+    Image.new("RGB", (2, 2)).save(image)
+    plain = tmp_path / "cat.png"
+    Image.new("RGB", (2, 2)).save(plain)
+    escaped = str(image).replace(" ", "\\ ")
+    for typed in (f'"{image}"', f"'{image}'", escaped):
+        found = mentions(f"what is in {typed}?")
+        assert found.files == (image,) and found.text == "what is in a cat.png?"
+    assert mentions(f"{plain} what is this").files == (plain,)
+    assert mentions(f"compare {plain}, please").text == "compare cat.png, please"
+    for text in ("what is a png", "see cat.png", f"{tmp_path}/none.png", "https://x.org/cat.png", f"{tmp_path}.txt"):
+        assert mentions(text).text == text and not mentions(text).files

@@ -13,6 +13,10 @@ MAX_PATH_CHARACTERS = 4096
 
 _MENTION = re.compile(r"""(?<!\S)@(?:"([^"]+)"|(\S+))""")
 
+_IMAGE_PATH = re.compile(
+    r"""(?<!\S)(?:"([^"\n]+\.\w{3,4})"|'([^'\n]+\.\w{3,4})'|((?:\\.|[^\s\\"'])+\.\w{3,4}))(?=[.,;:!?)]*(?:\s|$))"""
+)
+
 
 def pasted_path(text: str) -> Path | None:
     """The image file that was dropped on the terminal or pasted as a path; None for any other text.
@@ -71,7 +75,7 @@ class Mentions:
 
 
 def mentions(text: str) -> Mentions:
-    """The files behind each `@path` and `@"path"`. A word that is no file stays as it is."""
+    """The files behind each `@path` and `@"path"`, and images whose path is typed; a word that is no file stays."""
     files: list[Path] = []
 
     def name(match: re.Match[str]) -> str:
@@ -82,7 +86,14 @@ def mentions(text: str) -> Mentions:
                 return path.name + word.removeprefix(file)
         return match[0]
 
-    return Mentions(_MENTION.sub(name, text), tuple(files))
+    def typed(match: re.Match[str]) -> str:
+        word = match[1] or match[2] or match[3]
+        if "/" in word and (path := pasted_path(word)):
+            files.append(path)
+            return path.name
+        return match[0]
+
+    return Mentions(_IMAGE_PATH.sub(typed, _MENTION.sub(name, text)), tuple(files))
 
 
 def _unquoted(text: str) -> str:

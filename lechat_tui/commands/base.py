@@ -265,14 +265,19 @@ LEAVING = ("exit", "quit", ":q", ":q!", ":quit", ":wq", ":x")
 
 
 def completions(line: str) -> Iterable[Command]:
-    """The commands that a word beginning with a slash may become: by name first, the shortest first, then by alias."""
+    """The commands that a word beginning with a slash may become: by name first, the shortest first, then by alias,
+    then by a part of the name.
+    """
     if not line.startswith("/") or " " in line:
         return ()
+    line = line.casefold()
     by_name = [c for c in COMMANDS.values() if c.name.startswith(line)]
     if line != "/":
         by_name.sort(key=lambda command: len(command.name))
     by_alias = [c for c in COMMANDS.values() if c not in by_name and any(a.startswith(line) for a in c.aliases)]
-    return by_name + by_alias
+    found = by_name + by_alias
+    within = [c for c in COMMANDS.values() if c not in found and len(line) > 2 and line[1:] in c.name]
+    return found + within
 
 
 _NAME = re.compile(r"/[\w?-]+")

@@ -6,9 +6,9 @@ from functools import partial
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from lechat_tui.commands.base import COMMANDS, Host, find
+from lechat_tui.commands.arguments import arguments
+from lechat_tui.commands.base import COMMANDS, Host
 from lechat_tui.plaintext import safe
-from lechat_tui.settings.config import OPTIONS
 from lechat_tui.ui.chat.screen import ChatScreen
 from lechat_tui.ui.textual_private import EarlyCommandPalette
 
@@ -27,13 +27,8 @@ def entries(host: Host) -> Iterator[Entry]:
     for command in COMMANDS.values():
         needs = command.argument and not command.argument.startswith("[")
         yield Entry(f"{command.name} " if needs else command.name, command.help)
-    for model in host.models.catalog.values():
-        here = host.models.files(model) is not None
-        yield Entry(f"/model {model.id}", f"{model.name}{'' if here else ' (not downloaded)'}")
-    if find("/theme"):
-        yield from (Entry(f"/theme {name}", "switch to this theme") for name in host.themes)
-    yield from (Entry(f"/set {row.name} ", "change this setting") for row in OPTIONS)
-    yield from (Entry(f"/keys {bound.name} ", f"rebind: {bound.what}") for bound in host.bindings())
+    for name in ("/model", "/theme", "/set", "/keys"):
+        yield from (Entry(row.line, row.help) for row in arguments(host, name))
 
 
 class Palette(EarlyCommandPalette):
@@ -53,7 +48,8 @@ class Slash(Provider):
         """The entries whose line or help matches the query."""
         matcher = self.matcher(query)
         for entry in self._entries():
-            score = matcher.match(f"{entry.line} {entry.help}")
+            text = f"{entry.line} {entry.help}"
+            score = max(matcher.match(text), float(query.casefold() in text.casefold()))
             if score:
                 shown = matcher.highlight(entry.line.strip())
                 yield Hit(score, shown, partial(self._run, entry), text=entry.line.strip(), help=entry.help)

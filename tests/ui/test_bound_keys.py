@@ -37,7 +37,10 @@ FIXED = {
     " in the background; Esc returns to the chat",
     "Enter selects · Esc cancels",
     "Enter opens · Esc cancels",
-    "Enter downloads · Esc hides this",
+    "Enter asks, then downloads · Esc hides this",
+    "Enter selects · Esc stays",
+    "y says yes, n says no · Enter selects · Esc says no",
+    "Esc closes · Up, Down, PgUp, PgDn scroll",
     "Enter opens, Esc goes back",
     "send; after a backslash, start a new line (in the full screen also Ctrl+J or Alt+Enter)",
 }

@@ -23,9 +23,13 @@ class Dialogs:
         """Show any dialog; its result."""
         return await self._screen.app.push_screen_wait(dialog)
 
-    async def choose(self, title: str, choices: Sequence[Choice], *, filtered: bool = True) -> str | None:
-        """The value of the chosen row, or None; with `filtered`, typing narrows the rows down."""
-        return await self.show(Picker(title, choices, filtered=filtered))
+    async def choose(self, title: str, choices: Sequence[Choice]) -> str | None:
+        """The value of the chosen row, or None; typing narrows the rows down."""
+        return await self.show(Picker(title, choices))
+
+    async def ask(self, question: str, choices: Sequence[Choice], *, hint: str) -> str | None:
+        """The value of the chosen answer, or None; `hint` says what Enter and Esc do."""
+        return await self.show(Picker(question, choices, filtered=False, hint=hint))
 
     async def confirm(self, question: str, *, default: bool = False) -> bool:
         """Whether the user says yes; Enter alone gives the default."""

@@ -107,7 +107,7 @@ class ModelSwitch:
         rows = [Choice("other", f"download {other.id} instead", _size(other))] if other else []
         # the picker starts on the empty value, so that a stray Enter downloads nothing
         rows += [Choice("", "download nothing"), Choice("anyway", f"download {model.id} anyway", _size(model))]
-        chosen = await self._dialogs.choose(str(misfit), rows, filtered=False)
+        chosen = await self._dialogs.ask(str(misfit), rows, hint="Enter selects · Esc cancels")
         return {"other": other, "anyway": model}.get(chosen or "")
 
     async def prepare_question(self, attachments: Sequence[Attachment]) -> None:

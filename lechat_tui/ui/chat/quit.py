@@ -54,7 +54,9 @@ class Quit:
         names = ", ".join(job.model.id for job in self._downloads.running)
         answer = "quit"
         if names:
-            answer = await self._dialogs.choose(f"{names} is still downloading", WHEN, filtered=False) or "stay"
+            answer = (
+                await self._dialogs.ask(f"{names} is still downloading", WHEN, hint="Enter selects · Esc stays")
+            ) or "stay"
         self._waiting = answer == "wait" and bool(self._downloads.running)
         if self._waiting:
             self._say(f"lechat quits when {names} is downloaded; /exit asks again")

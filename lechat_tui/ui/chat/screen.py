@@ -16,6 +16,7 @@ from textual.screen import Screen
 from textual.strip import Strip
 from textual.widgets import TextArea
 
+from lechat_tui.commands.arguments import completed
 from lechat_tui.commands.base import run
 from lechat_tui.commands.program import DOUBLE_PRESS_SECONDS
 from lechat_tui.drawing.thumbnails import Graphics
@@ -85,6 +86,7 @@ class ChatScreen(Screen[None]):
         surroundings = Surroundings(machine, copy, themes, choices, today=lambda: clock().date())
         self.parts = Parts(self, widgets, conversation, self._keymap, surroundings)
         self.host = ScreenHost(self, widgets, conversation, self.parts, surroundings)
+        widgets.box.completions.arguments = partial(completed, self.host)
         self._actions = PromptActions(self, self.host, self.parts, widgets)
         self._transcript = widgets.transcript
         self._prompt = widgets.box.prompt

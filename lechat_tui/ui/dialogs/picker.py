@@ -21,7 +21,6 @@ class Picker(ModalScreen[str | None]):
     """Its result is the value of the chosen row, or None."""
 
     AUTO_FOCUS = "Input"
-    HINT: ClassVar[str] = "Enter selects · Esc cancels"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+c", "leave", "Leave", priority=True),
         Binding("up", "move(-1)", "Up", priority=True),
@@ -30,8 +29,18 @@ class Picker(ModalScreen[str | None]):
         Binding("pagedown", "move(10)", "Down", priority=True),
     ]
 
-    def __init__(self, title: str, choices: Sequence[Choice], *, filtered: bool = True, chosen: str = "") -> None:
+    def __init__(
+        self,
+        title: str,
+        choices: Sequence[Choice],
+        *,
+        filtered: bool = True,
+        chosen: str = "",
+        hint: str = "Enter selects · Esc cancels",
+    ) -> None:
+        """`hint` says what Enter and Esc do."""
         super().__init__()
+        self._hint = hint
         self._title = safe(title)
         self._choices = choices
         self._filtered = filtered
@@ -47,7 +56,7 @@ class Picker(ModalScreen[str | None]):
                 yield Static(self._title, id="question", markup=False)
             yield OptionList(markup=False, compact=True)
             yield Static("no matches", id="nothing", markup=False)
-            yield Static(self.HINT, id="hint", markup=False)
+            yield Static(self._hint, id="hint", markup=False)
 
     def on_mount(self) -> None:
         """Show all rows."""
@@ -100,7 +109,13 @@ class YesNo(Picker):
 
     def __init__(self, question: str, *, default: bool) -> None:
         choices = (Choice("yes", "Yes", "y"), Choice("no", "No", "n"))
-        super().__init__(question, choices, filtered=False, chosen="yes" if default else "no")
+        super().__init__(
+            question,
+            choices,
+            filtered=False,
+            chosen="yes" if default else "no",
+            hint="y says yes, n says no · Enter selects · Esc says no",
+        )
 
     def action_say(self, word: str) -> None:
         """Answer by key."""

@@ -24,6 +24,7 @@ from textual.worker import Worker
 
 from lechat_tui.attachments.folders import files_below
 from lechat_tui.attachments.mentions import pasted_paths
+from lechat_tui.commands.arguments import Argument
 from lechat_tui.commands.base import Command, find
 from lechat_tui.drawing.question import chip
 from lechat_tui.message import Attachment
@@ -183,6 +184,10 @@ class Prompt(TextArea):
                 self._complete()
                 if command.argument:
                     return
+            case Argument() as argument if self._list.moved:
+                self._complete()
+                if argument.line.endswith(" "):
+                    return
             case str(file) if file != self._mention:
                 self._complete()
                 return
@@ -193,6 +198,8 @@ class Prompt(TextArea):
         match self._list.offer:
             case Command() as command:
                 self.set_text(f"{command.name} " if command.argument else command.name)
+            case Argument() as argument:
+                self.set_text(argument.line)
             case str(file):
                 self._name_file(file)
         self._close()
@@ -273,6 +280,7 @@ class Prompt(TextArea):
     def click_row(self) -> None:
         """Take the row of the list that was clicked."""
         self.focus()
+        self._list.moved = True
         self._take()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -361,6 +369,7 @@ class PromptBox(Vertical):
         super().__init__()
         self._list = CompletionList()
         self.prompt = Prompt(self._list)
+        self.completions = self._list
         self.attachments: list[Attachment] = []
         self._chips = Chips(markup=False)
         self._listed_at = float("-inf")
