@@ -276,6 +276,54 @@ def test_deleting_a_chat_deletes_its_messages_index_entries_and_files(store: Sto
     assert b"look at this" not in (tmp_path / "data" / "history.db").read_bytes()
 
 
+@pytest.mark.parametrize("full_text", [True, False])
+def test_the_text_of_attached_files_is_found(tmp_path: Path, full_text: bool) -> None:
+    with Store(tmp_path, connect=sqlite3.connect if full_text else without_fts5) as store:
+        chat = store.new_chat("Bread")
+        files = (
+            store.keep_attachment("crème of platypus".encode(), "a.txt", "text"),
+            store.keep_attachment(b"print(wombat)", "b.py", "text"),
+            store.keep_attachment(b"echidna", "c.png", "image"),
+        )
+        asked = store.add(chat.id, Message("user", "what is this?", attachments=files), 0)
+        for words in ("platypus", "creme plat", "what platypus", "print(wombat"):
+            (hit,) = store.search(words)
+            assert hit.message == asked.id and hit.matches
+        assert store.search("echidna") == [] and "platypus" in store.search("platypus")[0].snippet
+        store.set_pinned(asked.id, True)
+        store.delete(chat.id)
+        assert store.search("platypus") == []
+
+
+def test_the_files_of_an_earlier_history_are_found(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        chat = store.new_chat("Bread")
+        file = store.keep_attachment(b"platypus", "a.txt", "text")
+        store.add(chat.id, Message("user", "what is this?", attachments=(file,)), 0)
+    db = sqlite3.connect(tmp_path / "history.db")
+    db.executescript("""
+        DROP TRIGGER search_add; DROP TRIGGER search_change; DROP TRIGGER search_delete; DROP TABLE search;
+        ALTER TABLE message DROP COLUMN attached;
+        CREATE VIRTUAL TABLE search USING fts5 (text, content = 'message', content_rowid = 'id');
+        INSERT INTO search (rowid, text) SELECT id, text FROM message;
+        CREATE TRIGGER search_add AFTER INSERT ON message BEGIN
+            INSERT INTO search (rowid, text) VALUES (new.id, new.text);
+        END;
+        CREATE TRIGGER search_change AFTER UPDATE OF text, state ON message BEGIN
+            INSERT INTO search (rowid, text) VALUES (new.id, new.text);
+        END;
+        CREATE TRIGGER search_delete AFTER DELETE ON message BEGIN
+            INSERT INTO search (search, rowid, text) VALUES ('delete', old.id, old.text);
+        END;
+    """)
+    db.execute(f"PRAGMA user_version = {len(schema.SCRIPTS) - 1}")
+    db.close()
+    with Store(tmp_path) as store:
+        assert [hit.chat.id for hit in store.search("platypus")] == [chat.id] == [store.search("what")[0].chat.id]
+        store.delete(chat.id)
+        assert store.search("platypus") == store.search("what") == []
+
+
 def test_no_word_of_a_deleted_chat_is_left_in_the_files(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         other = store.new_chat("other")

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 
 from lechat_tui import writing
+from lechat_tui.attachments.files import AttachmentError
+from lechat_tui.attachments.texts import decoded
 from lechat_tui.message import Attachment, AttachmentKind
 from lechat_tui.plaintext import storable
 from lechat_tui.private_memory import PrivateFolder
@@ -13,6 +15,10 @@ from lechat_tui.store.rows import text, whole
 
 UNSENT_SECONDS = 24 * 3600.0
 """How long a file is stored that no message has."""
+
+
+MAX_SEARCHED_CHARACTERS = 1_000_000
+"""Of a text file, from its beginning."""
 
 
 class Blobs:
@@ -41,6 +47,13 @@ class Blobs:
             return self.path(sha256).stat().st_size
         except OSError:
             return 0
+
+    def text(self, sha256: str) -> str:
+        """The beginning of a stored text file, to be searched; empty when it is gone."""
+        try:
+            return decoded(self.path(sha256).read_bytes(), sha256)[:MAX_SEARCHED_CHARACTERS]
+        except (OSError, AttachmentError):
+            return ""
 
     def write(self, content: bytes) -> Path:
         """Store the bytes, whole or not at all. Raises `OSError`."""

@@ -139,7 +139,7 @@ class Store:
             for message in messages:
                 state = "interrupted" if message.state == "draft" else message.state  # it grows in the other chat
                 copy = replace(message, state=state, parent=ids.get(message.parent, 0))
-                ids[message.id] = leaf = _insert_message(db, id, copy, time.time())
+                ids[message.id] = leaf = _insert_message(db, self._blobs, id, copy, time.time())
                 db.execute("UPDATE chat SET leaf = ? WHERE id = ?", (ids.get(chat.leaf, leaf), id))
             return _existing(db, id)
 
@@ -202,7 +202,7 @@ class Store:
             created=message.created or now,
         )
         with self._writing() as db:
-            id = _insert_message(db, chat, stored, now)
+            id = _insert_message(db, self._blobs, chat, stored, now)
             db.execute("UPDATE chat SET leaf = ?, updated = ? WHERE id = ?", (id, now, chat))
         return replace(stored, id=id)
 
@@ -332,7 +332,9 @@ class Store:
     def _add_functions(self) -> None:
         self._db.execute("PRAGMA temp_store = MEMORY")
         self._db.create_function("contains", 2, queries.contains, deterministic=True)
+        self._db.create_function("either_contains", 3, queries.either_contains, deterministic=True)
         self._db.create_function("blob_size", 1, self._blobs.size)
+        self._db.create_function("blob_text", 1, self._blobs.text)
 
     def _change(self, id: int, column: str, value: str) -> Chat:
         with self._writing() as db:
@@ -420,12 +422,13 @@ def _insert_chat(db: sqlite3.Connection, chat: Chat) -> int:
     return db.execute(query, row).lastrowid or 0
 
 
-def _insert_message(db: sqlite3.Connection, chat: int, message: Message, now: float) -> int:
+def _insert_message(db: sqlite3.Connection, files: Blobs, chat: int, message: Message, now: float) -> int:
     """A new message below its parent; returns its ID."""
-    query = """INSERT INTO message (chat, parent, role, text, thinking, state, receipt, pinned, created, written)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    query = """INSERT INTO message (chat, parent, role, text, thinking, state, receipt, pinned, created, written,
+               attached) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
     row = (message.role, message.text, message.thinking, message.state, encode_receipt(message.receipt), message.pinned)
-    id = db.execute(query, (chat, message.parent or None, *row, message.created, now)).lastrowid or 0
+    attached = "\n".join(files.text(file.sha256) for file in message.attachments if file.kind == "text")
+    id = db.execute(query, (chat, message.parent or None, *row, message.created, now, attached)).lastrowid or 0
     for place, file in enumerate(message.attachments):
         blobs.attach(db, id, place, file)
     return id

@@ -46,6 +46,11 @@ def contains(text: object, query: str) -> bool:
     return all(_folded(word) in inside for word in words(query))
 
 
+def either_contains(text: object, attached: object, query: str) -> bool:
+    """Whether every word of the query is somewhere in a message or in the files attached to it."""
+    return contains("\n".join(part for part in (text, attached) if isinstance(part, str)), query)
+
+
 def pattern(word: str) -> str:
     """A word as a pattern for LIKE, with a backslash before what is no sign of it."""
     return "%" + re.sub(r"([\\%_])", r"\\\1", _folded(word)) + "%"

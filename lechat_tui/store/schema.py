@@ -113,33 +113,47 @@ SCRIPTS = (
         )) FROM json_each(draft.attachments)
     );
     """,
+    """
+    ALTER TABLE message ADD COLUMN attached TEXT NOT NULL DEFAULT '';
+    UPDATE message SET attached = (
+        SELECT coalesce(group_concat(blob_text(file.sha256), char(10)), '') FROM attachment AS file
+        WHERE file.message = message.id AND file.kind = 'text'
+    ) WHERE id IN (SELECT file.message FROM attachment AS file WHERE file.kind = 'text');
+    """,
 )
 """One script a version, in order; `PRAGMA user_version` counts those that have run. Add at the end, change none.
 
 `draft.chat` is 0 for a chat that has no question yet; `draft.place` is 0 for the prompt and more for what is queued.
 `blob.held` is when a file was stored that no message has yet, in seconds since the epoch; 0 once one does. `width` and
-`height` are NULL for anything but an image. A connection that runs these scripts must have the function `blob_size`.
+`height` are NULL for anything but an image. `message.attached` is the text of the attached text files, for the search.
+A connection that runs these scripts must have the functions `blob_size` and `blob_text`.
 """
 
 _INDEX = """
-    CREATE VIRTUAL TABLE IF NOT EXISTS search USING fts5 (
-        text, content = 'message', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2'
+    DROP TRIGGER IF EXISTS search_add;
+    DROP TRIGGER IF EXISTS search_change;
+    DROP TRIGGER IF EXISTS search_delete;
+    DROP TABLE IF EXISTS search;
+    CREATE VIRTUAL TABLE search USING fts5 (
+        text, attached, content = 'message', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2'
     );
-    INSERT INTO search (search) VALUES ('delete-all');
-    INSERT INTO search (rowid, text) SELECT id, text FROM message WHERE state <> 'draft';
+    INSERT INTO search (rowid, text, attached) SELECT id, text, attached FROM message WHERE state <> 'draft';
 
     CREATE TRIGGER search_add AFTER INSERT ON message WHEN new.state <> 'draft' BEGIN
-        INSERT INTO search (rowid, text) VALUES (new.id, new.text);
+        INSERT INTO search (rowid, text, attached) VALUES (new.id, new.text, new.attached);
     END;
     CREATE TRIGGER search_change AFTER UPDATE OF text, state ON message BEGIN
-        INSERT INTO search (search, rowid, text) SELECT 'delete', old.id, old.text WHERE old.state <> 'draft';
-        INSERT INTO search (rowid, text) SELECT new.id, new.text WHERE new.state <> 'draft';
+        INSERT INTO search (search, rowid, text, attached)
+            SELECT 'delete', old.id, old.text, old.attached WHERE old.state <> 'draft';
+        INSERT INTO search (rowid, text, attached)
+            SELECT new.id, new.text, new.attached WHERE new.state <> 'draft';
     END;
     CREATE TRIGGER search_delete AFTER DELETE ON message WHEN old.state <> 'draft' BEGIN
-        INSERT INTO search (search, rowid, text) VALUES ('delete', old.id, old.text);
+        INSERT INTO search (search, rowid, text, attached) VALUES ('delete', old.id, old.text, old.attached);
     END;
 """
-"""The full-text index of the messages. Drafts are not in it: they would be indexed again at every write.
+"""The full-text index of the messages and of the text files attached to them. Drafts are not in it: they would be
+indexed again at every write.
 
 It has no version of its own: a history may go from an SQLite with FTS5 to one without, and back.
 """
@@ -172,7 +186,7 @@ def index(db: sqlite3.Connection) -> bool:
         with transaction(db):
             if not _indexed(db):
                 _run(db, _INDEX)
-    if not able and _indexed(db):
+    if not able and _has_triggers(db):
         with transaction(db):  # triggers that can't run would refuse every message; the index is rebuilt later
             for trigger in _TRIGGERS:
                 db.execute(f"DROP TRIGGER IF EXISTS {trigger}")
@@ -216,6 +230,12 @@ def _has_fts5(db: sqlite3.Connection) -> bool:
 
 
 def _indexed(db: sqlite3.Connection) -> bool:
+    """Whether there is an index that is kept up to date; one of an earlier version has no attached files."""
+    table = db.execute("SELECT sql FROM sqlite_master WHERE name = 'search'").fetchone()
+    return _has_triggers(db) and bool(table) and "attached" in table[0]
+
+
+def _has_triggers(db: sqlite3.Connection) -> bool:
     query = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND name IN (?, ?, ?)"
     return bool(db.execute(query, _TRIGGERS).fetchone()[0] == len(_TRIGGERS))
 

@@ -33,7 +33,7 @@ def title_condition(matching: str) -> tuple[str, tuple[str, ...]]:
 
 def _by_index(db: sqlite3.Connection, query: str, limit: int) -> list[Hit]:
     statement = f"""
-        SELECT message.id, snippet(search, 0, ?, ?, '…', 24), {CHAT_COLUMNS}
+        SELECT message.id, snippet(search, -1, ?, ?, '…', 24), {CHAT_COLUMNS}
         FROM search JOIN message ON message.id = search.rowid JOIN chat ON chat.id = message.chat
         WHERE search MATCH ? ORDER BY search.rowid DESC LIMIT ?"""
     rows = db.execute(statement, (OPEN, CLOSE, queries.expression(query), limit))
@@ -42,7 +42,12 @@ def _by_index(db: sqlite3.Connection, query: str, limit: int) -> list[Hit]:
 
 def _by_text(db: sqlite3.Connection, query: str, limit: int) -> list[Hit]:
     statement = f"""
-        SELECT message.id, message.text, {CHAT_COLUMNS} FROM message JOIN chat ON chat.id = message.chat
-        WHERE message.state <> 'draft' AND contains(message.text, ?) ORDER BY message.id DESC LIMIT ?"""
+        SELECT message.id, message.text, message.attached, {CHAT_COLUMNS}
+        FROM message JOIN chat ON chat.id = message.chat
+        WHERE message.state <> 'draft' AND either_contains(message.text, message.attached, ?)
+        ORDER BY message.id DESC LIMIT ?"""
     rows = db.execute(statement, (query, limit))
-    return [Hit(chat_of(chat), id, *queries.snippet(text(found), query)) for id, found, *chat in rows]
+    return [
+        Hit(chat_of(chat), id, *queries.snippet(f"{text(written)}\n{text(attached)}".rstrip("\n"), query))
+        for id, written, attached, *chat in rows
+    ]
