@@ -150,3 +150,16 @@ def test_selected_text_is_copied_without_bars_indents_and_wrapping() -> None:
     assert text.splitlines()[0] == "one two three four five six seven eight nine ten" and text.endswith("a note")
     part = selected_text(rows, len(items), Point(0, 3 + 2 + 4), Point(0, 3 + 2 + 7), margin=3)
     assert part == "two" and position(1, 0) == MAX_ROWS
+
+
+def test_of_errors_in_a_row_the_newest_are_kept_and_a_question_removes_them(
+    feed: Feed, viewport: Viewport[Item]
+) -> None:
+    feed.add(Note("a note"))
+    for number in range(5):
+        feed.add(Note(f"error {number}", error=True))
+    assert [item.text for item in viewport.items if isinstance(item, Note)] == [
+        "a note", "error 2", "error 3", "error 4"
+    ]  # fmt: skip
+    feed.add_question("hello", ())
+    assert [item.text for item in viewport.items if isinstance(item, Note)] == ["a note"]

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 
 from lechat_tui.drawing.answer import Answer, speed_summary
 from lechat_tui.drawing.items import DIVIDER, DIVIDER_PINNED, Item
-from lechat_tui.drawing.notes import Activity, Summary
+from lechat_tui.drawing.notes import Activity, Note, Summary
 from lechat_tui.drawing.question import Question
 from lechat_tui.drawing.thumbnails import Thumbnails
 from lechat_tui.drawing.viewport import Viewport
 from lechat_tui.engine.base import DeltaKind
 from lechat_tui.message import Attachment, Message, Receipt
+
+MAX_ERRORS = 3
+"""Errors in a row that are shown."""
 
 
 class Feed:
@@ -51,11 +54,14 @@ class Feed:
         self._viewport.replace([self._item(message) for message in messages])
 
     def add(self, item: Item) -> None:
-        """Add an item above those that float at the end."""
+        """Add an item above those that float at the end; of errors in a row the newest are kept."""
+        if isinstance(item, Note) and item.error:
+            self._remove(self._last_errors()[: 1 - MAX_ERRORS])
         self._viewport.insert(len(self._viewport.items) - self._floating, item)
 
     def add_question(self, text: str, attachments: Sequence[Attachment]) -> None:
-        """Add a question that was sent."""
+        """Add a question that was sent; errors since the last message are read by now, and go away."""
+        self._remove(self._last_errors())
         self.add(Question(text, attachments, thumbnails=self._thumbnails))
 
     def begin_answer(self) -> Answer:
@@ -206,6 +212,14 @@ class Feed:
 
     def _measure(self, item: Item) -> None:
         self._viewport.measure(self._viewport.index(item))
+
+    def _last_errors(self) -> list[Item]:
+        """The errors that nothing but errors follows, in order."""
+        end = len(self._viewport.items) - self._floating
+        start = end
+        while start and isinstance(item := self._viewport.items[start - 1], Note) and item.error:
+            start -= 1
+        return list(self._viewport.items[start:end])
 
     def _remove(self, items: Sequence[Item]) -> None:
         floats = self._viewport.items[len(self._viewport.items) - self._floating :]
