@@ -410,3 +410,9 @@ def test_a_long_chat_is_not_read_again_by_the_next_run_until_it_is_deleted(lecha
     wait_for(lambda: states(home) == ["1.kv"])
     assert lechat("chats", "rm", "1").returncode == 0
     assert states(home) == []
+
+
+def test_a_private_question_on_the_command_line_is_refused_and_not_saved(lechat):
+    run = lechat("/privte the xyzzy word")
+    assert run.returncode == 2 and "lechat -n QUESTION" in run.stderr
+    assert "xyzzy" not in lechat("chats", "ls").stdout

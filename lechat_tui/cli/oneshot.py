@@ -9,7 +9,7 @@ from dataclasses import asdict, fields
 from typing import Literal
 
 from lechat_tui.cli import printing, streams
-from lechat_tui.cli.inputs import Input
+from lechat_tui.cli.inputs import Input, NoPrompt
 from lechat_tui.cli.overflow import Overflow, fitting
 from lechat_tui.engine.base import ContextOverflow, Delta, Done, Event, Fitted, Loading, Prefill
 from lechat_tui.message import Attachment, Message, Receipt, Sampling
@@ -58,11 +58,21 @@ def run(
     stats: bool,
     kept: bool,
 ) -> None:
-    """Ask, and print the answer as it arrives. Raises what `Conversation.ask` raises."""
+    """Ask, and print the answer as it arrives. Raises what `Conversation.ask` raises, and `NoPrompt`."""
+    if kept and _begins_like_private(question.instruction or question.material):
+        raise NoPrompt("/private is for the chat; lechat -n QUESTION asks one question and saves nothing")
     files = [conversation.keep_attachment(file) for file in question.files]
     printer, hints = Printer(output, kept), Hints(quiet)
     with suppress(streams.NobodyReads):  # what arrived is kept
         asyncio.run(_answer(conversation, question, files, overflow, printer, hints, stats=stats))
+
+
+def _begins_like_private(text: str) -> bool:
+    if text.lstrip()[:1] not in ("/", "\\", "\uff0f"):
+        return False
+    from lechat_tui.commands.base import resembles_private  # loads all commands
+
+    return resembles_private(text)
 
 
 async def _answer(
