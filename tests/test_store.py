@@ -1,6 +1,7 @@
 """The history on disk: messages are still there, whatever happened in between."""
 
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -184,6 +185,14 @@ def test_a_wrong_clock_decides_neither_which_chat_is_the_latest_nor_what_grows(
     assert store.path(two.id)[-1].state == "interrupted"  # its program would have written again
     store.keep(replace(draft, text="Paris"))
     assert store.path(two.id)[-1].state == "draft"
+
+
+def test_a_history_that_was_removed_while_it_is_open_takes_nothing_more(store: Store, tmp_path: Path) -> None:
+    chat = ask(store, "Hello")
+    shutil.rmtree(tmp_path / "data")
+    with pytest.raises(StoreError, match="was removed; /export saves this chat"):
+        store.add(chat.id, QUESTION, chat.leaf)
+    assert [message.text for message in store.path(chat.id)] == ["Hello"]
 
 
 def test_an_empty_history_has_no_latest_chat(store: Store) -> None:

@@ -61,6 +61,8 @@ class Store:
             self._db = self._connected(connect)
             try:
                 self._full_text = self._prepare()
+                self._opened = _identity(folder)
+                """The file, which SQLite would write to also when it was removed or replaced."""
             except BaseException:
                 self._db.close()
                 raise
@@ -312,8 +314,13 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, store_errors(self._where), schema.transaction(self._db):
-            yield self._db
+        with self._lock, store_errors(self._where):
+            if self._opened and self._opened != _identity(self._folder):
+                raise StoreError(
+                    f"the history in {self._where} was removed; /export saves this chat, then restart lechat"
+                )
+            with schema.transaction(self._db):
+                yield self._db
 
     def _connected(self, connect: Callable[..., sqlite3.Connection]) -> sqlite3.Connection:
         file = _database(self._folder)
@@ -376,6 +383,15 @@ class Store:
                     query, {"chat": chat}
                 )
             ]
+
+
+def _identity(folder: Path | None) -> tuple[int, int] | None:
+    """What tells the history's file from another one of its name; None when there is none."""
+    try:
+        found = (folder / "history.db").stat() if folder else None
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found else None
 
 
 def _database(folder: Path | None) -> str:
