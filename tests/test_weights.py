@@ -127,7 +127,7 @@ def test_a_projector_that_another_model_uses_is_kept(tmp_path: Path, capsys: pyt
 
 def test_files_of_another_program_are_removed_only_with_foreign(home: Path) -> None:
     file = put(home / ".lmstudio/models/lms/Some-GGUF/Some-Q4_K_M.gguf")
-    with pytest.raises(ModelError, match=r"belongs to LM Studio.* --foreign removes it"):
+    with pytest.raises(ModelError, match=r"belongs to LM Studio.* --foreign deletes it"):
         remove("lms/Some-GGUF:Q4_K_M")
     assert file.exists()
     remove("lms/Some-GGUF:Q4_K_M", foreign=True)

@@ -171,7 +171,7 @@ async def test_a_cancelled_download_is_resumed(make_app: MakeApp, hub: Hub) -> N
         await pilot.press("d")
         await shows(pilot, "50%")
         await pilot.press("c")
-        await shows(pilot, "download of loin cancelled; d resumes it", "d download")
+        await shows(pilot, "download of loin canceled; d resumes it", "d download")
         hub.gate.set()
         await pilot.press("d")
         await shows(pilot, "on this machine", "ready")
@@ -270,7 +270,7 @@ async def test_the_first_models_are_offered_until_one_is_installed(make_app: Mak
     async with make_app(model="chaton").run_test(size=(110, 40)) as pilot:
         await shows(pilot, "This machine can run", "loin", "text", "F2 gets it")
         await pilot.press("f2")
-        await shows(pilot, "▌ loin", "Enter asks")
+        await shows(pilot, "▌ loin", "Enter downloads")
         await pilot.press("enter")
         await shows(pilot, "Download loin")
         await pilot.press("enter")  # by mistake: the answer is no
