@@ -81,6 +81,7 @@ class Sidebar(Vertical):
     def compose(self) -> ComposeResult:
         yield self._search
         yield self._rows
+        yield Static("Enter opens · Delete deletes", id="keys", markup=False)
 
     @property
     def search_text(self) -> str:
