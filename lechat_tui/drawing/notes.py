@@ -29,7 +29,8 @@ SLASH_COMMANDS = {
 }
 """Shell commands that messages name, and what the user can type in a chat instead."""
 
-_SHELL_COMMAND = re.compile("|".join(rf"{command}\b" for command in SLASH_COMMANDS))
+_SHELL_COMMAND = re.compile("|".join(rf"{command}\b(?! \S+ --)" for command in SLASH_COMMANDS))
+"""A command with an option stays, because slash commands have none."""
 
 
 class Note(Item):
