@@ -10,7 +10,7 @@ from lechat_tui.drawing.answer import Answer
 from lechat_tui.drawing.feed import Feed
 from lechat_tui.drawing.items import DIVIDER, DIVIDER_PINNED, Item
 from lechat_tui.drawing.notes import Note, Summary
-from lechat_tui.drawing.question import Question
+from lechat_tui.drawing.question import UNANSWERED, Question
 from lechat_tui.drawing.rows import Look, Row
 from lechat_tui.drawing.selection import MAX_ROWS, Point, find_word, position, selected_text
 from lechat_tui.drawing.styles import ROLES
@@ -47,6 +47,21 @@ def test_messages_are_shown_in_their_order(feed: Feed, viewport: Viewport[Item])
     feed.load(CHAT)
     assert shown(viewport) == ["▌ What is it?", "▸ thoughts, 1 word", "It is a cat.", "▌ And now?", "Still a cat."]
     assert feed.messages_above(2) == 2 and len(feed.messages) == 4
+
+
+def test_a_question_without_an_answer_says_so_until_the_next_turn(feed: Feed, viewport: Viewport[Item]) -> None:
+    feed.load(CHAT[:3])
+    feed.mark_unanswered()
+    assert shown(viewport)[-1] == UNANSWERED and viewport.rows == sum(item.height(WIDTH) for item in viewport.items)
+    feed.show_activity("reading", None, "")
+    assert UNANSWERED not in shown(viewport)
+    feed.hide_activity()
+    feed.mark_unanswered()
+    feed.add_question("Well?", ())
+    assert UNANSWERED not in shown(viewport)
+    feed.load(CHAT)
+    feed.mark_unanswered()
+    assert UNANSWERED not in shown(viewport)
 
 
 def test_an_answer_grows_and_ends_as_it_was_stored(feed: Feed, viewport: Viewport[Item]) -> None:

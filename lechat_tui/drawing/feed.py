@@ -25,6 +25,8 @@ class Feed:
         """How many items at the end stay below whatever is added."""
         self._activity = Activity()
         self._growing: Answer | None = None
+        self._unanswered: Question | None = None
+        """The question that is marked as unanswered."""
         self._thinking_shown = False
         self._speed_shown = False
 
@@ -47,7 +49,7 @@ class Feed:
 
     def load(self, messages: Sequence[Message]) -> None:
         """Have these messages and nothing else."""
-        self._growing = None
+        self._growing = self._unanswered = None
         self._floating = 0
         for message in messages:
             self._learn_costs(message)
@@ -62,10 +64,26 @@ class Feed:
     def add_question(self, text: str, attachments: Sequence[Attachment]) -> None:
         """Add a question that was sent; errors since the last message are read by now, and go away."""
         self._remove(self._last_errors())
+        self._unmark()
         self.add(Question(text, attachments, thumbnails=self._thumbnails))
+
+    def mark_unanswered(self) -> None:
+        """Say below the last message, a question, that no answer came; until something else happens."""
+        last = next(reversed(self.messages), None)
+        if isinstance(last, Question):
+            self._unanswered = last
+            last.unanswered = True
+            self._change(last)
+
+    def _unmark(self) -> None:
+        question, self._unanswered = self._unanswered, None
+        if question and question in self._viewport.items:
+            question.unanswered = False
+            self._change(question)
 
     def begin_answer(self) -> Answer:
         """Add an answer that grows."""
+        self._unmark()
         self._growing = Answer()
         self._growing.unfolded = self._thinking_shown
         self.add(self._growing)
@@ -115,6 +133,7 @@ class Feed:
 
     def show_activity(self, text: str, fraction: float | None, hint: str) -> None:
         """Show what is going on below all messages, with a progress bar for a fraction of 1."""
+        self._unmark()
         activity = self._activity
         activity.text, activity.fraction, activity.hint = text, fraction, hint
         activity.changed()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from lechat_tui.drawing.items import FOLD, INDENT, Item, estimated_rows
+from lechat_tui.drawing.items import FOLD, INDENT, Item, estimated_rows, indented
 from lechat_tui.drawing.rows import Look, Row, Run, filled, plain, prefixed, row, text_rows
 from lechat_tui.drawing.thumbnails import Thumbnails, pixel_rows, thumbnail_cells
 from lechat_tui.message import Attachment
@@ -11,9 +11,15 @@ from lechat_tui.units import size_text
 MAX_ROWS = 24
 """The middle of a question with more rows is folded."""
 
+UNANSWERED = "■ not answered; /regen answers it"
+"""The line below a question that got no answer: it was stopped, or it failed, before the first token."""
+
 
 class Question(Item):
-    """What the user sent, with a bar at its left; `queued` while it waits for its turn."""
+    """What the user sent, with a bar at its left; `queued` while it waits for its turn.
+
+    `unanswered` says below it that no answer came, and what to do.
+    """
 
     def __init__(
         self,
@@ -21,12 +27,14 @@ class Question(Item):
         attachments: Sequence[Attachment] = (),
         *,
         queued: bool = False,
+        unanswered: bool = False,
         thumbnails: Thumbnails | None = None,
     ) -> None:
         super().__init__()
         self.text = text
         self.attachments = attachments
         self.queued = queued
+        self.unanswered = unanswered
         self._thumbnails = None if queued else thumbnails
 
     def _render(self, width: int, look: Look) -> Iterator[Row]:
@@ -49,6 +57,9 @@ class Question(Item):
             caption = self._caption(attachment, pixels.size if pixels else 0)
             rows = text_rows([(caption, look.soft)], width - INDENT - 1)
             yield from prefixed(filled(rows, width - INDENT, look.question), bar, bar)
+        if self.unanswered:
+            yield row(())
+            yield from indented(text_rows([(UNANSWERED, look.soft)], width - INDENT), look)
 
     def _caption(self, attachment: Attachment, size: int) -> str:
         tokens = self._thumbnails.costs.get(attachment.sha256) if self._thumbnails else None
@@ -66,7 +77,7 @@ class Question(Item):
     def _estimate(self, width: int) -> int:
         images = [file for file in self.attachments if file.kind == "image"] if self._has_pixels else []
         pixels = sum(thumbnail_cells(image, width - INDENT - 1)[1] for image in images)
-        return min(estimated_rows(self.text, width), MAX_ROWS) + pixels + len(self.attachments)
+        return min(estimated_rows(self.text, width), MAX_ROWS) + pixels + len(self.attachments) + 2 * self.unanswered
 
     @property
     def _has_pixels(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lechat_tui.drawing.answer import speed_summary
 from lechat_tui.drawing.notes import Note
+from lechat_tui.drawing.question import UNANSWERED
 from lechat_tui.engine.base import Delta, Event, Fitted
 from lechat_tui.inline.flow import Flow
 from lechat_tui.message import Message
@@ -63,6 +64,8 @@ class Answers:
         finally:
             last = conversation.messages[-1] if conversation.messages else None
             self._flow.end(last if last and last.role == "assistant" else None)
+            if last and last.role == "user" and not pending.is_summary:
+                self._flow.text(f"  {UNANSWERED}\n")
         if pending.is_summary and len(conversation.messages) > before:
             self._say("the model reads this summary instead of the earlier messages; /undo removes it")
         self._write_figures(last)

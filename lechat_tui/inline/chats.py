@@ -37,7 +37,8 @@ class Chats:
         for message in messages[first : first + MAX_MESSAGES]:
             match message.role:
                 case "user":
-                    self._flow.item(Question(message.text, message.attachments))
+                    unanswered = message is messages[-1]
+                    self._flow.item(Question(message.text, message.attachments, unanswered=unanswered))
                 case "summary":
                     self._flow.item(Summary(message))
                 case _:

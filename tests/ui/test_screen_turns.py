@@ -71,6 +71,18 @@ async def test_stopping_midway_keeps_the_partial_answer(make_app: MakeApp, store
     assert engine.closed == 1
 
 
+async def test_a_question_stopped_before_the_first_token_says_that_it_was_not_answered(make_app: MakeApp) -> None:
+    app = make_app([asyncio.Event()], "a late answer")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await send(pilot, "tell me a story")
+        await shows(pilot, "Esc stops")
+        await pilot.press("escape")
+        await shows(pilot, "■ not answered; /regen answers it")
+        await send(pilot, "/regen")
+        await shows(pilot, "a late answer")
+        await hides(pilot, "not answered")
+
+
 async def test_quitting_midway_keeps_the_partial_answer(make_app: MakeApp, store: Store) -> None:
     app = make_app([Delta("half of it"), asyncio.Event()])
     async with app.run_test(size=(80, 24)) as pilot:

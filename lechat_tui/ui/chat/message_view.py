@@ -43,6 +43,7 @@ class MessageView:
         self._show(self._conversation.messages)
         self.divide(prompt.left_out(self._conversation.messages))
         self.mark_branches()
+        self._mark_unanswered()
         self._changed()
         self._shown()
         if index is not None:
@@ -88,7 +89,13 @@ class MessageView:
         messages = self._conversation.messages
         if messages and messages[-1].role == "assistant":
             self._transcript.end_answer(messages[-1])
+        self._mark_unanswered()
         self.mark_branches()
+
+    def _mark_unanswered(self) -> None:
+        messages = self._conversation.messages
+        if messages and messages[-1].role == "user":
+            self._transcript.mark_unanswered()
 
     def divide(self, left_out: int) -> None:
         """Show the line above which the model sees nothing, or none if it sees all."""

@@ -78,6 +78,11 @@ class Transcript(RowView, can_focus=False):
         if self._timer is None:
             self._timer = self.set_timer(max(self._next_render - time.monotonic(), 0.001), self._render_growth)
 
+    def mark_unanswered(self) -> None:
+        """Say below the last question that no answer came."""
+        self._feed.mark_unanswered()
+        self.fit()
+
     def end_answer(self, message: Message) -> None:
         """Show the answer as it was stored."""
         self._stop_timer()
