@@ -311,7 +311,7 @@ def test_a_text_that_does_not_fit_is_cut_as_requested_and_reported(lechat, home,
 
 def test_map_asks_about_a_text_piece_by_piece(lechat, home):
     run = lechat(*SMALL, "--overflow", "map", "What is 7 + 5?", stdin="\n".join(map(str, range(1, 300))))
-    assert run.returncode == 0 and "pieces" in run.stderr
+    assert run.returncode == 0 and "parts" in run.stderr
     question = asked(home)
     assert question.startswith("Part 1 of ") and question.endswith("\n\nWhat is 7 + 5?")
     assert "What is 7 + 5?" in lechat("chats", "ls").stdout

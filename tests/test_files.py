@@ -276,7 +276,7 @@ def test_the_command_line_exports_and_imports(
     assert capsys.readouterr().out == "# Bread\n\n## You\n\nhow?\n"
     file = tmp_path / "bread.json"
     history.export(chat.id, "json", file, force=False)
-    with pytest.raises(ExportError, match="exists already; --force overwrites it"):
+    with pytest.raises(ExportError, match="already exists; --force overwrites it"):
         history.export(chat.id, "json", file, force=False)
     history.import_chat(file)
     assert capsys.readouterr().out == "     2  Bread\n"

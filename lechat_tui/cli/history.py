@@ -33,7 +33,7 @@ def export(id: int, format: Format, output: Path | None, *, force: bool) -> None
         return
     try:
         if output.exists() and not force:
-            raise ExportError(f"{output} exists already; --force overwrites it")
+            raise ExportError(f"{output} already exists; --force overwrites it")
         writing.write(output, text.encode("utf-8", "replace"))
     except OSError as error:
         raise ExportError(f"cannot write {output}: {error.strerror}") from error

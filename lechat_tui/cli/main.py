@@ -1,6 +1,7 @@
 """The options and commands. Each command imports what it needs when it runs, so that `--help` is quick."""
 
 import os
+import re
 import stat
 import sys
 from collections.abc import Mapping
@@ -374,6 +375,10 @@ def chats_rm(id: int) -> None:
     history.remove(id)
 
 
+_NOISE = re.compile(r"Value error, |, unable to parse string as an? \w+")
+"""What Pydantic adds to a message that says nothing to a user."""
+
+
 def main() -> NoReturn:
     """Run the command line and exit; a failure is one line on stderr."""
     edge.leave(_run)
@@ -383,7 +388,7 @@ def _run() -> object:
     try:
         return _chosen(sys.argv[1:])
     except typer.TyperException as error:
-        message = error.format_message().rstrip(".")
+        message = _NOISE.sub("", error.format_message()).rstrip(".")
         return edge.complain(edge.Failure(f"{message}; lechat --help shows the usage", edge.USAGE))
     except foreign.Unsupported as error:
         return edge.complain(edge.Failure(str(error), edge.USAGE))

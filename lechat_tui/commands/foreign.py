@@ -13,7 +13,7 @@ class Foreign:
     """What to say instead."""
 
 
-_MEMORY = "lechat remembers nothing across chats; /system TEXT tells the model something for all of this chat"
+_MEMORY = "lechat remembers nothing across chats; /system TEXT sets instructions for this chat"
 _TOOLS = "the model has no tools here; it answers from this chat, and /attach PATH gives it a file or an image"
 _PROGRAM = "that is done in the shell: lechat --help lists the commands there"
 _ACCOUNT = "there is no account: everything stays on this machine"

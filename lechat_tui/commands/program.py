@@ -32,7 +32,7 @@ DOUBLE_PRESS_SECONDS = 1.5
 
 GROUPS = {
     "models": "Choose which model answers",
-    "files": "Bring files, save results",
+    "files": "Attach files, save results",
     "chats": "Find and keep chats",
     "private": "Find and keep chats",
     "view": "Copy, paste and look",

@@ -98,7 +98,7 @@ class Models:
         if meant := suggest.similar(name, self.catalog, [model.id for model in self._local.models], machine):
             return f"; did you mean {meant}?"
         best = suggest.best_here(self.catalog, machine)
-        return f"; {best} is the best one for this machine, and USER/REPO names any GGUF on the hub" if best else ""
+        return f"; try {best}, the best model for this machine, or USER/REPO for any GGUF on the hub" if best else ""
 
     def files(self, model: Model) -> Files | None:
         """The model's files; None unless all of them are on this machine."""

@@ -49,7 +49,7 @@ def resolve(name: str, catalog: Mapping[str, Model], local: LocalFiles, suggest:
         case names.Id(id, quant):
             model = local.named(name) or (catalog[id].quantized(quant) if id in catalog and quant else None)
             if model is None:
-                raise ModelError(f"there is no model {name}{suggest(name)} (lechat ls lists them)")
+                raise ModelError(f"there is no model {name}{suggest(name)} (lechat ls lists all models)")
     return model
 
 

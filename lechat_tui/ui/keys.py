@@ -31,7 +31,7 @@ CHAT_BINDINGS: list[BindingType] = [
     Binding("ctrl+y", "run('/copy')", "Copy the answer", id="copy", priority=True),
     Binding("ctrl+p", "app.command_palette", "Command palette", id="palette", priority=True),
     Binding("f1", "run('/help', True)", "Help", id="help", priority=True),
-    Binding("f2", "first_models", "The offered model, or resume a download", id="first_models", priority=True),
+    Binding("f2", "first_models", "Get the suggested model, or resume a download", id="first_models", priority=True),
     Binding("ctrl+v", "run('/paste')", "Paste text or an image", id="paste"),
     Binding("pageup", "page(-1)", "Scroll up", id="page_up", priority=True),
     Binding("pagedown", "page(1)", "Scroll down", id="page_down", priority=True),

@@ -268,7 +268,7 @@ def bare(models: Models) -> Models:
 
 async def test_the_first_models_are_offered_until_one_is_installed(make_app: MakeApp, hub: Hub, bare: Models) -> None:
     async with make_app(model="chaton").run_test(size=(110, 40)) as pilot:
-        await shows(pilot, "This machine can run", "loin", "text", "F2 gets it")
+        await shows(pilot, "This machine can run", "loin", "text", "F2 downloads it")
         await pilot.press("f2")
         await shows(pilot, "▌ loin", "Enter downloads")
         await pilot.press("enter")
@@ -287,7 +287,7 @@ async def test_the_first_models_are_offered_until_one_is_installed(make_app: Mak
 
 async def test_declining_the_first_models_is_remembered(make_app: MakeApp, hub: Hub, bare: Models) -> None:
     async with make_app(model="chaton").run_test(size=(110, 40)) as pilot:
-        await shows(pilot, "F2 gets it")
+        await shows(pilot, "F2 downloads it")
         await pilot.press("f2", "escape")
         await hides(pilot, "This machine can run")
         assert pilot.app.focused is prompt(pilot)
@@ -300,7 +300,7 @@ async def test_words_typed_beside_the_prompt_go_into_it_and_enter_sends_them(
     make_app: MakeApp, hub: Hub, bare: Models
 ) -> None:
     async with make_app("Bonjour", model="chaton").run_test(size=(110, 40)) as pilot:
-        await shows(pilot, "F2 gets it")
+        await shows(pilot, "F2 downloads it")
         await pilot.press("tab", *"hello", "tab", *"world")
         assert prompt(pilot).text == "helloworld"
         await pilot.press("enter")

@@ -38,9 +38,9 @@ def fitted_prompt(llama: Llama, request: Request, reserved: int = 0) -> FittedPr
     fitted = prompt.fitted
     if not fitted.fits:
         raise ContextOverflow(
-            f"the question and what must come before it are {fitted.tokens} tokens long, but the context window of "
-            f"{llama.spec.name} has room for {fitted.room}; shorten the question, or use a larger window (--ctx-size, "
-            "/set context)"
+            f"the question and what must come before it are {fitted.tokens:,} tokens long, but the context window of "
+            f"{llama.spec.name} has room for {fitted.room:,}; shorten the question, or use a larger window "
+            "(--ctx-size, /set context)"
         )
     return prompt
 

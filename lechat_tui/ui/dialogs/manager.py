@@ -88,7 +88,7 @@ class Manager(ModalScreen[Model | None]):
         self._clock: Timer | None = None
         self._rows = ModelList(downloads)
         self._page = StyledLines(id="page")
-        self._input = Field(placeholder="/ finds by name, role, quantization, license", compact=True)
+        self._input = Field(placeholder="/ filters by name, role, quantization, license", compact=True)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="sheet"):

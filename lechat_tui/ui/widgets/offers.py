@@ -61,7 +61,7 @@ class Offers(PromptAside, can_focus=True):
             self.show([("checking what this machine can run", "soft")])
             return
         key = self._keymap.key("first_models")
-        keys = "Enter downloads · Esc hides this" if self.has_focus else f"{key} gets it · /models shows all"
+        keys = "Enter downloads · Esc hides this" if self.has_focus else f"{key} downloads it · /models shows all"
         self.show(
             [("This machine can run a real model; chaton is only a toy", "soft")],
             self._row(self._fit),
