@@ -37,7 +37,7 @@ FIXED = {
     " in the background; Esc returns to the chat",
     "Enter selects · Esc cancels",
     "Enter opens · Esc cancels",
-    "Enter asks, then downloads · Esc hides this",
+    "Enter downloads · Esc hides this",
     "Enter selects · Esc stays",
     "Enter opens · Delete deletes",
     "y says yes, n says no · Enter selects · Esc says no",
