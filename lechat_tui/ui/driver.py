@@ -147,7 +147,12 @@ class TerminalDriver(LinuxDriver):
     """A pipe that wakes the input thread up when it has to end; there is one while the thread runs."""
 
     def start_application_mode(self) -> None:
-        """Take the terminal, at the start and after another program had it."""
+        """Take the terminal, at the start and after another program had it.
+
+        A SIGCONT calls this, too, and one comes with the SIGHUP of a closed window: an input thread may be running.
+        """
+        if self._stop:
+            self.disable_input()
         self._stop = os.pipe()
         super().start_application_mode()  # type: ignore[no-untyped-call]
 

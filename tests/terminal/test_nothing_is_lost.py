@@ -51,6 +51,8 @@ def test_resize_suspend_theme_engine_crash_and_hangup_lose_nothing(tmp_path):
         screen.see("signal 9", "the rest")
         screen.type(" of it")
         screen.see("the rest of it")
+        screen.process.send_signal(signal.SIGCONT)  # the kernel sends both when the window is closed
+        screen.see("the rest of it")
         screen.process.send_signal(signal.SIGHUP)
         screen.ended()
     with Store(home / "data") as store:
