@@ -4,9 +4,9 @@ import json
 import os
 import re
 import subprocess
-import sys
 from dataclasses import asdict, dataclass
 
+from lechat_tui.cli import printing
 from lechat_tui.errors import LechatError
 from lechat_tui.plaintext import safe
 from lechat_tui.units import duration_text, size_text
@@ -33,16 +33,16 @@ def run(*, as_json: bool) -> None:
     """Print the loaded models. Raises `LechatError` if the system does not list processes."""
     found = running(_listing())
     if as_json:
-        print(json.dumps([asdict(row) for row in found], indent=2))
+        printing.show(json.dumps([asdict(row) for row in found], indent=2))
         return
     if not found:
-        print("no model is loaded; each lechat loads its own and unloads it when it ends", file=sys.stderr)
+        printing.say("no model is loaded; each lechat loads its own and unloads it when it ends")
         return
     rows = [("model", "memory", "age", "process")]
     rows += [(safe(row.model), size_text(row.bytes), duration_text(row.seconds), str(row.pid)) for row in found]
     width = max(len(row[0]) for row in rows)
     for name, memory, age, pid in rows:
-        print(f"{name:<{width}}  {memory:>8}  {age:>7}  {pid:>7}")
+        printing.show(f"{name:<{width}}  {memory:>8}  {age:>7}  {pid:>7}")
 
 
 def running(listing: str) -> list[Running]:

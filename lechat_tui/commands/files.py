@@ -90,7 +90,10 @@ def user_path(path: str) -> Path:
         raise FileError("this is not a path; type it again")
     try:
         words = shlex.split(path) if path[:1] in "'\"" else [path]
-        file = paths.expanded(words[0] if len(words) == 1 else path).absolute()
+        file = paths.expanded(words[0] if len(words) == 1 else path)
+        if file.parts[:1] and file.parts[0].startswith("~"):
+            raise FileError(f"{shortened(path)} is not a path: there is no user {file.parts[0][1:]}")
+        file = file.absolute()
     except FileNotFoundError as error:
         raise FileError("the folder that lechat was started in is gone; name a file with its whole path") from error
     except (RuntimeError, ValueError) as error:

@@ -1,6 +1,5 @@
 """The history: chats, and the tree of messages in each."""
 
-import os
 import sqlite3
 import threading
 import time
@@ -17,9 +16,9 @@ import msgspec
 from lechat_tui import private_memory
 from lechat_tui.message import Attachment, AttachmentKind, Message, Role, State
 from lechat_tui.plaintext import storable
-from lechat_tui.store import blobs, drafts, queries, schema, search
+from lechat_tui.store import blobs, connection, drafts, schema, search
 from lechat_tui.store.blobs import Blobs
-from lechat_tui.store.errors import OTHER_WAYS, StoreError, store_errors
+from lechat_tui.store.errors import StoreError, store_errors
 from lechat_tui.store.rows import (
     CHAT_COLUMNS,
     Chat,
@@ -33,9 +32,6 @@ from lechat_tui.store.rows import (
     text,
     whole,
 )
-
-BUSY_SECONDS = 10.0
-"""How long to wait for another program that writes."""
 
 ABANDONED_SECONDS = 5.0
 """An answer that grows and was not written for this long is interrupted: its program has died."""
@@ -61,7 +57,7 @@ class Store:
             self._db = self._connected(connect)
             try:
                 self._full_text = self._prepare()
-                self._opened = _identity(folder)
+                self._opened = connection.identity(folder)
                 """The file, which SQLite would write to also when it was removed or replaced."""
             except BaseException:
                 self._db.close()
@@ -315,7 +311,7 @@ class Store:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._lock, store_errors(self._where):
-            if self._opened and self._opened != _identity(self._folder):
+            if self._opened and self._opened != connection.identity(self._folder):
                 raise StoreError(
                     f"the history in {self._where} was removed; /export saves this chat, then restart lechat"
                 )
@@ -323,25 +319,18 @@ class Store:
                 yield self._db
 
     def _connected(self, connect: Callable[..., sqlite3.Connection]) -> sqlite3.Connection:
-        file = _database(self._folder)
-        return connect(file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        file = connection.database_file(self._folder)
+        return connect(file, timeout=connection.BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
     def _prepare(self) -> bool:
         """Set up the connection and migrate the tables; whether there is a full-text index."""
         self._db.execute("PRAGMA foreign_keys = ON")
         self._db.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
         self._db.execute("PRAGMA synchronous = FULL")
-        self._add_functions()
-        _use_write_ahead_log(self._db)
+        connection.add_functions(self._db, self._blobs)
+        connection.use_write_ahead_log(self._db)
         schema.migrate(self._db)
         return schema.index(self._db)
-
-    def _add_functions(self) -> None:
-        self._db.execute("PRAGMA temp_store = MEMORY")
-        self._db.create_function("contains", 2, queries.contains, deterministic=True)
-        self._db.create_function("either_contains", 3, queries.either_contains, deterministic=True)
-        self._db.create_function("blob_size", 1, self._blobs.size)
-        self._db.create_function("blob_text", 1, self._blobs.text)
 
     def _change(self, id: int, column: str, value: str) -> Chat:
         with self._writing() as db:
@@ -383,40 +372,6 @@ class Store:
                     query, {"chat": chat}
                 )
             ]
-
-
-def _identity(folder: Path | None) -> tuple[int, int] | None:
-    """What tells the history's file from another one of its name; None when there is none."""
-    try:
-        found = (folder / "history.db").stat() if folder else None
-    except OSError:
-        return None
-    return (found.st_dev, found.st_ino) if found else None
-
-
-def _database(folder: Path | None) -> str:
-    """The database's file, made for its owner alone when it is new. Raises `OSError` where nothing can be written."""
-    if folder is None:
-        return ":memory:"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = folder / "history.db"
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
-    if not os.access(folder, os.W_OK):
-        raise StoreError(f"the history in {folder} can't be written; {OTHER_WAYS}")
-    return str(file)
-
-
-def _use_write_ahead_log(db: sqlite3.Connection) -> None:
-    """Let readers and a writer work side by side. A file system that does not allow it keeps SQLite's own journal."""
-    end = time.monotonic() + BUSY_SECONDS
-    while db.execute("PRAGMA journal_mode").fetchone()[0] == "delete":
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
-                raise
-            time.sleep(0.02)  # SQLite does not wait by itself while another program changes the mode
 
 
 def _chat(db: sqlite3.Connection, id: int) -> Chat | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lechat_tui.store import schema
+from lechat_tui.store import connection, schema
 from lechat_tui.store.database import Store
 from lechat_tui.store.errors import OTHER_WAYS, StoreError
 
@@ -40,7 +40,7 @@ class ReadOnlyStore(Store):
         return connect(address, uri=True, isolation_level=None, check_same_thread=False)
 
     def _prepare(self) -> bool:
-        self._add_functions()
+        connection.add_functions(self._db, self._blobs)
         return schema.check_current(self._db)
 
     @contextmanager
