@@ -96,6 +96,7 @@ def _receipt(receipt: Receipt | None) -> dict[str, Any] | None:
         return None
     row: dict[str, Any] = json.loads(json.dumps(asdict(receipt)))
     sampling = row.pop("sampling")
+    assert sampling.pop("stop") == []  # newer than 0.1.0
     return {**row, **sampling}
 
 
