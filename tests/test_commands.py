@@ -114,8 +114,8 @@ async def test_other_commands_refuse_several_lines(host: FakeHost, line: str) ->
     assert len(host.errors) == 1 and not host.asked and not host.left and "\n" not in host.errors[0]
 
 
-def test_completions_are_by_name_and_then_by_alias() -> None:
-    assert [c.name for c in completions("/re")] == ["/regen", "/resume", "/rename"]
+def test_completions_are_by_name_then_by_alias_and_then_by_what_is_inside_a_name() -> None:
+    assert [c.name for c in completions("/re")] == ["/regen", "/resume", "/rename", "/compare"]
     assert [c.name for c in completions("/cl")] == ["/new"], "by its alias /clear"
     assert not list(completions("/new x")) and nearest("/thme") == "/theme"
 

@@ -100,7 +100,7 @@ async def test_words_on_the_command_line_that_leave_no_room_are_reported_and_not
 
 async def test_a_text_without_an_instruction_is_cut_but_not_mapped(talk):
     assert len((await fitted(talk(), LINES, "", "head"))[0].split()) <= ROOM
-    with pytest.raises(NoPrompt, match="needs a prompt that says what to do with each piece"):
+    with pytest.raises(NoPrompt, match="needs a prompt that says what to do with each part"):
         await fitted(talk(), LINES, "", "map")
 
 
@@ -108,7 +108,7 @@ async def test_each_piece_is_asked_about_and_then_the_answers(talk):
     conversation = talk(*(f"answer {n}" for n in range(1, 9)))
     question, hints = await fitted(conversation, LINES, "which lines?", "map")
     asked = [request.messages for request in conversation.engine.requests]
-    assert 7 <= len(asked) <= 8 and f"read in {len(asked)} pieces" in hints[0]
+    assert 7 <= len(asked) <= 8 and f"read in {len(asked)} parts" in hints[0]
     assert all(len(messages) == 1 and messages[0].text.endswith("which lines?") for messages in asked)
     pieces = [messages[0].text.removesuffix("which lines?").strip("\n") for messages in asked]
     assert "\n".join(pieces) == LINES, "nothing is lost between the pieces"

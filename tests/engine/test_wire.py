@@ -90,4 +90,4 @@ def test_a_process_that_receives_a_frame_it_cannot_decode_ends_with_an_error(lin
     run = subprocess.run(
         [sys.executable, "-m", "lechat_tui.engine.worker"], input=line, capture_output=True, timeout=60
     )
-    assert run.returncode == UNREADABLE and b"what this process cannot read" in run.stderr
+    assert run.returncode == UNREADABLE and b"that this process cannot read" in run.stderr

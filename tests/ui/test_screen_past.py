@@ -281,7 +281,7 @@ async def test_a_private_chat_can_be_kept(make_app: MakeApp, store: Store) -> No
     app = make_app("psst", "again")
     async with app.run_test(size=(110, 24)) as pilot:
         await send(pilot, "/private")
-        await shows(pilot, "Private: nothing in this chat is written to the disk")
+        await shows(pilot, "Private: nothing in this chat is written to disk")
         await send(pilot, "secret")
         await shows(pilot, "psst")
         await rests(pilot)

@@ -27,7 +27,7 @@ async def test_everything_can_be_done_with_the_keyboard_alone(make_app: MakeApp,
     for title in ("the first", "the second", "the third"):
         new = store.new_chat(title)
         store.add(new.id, Message("user", f"a question of {title}"), None)
-    app = make_app("An answer.", "Another.")
+    app = make_app("\n\n".join(["A line."] * 30 + ["An answer."]))
     async with app.run_test(size=(100, 36)) as pilot:
         await shows(pilot, "Recent chats", "the third")
         await pilot.press("tab", "down", "enter")
