@@ -60,7 +60,7 @@ async def test_everything_can_be_done_with_the_keyboard_alone(make_app: MakeApp,
         await until(pilot, lambda: chat(app).query_one(Transcript).scroll_y < before)
         await pilot.press("end")
         page = chat(app).query_one(Transcript)
-        await until(pilot, lambda: page.scroll_y == page.max_scroll_y > before)
+        await until(pilot, lambda: page.scroll_y == page.max_scroll_y >= before)
         await send(pilot, "/models")
         await shows(pilot, "free on disk")
         await pilot.press("escape", "escape")
