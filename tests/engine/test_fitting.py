@@ -1,6 +1,7 @@
 """What of a long conversation is rendered, with a template that counts words."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ class Words:
 
 def fitted(template, messages, path, window=4000):
     spec = LocalModel("m", path, context=window)
-    llama = SimpleNamespace(
+    llama: Any = SimpleNamespace(
         template=template, window=window, tuning=SimpleNamespace(note=""), spec=spec, projector=None
     )
     return fitted_prompt(llama, Request(spec, tuple(messages))).fitted
