@@ -51,7 +51,9 @@ def test_a_model_on_this_machine_is_suggested_first() -> None:
 
 
 def test_an_unknown_family_leads_to_the_best_model_for_this_machine() -> None:
-    with pytest.raises(ModelError, match=r"there is no model llama3; try ministral-3-8b, the best model for this machine, or USER/REPO"):
+    with pytest.raises(
+        ModelError, match=r"there is no model llama3; try ministral-3-8b, the best model for this machine, or USER/REPO"
+    ):
         Models(CATALOG, machine=lambda: LAPTOP).get("llama3")
 
 
