@@ -70,24 +70,24 @@ def figures(receipt: Receipt) -> str:
 
 
 class Notes:
-    """What to tell the user besides the answer. What stays true of a loaded model is said once."""
+    """What to tell the user besides the answer. A note that stays true of a loaded model is shown once."""
 
     def __init__(self) -> None:
-        self._told: set[str] = set()
-        self._tool_call_told = False
+        self._shown: set[str] = set()
+        self._tool_call_reported = False
         self._nearly_full = False
 
     def about(self, event: Event, model: str) -> Iterator[str]:
         """The sentences that an event gives rise to, apart from what was left out."""
         match event:
             case Fitted(note=note):
-                self._tool_call_told = False
+                self._tool_call_reported = False
                 sentence = f"{model}: {note}"
-                if note and sentence not in self._told:
-                    self._told.add(sentence)
+                if note and sentence not in self._shown:
+                    self._shown.add(sentence)
                     yield sentence
-            case Delta(kind="tool") if not self._tool_call_told:
-                self._tool_call_told = True
+            case Delta(kind="tool") if not self._tool_call_reported:
+                self._tool_call_reported = True
                 yield tool_call_dropped(model)
 
     def fullness(self, nearly_full: bool) -> str:
