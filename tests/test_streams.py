@@ -86,7 +86,7 @@ def test_text_on_stdin_may_be_in_any_unicode_encoding(shell, tmp_path, encoding)
     assert shell("lechat chats ls").stdout.strip().endswith(PARIS.encode())
 
 
-def test_text_in_an_old_encoding_is_refused_and_a_stray_byte_is_told(shell, tmp_path):
+def test_text_in_an_old_encoding_is_refused_and_a_stray_byte_is_reported(shell, tmp_path):
     (tmp_path / "old").write_bytes("été très gêné à Noël, où çà?".encode("latin-1"))
     run = shell("lechat -q < old")
     assert run.returncode == 1 and b"the input from stdin is text in an old encoding" in run.stderr

@@ -95,7 +95,7 @@ def test_a_damaged_image_has_no_pixels(tmp_path: Path) -> None:
 
 
 class Viewer:
-    """A viewer that counts how often it was told."""
+    """A viewer that counts how often it was notified."""
 
     changes = 0
 
@@ -103,7 +103,7 @@ class Viewer:
         self.changes += 1
 
 
-def test_the_newest_request_is_decoded_first_and_its_viewers_are_told() -> None:
+def test_the_newest_request_is_decoded_first_and_its_viewers_are_notified() -> None:
     loads: list[None] = []
     thumbnails = Thumbnails(lambda: loads.append(None))
     first, second = picture(10, 10, Path("a")), picture(10, 10, Path("b"))

@@ -105,7 +105,7 @@ class Thumbnails:
     def get(self, image: Attachment, columns: int, rows: int, viewer: Viewer) -> Pixels | None:
         """The image in so many cells; None if it has to be decoded first.
 
-        The viewer is told when it has been decoded, and when what it got is no longer shown.
+        The viewer is notified when it has been decoded, and again when its copy has been dropped.
         """
         request = Request(image, columns, rows)
         if placed := self._placed.get(request):
