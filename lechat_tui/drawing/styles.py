@@ -58,13 +58,15 @@ def styles(
     numbered: bool = False,
 ) -> Look:
     """The styles for these theme variables; `parse` makes a color of a value, None for a transparent one."""
+    syntax = {name: style_of(role, variables, parse) for name, role in SYNTAX.items()}
+    roles = {name: style_of(role, variables, parse) for name, role in ROLES.items()}
+    return Look(**roles, syntax=syntax, numbered=numbered)
 
-    def style(role: Role) -> Style:
-        color, background = (parse(variables[name]) if name else None for name in (role.color, role.background))
-        return Style.from_color(color, background) + Style.parse(role.text)
 
-    syntax = {name: style(role) for name, role in SYNTAX.items()}
-    return Look(**{name: style(role) for name, role in ROLES.items()}, syntax=syntax, numbered=numbered)
+def style_of(role: Role, variables: Mapping[str, str], parse: Callable[[str], Color | None] = parse_color) -> Style:
+    """The style of a kind of text for these theme variables."""
+    color, background = (parse(variables[name]) if name else None for name in (role.color, role.background))
+    return Style.from_color(color, background) + Style.parse(role.text)
 
 
 def styles_on_any_background(theme: Theme, defaults: Theme) -> Look:

@@ -123,6 +123,8 @@ class LeChat(AnyWindowApp):
         if variables != self._styled_with:
             self._styled_with = variables
             super().refresh_css(animate)
+            for widget in self.screen.walk_children():
+                widget.refresh()  # also those whose stylesheet is the same: many render the colors themselves
 
     def on_mount(self) -> None:
         """Show what is wrong with the themes, and quit cleanly on SIGTERM and SIGHUP."""

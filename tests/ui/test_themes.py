@@ -14,13 +14,14 @@ from textual.css.stylesheet import Stylesheet
 from textual.filter import ANSIToTruecolor
 from textual.theme import Theme as TextualTheme
 
-from lechat_tui import paths, ui
+from lechat_tui import paths
 from lechat_tui.drawing import themes
-from lechat_tui.drawing.styles import ROLES, SYNTAX, Role, styles
+from lechat_tui.drawing.styles import ROLES, SYNTAX, Role, style_of, styles
 from lechat_tui.drawing.themes import DEFAULT, Theme
 from lechat_tui.settings.choices import Choices
 from lechat_tui.settings.config import Settings
 from lechat_tui.ui.app import LeChat
+from lechat_tui.ui.look import text_styles
 from lechat_tui.ui.look.themes import parse_color, read_themes, textual_theme
 
 SHIPPED = read_themes(paths.bundled("themes")).known
@@ -29,15 +30,7 @@ READABLE = 4.5
 CLEAR = 7.0
 """... and at level AAA, which high-contrast keeps."""
 
-DECORATION = {
-    "line",
-    "bar",
-    "status--empty",
-    "status--full",
-    "lines--line",
-    "lines--full",
-    "lines--bar",
-}
+DECORATION = {"line", "bar", "full", *text_styles.BANDS}
 PAIRS = (
     ("foreground", "surface"),
     ("soft", "surface"),
@@ -78,10 +71,8 @@ def _contrasts(theme: Theme) -> Iterator[tuple[tuple[str, str], float]]:
     for text, ground in PAIRS:
         yield (text, ground), contrast(Color.parse(named[text]), Color.parse(named[ground]))
     found = styles(named, parse=parse_color)
-    for name, style in component_styles(named).items():
-        widget, _, part = name.partition("--")
-        if widget in ("status", "lines", "greeting") and not (widget == "greeting" and part.isdigit()):
-            yield from _contrast(name, style, "background", named)
+    for name, role in text_styles.ROLES.items():
+        yield from _contrast(name, style_of(role, named, parse_color), "background", named)
     for name in ROLES:
         yield from _contrast(name, getattr(found, name), "background", named)
     for name, style in found.syntax.items():
@@ -98,11 +89,6 @@ def variables(theme: Theme) -> dict[str, str]:
     """What the stylesheet may name, such as `$soft`, as colors; what the theme leaves out is as in the default one."""
     generated = textual_theme(theme).to_color_system().generate()
     return {**SHIPPED[DEFAULT].variables, **generated, **theme.variables}
-
-
-def component_styles(named: dict[str, str]) -> dict[str, Style]:
-    """The styles of the component classes in the stylesheet of the program, without what lies below them."""
-    return _parsed(Path(ui.__file__).with_name("lechat.tcss").read_text("utf-8"), named)
 
 
 def _parsed(css: str, named: dict[str, str]) -> dict[str, Style]:

@@ -12,8 +12,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from lechat_tui.ui.dialogs.model_rows import Offer, row
+from lechat_tui.ui.look.text_styles import text_style
 from lechat_tui.ui.widgets.downloads import Downloads
-from lechat_tui.ui.widgets.styled_lines import STYLES, strip, style
+from lechat_tui.ui.widgets.styled_lines import strip
 
 
 class ModelList(ScrollView, can_focus=True):
@@ -25,7 +26,6 @@ class ModelList(ScrollView, can_focus=True):
         Binding("left", "screen.quantization(-1)", "Smaller quantization"),
         Binding("right", "screen.quantization(1)", "Larger quantization"),
     ]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{name}" for name in STYLES}
 
     class Moved(Message):
         """Another row is chosen."""
@@ -102,7 +102,7 @@ class ModelList(ScrollView, can_focus=True):
             return strip(self, [(line, "heading")], width)
         chosen = at == self._chosen
         spans = row(line, self._downloads.job(line.model), width, chosen=chosen)
-        return strip(self, spans, width, base=style(self, "chosen") if chosen else None)
+        return strip(self, spans, width, base=text_style(self.app, "chosen") if chosen else None)
 
 
 def _likeness(line: Offer | str, before: Offer | None) -> int:

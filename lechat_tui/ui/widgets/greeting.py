@@ -1,7 +1,6 @@
 """The greeting of the start page, with a cat."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -9,8 +8,10 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from lechat_tui.ui.look.text_styles import text_style
+
 CAT = ("X.....X", "XX...XX", "XXXXXXX", "X.XXX.X", "XXX.XXX", ".XXXXX.")
-BANDS = ("1", "2", "3", "4", "5", "5")
+BANDS = ("band-1", "band-2", "band-3", "band-4", "band-5", "band-5")
 PROMISE = "everything stays on this machine"
 MIN_ROWS_FOR_CAT = 28
 """On a screen with fewer rows the cat is a kitten."""
@@ -19,19 +20,17 @@ MIN_ROWS_FOR_KITTEN = 22
 """On a screen with fewer rows there is no cat."""
 
 Cells = tuple[str, str, str]
-"""Text, the name of its style, and the name of the color behind it."""
+"""Text, and the names of its style and of the style whose color is behind it."""
 
 
 class Greeting(Widget):
     """Shown until the first question."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"greeting--{name}" for name in ("hello", "soft", *BANDS)}
-
     def __init__(self, hour: int, *, cat: bool = True) -> None:
         super().__init__()
         hello = "Bonsoir" if hour >= 18 or hour < 5 else "Bonjour"
         self._words: list[list[Cells]] = [
-            [(f"{hello}. What shall we talk about?", "hello", "")],
+            [(f"{hello}. What shall we talk about?", "bold", "")],
             [(PROMISE, "soft", "")],
             [],
         ]
@@ -56,7 +55,7 @@ class Greeting(Widget):
         return [*(kitten() if rows < MIN_ROWS_FOR_CAT else cat()), [], *self._words]
 
     def _style(self, name: str, behind: str) -> Style:
-        style = self.get_component_rich_style(f"greeting--{name}", partial=True) if name else Style.null()
+        style = text_style(self.app, name)
         return style + Style(bgcolor=self._style(behind, "").color) if behind else style
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -10,6 +9,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from lechat_tui.plaintext import safe
+from lechat_tui.ui.look.text_styles import text_style
 from lechat_tui.units import token_speed_text, tokens_text
 
 METER_CELLS = 8
@@ -38,10 +38,6 @@ class Status:
 
 class StatusLine(Widget):
     """Shows a `Status`; parts that do not fit are left out, from the right. Changes cause no layout."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"status--{name}" for name in ("model", "text", "soft", "full", "empty", "error")
-    }
 
     def __init__(self, status: Status) -> None:
         super().__init__()
@@ -73,14 +69,14 @@ class StatusLine(Widget):
             if used + size > width:
                 break
             used += size
-            segments += [Segment(text, self.get_component_rich_style(f"status--{name}")) for text, name in separated]
-        return Strip(segments, used).adjust_cell_length(width, self.rich_style)
+            segments += [Segment(text, text_style(self.app, name)) for text, name in separated]
+        return Strip(segments, used).adjust_cell_length(width).apply_style(self.rich_style)
 
     def _parts(self) -> Iterator[list[tuple[str, str]]]:
         status = self._status
-        yield [(safe(status.model), "model"), (f" {status.role}", "soft")]
+        yield [(safe(status.model), "accent"), (f" {status.role}", "soft")]
         if status.private:
-            yield [("private", "model")]
+            yield [("private", "accent")]
         if status.state:
             yield [(status.state, "text")]
         if status.used and status.context:
@@ -89,7 +85,7 @@ class StatusLine(Widget):
                 (tokens_text(status.used), "text"),
                 (f" of {tokens_text(status.context)} ", "soft"),
                 ("▰" * full, "full"),
-                ("▱" * (METER_CELLS - full), "empty"),
+                ("▱" * (METER_CELLS - full), "line"),
             ]
         if status.speed:
             yield [(token_speed_text(status.speed), "soft")]

@@ -1,7 +1,6 @@
 """A widget of a few lines of text in named styles, rendered without layout."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -11,18 +10,16 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-STYLES = ("text", "soft", "faint", "strong", "accent", "heading", "bar", "full", "line", "error", "chosen")
+from lechat_tui.ui.look.text_styles import text_style
 
 Span = tuple[str, str]
-"""Text, and the name of its style; an empty name is the style of the widget."""
+"""Text, and the name of its style in `text_styles`; an empty name is the style of the widget."""
 
 Line = Sequence[Span]
 
 
 class StyledLines(Widget):
     """Shows lines; what does not fit is cut off at the right."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{name}" for name in STYLES}
 
     def __init__(self, rows: Sequence[Line] = (), *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -58,15 +55,10 @@ class PromptAside(StyledLines):
 
 
 def strip(widget: Widget, row: Line, width: int, *, base: Style | None = None) -> Strip:
-    """A line as a strip of this width, in the styles of the widget's component classes `lines--...`."""
-    segments = [Segment(text, style(widget, name)) for text, name in cut(row, width)]
+    """A line as a strip of this width."""
+    segments = [Segment(text, text_style(widget.app, name)) for text, name in cut(row, width)]
     rendered = Strip(segments).adjust_cell_length(width)
     return rendered.apply_style(base) if base else rendered.apply_style(widget.rich_style)
-
-
-def style(widget: Widget, name: str) -> Style:
-    """The style of this name."""
-    return widget.get_component_rich_style(f"lines--{name}", partial=True) if name else Style.null()
 
 
 def cut(row: Line, width: int) -> list[Span]:
