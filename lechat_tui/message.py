@@ -1,8 +1,10 @@
 """Messages, their attachments, and the receipt of how an answer was made. Reads and writes nothing."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Literal
+
+from lechat_tui.values import dataclass
 
 Role = Literal["system", "user", "assistant", "summary"]
 """Who wrote a message. A `summary` was written by the model and is sent instead of everything before it."""

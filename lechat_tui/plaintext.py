@@ -1,25 +1,28 @@
 """Makes text from anywhere safe to show in a terminal, and safe to store."""
 
 import re
+from itertools import chain
 
-_CONTROL_PICTURES = {code: 0x2400 + code for code in range(0x20) if code not in (0x09, 0x0A)} | {0x7F: 0x2421}
-"""C0 controls and DEL become their Unicode symbols (U+2400 to U+2421); tab and newline stay."""
-
-_C1 = range(0x80, 0xA0)
-_BIDI = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
-"""Embeddings, overrides and isolates: they show text in an order other than the stored one."""
-_BREAKS = (0x2028, 0x2029)
-_SURROGATES = range(0xD800, 0xE000)
-_PLACEHOLDER = 0x10EEEE
-"""Kitty's placeholder for an image that a program has sent: see `drawing/kitty.py`."""
+_CONTROLS = range(0x09), range(0x0B, 0x20), range(0x7F, 0x80)
+"""C0 controls and DEL, without tab and newline."""
+_BREAKS = (range(0x2028, 0x202A),)
+_REPLACED = (
+    range(0x80, 0xA0),  # C1 controls
+    range(0x202A, 0x202F),  # embeddings and overrides: they show text in an order other than the stored one
+    range(0x2066, 0x206A),  # isolates, which do the same
+    range(0xD800, 0xE000),  # surrogates
+    range(0x10EEEE, 0x10EEEF),  # Kitty's placeholder for an image that a program has sent: see `drawing/kitty.py`
+)
 
 _SHOWN: dict[int, int | str] = {
-    **_CONTROL_PICTURES,
-    **dict.fromkeys((*_C1, *_BIDI, *_SURROGATES, _PLACEHOLDER), "\N{REPLACEMENT CHARACTER}"),
-    **dict.fromkeys(_BREAKS, "\n"),
+    **{code: 0x2400 + code for code in chain(*_CONTROLS)},
+    0x7F: 0x2421,
+    **dict.fromkeys(chain(*_REPLACED), "\N{REPLACEMENT CHARACTER}"),
+    **dict.fromkeys(chain(*_BREAKS), "\n"),
 }
+"""Controls become their Unicode symbols (U+2400 to U+2421)."""
 
-_UNSAFE = re.compile("[" + "".join(map(re.escape, map(chr, _SHOWN))) + "]")
+_UNSAFE = re.compile(f"[{''.join(f'{chr(one[0])}-{chr(one[-1])}' for one in (*_CONTROLS, *_REPLACED, *_BREAKS))}]")
 _TAG = "\U000e0000-\U000e007f"
 _TAGS = re.compile(f"(\U0001f3f4[{_TAG}]+)|[{_TAG}]+")
 """Characters that no terminal shows and every model reads; after a black flag they make the flag of a region."""

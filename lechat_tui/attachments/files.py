@@ -1,7 +1,6 @@
 """Files that can be attached: what one is, and how its bytes are read."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -9,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from lechat_tui.errors import LechatError
 from lechat_tui.message import AttachmentKind
 from lechat_tui.plaintext import safe
+from lechat_tui.values import dataclass
 
 
 class AttachmentError(LechatError):

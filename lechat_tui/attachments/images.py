@@ -4,12 +4,12 @@ import logging
 import re
 import struct
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 
 from lechat_tui.attachments import pixels
 from lechat_tui.attachments.files import AttachmentError, File, read_bytes
 from lechat_tui.plaintext import safe
+from lechat_tui.values import dataclass
 
 MAX_IMAGE_BYTES = 64_000_000
 """Of the file."""

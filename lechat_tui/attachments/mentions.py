@@ -3,11 +3,11 @@
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from lechat_tui.attachments.files import user_path
 from lechat_tui.attachments.images import is_image_file
+from lechat_tui.values import dataclass
 
 MAX_PATH_CHARACTERS = 4096
 

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import time
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 
 from lechat_tui.cli import compose, printing
 from lechat_tui.engine.base import Delta, Done, Engine, Event, Fitted, ModelSpec, Prefill, Request
 from lechat_tui.machine.split_files import size_on_disk
 from lechat_tui.message import Message, Receipt, Sampling
 from lechat_tui.units import size_text
+from lechat_tui.values import dataclass
 
 FILLER = "The quick brown fox jumps over the lazy dog. "
 LONG_ANSWER = "Count from 1 to 300"

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from lechat_tui.settings.choices import Choices
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Chat, Store, StoreError, open_for_reading
 from lechat_tui.talk.conversation import Conversation
+from lechat_tui.values import dataclass
 
 if TYPE_CHECKING:
     from lechat_tui.models.fit import Resources

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from lechat_tui.models.catalog import Model, chat_template
 from lechat_tui.settings.config import Settings
 from lechat_tui.talk.setup import Setup
 from lechat_tui.units import size_text
+from lechat_tui.values import dataclass
 
 REPORT = (sys.executable, "-P", "-m", "lechat_tui.engine.llama.report")
 """Prints what llama.cpp reports about itself, as JSON."""

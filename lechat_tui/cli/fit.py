@@ -7,7 +7,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import typer
 
@@ -23,6 +23,7 @@ from lechat_tui.models.catalog import Model, ModelError, ModelRole
 from lechat_tui.models.fit import Fit, Resources
 from lechat_tui.plaintext import safe
 from lechat_tui.units import size_text
+from lechat_tui.values import dataclass
 
 MAX_BYTES = 10**15
 """A larger size is taken for a typing error."""

@@ -5,9 +5,9 @@ Each row either rewrites the arguments or answers with one sentence that names t
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from lechat_tui.settings import config as settings
+from lechat_tui.values import dataclass
 
 NONE, ONE, ANY = 0, 1, 99
 """How many words may follow a subcommand; a line with more words is a question."""

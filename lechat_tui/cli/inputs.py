@@ -6,7 +6,6 @@ import stat
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +16,7 @@ from lechat_tui.attachments.texts import MAX_TEXT_BYTES, decoded, joined
 from lechat_tui.cli import streams
 from lechat_tui.errors import LechatError
 from lechat_tui.plaintext import safe
+from lechat_tui.values import dataclass
 
 STDIN = frozenset(("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"))
 """Names of stdin as a file to attach."""

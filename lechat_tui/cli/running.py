@@ -4,12 +4,13 @@ import json
 import os
 import re
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from lechat_tui.cli import printing
 from lechat_tui.errors import LechatError
 from lechat_tui.plaintext import safe
 from lechat_tui.units import duration_text, size_text
+from lechat_tui.values import dataclass
 
 WORKER = "lechat_tui.engine.worker"
 _ROW = re.compile(rf"\s*(\d+)\s+(\d+)\s+([\d:.-]+)\s+.*? -m {re.escape(WORKER)} (.+)")

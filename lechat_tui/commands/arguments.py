@@ -1,10 +1,10 @@
 """What the words after a command can be, for completion."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from lechat_tui.commands.base import COMMANDS, Host
 from lechat_tui.settings.config import OPTIONS
+from lechat_tui.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import difflib
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +13,7 @@ from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.store import Chat, Store
 from lechat_tui.talk.conversation import Conversation, Replay
+from lechat_tui.values import dataclass
 
 
 @dataclass(frozen=True)

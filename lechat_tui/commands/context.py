@@ -1,7 +1,6 @@
 """Commands about the context window: how full it is, what stays in it, and summing it up."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from lechat_tui.commands.base import Host, command
 from lechat_tui.commands.checks import index_of, is_idle
@@ -10,6 +9,7 @@ from lechat_tui.message import Message, Role
 from lechat_tui.plaintext import safe
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.talk.prompt import last_summary
+from lechat_tui.values import dataclass
 
 EXCERPT_CHARACTERS = 34
 """Shown of a message."""

@@ -1,6 +1,6 @@
 """Slash commands of other programs: each becomes one of ours, or a sentence that names the right thing."""
 
-from dataclasses import dataclass
+from lechat_tui.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ and the column within the image, so that an image is scrolled, cropped and cover
 
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
 from io import BytesIO
 from itertools import count
 from random import SystemRandom
@@ -17,6 +16,7 @@ from rich.style import Style
 
 from lechat_tui.attachments.images import Thumbnail
 from lechat_tui.drawing.rows import Run
+from lechat_tui.values import dataclass
 
 CELL = 16, 32
 """Pixels that are sent for a cell, across and down; the terminal scales them to its own."""

@@ -7,7 +7,7 @@ answer reads the same in whatever pieces it arrived.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import accumulate
 from typing import Any
 
@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from lechat_tui.drawing import equations, tables
+from lechat_tui.values import dataclass
 
 MAX_BLOCK_CHARS = 4_000
 """A longer block is cut."""

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+from functools import cache
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from rich.cells import cell_len, chop_cells
 from rich.style import Style
 
 from lechat_tui.plaintext import safe
+from lechat_tui.values import dataclass
 
 Run = tuple[str, Style]
 """A piece of text in one style."""
@@ -59,7 +61,12 @@ class Row(NamedTuple):
 
 
 _WIDE = "\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
-_WORD = re.compile(rf"[{_WIDE}]\s*|[^\s{_WIDE}]+\s*|\s+")
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    """A wide character or a word, with the blanks after it. Compiled when it is needed: that takes milliseconds."""
+    return re.compile(rf"[{_WIDE}]\s*|[^\s{_WIDE}]+\s*|\s+")
 
 
 def wrap(runs: Iterable[Run], width: int) -> Iterator[tuple[list[Run], str | None]]:
@@ -91,7 +98,7 @@ def _breaks(text: str, width: int) -> Iterator[int]:
     if len(text) <= width and cell_len(text) <= width:
         return
     used = 0
-    for match in _WORD.finditer(text):
+    for match in _word().finditer(text):
         word = match.group()
         bare = cell_len(word.rstrip())
         if used and used + bare > width:

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from rich.style import Style
 
 from lechat_tui import paths, writing
 from lechat_tui.settings.tables import TableError, build
+from lechat_tui.values import dataclass
 
 DEFAULT = "mistral-dark"
 """The theme whose variables also hold where another theme leaves some out."""

@@ -4,13 +4,14 @@
 """
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
 from lechat_tui.errors import LechatError
 from lechat_tui.machine.footprint import KvType
 from lechat_tui.message import Adapter, Message, Receipt, Sampling
+from lechat_tui.values import dataclass
 
 DeltaKind = Literal["text", "thinking", "tool"]
 """What a piece of an answer is. `tool` is the source text of a tool call: it is not part of the answer's text, so it is

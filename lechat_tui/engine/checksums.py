@@ -19,8 +19,6 @@ _MAX_ENTRIES = 4000
 _Entry = tuple[int, int, str]
 """Size in bytes, modification time in nanoseconds, checksum."""
 
-_DECODER = msgspec.json.Decoder(dict[str, _Entry])
-
 
 def unverified(files: Iterable[Unverified], record: Path) -> tuple[Unverified, ...]:
     """The files that the record does not list as they are now."""
@@ -73,7 +71,7 @@ def complete(model: str, verification: Verification, report: Callable[[float], N
 
 def _read(record: Path) -> dict[str, _Entry]:
     try:
-        return _DECODER.decode(record.read_bytes())
+        return msgspec.json.decode(record.read_bytes(), type=dict[str, _Entry])
     except (OSError, ValueError, RecursionError):
         return {}
 

@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +18,7 @@ from lechat_tui import paths, writing
 from lechat_tui.engine import wire
 from lechat_tui.engine.base import ContextOverflow, Done, EngineError, Event, Fitted, Loading, ModelSpec, Request
 from lechat_tui.machine.split_files import size_on_disk
+from lechat_tui.values import dataclass
 
 MAX_LOG_BYTES = 2_000_000
 """A larger log file is started again."""

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from lechat_tui.message import Message
+from lechat_tui.values import dataclass
 
 STEP_SHARE = 0.25
 """Messages are left out in steps of this share of the window: between two steps the prompt keeps its prefix, and the

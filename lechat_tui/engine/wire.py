@@ -6,13 +6,13 @@ a turn number, counted up by the parent, so that the rest of a stopped answer is
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from lechat_tui.engine.base import Delta, Done, EngineError, Fitted, Loading, ModelSpec, Prefill, Request
+from lechat_tui.values import dataclass
 
 
 @dataclass(frozen=True)

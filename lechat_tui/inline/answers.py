@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 
 from lechat_tui.drawing.answer import speed_summary
 from lechat_tui.drawing.notes import Note
@@ -14,6 +13,7 @@ from lechat_tui.models.catalog import Model
 from lechat_tui.talk import phrases
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.units import token_speed_text, tokens_text
+from lechat_tui.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ allocation by `benchmarks/memory.py`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from lechat_tui.values import dataclass
 
 KvType = Literal["f16", "q8_0"]
 

@@ -8,9 +8,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from lechat_tui.values import dataclass
 
 ROOT = Path("/")
 

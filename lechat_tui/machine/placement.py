@@ -5,10 +5,10 @@ decide the same.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from lechat_tui.machine import footprint
 from lechat_tui.machine.footprint import KvType, ModelShape, Offload
+from lechat_tui.values import dataclass
 
 KV_TYPES: tuple[KvType, ...] = ("f16", "q8_0")
 """The exact one first."""

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -13,6 +13,7 @@ from lechat_tui.machine.footprint import ModelShape
 from lechat_tui.settings.ranges import Share, Size, Temperature, Threads, Tokens, TokensPerSecond, TopK
 from lechat_tui.settings.tables import TableError, build
 from lechat_tui.units import size_text
+from lechat_tui.values import dataclass
 
 ModelRole = Literal["text", "code", "vision"]
 ROLES: tuple[ModelRole, ...] = get_args(ModelRole)

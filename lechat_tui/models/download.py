@@ -7,12 +7,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from lechat_tui.models.catalog import ModelError
 from lechat_tui.models.journal import Partial
 from lechat_tui.models.retry import STOPPED, Cancelled, RetryPolicy, TransientError
+from lechat_tui.values import dataclass
 
 DownloadState = Literal["starting", "downloading", "waiting", "verifying", "done"]
 

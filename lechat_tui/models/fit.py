@@ -7,7 +7,7 @@ about five bits per weight are chosen only if a large context still fits, and fe
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lechat_tui.machine import footprint
 from lechat_tui.machine.bandwidth import bandwidth
@@ -16,6 +16,7 @@ from lechat_tui.machine.hardware import Gpu
 from lechat_tui.machine.placement import KV_TYPES, NO_OFFLOAD, Budget, MemoryNeed, Place, search
 from lechat_tui.models.catalog import ROLES, Model, ModelError, ModelRole, Weights
 from lechat_tui.units import size_text
+from lechat_tui.values import dataclass
 
 MIN_CONTEXT = 4096
 """Tokens; a model that fits only with a shorter context does not fit."""

@@ -4,7 +4,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from lechat_tui.machine.footprint import ModelShape
 from lechat_tui.models.architectures import CHAT, OTHER
 from lechat_tui.models.catalog import ModelError
 from lechat_tui.models.gguf_reader import Contents, ReadRange, Tensor, Unreadable, Value, contents, first_keys
+from lechat_tui.values import dataclass
 
 FILE_TYPES = {
     0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S", 12: "Q3_K_M",

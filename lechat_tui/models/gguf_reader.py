@@ -5,8 +5,9 @@ The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import prod
+
+from lechat_tui.values import dataclass
 
 Value = str | int | float | bool | tuple[int, ...] | None
 

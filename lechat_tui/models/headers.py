@@ -1,7 +1,7 @@
 """A cache of GGUF headers in a file, keyed by path, size and modification time."""
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -10,6 +10,7 @@ from lechat_tui import writing
 from lechat_tui.models import gguf
 from lechat_tui.models.catalog import ModelError
 from lechat_tui.models.gguf import Header
+from lechat_tui.values import dataclass
 
 _VERSION = 2
 """Of the cached headers; those of another version are read again."""
@@ -29,9 +30,6 @@ class _Entry:
 class _Cache:
     version: int
     files: dict[str, _Entry]
-
-
-_DECODER = msgspec.json.Decoder(_Cache)
 
 
 class Headers:
@@ -85,6 +83,6 @@ class Headers:
         if self._kept is None:
             self._kept = {}
             with suppress(OSError, ValueError, RecursionError):
-                cache = _DECODER.decode(writing.read(self._file))
+                cache = msgspec.json.decode(writing.read(self._file), type=_Cache)
                 self._kept = cache.files if cache.version == _VERSION else {}
         return self._kept

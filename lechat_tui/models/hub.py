@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ from lechat_tui.models import hub_cache
 from lechat_tui.models.catalog import ModelError
 from lechat_tui.models.download import Source
 from lechat_tui.models.retry import DEFAULT_POLICY, STOPPED, Cancelled, RetryPolicy, TransientError, never, retry
+from lechat_tui.values import dataclass
 
 if TYPE_CHECKING:
     import httpx2

@@ -10,13 +10,13 @@ import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from lechat_tui import paths, writing
 from lechat_tui.models import journal
 from lechat_tui.models.catalog import ModelError
 from lechat_tui.models.scan import is_file, is_folder
+from lechat_tui.values import dataclass
 
 _REPO = re.compile(r"(?!.*(--|\.\.))[0-9A-Za-z_][0-9A-Za-z_.-]{0,95}(/[0-9A-Za-z_][0-9A-Za-z_.-]{0,95})?")
 _ETAG = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}")

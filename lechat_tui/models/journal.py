@@ -14,11 +14,13 @@ import sys
 import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import msgspec
+
+from lechat_tui.values import dataclass
 
 PART, JOURNAL = ".lechat-part", ".lechat-journal"
 """Suffixes that the hub's own client ignores; not `.gguf`, so that no program loads the partial file."""

@@ -6,11 +6,12 @@ The files are those of a repository on the hub or of a folder; none is opened.
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from lechat_tui.machine.split_files import first_part, part, without_part
 from lechat_tui.models.catalog import ModelError, Weights
+from lechat_tui.values import dataclass
 
 _QUANT = re.compile(
     r"(?<![A-Za-z0-9])((?:UD-)?(?:I?Q[1-8]_(?:K_(?:XXL|XL|L|M|S|P)|K|[01](?:_[48]_[48])?|XXS|XS|NL|S|M|L)"

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from lechat_tui.models.headers import Headers
 from lechat_tui.models.listing import DEFAULT_QUANT, Listing, base, listed
 from lechat_tui.models.names import Hub, typeable
 from lechat_tui.models.scan import ModelFolder, ScannedFile
+from lechat_tui.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from lechat_tui.engine.base import Unverified
 from lechat_tui.models import hub_cache
 from lechat_tui.models.catalog import Model, Weights
 from lechat_tui.models.local_files import LocalFiles
+from lechat_tui.values import dataclass
 
 _MAX_HASHED_BYTES = 16 * 2**20
 """Files up to this size are hashed when their checksum is asked for; it takes no noticeable time."""

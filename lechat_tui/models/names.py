@@ -1,10 +1,10 @@
 """Parses what a user may type as the name of a model. Does not look at the disk or at the catalog."""
 
 import re
-from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from lechat_tui.models.catalog import ModelError
+from lechat_tui.values import dataclass
 
 ACCEPTED = (
     "use a name from lechat ls, NAME:QUANT, USER/REPO, USER/REPO:QUANT, USER/REPO/FILE.gguf, a hub URL, or "

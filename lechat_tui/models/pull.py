@@ -4,7 +4,6 @@ import errno
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from lechat_tui import paths
 from lechat_tui.engine import checksums
@@ -16,6 +15,7 @@ from lechat_tui.models.hub import Remote
 from lechat_tui.models.hub_cache import CachedFile
 from lechat_tui.models.retry import DEFAULT_POLICY, RetryPolicy, never
 from lechat_tui.units import size_text
+from lechat_tui.values import dataclass
 
 _MAX_GIT_BYTES = 11_000_000
 """The hub keeps larger files outside git; a mirror's ETag for them says nothing about the content."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from lechat_tui import paths
@@ -10,6 +9,7 @@ from lechat_tui.models import imported, scan
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, Weights
 from lechat_tui.models.scan import HUB, OLLAMA, ModelFolder
+from lechat_tui.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TypeVar
 
 from lechat_tui.models.catalog import ModelError
 from lechat_tui.units import duration_text
+from lechat_tui.values import dataclass
 
 _POLL_SECONDS = 0.05
 """How often to check for cancellation."""

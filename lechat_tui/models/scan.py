@@ -9,12 +9,12 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 
 from lechat_tui import paths
+from lechat_tui.values import dataclass
 
 _MAX_ENTRIES = 50_000
 """Entries to look at in one folder."""

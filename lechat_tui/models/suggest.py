@@ -3,13 +3,13 @@
 import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 
 from lechat_tui.machine import footprint
 from lechat_tui.models import fit
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
 from lechat_tui.models.fit import Resources
 from lechat_tui.units import size_text
+from lechat_tui.values import dataclass
 
 _IGNORED = frozenset({"latest", "instruct", "it", "chat", "gguf", "model", "hf", "ai", "mistralai", "the"})
 """Parts of names that say nothing about which model is meant."""

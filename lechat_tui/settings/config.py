@@ -4,7 +4,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -26,6 +26,7 @@ from lechat_tui.settings.ranges import (
     TopK,
 )
 from lechat_tui.settings.tables import TableError, build
+from lechat_tui.values import dataclass
 
 
 class ConfigError(LechatError):

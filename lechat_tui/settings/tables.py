@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -43,8 +44,7 @@ def _reject_infinite(value: Any, at: str) -> None:
 
 
 def _reject_unknown(kind: Any, table: Mapping[str, Any], at: str) -> None:
-    known = {field.name for field in fields(kind)}
-    hints = get_type_hints(kind)
+    known, hints = _names_and_types(kind)
     for key, value in table.items():
         if key not in known:
             meant = difflib.get_close_matches(key, known, n=1)
@@ -53,6 +53,11 @@ def _reject_unknown(kind: Any, table: Mapping[str, Any], at: str) -> None:
         for at_key, table in _listed(f"{at}{key}", value):
             if inner and isinstance(table, Mapping):
                 _reject_unknown(inner, table, f"{at_key}.")
+
+
+@cache
+def _names_and_types(kind: Any) -> tuple[frozenset[str], Mapping[str, Any]]:
+    return frozenset(field.name for field in fields(kind)), get_type_hints(kind)
 
 
 def _listed(key: str, value: Any) -> list[tuple[str, Any]]:

@@ -12,7 +12,14 @@ CONTEXT_CHARACTERS = 60
 _PLAIN = re.compile(r"[\w'’-]+[.,;:!?]*")
 """A word the index finds as it was typed. In `C++`, `.net` or `print(` the signs matter, and the index has none."""
 
-_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uf900-\ufaff\U00020000-\U0003ffff]")
+_UNSPACED = (
+    ("\u0e00", "\u0eff"),
+    ("\u1000", "\u109f"),
+    ("\u1780", "\u17ff"),
+    ("\u2e80", "\ua4cf"),
+    ("\uf900", "\ufaff"),
+    ("\U00020000", "\U0003ffff"),
+)
 """Thai, Lao, Burmese, Khmer, kana and ideographs: written without spaces, and cut into words by spaces."""
 
 
@@ -28,7 +35,11 @@ def words(query: str) -> list[str]:
 def indexed(query: str) -> bool:
     """Whether the index of words can find it."""
     pieces = [piece for word in words(query) for piece in word.split()]
-    return any(map(str.isalnum, query)) and all(map(_PLAIN.fullmatch, pieces)) and not _UNSPACED.search(query)
+    return any(map(str.isalnum, query)) and all(map(_PLAIN.fullmatch, pieces)) and not any(map(_is_unspaced, query))
+
+
+def _is_unspaced(character: str) -> bool:
+    return any(first <= character <= last for first, last in _UNSPACED)
 
 
 def expression(query: str) -> str:

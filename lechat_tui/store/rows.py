@@ -1,13 +1,14 @@
 """What the history hands out, and how a receipt is written in it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
 
 from lechat_tui.message import Attachment, Receipt
 from lechat_tui.plaintext import storable
+from lechat_tui.values import dataclass
 
 CHAT_COLUMNS = "chat.id, chat.title, chat.created, chat.updated, chat.leaf, chat.system, chat.model"
 """In the order of the fields of `Chat`."""
@@ -110,12 +111,9 @@ def _valid(value: Any) -> Any:
     return [_valid(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-_DECODER = msgspec.json.Decoder(Receipt)
-
-
 def decode_receipt(text: str | None) -> Receipt | None:
     """A stored receipt; None when it is unreadable, since the answer matters more than how it was made."""
     try:
-        return _DECODER.decode(text) if text else None
+        return msgspec.json.decode(text, type=Receipt) if text else None
     except (msgspec.DecodeError, UnicodeError):
         return None

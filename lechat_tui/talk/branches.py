@@ -1,9 +1,9 @@
 """Branches of a chat: where a message stands among its siblings, and which branch was shown last below it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from lechat_tui.message import Message
+from lechat_tui.values import dataclass
 
 Tree = Mapping[int, Sequence[int]]
 """The ids of the messages below each message, oldest first; below 0 are the first messages of the chat."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lechat_tui.attachments.texts import inlined
 from lechat_tui.engine.base import Delta, Done, Engine, EngineError, Event, Fitted, ModelSpec, Request
@@ -16,6 +16,7 @@ from lechat_tui.talk.growing import DRAFT_INTERVAL_SECONDS, GrowingAnswer, grown
 from lechat_tui.talk.open_chat import OpenChat
 from lechat_tui.talk.prompt import build_prompt, summary_request
 from lechat_tui.talk.setup import Setup
+from lechat_tui.values import dataclass
 
 NEARLY_FULL_SHARE = 0.85
 """Share of the room for the prompt from which on the context window counts as nearly full."""

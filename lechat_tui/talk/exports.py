@@ -9,7 +9,7 @@ import time
 import tomllib
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
@@ -23,6 +23,7 @@ from lechat_tui.attachments.texts import decoded, fenced, stored_text
 from lechat_tui.errors import LechatError
 from lechat_tui.message import Attachment, AttachmentKind, Message, Receipt, Role, Sampling, State
 from lechat_tui.store import MAX_MOMENT, Chat, Store
+from lechat_tui.values import dataclass
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

@@ -1,7 +1,7 @@
 """Who answers and how: a model with the settings, adapters and system prompt that apply to it, as one value."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Lora, Model, ModelError, chat_template
 from lechat_tui.models.locate import known_sha256
 from lechat_tui.settings.config import Settings
+from lechat_tui.values import dataclass
 
 T = TypeVar("T")
 

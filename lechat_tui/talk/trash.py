@@ -1,10 +1,10 @@
 """Copies of whole chats: to bring a deleted one back, and to move a private one into the history."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from lechat_tui.message import Attachment, Message
 from lechat_tui.store import Chat, Store, StoreError
+from lechat_tui.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """The command palette: the commands, and every setting, model, theme and key."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
@@ -11,6 +10,7 @@ from lechat_tui.commands.base import COMMANDS, Host
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.chat.screen import ChatScreen
 from lechat_tui.ui.textual_private import EarlyCommandPalette
+from lechat_tui.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Elsewhere the text is tokenized.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lechat_tui.engine.base import ContextOverflow, Fitted, Request
 from lechat_tui.engine.llama.cells import Cell
@@ -17,6 +17,7 @@ from lechat_tui.engine.llama.segments import Segment, cells_of, length, segments
 from lechat_tui.engine.llama.thinking import FORMATS, Framing
 from lechat_tui.engine.llama.vocab import Vocab
 from lechat_tui.message import Message
+from lechat_tui.values import dataclass
 
 MIN_REST_TOKENS = 256
 """Tokens that must be free for the rest of the answer (in a small window an eighth of it), or more messages are left

@@ -1,10 +1,11 @@
 """The devices that llama.cpp can compute on, as ggml lists them."""
 
 import ctypes
-from dataclasses import dataclass
 from functools import cache
 
 from llama_cpp import llama_cpp as bindings
+
+from lechat_tui.values import dataclass
 
 _TYPES = ("CPU", "GPU", "integrated GPU", "accelerator")
 """`enum ggml_backend_dev_type` of ggml-backend.h."""

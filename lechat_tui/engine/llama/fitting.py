@@ -1,7 +1,7 @@
 """Fits a conversation into the context window and makes its prompt. Evaluates nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 from lechat_tui.engine.base import ContextOverflow, Fitted, Request
@@ -11,6 +11,7 @@ from lechat_tui.engine.llama.sandbox import TemplateTooLong
 from lechat_tui.engine.llama.segments import Segment, image_segments, length, segments_of
 from lechat_tui.engine.llama.thinking import Framing
 from lechat_tui.message import Message
+from lechat_tui.values import dataclass
 
 TEMPLATE_TOKENS = 8
 """Tokens that a template writes around one message: no Mistral template writes more."""

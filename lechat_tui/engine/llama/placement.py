@@ -5,7 +5,6 @@ do not, what `machine.placement` finds: a shorter context, a KV cache of q8_0, a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from lechat_tui.engine.base import LocalModel
 from lechat_tui.machine.footprint import (
@@ -19,6 +18,7 @@ from lechat_tui.machine.footprint import (
 from lechat_tui.machine.hardware import Machine
 from lechat_tui.machine.placement import KV_TYPES, NO_OFFLOAD, Budget, MemoryNeed, Place, search
 from lechat_tui.units import size_text
+from lechat_tui.values import dataclass
 
 SET_BY_USER = "you set it"
 

@@ -8,7 +8,7 @@ two of them is tokenized in one call, as mistral-common does.
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import count, dropwhile, groupby, islice
 
@@ -18,6 +18,7 @@ from lechat_tui.engine.llama.sandbox import Sandbox
 from lechat_tui.engine.llama.thinking import PLAIN, Framing, framing, opened_by
 from lechat_tui.engine.llama.vocab import Vocab, any_of
 from lechat_tui.message import Attachment, Message
+from lechat_tui.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ earlier answers in a field of its own, some as a part of the content, most not a
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 from lechat_tui.engine.base import EngineError
 from lechat_tui.engine.llama.sandbox import TemplateTooLong
 from lechat_tui.message import Role
+from lechat_tui.values import dataclass
 
 Row = dict[str, Any]
 """One message as a template gets it."""

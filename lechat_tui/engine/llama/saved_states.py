@@ -4,7 +4,7 @@ Whether to restore one is decided by how many cells it saves from evaluation.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from lechat_tui.engine.llama.cache import Cache
@@ -12,6 +12,7 @@ from lechat_tui.engine.llama.cells import Cell, common_prefix, equal_prefix
 from lechat_tui.engine.llama.state_files import Interrupted, StateFiles, never
 from lechat_tui.machine import hardware
 from lechat_tui.machine.hardware import Memory
+from lechat_tui.values import dataclass
 
 MIN_SNAPSHOT_CELLS = 64
 """Fewer cells are neither kept as a snapshot nor restored from one."""

@@ -1,7 +1,8 @@
 """How models of different families mark their thinking. Knows texts only, no tokens."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from lechat_tui.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """Decides how llama.cpp is set up for a model on a machine, with a reason for each choice. Pure: reads nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lechat_tui.engine.base import FlashAttention, LocalModel
 from lechat_tui.engine.llama.placement import SET_BY_USER, place
 from lechat_tui.machine.footprint import CPU_BATCH, GPU_BATCH, KvType
 from lechat_tui.machine.hardware import Machine
 from lechat_tui.machine.placement import MemoryNeed
+from lechat_tui.values import dataclass
 
 
 @dataclass(frozen=True)

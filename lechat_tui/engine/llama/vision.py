@@ -4,7 +4,6 @@ import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import llama_cpp
@@ -15,6 +14,7 @@ from lechat_tui.attachments import pixels
 from lechat_tui.engine.base import EngineError
 from lechat_tui.engine.llama.cache import SEQUENCE
 from lechat_tui.message import Attachment
+from lechat_tui.values import dataclass
 
 MAX_SIDE_PIXELS = 2048
 """Pixels; a larger image is scaled down before mtmd scales it to its own limit, which takes far less memory."""

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
@@ -38,6 +37,7 @@ from lechat_tui.ui.widgets.recents import Recents
 from lechat_tui.ui.widgets.sidebar import ChatsButton, Sidebar
 from lechat_tui.ui.widgets.status import StatusLine
 from lechat_tui.ui.widgets.transcript import Transcript
+from lechat_tui.values import dataclass
 
 if TYPE_CHECKING:
     from lechat_tui.models.fit import Resources

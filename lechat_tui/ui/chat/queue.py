@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from textwrap import shorten
 from typing import Literal
@@ -13,6 +12,7 @@ from textual.worker import Worker, WorkerCancelled, WorkerFailed
 from lechat_tui.message import Attachment
 from lechat_tui.models.catalog import Model
 from lechat_tui.talk.conversation import Replay
+from lechat_tui.values import dataclass
 
 MAX_LINE_CHARACTERS = 60
 """A longer command line is shortened in messages."""

@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from lechat_tui.plaintext import safe
 from lechat_tui.ui.widgets.download_text import progress_text
 from lechat_tui.ui.widgets.styled_lines import Line, Span, bar, padded
 from lechat_tui.units import size_text
+from lechat_tui.values import dataclass
 
 if TYPE_CHECKING:
     from lechat_tui.models.fit import Fit

@@ -2,7 +2,6 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import ClassVar, NamedTuple
 
@@ -18,6 +17,7 @@ from textual.strip import Strip
 
 from lechat_tui.plaintext import safe
 from lechat_tui.store import Chat, Listing
+from lechat_tui.values import dataclass
 
 NEW = -1
 """The index of the row that starts a new chat."""

@@ -3,7 +3,6 @@
 Its timer runs only during a download, and its updates cause no layout.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.message import Message
@@ -14,6 +13,7 @@ from lechat_tui.plaintext import safe
 from lechat_tui.ui.keys import Keymap
 from lechat_tui.ui.widgets.download_text import progress_text, total_progress_text
 from lechat_tui.ui.widgets.styled_lines import Line, StyledLines, bar
+from lechat_tui.values import dataclass
 
 if TYPE_CHECKING:
     from lechat_tui.models.jobs import Job, Jobs

@@ -1,9 +1,9 @@
 """Long pasted texts, each folded into a label. Does not import Textual."""
 
 import re
-from dataclasses import dataclass
 
 from lechat_tui.plaintext import storable
+from lechat_tui.values import dataclass
 
 MAX_LINES, MAX_CHARS = 12, 1_000
 """A paste with more lines or characters is folded."""

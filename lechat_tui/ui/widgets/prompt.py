@@ -4,7 +4,6 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -32,6 +31,7 @@ from lechat_tui.plaintext import safe
 from lechat_tui.ui.keys import PROMPT_BINDINGS
 from lechat_tui.ui.widgets.completion import CompletionList
 from lechat_tui.ui.widgets.pastes import Pastes, Submission, is_long
+from lechat_tui.values import dataclass
 
 PLACEHOLDER = "Ask le chat, or type / for commands"
 NEW_LINE = ("ctrl+j", "shift+enter", "shift+\r", "alt+enter", "ctrl+enter")

@@ -1,7 +1,6 @@
 """The most recent chats, below the prompt of a start page without the list of chats."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -13,6 +12,7 @@ from lechat_tui.store import Chat
 from lechat_tui.ui.keys import Keymap
 from lechat_tui.ui.widgets.greeting import MIN_ROWS_FOR_CAT
 from lechat_tui.ui.widgets.styled_lines import Line, PromptAside, padded
+from lechat_tui.values import dataclass
 
 MAX_CHATS, MAX_CHATS_SHORT = 5, 3
 """Chats shown, and chats shown on a short screen."""

@@ -1,7 +1,6 @@
 """The list of chats at the left, with a search field."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
 
@@ -17,6 +16,7 @@ from textual.widgets import Input, Static
 from lechat_tui.store import Chat, Listing
 from lechat_tui.ui.widgets.chat_list import ChatList
 from lechat_tui.ui.widgets.field import Field
+from lechat_tui.values import dataclass
 
 SEARCH_DELAY_SECONDS = 0.08
 """The list is searched after a pause in typing of this length."""

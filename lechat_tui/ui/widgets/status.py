@@ -1,7 +1,7 @@
 """The line below the prompt: the model, what it is doing, how full its context is."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -11,6 +11,7 @@ from textual.widget import Widget
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.look.text_styles import text_style
 from lechat_tui.units import token_speed_text, tokens_text
+from lechat_tui.values import dataclass
 
 METER_CELLS = 8
 

@@ -6,7 +6,6 @@ An answer that grows is rendered at most `RENDERS_PER_SECOND` times a second.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from textual.events import Click
@@ -21,6 +20,7 @@ from lechat_tui.drawing.thumbnails import Graphics, Thumbnails
 from lechat_tui.engine.base import DeltaKind
 from lechat_tui.message import Attachment, Message
 from lechat_tui.ui.widgets.row_view import RowView
+from lechat_tui.values import dataclass
 
 RENDERS_PER_SECOND = 16
 
