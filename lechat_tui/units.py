@@ -1,4 +1,7 @@
-"""Sizes, durations, speeds and token counts as text, the same everywhere."""
+"""Sizes, durations, speeds, token counts and dates as text, the same everywhere."""
+
+import re
+from datetime import datetime
 
 _SIZES = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 """Decimal units, as the hub and the makers of disks use them."""
@@ -48,6 +51,46 @@ def tokens_text(tokens: int) -> str:
     if tokens % 1024 == 0:
         return f"{tokens // 1024}k"
     return f"{tokens / 1000:.1f}k" if tokens < 10_000 else f"{tokens // 1000}k"
+
+
+def date_text(moment: float, now: datetime) -> str:
+    """`today 14:32`, `yesterday`, `Mon` for the five days before, `12 Nov 2026`; from seconds since the epoch."""
+    then = datetime.fromtimestamp(moment)
+    match (now.date() - then.date()).days:
+        case 0:
+            return f"today {then:%H:%M}"
+        case 1:
+            return "yesterday"
+        case days if 1 < days < 7:
+            return f"{then:%a}"
+    return f"{then.day} {then:%b %Y}"
+
+
+def short_date_text(moment: float, now: datetime) -> str:
+    """The same below a heading with the day or the month: `14:32`, `Mon`, `12 Nov`, and `Nov 2025` of another year."""
+    then = datetime.fromtimestamp(moment)
+    days = (now.date() - then.date()).days
+    if days in (0, 1):
+        return f"{then:%H:%M}"
+    if 1 < days < 7:
+        return f"{then:%a}"
+    return f"{then.day} {then:%b}" if then.year == now.year else f"{then:%b %Y}"
+
+
+SPAN_PATTERN = r"[1-9][0-9]{0,3} ?[dwmyDWMY]"
+"""A time as it is typed."""
+
+SPAN_EXAMPLES = "90d, 8w, 6m, 1y"
+
+_SPAN_DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
+
+
+def span_seconds(text: str) -> float | None:
+    """The seconds of `90d`, `8w`, `6m` or `1y`; a month is 30 days, a year 365. None for any other text."""
+    text = text.strip()
+    if not re.fullmatch(SPAN_PATTERN, text):
+        return None
+    return int(text[:-1]) * _SPAN_DAYS[text[-1].lower()] * 86_400.0
 
 
 def _unit(bytes: int) -> tuple[str, int]:

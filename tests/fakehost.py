@@ -1,6 +1,7 @@
 """A host of the commands without a screen."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from lechat_tui.commands.base import Bound, Choice, run
 from lechat_tui.engine.echo import EchoEngine
@@ -9,6 +10,9 @@ from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.store import Chat, Store
 from lechat_tui.talk.conversation import Conversation, Replay
+
+NOON = datetime(2026, 3, 5, 12, 0)
+"""By the host's clock."""
 
 
 class FakeHost:
@@ -20,6 +24,7 @@ class FakeHost:
         self.conversation, self.models, self.store = conversation, conversation.models, conversation.store
         self.answers = list(answers)
         self.notes: list[str] = []
+        self.filled: list[str] = []
         self.errors: list[str] = []
         self.asked: list[str] = []
         self.attachments: list[Attachment] = []
@@ -40,6 +45,16 @@ class FakeHost:
         self.thinking = self.numbered = self.figures = False
         self.searched: list[str] = []
         self.remembered: dict[str, object] = {}
+
+    @property
+    def now(self) -> datetime:
+        return NOON
+
+    def fill(self, text: str) -> None:
+        self.filled.append(text)
+
+    def show_chats(self) -> bool:
+        return False
 
     def say(self, text: str, *, error: bool = False) -> None:
         (self.errors if error else self.notes).append(text)

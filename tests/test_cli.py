@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +16,8 @@ import pytest
 from calling import Lechat, Run, caller
 from PIL import Image, ImageDraw
 
+from lechat_tui import paths
+from lechat_tui.message import Message
 from lechat_tui.store import Store
 
 COMMAND = (sys.executable, "-m", "lechat_tui")
@@ -368,6 +372,34 @@ def test_chats_are_listed_shown_found_and_deleted(lechat):
     assert lechat("chats", "rm", "1").returncode == 0
     assert lechat("chats", "ls").stdout == ""
     assert refused(lechat("chats", "rm", "1"), 1, "there is no chat 1")
+
+
+def test_the_latest_chat_is_the_same_everywhere_whatever_its_date(lechat):
+    with Store(paths.data()) as store:
+        for title in ("one", "two", "three"):
+            store.add(store.new_chat(title).id, Message("user", title), 0)
+    with closing(sqlite3.connect(paths.data() / "history.db")) as db, db:
+        db.execute("UPDATE chat SET updated = 1e9 * id")  # the last was written by a clock that was far ahead
+        db.execute("UPDATE chat SET updated = 0 WHERE title = 'three'")
+    rows = [line.split() for line in lechat("chats").stdout.splitlines()]
+    assert [row[-1] for row in rows] == ["three", "two", "one"] and rows[2][1:4] == ["9", "Sep", "2001"]
+    assert [row["title"] for row in json.loads(lechat("chats", "list", "--json").stdout)] == ["three", "two", "one"]
+    assert lechat("chats", "show", "last").stdout.startswith("# three")
+    assert lechat("chats", "rename", "last", "the", "third").returncode == 0
+    assert lechat("chats", "show", "last").stdout.startswith("# the third")
+
+
+def test_old_chats_are_deleted_only_when_that_was_agreed_to(lechat):
+    with Store(paths.data(), clock=lambda: 1.7e9) as store:
+        for title in ("one", "two"):
+            store.add(store.new_chat(title).id, Message("user", title), 0)
+    lechat("hello")
+    assert refused(lechat("chats", "rm", "--older-than", "90"), 1, "90 is not a time; use one like 90d, 8w, 6m, 1y")
+    assert refused(lechat("chats", "rm"), 1, "takes IDs, or --older-than TIME")
+    assert refused(lechat("chats", "rm", "--older-than", "90d"), 1, "2 chats would be deleted; use --yes")
+    assert "no chat is older than 90y" in lechat("chats", "rm", "--older-than", "90y").stderr
+    assert lechat("chats", "rm", "--older-than", "90d", "--yes").stderr == "deleted 2 chats\n"
+    assert len(lechat("chats", "ls").stdout.splitlines()) == 1
 
 
 def test_models_are_listed_as_text_and_as_json(lechat):

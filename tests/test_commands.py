@@ -115,7 +115,7 @@ async def test_other_commands_refuse_several_lines(host: FakeHost, line: str) ->
 
 
 def test_completions_are_by_name_then_by_alias_and_then_by_what_is_inside_a_name() -> None:
-    assert [c.name for c in completions("/re")] == ["/regen", "/resume", "/rename", "/compare"]
+    assert [c.name for c in completions("/re")] == ["/redo", "/regen", "/resume", "/rename", "/compare"]
     assert [c.name for c in completions("/cl")] == ["/new"], "by its alias /clear"
     assert not list(completions("/new x")) and nearest("/thme") == "/theme"
 
@@ -157,7 +157,7 @@ async def test_an_earlier_chat_is_found_by_its_words_or_picked(store: Store, mod
 async def test_a_chat_is_renamed(host: FakeHost, store: Store) -> None:
     assert await host.do("/rename x") == "there is nothing to rename yet; ask something first"
     await ask(host, "hello")
-    assert "needs the new title" in await host.do("/rename")
+    assert await host.do("/rename") == "" and host.filled == ["/rename hello"]
     assert await host.do("/rename Bread") == "this chat is now called Bread"
     assert store.chats()[0].title == "Bread"
 
@@ -362,6 +362,8 @@ async def test_the_last_answer_or_all_of_it_is_copied(host: FakeHost) -> None:
     assert await host.do("/copy") == "there is nothing to copy yet; ask something first"
     await ask(host, "one", "two")
     assert await host.do("/copy") == "copied" and host.clipboard == "two"
+    await host.do("/copy question")
+    assert host.clipboard == "two"
     await host.do("/copy all")
     assert host.clipboard == "> one\n\none\n\n> two\n\ntwo"
 
@@ -370,6 +372,10 @@ async def test_the_code_of_an_answer_is_copied_by_its_number(store: Store, model
     host = host_of(store, models, engine=EchoEngine("```sh\nls\n```\nthen\n```sh\npwd\n```", "no code"))
     await ask(host, "how?")
     await host.do("/copy 2")
+    assert host.clipboard.strip() == "pwd"
+    await host.do("/copy code 1")
+    assert host.clipboard.strip() == "ls"
+    await host.do("/copy code")
     assert host.clipboard.strip() == "pwd"
     assert await host.do("/copy 3") == "the last answer has code blocks 1 to 2"
     await ask(host, "and?")
@@ -497,12 +503,18 @@ async def test_undo_removes_the_summary_and_then_the_questions_but_deletes_nothi
     assert await host.do("/undo") == "there is nothing to undo"
     await ask(host, "one", "two")
     await summed_up(host)
-    assert await host.do("/undo") == "the summary is removed; the model gets the messages again"
+    assert await host.do("/undo") == "the summary is removed; the model gets the messages again; /redo brings it back"
     assert [m.text for m in store.path(1)] == ["one", "one", "two", "two"]
-    assert await host.do("/undo") == "removed: “two”; the history still has it"
+    assert await host.do("/undo") == "removed: “two”; /redo brings it back"
     assert [m.text for m in host.conversation.messages] == ["one", "one"]
     await host.do("/undo")
     assert host.conversation.messages == [] and len(store.search("two")) == 2
+    await host.do("/redo")
+    assert [m.role for m in store.path(1)] == ["user", "assistant"] * 2 + ["summary"]
+    assert await host.do("/undo 2") == "the last 2 questions and summaries are removed; /redo brings them back"
+    assert [m.text for m in store.path(1)] == ["one", "one"]
+    assert "/undo 3 removes the last three" in await host.do("/undo zero")
+    await host.do("/undo 99")
     await ask(host, "three")
     assert [m.text for m in store.path(1)] == ["three", "three"]
 
@@ -564,7 +576,7 @@ async def test_a_setting_is_changed_listed_and_reset(host: FakeHost) -> None:
     assert (await host.do("/set seed")).startswith("seed is random for each answer; /set seed VALUE changes it")
     assert await host.do("/set colour red") == (
         "there is no setting colour; there are temperature, top_p, top_k, min_p, repeat_penalty, seed, "
-        "max_tokens, stop, context, gpu_layers, threads, lora, system"
+        "max_tokens, stop, context, gpu_layers, threads, lora, keep, system"
     )
 
 

@@ -41,6 +41,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         gpu_layers = 0
         threads = 2
         states = 0
+        keep = "90d"
         keep_warm = 5
         titles = false
         speculate = false
@@ -76,6 +77,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         gpu_layers=0,
         threads=2,
         states=0,
+        keep="90d",
         keep_warm=5.0,
         titles=False,
         speculate=False,
@@ -109,6 +111,7 @@ def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path: Path) -> No
         ("threads = -1", "threads must be from 1 to 512"),
         ("gpu_layers = -2", "gpu_layers must be from -1 to 2147483647"),
         ("seed = 4294967295", "seed must be from 0 to 4294967294"),
+        ('keep = "soon"', "keep must be like 90d, 8w, 6m, 1y or forever"),
         ("keys = 3", "keys must be a table, not a whole number"),
         ("[keys]\nstop = 3", "keys[...] must be text in quotes, not a whole number"),
         ("theme = \n", "line 1"),

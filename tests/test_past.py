@@ -116,12 +116,12 @@ async def test_a_deleted_chat_comes_back_whole_with_its_branches_and_pictures(st
     conversation.open(None)
     conversation.delete(chat)
     assert store.chats() == [] and not picture.path.exists()
-    back = conversation.undelete()
-    assert back and (back.title, back.created) == (chat.title, chat.created)
+    [back] = conversation.undelete()
+    assert (back.title, back.created) == (chat.title, chat.created)
     conversation.open(back)
     assert texts(conversation) == ["one", "a"] and conversation.branches()[1] == Branch(1, 2)
     assert conversation.messages[0].attachments[0].path.read_bytes() == b"pixels"
-    assert conversation.undelete() is None
+    assert conversation.undelete() == []
 
 
 async def test_a_stopped_answer_is_continued_in_place(store: Store, models: Models) -> None:

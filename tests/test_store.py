@@ -312,6 +312,7 @@ def test_the_files_of_an_earlier_history_are_found(tmp_path: Path) -> None:
     db = sqlite3.connect(tmp_path / "history.db")
     db.executescript("""
         DROP TRIGGER search_add; DROP TRIGGER search_change; DROP TRIGGER search_delete; DROP TABLE search;
+        DROP INDEX chat_last; ALTER TABLE chat DROP COLUMN last; CREATE INDEX chat_updated ON chat (updated);
         ALTER TABLE message DROP COLUMN attached;
         CREATE VIRTUAL TABLE search USING fts5 (text, content = 'message', content_rowid = 'id');
         INSERT INTO search (rowid, text) SELECT id, text FROM message;
@@ -325,7 +326,7 @@ def test_the_files_of_an_earlier_history_are_found(tmp_path: Path) -> None:
             INSERT INTO search (search, rowid, text) VALUES ('delete', old.id, old.text);
         END;
     """)
-    db.execute(f"PRAGMA user_version = {len(schema.SCRIPTS) - 1}")
+    db.execute(f"PRAGMA user_version = {len(schema.SCRIPTS) - 2}")
     db.close()
     with Store(tmp_path) as store:
         assert [hit.chat.id for hit in store.search("platypus")] == [chat.id] == [store.search("what")[0].chat.id]
@@ -890,7 +891,7 @@ def test_the_list_of_chats_and_a_branch_are_read_by_index(store: Store, tmp_path
     ask(store, "Hello")
     db = sqlite3.connect(tmp_path / "data" / "history.db")
     for query in (
-        "SELECT id, title FROM chat ORDER BY updated DESC, id DESC LIMIT 100",
+        "SELECT id, title FROM chat ORDER BY last DESC, id DESC LIMIT 100",
         "SELECT 1 FROM message WHERE chat = 1 AND state = 'draft' AND written < 1",
         "SELECT id FROM message WHERE chat = 1 AND parent IS NULL ORDER BY id",
     ):

@@ -1,5 +1,7 @@
 """Sizes, durations, speeds and token counts as text."""
 
+from datetime import datetime
+
 import pytest
 
 from lechat_tui import units
@@ -44,3 +46,26 @@ def test_speeds_name_their_unit() -> None:
 
 def test_a_window_is_counted_in_1024s_and_other_token_counts_in_thousands() -> None:
     assert [units.tokens_text(n) for n in (850, 3_940, 8_192, 12_345)] == ["850", "3.9k", "8k", "12k"]
+
+
+@pytest.mark.parametrize(
+    ("then", "long", "short"),
+    [
+        (datetime(2026, 11, 27, 9, 5), "today 09:05", "09:05"),
+        (datetime(2026, 11, 26, 23, 59), "yesterday", "23:59"),
+        (datetime(2026, 11, 23, 8, 0), "Mon", "Mon"),
+        (datetime(2026, 11, 20, 8, 0), "20 Nov 2026", "20 Nov"),
+        (datetime(2025, 11, 12, 8, 0), "12 Nov 2025", "Nov 2025"),
+        (datetime(2046, 11, 28, 8, 0), "28 Nov 2046", "Nov 2046"),  # by a wrong clock
+    ],
+)
+def test_a_date_is_as_short_as_it_is_clear(then: datetime, long: str, short: str) -> None:
+    now = datetime(2026, 11, 27, 14, 32)
+    assert units.date_text(then.timestamp(), now) == long
+    assert units.short_date_text(then.timestamp(), now) == short
+
+
+def test_a_time_is_typed_with_its_unit() -> None:
+    typed = ("90d", "8w", "6 m", "1Y", "0d", "90", "d", "1y6m", "²d", "")
+    days = [seconds and seconds / 86_400 for seconds in map(units.span_seconds, typed)]
+    assert days == [90, 56, 180, 365, None, None, None, None, None, None]

@@ -120,7 +120,7 @@ def conversation(overrides: Overrides) -> Conversation:
     available = models(chosen)
     history = store(private=overrides.private)
     try:
-        chat = _chat(history, overrides.resume)
+        chat = _resumed(history, overrides.resume)
         model, other = _model(available, overrides, chat)
         notice = "; ".join(filter(None, [other, *scan.missing(chosen.folders)]))
         conversation = Conversation(
@@ -141,16 +141,20 @@ def conversation(overrides: Overrides) -> Conversation:
         raise
 
 
-def _chat(history: Store, resume: str) -> Chat | None:
-    if not resume:
-        return None
-    if resume == "last":
-        return history.latest()
-    number = int(resume) if resume.isdecimal() and len(resume) <= MAX_ID_DIGITS else 0
-    chat = history.chat(number) if number else None
+def find_chat(history: Store, id: str) -> Chat:
+    """The chat with this ID, or the one added to last for `last`. Raises `StoreError` if there is none."""
+    number = int(id) if id.isdecimal() and len(id) <= MAX_ID_DIGITS else 0
+    chat = history.latest() if id == "last" else history.chat(number)
     if chat is None:
-        raise StoreError(f"there is no chat {resume}; lechat chats ls lists them")
+        raise StoreError(f"there is no chat {id}; lechat chats ls lists them")
     return chat
+
+
+def _resumed(history: Store, resume: str) -> Chat | None:
+    """The chat to continue; None for a new one, which is the last one of an empty history."""
+    if not resume or (resume == "last" and history.latest() is None):
+        return None
+    return find_chat(history, resume)
 
 
 def _model(models: Models, overrides: Overrides, chat: Chat | None) -> tuple[Model, str]:

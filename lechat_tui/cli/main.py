@@ -15,6 +15,7 @@ import typer
 
 from lechat_tui import __version__, network
 from lechat_tui.cli import edge, foreign, printing
+from lechat_tui.cli.chats import HELP, Json, chats
 from lechat_tui.cli.options import with_settings
 
 
@@ -46,26 +47,14 @@ class Output(StrEnum):
     stream_json = "stream-json"
 
 
-class ExportFormat(StrEnum):
-    """The format of an exported chat."""
-
-    md = "md"
-    html = "html"
-    json = "json"
-
-
 EPILOG = (
-    "Commands: pull (get), ls (list), ps, show, rm and import for models; fit; chats ls|show|search|export|import|rm; "
+    "Commands: pull (get), ls (list), ps, show, rm and import for models; fit; "
+    "chats ls|show|search|rename|export|import|rm; "
     "bench, doctor, paths, completion. See lechat COMMAND --help. Without a prompt, the full screen opens."
 )
 
-HELP = {"help_option_names": ["-h", "--help"]}
-
 asking = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=HELP)
 commands = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=HELP)
-chats = typer.Typer(
-    help="List, show, search, export, import and remove chats.", rich_markup_mode=None, context_settings=HELP
-)
 commands.add_typer(chats, name="chats")
 
 OFFLINE = typer.Option("--offline", help="Never use the network.")
@@ -74,7 +63,6 @@ CtxSize = Annotated[int | None, typer.Option(min=256, metavar="N", help="Context
 GpuLayers = Annotated[int | None, typer.Option(min=-1, metavar="N", help="Layers on the GPU; -1: all that fit.")]
 Threads = Annotated[int | None, typer.Option(min=1, metavar="N", help="CPU threads.")]
 Loras = Annotated[list[str] | None, typer.Option(metavar="PATH[:SCALE]", help="LoRA adapter to apply; repeatable.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @commands.callback()
@@ -320,59 +308,6 @@ def paths() -> None:
         ("weights", paths.hub_cache()),
     ):
         printing.content(f"{name:<8} {path}\n")
-
-
-@chats.command("ls", help="List chats, newest first.")
-def chats_ls(limit: Annotated[int, typer.Option(min=1, max=2**31 - 1, help="Maximum number of chats.")] = 50) -> None:
-    from lechat_tui.cli import history
-
-    history.list_chats(limit)
-
-
-@chats.command("show", help="Print a chat as Markdown.")
-def chats_show(id: int) -> None:
-    from lechat_tui.cli import history
-
-    history.show(id)
-
-
-@chats.command("search", help="Find messages that contain all of the words.")
-def chats_search(words: list[str]) -> None:
-    from lechat_tui.cli import history
-
-    history.search(" ".join(words))
-
-
-@chats.command("export", help="Export a chat as Markdown, HTML, or JSON (with all branches).")
-def chats_export(
-    id: int,
-    format: Annotated[
-        ExportFormat | None, typer.Option(help="Default: from the file extension, else md.", show_default=False)
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="PATH", help="File to write; default: stdout.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
-) -> None:
-    from lechat_tui.cli import history
-    from lechat_tui.talk import exports
-
-    suffix = exports.SUFFIXES.get(output.suffix.casefold(), "md") if output else "md"
-    history.export(id, format.value if format else suffix, output, force=force)
-
-
-@chats.command("import", help="Import a chat that was exported as JSON.")
-def chats_import(file: Annotated[Path, typer.Argument(metavar="FILE.json")]) -> None:
-    from lechat_tui.cli import history
-
-    history.import_chat(file)
-
-
-@chats.command("rm", help="Delete a chat.")
-def chats_rm(id: int) -> None:
-    from lechat_tui.cli import history
-
-    history.remove(id)
 
 
 _NOISE = re.compile(r"Value error, |, unable to parse string as an? \w+")

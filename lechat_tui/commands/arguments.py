@@ -27,6 +27,7 @@ def arguments(host: Host, name: str) -> Iterable[Argument]:
             yield from (Argument(f"{name} {theme}", "switch to this theme") for theme in host.themes)
         case "/set":
             yield from (Argument(f"{name} {row.name} ", "change this setting") for row in OPTIONS)
+            yield Argument("/set keep ", "how long chats are kept, as in 1y")
         case "/keys":
             yield from (Argument(f"{name} {bound.name} ", f"rebind: {bound.what}") for bound in host.bindings())
         case "/help":

@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -67,6 +68,11 @@ class Host(Protocol):
         """Names of the themes."""
         ...
 
+    @property
+    def now(self) -> datetime:
+        """The date and time of the user's clock."""
+        ...
+
     # Messages
 
     def say(self, text: str, *, error: bool = False) -> None:
@@ -104,6 +110,10 @@ class Host(Protocol):
         """Put the question at this index into the prompt, to be asked again on a branch of its own."""
         ...
 
+    def fill(self, text: str) -> None:
+        """Put a text into the prompt, to be edited and sent."""
+        ...
+
     def attach(self, attachment: Attachment) -> None:
         """Attach a file to the next question."""
         ...
@@ -124,6 +134,10 @@ class Host(Protocol):
 
     def show_chat(self, index: int | None = None) -> None:
         """Show the messages as they are now, scrolled to the one at this index, or else to the newest."""
+        ...
+
+    def show_chats(self) -> bool:
+        """Let the user open, rename and delete chats in a list of all; False where there is no such list."""
         ...
 
     def search(self, words: str) -> None:
@@ -226,7 +240,7 @@ MAX_SHOWN_CHARACTERS = 60
 
 ANY_NUMBER = 1_000_000
 
-MAX_WORDS = {"": 0, "[N]": 1, "[COMMAND]": 1, "[on|off]": 1, "[off]": 1, "[N|all]": 2}
+MAX_WORDS = {"": 0, "[N]": 1, "[COMMAND]": 1, "[on|off]": 1, "[off]": 1, "[code|N|question|all]": 2}
 """How many words a command with such an argument can have; a line with more may be a question."""
 
 QUESTION_WORDS = 3

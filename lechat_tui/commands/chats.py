@@ -3,6 +3,7 @@
 from lechat_tui.commands.base import Choice, Host, command
 from lechat_tui.commands.checks import is_idle, may_leave
 from lechat_tui.store import Chat
+from lechat_tui.units import date_text
 
 MAX_CHATS = 1000
 """Offered by `/resume`."""
@@ -23,7 +24,13 @@ async def new(host: Host, rest: str) -> None:
         host.ask(rest)
 
 
-@command("/resume", "open an earlier chat", argument="[WORDS]", aliases=("/chats",))
+@command("/chats", "list all chats, to open, rename or delete them", argument="[WORDS]")
+async def chats(host: Host, rest: str) -> None:
+    if rest or not host.show_chats():
+        await resume(host, rest)
+
+
+@command("/resume", "pick an earlier chat", argument="[WORDS]")
 async def resume(host: Host, rest: str) -> None:
     found = host.store.chats(limit=MAX_CHATS, matching=rest)
     if not found:
@@ -36,8 +43,12 @@ async def resume(host: Host, rest: str) -> None:
 
 async def _choose(host: Host, chats: list[Chat]) -> Chat | None:
     by_id = {str(chat.id): chat for chat in chats}
-    rows = [Choice(id, chat.title or "untitled", chat.model) for id, chat in by_id.items()]
+    rows = [Choice(id, chat.title or "untitled", _detail(host, chat)) for id, chat in by_id.items()]
     return by_id.get(await host.choose("Open which chat?", rows) or "")
+
+
+def _detail(host: Host, chat: Chat) -> str:
+    return " · ".join(filter(None, (date_text(chat.updated, host.now), chat.model)))
 
 
 @command("/search", "find a message in all chats", argument="[WORDS]", aliases=("/find",))
@@ -45,12 +56,12 @@ async def search(host: Host, rest: str) -> None:
     host.search(rest)
 
 
-@command("/rename", "give this chat a title", argument="TITLE")
+@command("/rename", "give this chat another title; alone, edit the one it has", argument="[TITLE]")
 async def rename(host: Host, rest: str) -> None:
     if not host.conversation.chat:
         host.say("there is nothing to rename yet; ask something first")
     elif not rest:
-        host.say("/rename needs the new title, as in /rename Bread recipes")
+        host.fill(f"/rename {' '.join(host.conversation.chat.title.split())}")
     else:
         host.conversation.rename(rest)
         host.say(f"this chat is now called {rest}")
@@ -71,13 +82,13 @@ async def delete(host: Host, rest: str) -> None:
         host.say(f"“{chat.title}” is deleted; until you quit, /undelete brings it back")
 
 
-@command("/undelete", "bring back the chat that was deleted last, until you quit")
+@command("/undelete", "bring back what was deleted last from the list of chats, until you quit")
 async def undelete(host: Host, rest: str) -> None:
     if not await may_leave(host):
         return
-    chat = host.conversation.undelete()
-    if chat is None:
+    chats = host.conversation.undelete()
+    if not chats:
         host.say("no chat has been deleted since lechat started")
-    else:
-        host.open_chat(chat)
-        host.say(f"“{chat.title}” is back")
+        return
+    host.open_chat(chats[-1])
+    host.say(f"“{chats[0].title}” is back" if len(chats) == 1 else f"{len(chats)} chats are back; this is the latest")

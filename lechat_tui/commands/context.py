@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from lechat_tui.commands.base import Host, command
-from lechat_tui.commands.checks import index_of, is_idle
+from lechat_tui.commands.checks import MAX_NUMBER_DIGITS, index_of, is_idle
 from lechat_tui.engine.base import Fitted
 from lechat_tui.message import Message, Role
 from lechat_tui.plaintext import safe
@@ -151,16 +151,33 @@ async def compact(host: Host, rest: str) -> None:
         host.compact(rest)
 
 
-@command("/undo", "remove the last question and its answer, or the last summary, from this chat")
+@command("/undo", "remove the last question and its answer, or the last N, or the last summary", argument="[N]")
 async def undo(host: Host, rest: str) -> None:
+    count = int(rest or 1) if len(rest) < MAX_NUMBER_DIGITS and (rest or "1").isdecimal() else 0
     if not is_idle(host):
         return
-    removed = host.conversation.undo()
-    if removed is None:
+    if not count:
+        host.say("/undo 3 removes the last three questions with their answers", error=True)
+        return
+    removed = host.conversation.undo(count)
+    if not removed:
         host.say("there is nothing to undo")
         return
     host.show_chat()
-    if removed.role == "summary":
-        host.say("the summary is removed; the model gets the messages again")
+    if len(removed) > 1:
+        what = "questions" if all(message.role == "user" for message in removed) else "questions and summaries"
+        host.say(f"the last {len(removed)} {what} are removed; /redo brings them back")
+    elif removed[0].role == "summary":
+        host.say("the summary is removed; the model gets the messages again; /redo brings it back")
     else:
-        host.say(f"removed: “{_excerpt(removed)}”; the history still has it")
+        host.say(f"removed: “{_excerpt(removed[0])}”; /redo brings it back")
+
+
+@command("/redo", "bring back what /undo removed")
+async def redo(host: Host, rest: str) -> None:
+    if not is_idle(host):
+        return
+    if host.conversation.redo():
+        host.show_chat()
+    else:
+        host.say("there is nothing to bring back")

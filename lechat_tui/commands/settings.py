@@ -1,5 +1,6 @@
 """Commands that change how answers are made, until the program ends."""
 
+import asyncio
 import json
 import shlex
 from dataclasses import replace
@@ -10,6 +11,7 @@ from lechat_tui.models.adapters import read, written
 from lechat_tui.settings import config
 from lechat_tui.settings.config import OPTIONS, Option
 from lechat_tui.talk.setup import Setup
+from lechat_tui.units import span_seconds
 
 UNSET = "default"
 OFF = "off"
@@ -26,8 +28,10 @@ async def set(host: Host, rest: str) -> None:
         await system(host, value)
     elif name == "lora":
         lora(host, value)
+    elif name == "keep":
+        await keep(host, value)
     elif (row := config.option(name)) is None:
-        names = ", ".join((*(row.name for row in OPTIONS), "lora", "system"))
+        names = ", ".join((*(row.name for row in OPTIONS), "lora", "keep", "system"))
         host.say(f"there is no setting {name}; there are {names}", error=True)
     elif not value:
         shown, name = _value(host.conversation.setup, row), row.name
@@ -46,7 +50,11 @@ def _set(host: Host, row: Option, value: str) -> None:
 
 def _listed(host: Host) -> str:
     rows = [(row.name, _value(host.conversation.setup, row)) for row in OPTIONS]
-    rows += [("lora", _adapters(host)), ("system", host.conversation.setup.system or "none")]
+    rows += [
+        ("lora", _adapters(host)),
+        ("keep", host.conversation.settings.keep),
+        ("system", host.conversation.setup.system or "none"),
+    ]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
 
@@ -60,6 +68,29 @@ def _value(setup: Setup, row: Option) -> str:
     if row.repeats:
         return " ".join(json.dumps(text, ensure_ascii=False) for text in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+async def keep(host: Host, text: str) -> None:
+    """Show or change how long chats are kept; unlike the others, this is saved. Raises `ConfigError`."""
+    conversation = host.conversation
+    if not text:
+        host.say(
+            f"keep is {conversation.settings.keep}: /set keep 1y removes chats a year after their last message, and "
+            "/set keep forever removes none"
+        )
+        return
+    settings = config.changed(conversation.settings, "keep", None if text == UNSET else text.lower())
+    host.remember("keep", None if text == UNSET else settings.keep)
+    conversation.change_settings(settings)
+    seconds = span_seconds(settings.keep)
+    if seconds is None:
+        host.say("all chats are kept from now on")
+        return
+    old = await asyncio.to_thread(host.store.unused_for, seconds, host.now.timestamp())
+    host.say(
+        f"chats unused for {settings.keep} are removed when lechat starts, from the next start on; "
+        f"{len(old) or 'none'} would be now. This cannot be undone"
+    )
 
 
 def lora(host: Host, text: str) -> None:

@@ -1,27 +1,43 @@
 """Commands about the display: copies, thinking, line numbers, themes."""
 
+from collections.abc import Sequence
+
 from lechat_tui.commands.base import Host, command
 from lechat_tui.commands.checks import MAX_NUMBER_DIGITS
-from lechat_tui.message import Message
+from lechat_tui.message import Message, Role
 from lechat_tui.talk.fences import fences
 
+COPY_ARGUMENT = "[code|N|question|all]"
 
-@command("/copy", "copy the last answer, its code block N, or the whole chat", argument="[N|all]")
+
+@command("/copy", "copy the last answer, its code (N: only block N), the question or the chat", argument=COPY_ARGUMENT)
 async def copy(host: Host, rest: str) -> None:
-    answers = [message for message in host.conversation.messages if message.role == "assistant"]
-    if not answers:
+    messages = host.conversation.messages
+    words = rest.casefold().removeprefix("the ").removeprefix("last ").removeprefix("code ") or "answer"
+    if not any(message.role == "assistant" for message in messages):
         host.say("there is nothing to copy yet; ask something first")
-    elif rest == "all":
-        host.say(host.copy("\n\n".join(map(_as_text, host.conversation.messages))))
-    elif rest:
-        _copy_code(host, answers[-1].text, rest)
+    elif words in ("answer", "last", "response", "message"):
+        host.say(host.copy(_last(messages, "assistant")))
+    elif words in ("all", "chat", "conversation"):
+        host.say(host.copy("\n\n".join(map(_as_text, messages))))
+    elif words in ("question", "prompt"):
+        host.say(host.copy(_last(messages, "user")))
+    elif words in ("code", "block") or words.isdecimal():
+        _copy_code(host, fences(_last(messages, "assistant")), words)
     else:
-        host.say(host.copy(answers[-1].text))
+        host.say(
+            "/copy copies the answer; /copy code, /copy 2, /copy question and /copy all something else", error=True
+        )
 
 
-def _copy_code(host: Host, answer: str, number: str) -> None:
-    blocks = fences(answer)
-    value = int(number) if number.isdecimal() and len(number) < MAX_NUMBER_DIGITS else 0
+def _last(messages: Sequence[Message], role: Role) -> str:
+    return next((message.text for message in reversed(messages) if message.role == role), "")
+
+
+def _copy_code(host: Host, blocks: Sequence[str], which: str) -> None:
+    value = (
+        int(which) if which.isdecimal() and len(which) < MAX_NUMBER_DIGITS else 0 if which.isdecimal() else len(blocks)
+    )
     if 1 <= value <= len(blocks):
         host.say(host.copy(blocks[value - 1]))
     elif blocks:

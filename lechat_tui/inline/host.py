@@ -3,8 +3,9 @@
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 
 from rich.console import Console
@@ -23,6 +24,7 @@ from lechat_tui.inline.flow import Flow
 from lechat_tui.inline.lines import LineReader
 from lechat_tui.inline.loop import BackgroundLoop
 from lechat_tui.inline.picker import Picker
+from lechat_tui.inline.without_screen import WithoutScreen
 from lechat_tui.message import Attachment, Message
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole
@@ -47,10 +49,8 @@ LINE_KEYS = (
 )
 """Keys of the terminal and of readline; `~/.inputrc` changes the last two."""
 
-NO_THEMES = "--inline uses your terminal's own colors; themes are for the full screen, which lechat opens without it"
 
-
-class InlineHost:
+class InlineHost(WithoutScreen):
     """The host of the commands. Its methods run on the loop, not on the main thread."""
 
     def __init__(
@@ -101,14 +101,16 @@ class InlineHost:
         """Names of the themes."""
         return tuple(self._themes.known)
 
+    @property
+    def now(self) -> datetime:
+        """The date and time."""
+        return datetime.now()
+
     def say(self, text: str, *, error: bool = False) -> None:
         """Write a note for the user."""
         self.flow.item(Note(text, error=error))
 
     # Questions and answers
-
-    def show_page(self, title: str, text: str) -> None:
-        self.say(text)
 
     def ask(self, text: str) -> None:
         """Ask a question with what is attached, after this line."""
@@ -223,6 +225,10 @@ class InlineHost:
         """A yes or a no; Enter alone is a no."""
         return await self._picker.confirm(question)
 
+    def fill(self, text: str) -> None:
+        """Begin the next line with this text."""
+        self.draft.prefill(text)
+
     def attach(self, attachment: Attachment) -> None:
         """Send it with the next question; the prompt shows its name."""
         self.draft.attach(attachment)
@@ -263,27 +269,10 @@ class InlineHost:
         """The keys of a line."""
         return LINE_KEYS
 
-    def bind(self, chosen: Mapping[str, str] | None) -> None:
-        """Reject it: keys are for the full screen."""
-        self.say("keys can be changed in the full screen only, which lechat opens without --inline")
-
-    def set_theme(self, name: str) -> None:
-        """Say that the theme is for the full screen."""
-        self.say(f"{NO_THEMES} ({name} from now on)")
-
-    async def choose_theme(self) -> str | None:
-        """Reject it: themes are for the full screen."""
-        self.say(NO_THEMES)
-        return None
-
     def remember(self, name: str, value: object) -> None:
         """Keep a setting for the next time."""
         if self._choices:
             self._choices.keep(name, value)
-
-    def number_lines(self) -> str:
-        """Reject it: lines stay as they can be copied from the terminal."""
-        return "--inline writes code so that it can be copied; line numbers are for the full screen"
 
     def quit(self) -> None:
         """End the program after this line."""

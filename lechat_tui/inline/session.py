@@ -21,6 +21,7 @@ from lechat_tui.inline.loop import BackgroundLoop
 from lechat_tui.message import Attachment
 from lechat_tui.settings.choices import Choices
 from lechat_tui.talk.conversation import Conversation
+from lechat_tui.talk.retention import remove_old
 
 
 def run(conversation: Conversation, *, choices: Choices, download: Download) -> None:
@@ -51,12 +52,15 @@ class Session:
         self._host = InlineHost(conversation, themes, self._lines, self._loop, choices=choices, download=download)
         self._interrupted = float("-inf")
         """When Ctrl+C was pressed last."""
+        self._removed = ""
+        """How many old chats were removed, for the user to read with the next line."""
 
     def run(self) -> None:
         """Read lines until the user quits."""
         try:
             self._welcome()
             self._host.preload()
+            self._loop.start(self._remove_old())
             while not self._host.quits:
                 self._read_line()
         finally:
@@ -124,9 +128,16 @@ class Session:
 
     # On the loop
 
+    async def _remove_old(self) -> None:
+        with suppress(LechatError):  # it is tried again at the next start
+            self._removed = await remove_old(self._conversation, time.time())
+
     async def _process(self, line: str) -> None:
         """Do what a line says and what is pending after it; an error ends it."""
         host = self._host
+        if self._removed:
+            host.say(self._removed)
+            self._removed = ""
         try:
             await self._take(line)
             while host.pending:

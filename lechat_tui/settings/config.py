@@ -13,6 +13,7 @@ from lechat_tui.errors import LechatError
 from lechat_tui.machine.footprint import KvType
 from lechat_tui.settings.ranges import (
     Batch,
+    Keep,
     Layers,
     Minutes,
     Penalty,
@@ -77,6 +78,8 @@ class Settings:
     """Layers on the GPU; -1 is all of them, or as many as fit."""
     threads: Threads | None = None
     """CPU threads; unset lets the engine choose."""
+    keep: Keep = "forever"
+    """How long a chat is kept after its last message, as in `90d`, `8w`, `6m` or `1y`."""
     states: Size = 4_000_000_000
     """Size on disk for saved states, which spare reading a chat again after a restart; 0 saves none."""
     keep_warm: Minutes = 30.0

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from lechat_tui.units import SPAN_EXAMPLES, SPAN_PATTERN
+
 INT32 = 2**31 - 1
 """llama.cpp counts tokens and layers in 32 bits."""
 
@@ -24,4 +26,5 @@ Batch = Annotated[int, Meta(ge=32, le=512)]
 Size = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """In bytes, or of a window that may be unknown (0)."""
 Minutes = Annotated[float, Meta(ge=0, le=1_000_000)]
+Keep = Annotated[str, Meta(pattern=f"^({SPAN_PATTERN}|forever)$", examples=[*SPAN_EXAMPLES.split(", "), "forever"])]
 TokensPerSecond = Annotated[float, Meta(gt=0, le=1_000_000)]

@@ -93,12 +93,20 @@ def _readable(error: str, kind: Any) -> str:
         return f"{name} must be {' or '.join(kinds) or match[1]}, not {_KINDS.get(match[2], match[2])}"
     if match := _OUT_OF_RANGE.fullmatch(what):
         return f"{name} must be {range_text(hint) or f'{_BOUNDS[match[1]]} {_number(float(match[2]))}'}"
+    if "matching regex" in what:
+        return f"{name} must be like {_examples(hint)}"
     if "of length >= 1" in what:
         return f"{name} must not be empty"
     if match := _NO_CHOICE.fullmatch(what):
         names = [str(choice) for choice in _choices(hint) if choice]
         return f"{name} must be {' or '.join(names)}, not {match[1]}" if names else f"{name} can't be {match[1]}"
     return f"{name}: {what[:1].lower()}{what[1:]}"
+
+
+def _examples(hint: Any) -> str:
+    """The examples of a type, as in `90d, 6m or forever`."""
+    *most, last = next((meta.examples for meta in getattr(hint, "__metadata__", ()) if meta.examples), [""])
+    return f"{', '.join(most)} or {last}" if most else str(last)
 
 
 def _choices(hint: Any) -> list[object]:

@@ -16,7 +16,7 @@ import msgspec
 from lechat_tui import private_memory
 from lechat_tui.message import Attachment, AttachmentKind, Message, Role, State
 from lechat_tui.plaintext import storable
-from lechat_tui.store import blobs, connection, drafts, schema, search
+from lechat_tui.store import blobs, connection, drafts, retention, schema, search
 from lechat_tui.store.blobs import Blobs
 from lechat_tui.store.errors import StoreError, store_errors
 from lechat_tui.store.rows import (
@@ -36,6 +36,9 @@ from lechat_tui.store.rows import (
 ABANDONED_SECONDS = 5.0
 """An answer that grows and was not written for this long is interrupted: its program has died."""
 
+_LATEST_FIRST = "ORDER BY last DESC, id DESC"
+"""The order of the chats in every list: by the last message, whatever the clock said when it was added."""
+
 _MESSAGE_COLUMNS = "id, coalesce(parent, 0), role, text, thinking, state, receipt, pinned, created"
 
 
@@ -46,8 +49,17 @@ class Store:
     have the same folder open.
     """
 
-    def __init__(self, folder: Path | None, *, connect: Callable[..., sqlite3.Connection] = sqlite3.connect) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        *,
+        connect: Callable[..., sqlite3.Connection] = sqlite3.connect,
+        clock: Callable[[], float] = lambda: time.time(),
+    ) -> None:
+        """`clock` returns the seconds since the epoch."""
         self._folder = folder
+        self._clock = clock
+        self._where = str(folder or "memory")
         private_memory.sweep()
         if folder is None:
             private_memory.forbid_core_dumps()
@@ -85,9 +97,9 @@ class Store:
     # Chats
 
     def chats(self, limit: int = 100, offset: int = 0, matching: str = "") -> list[Chat]:
-        """The chats, newest first; with `matching`, those whose title has all its words."""
+        """The chats, the one added to last first; with `matching`, those whose title has all its words."""
         where, words = search.title_condition(storable(matching))
-        query = f"SELECT {CHAT_COLUMNS} FROM chat {where} ORDER BY updated DESC, id DESC LIMIT ? OFFSET ?"
+        query = f"SELECT {CHAT_COLUMNS} FROM chat {where} {_LATEST_FIRST} LIMIT ? OFFSET ?"
         with self._reading() as db:
             return [chat_of(row) for row in db.execute(query, (*words, limit, offset))]
 
@@ -96,7 +108,7 @@ class Store:
         where, words = search.title_condition(storable(matching))
         ids, updated = array("q"), array("d")
         with self._reading() as db:
-            rows = db.execute(f"SELECT id, updated FROM chat {where} ORDER BY updated DESC, id DESC", words)
+            rows = db.execute(f"SELECT id, updated FROM chat {where} {_LATEST_FIRST}", words)
             for id, when in rows:
                 ids.append(whole(id))
                 updated.append(moment(when))
@@ -114,14 +126,17 @@ class Store:
             return _chat(db, id)
 
     def latest(self) -> Chat | None:
-        """The chat that was added to last, whatever the clock said then."""
+        """The chat that was added to last, which is the first in every list."""
+        return next(iter(self.chats(limit=1)), None)
+
+    def unused_for(self, seconds: float, now: float) -> list[int]:
+        """The IDs of the chats that nothing was added to for so long, however wrong the clock is: see `retention`."""
         with self._reading() as db:
-            last = db.execute("SELECT chat FROM message ORDER BY id DESC LIMIT 1").fetchone()
-        return (self.chat(last[0]) if last else None) or next(iter(self.chats(limit=1)), None)
+            return retention.unused_for(db, seconds, now)
 
     def new_chat(self, title: str, *, system: str = "", model: str = "") -> Chat:
         """Start a chat."""
-        now = time.time()
+        now = self._clock()
         with self._writing() as db:
             return _existing(db, _insert_chat(db, Chat(0, title, now, now, 0, system, model)))
 
@@ -137,8 +152,8 @@ class Store:
             for message in messages:
                 state = "interrupted" if message.state == "draft" else message.state  # it grows in the other chat
                 copy = replace(message, state=state, parent=ids.get(message.parent, 0))
-                ids[message.id] = leaf = _insert_message(db, self._blobs, id, copy, time.time())
-                db.execute("UPDATE chat SET leaf = ? WHERE id = ?", (ids.get(chat.leaf, leaf), id))
+                ids[message.id] = leaf = _insert_message(db, self._blobs, id, copy, self._clock())
+                db.execute("UPDATE chat SET leaf = ?, last = ? WHERE id = ?", (ids.get(chat.leaf, leaf), leaf, id))
             return _existing(db, id)
 
     def rename(self, id: int, title: str) -> Chat:
@@ -168,17 +183,18 @@ class Store:
             db.execute("UPDATE chat SET leaf = ? WHERE id = ?", (leaf, id))
             return replace(chat, leaf=leaf)
 
-    def delete(self, id: int) -> None:
-        """Delete a chat, all its messages, drafts and typed prompts, and the attached files that no other chat has.
+    def delete(self, *ids: int) -> None:
+        """Delete chats, all their messages, drafts and typed prompts, and the attached files that no other chat has.
 
         Nothing of them is left in the files of the history, unless another program reads it at this moment.
         """
         with self._writing() as db:
-            drafts.delete_prompts(db, id)
-            db.execute("DELETE FROM attachment WHERE message IN (SELECT id FROM message WHERE chat = ?)", (id,))
-            db.execute("DELETE FROM message WHERE chat = ?", (id,))
-            db.execute("DELETE FROM draft WHERE chat = ?", (id,))
-            db.execute("DELETE FROM chat WHERE id = ?", (id,))
+            drafts.delete_prompts(db, ids)
+            for id in ids:
+                db.execute("DELETE FROM attachment WHERE message IN (SELECT id FROM message WHERE chat = ?)", (id,))
+                db.execute("DELETE FROM message WHERE chat = ?", (id,))
+                db.execute("DELETE FROM draft WHERE chat = ?", (id,))
+                db.execute("DELETE FROM chat WHERE id = ?", (id,))
         with self._writing() as db:
             blobs.forget_unused(db, self._blobs)
         with self._reading() as db:
@@ -191,7 +207,7 @@ class Store:
 
         Returns it as it was stored, with its ID.
         """
-        now = time.time()
+        now = self._clock()
         stored = replace(
             message,
             text=storable(message.text),
@@ -201,7 +217,7 @@ class Store:
         )
         with self._writing() as db:
             id = _insert_message(db, self._blobs, chat, stored, now)
-            db.execute("UPDATE chat SET leaf = ?, updated = ? WHERE id = ?", (id, now, chat))
+            db.execute("UPDATE chat SET leaf = ?, updated = ?, last = ? WHERE id = ?", (id, now, id, chat))
         return replace(stored, id=id)
 
     def keep(self, message: Message) -> None:
@@ -213,14 +229,14 @@ class Store:
                    WHERE id = ? AND (state IN ('draft', 'interrupted') OR ? <> 'draft')"""
         row = (storable(message.text), storable(message.thinking), message.state, encode_receipt(message.receipt))
         with self._writing() as db:
-            changed = db.execute(query, (*row, time.time(), message.id, message.state)).rowcount
+            changed = db.execute(query, (*row, self._clock(), message.id, message.state)).rowcount
             if not changed and message.state != "draft":
                 raise StoreError("this chat was deleted by another program; /new starts another")
 
     def reopen(self, message: int) -> None:
         """Make an answer a draft again, with the text it has, before it is continued."""
         with self._writing() as db:
-            db.execute("UPDATE message SET state = 'draft', written = ? WHERE id = ?", (time.time(), message))
+            db.execute("UPDATE message SET state = 'draft', written = ? WHERE id = ?", (self._clock(), message))
 
     def set_pinned(self, message: int, pinned: bool) -> None:
         """Pin a message, so that it stays in the context window however full that is, or unpin it."""
@@ -273,7 +289,7 @@ class Store:
         """Store a file, once however often it is attached. Width and height, in pixels, are those of an image."""
         sha256 = blobs.name_of(content)
         with self._writing() as db:  # the file is written inside, so that no other program deletes it in between
-            blobs.hold(db, sha256, len(content), time.time())
+            blobs.hold(db, sha256, len(content), self._clock())
             path = self._blobs.write(content)
         return Attachment(sha256, storable(name), kind, path, len(content), width, height)
 
@@ -298,10 +314,6 @@ class Store:
         """The last prompts, oldest first."""
         with self._reading() as db:
             return drafts.prompts(db, limit)
-
-    @property
-    def _where(self) -> str:
-        return str(self._folder or "memory")
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -343,7 +355,7 @@ class Store:
         A living one writes several times a second, so that a time far ahead means as little life as one long past.
         """
         abandoned = "chat = ? AND state = 'draft' AND abs(written - ?) > ?"
-        row = (chat, time.time(), ABANDONED_SECONDS)
+        row = (chat, self._clock(), ABANDONED_SECONDS)
         with self._reading() as db:
             if not db.execute(f"SELECT 1 FROM message WHERE {abandoned}", row).fetchone():
                 return

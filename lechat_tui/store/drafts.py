@@ -40,11 +40,13 @@ def add_prompt(db: sqlite3.Connection, typed: str) -> None:
         db.execute("INSERT INTO prompt (text) VALUES (?)", (typed,))
 
 
-def delete_prompts(db: sqlite3.Connection, chat: int) -> None:
-    """Delete the prompts that became a part of this chat: its questions, its title, its system prompt."""
-    query = """SELECT text FROM message WHERE chat = :chat AND role = 'user'
-               UNION SELECT title FROM chat WHERE id = :chat UNION SELECT system FROM chat WHERE id = :chat"""
-    said = {text(found).strip() for (found,) in db.execute(query, {"chat": chat})} - {""}
+def delete_prompts(db: sqlite3.Connection, chats: Sequence[int]) -> None:
+    """Delete the prompts that became a part of these chats: their questions, titles and system prompts."""
+    query = """WITH gone (id) AS (SELECT value FROM json_each(:chats))
+               SELECT text FROM message JOIN gone ON message.chat = gone.id WHERE role = 'user'
+               UNION SELECT title FROM chat JOIN gone USING (id) UNION SELECT system FROM chat JOIN gone USING (id)"""
+    ids = {"chats": msgspec.json.encode(list(chats)).decode()}
+    said = {text(found).strip() for (found,) in db.execute(query, ids)} - {""}
     prompts = db.execute("SELECT id, text FROM prompt").fetchall()
     gone = [(id,) for id, typed in prompts if not said.isdisjoint(_became(text(typed)))]
     db.executemany("DELETE FROM prompt WHERE id = ?", gone)

@@ -38,11 +38,11 @@ class Chat:
 
 @dataclass(frozen=True)
 class Listing:
-    """The IDs and dates of chats, newest first: enough to lay out a list before any title is read."""
+    """The IDs and dates of chats, the one added to last first: enough to lay out a list before any title is read."""
 
     ids: Sequence[int] = ()
     updated: Sequence[float] = ()
-    """When each was last added to, in seconds since the epoch."""
+    """When each was last added to by the clock of that moment, in seconds since the epoch."""
 
 
 @dataclass(frozen=True)

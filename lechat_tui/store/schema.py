@@ -120,9 +120,17 @@ SCRIPTS = (
         WHERE file.message = message.id AND file.kind = 'text'
     ) WHERE id IN (SELECT file.message FROM attachment AS file WHERE file.kind = 'text');
     """,
+    """
+    ALTER TABLE chat ADD COLUMN last INTEGER NOT NULL DEFAULT 0;
+    UPDATE chat SET last = coalesce((SELECT max(message.id) FROM message WHERE message.chat = chat.id), 0);
+    DROP INDEX chat_updated;
+    CREATE INDEX chat_last ON chat (last);
+    """,
 )
 """One script a version, in order; `PRAGMA user_version` counts those that have run. Add at the end, change none.
 
+`chat.last` is the ID of the message that was added last, in any branch; 0 for a chat without one. It orders the chats:
+IDs only grow, whatever the clock says.
 `draft.chat` is 0 for a chat that has no question yet; `draft.place` is 0 for the prompt and more for what is queued.
 `blob.held` is when a file was stored that no message has yet, in seconds since the epoch; 0 once one does. `width` and
 `height` are NULL for anything but an image. `message.attached` is the text of the attached text files, for the search.

@@ -169,10 +169,10 @@ class Conversation(OpenChat):
             self.chat = self.store.set_system(self.chat.id, text)
         self.setup = replace(self.setup, own_system=text)
 
-    def delete(self, chat: Chat) -> None:
-        """Delete a chat of the history, and the saved states of its KV cache. Raises `StoreError`."""
-        super().delete(chat)
-        if not self.history.private:
+    def delete(self, *chats: Chat) -> None:
+        """Delete chats of the history, and the saved states of their KV cache. Raises `StoreError`."""
+        super().delete(*chats)
+        for chat in chats if not self.history.private else ():
             self.engine.forget(chat.id)
 
     async def ask(

@@ -93,18 +93,28 @@ class OpenChat:
         self.messages[index] = replace(self.messages[index], pinned=pinned)
         return index
 
-    def undo(self) -> Message | None:
-        """Remove the last summary, or else the last question and its answer, and return it; None when there is none.
+    def undo(self, count: int = 1) -> list[Message]:
+        """Remove so many of the last questions with their answers, summaries included; returns them, oldest first.
 
-        Nothing is deleted: the chat shows the branch that ends before it.
+        Nothing is deleted: the chat shows the branch that ends before them, and `redo` shows them again.
         """
-        index = next((n for n in range(len(self.messages) - 1, -1, -1) if self.messages[n].role != "assistant"), -1)
-        if index < 0 or self.chat is None:
-            return None
-        taken = self.messages[index]
-        self.chat = self.store.set_leaf(self.chat.id, taken.parent)
-        del self.messages[index:]
-        return taken
+        starts = [index for index, message in enumerate(self.messages) if message.role != "assistant"][-count:]
+        if not starts or self.chat is None:
+            return []
+        removed = [self.messages[index] for index in starts]
+        self._shown.remember(self.messages)
+        self.chat = self.store.set_leaf(self.chat.id, removed[0].parent)
+        del self.messages[starts[0] :]
+        return removed
+
+    def redo(self) -> bool:
+        """Show what follows the last message: the branch that was shown last, else the newest; False for none."""
+        leaf = self._shown.leaf(self._leaf, self.store.tree(self.chat.id)) if self.chat else 0
+        if self.chat is None or leaf == self._leaf:
+            return False
+        self.chat = self.store.set_leaf(self.chat.id, leaf)
+        self.messages = self.store.path(self.chat.id)
+        return True
 
     def branches(self) -> list[Branch]:
         """For each message shown, its position among its siblings."""
@@ -143,12 +153,12 @@ class OpenChat:
             replace(self.chat, title=title, created=now, updated=now), self.messages[: index + 1]
         )
 
-    def delete(self, chat: Chat) -> None:
-        """Delete a chat of the history. Until the program ends, `undelete` brings it back. Raises `StoreError`."""
-        self._trash.delete(chat)
+    def delete(self, *chats: Chat) -> None:
+        """Delete chats of the history. Until the program ends, `undelete` brings them back. Raises `StoreError`."""
+        self._trash.delete(chats)
 
-    def undelete(self) -> Chat | None:
-        """Bring back the chat that was deleted last, under a new id; None when there is none. Raises `StoreError`."""
+    def undelete(self) -> list[Chat]:
+        """Bring back the chats that were deleted last, under new ids; none if none were. Raises `StoreError`."""
         return self._trash.restore()
 
     def keep_attachment(self, file: File) -> Attachment:

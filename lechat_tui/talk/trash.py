@@ -39,21 +39,24 @@ class Trash:
 
     def __init__(self, history: Store) -> None:
         self._history = history
-        self._copies: list[ChatCopy] = []
+        self._copies: list[list[ChatCopy]] = []
+        """The chats of each deletion, in the order in which they were added to last."""
 
-    def delete(self, chat: Chat) -> None:
-        """Delete a chat. Raises `StoreError`."""
-        copy = copy_chat(self._history, chat)
+    def delete(self, chats: Sequence[Chat]) -> None:
+        """Delete chats. Raises `StoreError`."""
+        copies = [copy_chat(self._history, chat) for chat in chats]
         try:
-            self._history.delete(chat.id)
-        finally:  # it may be deleted although not all of it could be overwritten
-            if self._history.chat(chat.id) is None:
-                self._copies.append(copy)
+            self._history.delete(*(chat.id for chat in chats))
+        finally:  # they may be deleted although not all of them could be overwritten
+            gone = [copy for copy in copies if self._history.chat(copy.chat.id) is None]
+            if gone:
+                gone.sort(key=lambda copy: max((message.id for message in copy.messages), default=0))
+                self._copies.append(gone)
 
-    def restore(self) -> Chat | None:
-        """Bring back the chat that was deleted last, under a new id; None when there is none. Raises `StoreError`."""
+    def restore(self) -> list[Chat]:
+        """Bring back the chats that were deleted last, under new ids, in their order. Raises `StoreError`."""
         if not self._copies:
-            return None
-        chat = add_copy(self._history, self._copies[-1])
+            return []
+        chats = [add_copy(self._history, copy) for copy in self._copies[-1]]
         self._copies.pop()
-        return chat
+        return chats

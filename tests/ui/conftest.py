@@ -1,5 +1,6 @@
 """The app on a scripted engine, with a history in a temporary folder."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,14 @@ def short_naps() -> Iterator[None]:
         patch.setattr(_wait, "SLEEP_GRANULARITY", 1 / 250)
         patch.setattr(_wait, "SLEEP_IDLE", 1 / 250 / 20)
         yield
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A history in a temporary folder, whose clock starts at noon, as that of the app stands still then."""
+    began = time.monotonic()
+    with Store(tmp_path / "data", clock=lambda: NOON.timestamp() + time.monotonic() - began) as store:
+        yield store
 
 
 @pytest.fixture

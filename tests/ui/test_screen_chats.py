@@ -10,7 +10,7 @@ from lechat_tui.engine.base import Delta
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Message
 from lechat_tui.store import Chat, Store
-from lechat_tui.ui.widgets.chat_list import ChatList, day_name
+from lechat_tui.ui.widgets.chat_list import ChatList, day_name, groups
 from lechat_tui.ui.widgets.sidebar import ChatsButton, Sidebar
 from lechat_tui.ui.widgets.transcript import Transcript
 
@@ -99,6 +99,35 @@ async def test_a_chat_is_deleted_from_the_list_only_after_a_confirmation(make_ap
         await pilot.press("y")
         await until(pilot, lambda: not store.chats())
         await hides(pilot, "Bread")
+
+
+async def test_marked_chats_are_deleted_together_and_come_back(make_app: MakeApp, store: Store) -> None:
+    for title in ("Bread", "Boats", "Bones"):
+        kept(store, title, "hi")
+    async with make_app().run_test(size=(120, 30)) as pilot:
+        await shows(pilot, "Bread")
+        await pilot.press("ctrl+s", "down", "space", "down", "space")
+        await shows(pilot, "✓ Bones", "✓ Bread", "Space marks · Delete deletes")
+        await pilot.press("delete")
+        await shows(pilot, "Delete 2 chats? Until you quit, /undelete brings them back")
+        await pilot.press("y")
+        await shows(pilot, "2 chats deleted; /undelete restores them")
+        assert [c.title for c in store.chats()] == ["Boats"]
+        await pilot.press("escape")
+        await send(pilot, "/undelete")
+        await shows(pilot, "2 chats are back; this is the latest", "▌Bones")
+    assert [c.title for c in store.chats()] == ["Bones", "Bread", "Boats"]
+
+
+async def test_a_chat_is_renamed_in_its_row(make_app: MakeApp, store: Store) -> None:
+    kept(store, "Bread", "hi")
+    async with make_app().run_test(size=(120, 30)) as pilot:
+        await shows(pilot, "Bread                   12:00")
+        await pilot.press("ctrl+s", "down", "f2", *" rolls", "escape")
+        await hides(pilot, "rolls")
+        await pilot.press("f2", *" rolls", "enter")
+        await shows(pilot, "Bread rolls             12:00")
+    assert [c.title for c in store.chats()] == ["Bread rolls"]
 
 
 async def test_a_new_chat_appears_in_the_list_after_its_first_question(make_app: MakeApp) -> None:
@@ -232,6 +261,13 @@ def drawn(shown: Transcript) -> int:
 )
 def test_chats_are_grouped_by_day(moment: datetime, name: str) -> None:
     assert day_name(moment.timestamp(), date(2026, 3, 5)) == name
+
+
+def test_a_chat_of_another_day_does_not_divide_the_days_of_a_list() -> None:
+    days = ((3, 5), (2, 1), (3, 5), (3, 4), (9, 9), (3, 4), (1, 2))
+    updated = [datetime(2026, month, day, 8).timestamp() for month, day in days]
+    found = [(group.name, group.end - group.first) for group in groups(updated, date(2026, 3, 5))]
+    assert found == [("Today", 3), ("Yesterday", 3), ("January 2026", 1)]
 
 
 async def test_the_chat_list_is_beside_the_chat_only_on_a_wide_screen(make_app: MakeApp) -> None:

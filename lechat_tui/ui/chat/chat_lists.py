@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import datetime
 
 from lechat_tui.talk.conversation import Conversation
+from lechat_tui.talk.retention import remove_old
 from lechat_tui.ui.chat.tasks import BackgroundTasks
 from lechat_tui.ui.widgets.recents import MAX_CHATS, Recents
 from lechat_tui.ui.widgets.sidebar import ChatsButton, Sidebar
@@ -23,14 +24,14 @@ class ChatLists:
         mark: ChatsButton,
         recents: Recents,
         tasks: BackgroundTasks,
-        today: Callable[[], date],
+        now: Callable[[], datetime],
     ) -> None:
         self._conversation = conversation
         self._sidebar = sidebar
         self._mark = mark
         self._recents = recents
         self._tasks = tasks
-        self._today = today
+        self._now = now
         self._narrow: bool | None = None
 
     @property
@@ -51,16 +52,28 @@ class ChatLists:
 
     async def _refresh(self) -> None:
         listing = await asyncio.to_thread(self._conversation.history.listing, self._sidebar.search_text)
-        self._sidebar.show(listing, self.current, self._today())
+        self._sidebar.show(listing, self.current, self._now())
 
     async def fill(self, ids: Sequence[int]) -> None:
         """Give the list the titles of these chats."""
         self._sidebar.fill(await asyncio.to_thread(self._conversation.history.chats_of, ids))
 
+    async def remove_old(self, show: Callable[[str], None]) -> None:
+        """Remove chats as the setting `keep` says; `show` gets a sentence about it if there were any."""
+        if removed := await remove_old(self._conversation, self._now().timestamp()):
+            self.refresh()
+            await self.offer_recents()
+            show(removed)
+
+    def forget_marks(self) -> None:
+        """Unmark all chats."""
+        self._sidebar.clear_marks()
+
     async def offer_recents(self) -> None:
         """Show the recent chats, unless the list of all is open beside them."""
         beside = self._open
-        self._recents.offer([] if beside else await asyncio.to_thread(self._conversation.history.chats, MAX_CHATS))
+        chats = [] if beside else await asyncio.to_thread(self._conversation.history.chats, MAX_CHATS)
+        self._recents.offer(chats, self._now())
 
     @property
     def _open(self) -> bool:

@@ -1,6 +1,7 @@
 """Opens the dialogs over the chat, and waits for what the user chooses. A dialog is imported when it is opened."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from textual.screen import ModalScreen, Screen
@@ -41,11 +42,13 @@ class Dialogs:
 
         return await self.show(ThemePicker(themes, self._screen.app.theme))
 
-    async def find_message(self, search: Callable[[str], list[Hit]], query: str) -> tuple[Hit, str] | None:
+    async def find_message(
+        self, search: Callable[[str], list[Hit]], query: str, now: datetime
+    ) -> tuple[Hit, str] | None:
         """The chosen hit of a search, and the words that found it."""
         from lechat_tui.ui.dialogs.search import Finder
 
-        return await self.show(Finder(search, query))
+        return await self.show(Finder(search, query, now))
 
     async def accept_license(self, model: Model) -> bool:
         """Whether the user accepts the license of this model, now or earlier."""

@@ -1,6 +1,7 @@
 """The host of the slash commands on the screen: forwards what a command asks for to the part that does it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from textual.screen import Screen
 
@@ -31,6 +32,7 @@ class ScreenHost:
         self._parts = parts
         self._widgets = widgets
         self._copy: Callable[[str], str] = surroundings.copy
+        self._now = surroundings.now
         self._themes: Mapping[str, str] = surroundings.themes
         self.navigation = Navigation(
             self, parts.chat_switch, parts.chats, parts.queue, parts.view, widgets.transcript, widgets.status
@@ -51,6 +53,10 @@ class ScreenHost:
     @property
     def themes(self) -> Sequence[str]:
         return tuple(self._themes)
+
+    @property
+    def now(self) -> datetime:
+        return self._now()
 
     # Messages
 
@@ -80,6 +86,11 @@ class ScreenHost:
         self._widgets.transcript.reveal(index)
         self._widgets.box.prompt.focus()
 
+    def fill(self, text: str) -> None:
+        prompt = self._widgets.box.prompt
+        prompt.set_text(text + prompt.full_text)
+        prompt.focus()
+
     def attach(self, attachment: Attachment) -> None:
         self._parts.attachments.add(attachment)
 
@@ -94,11 +105,14 @@ class ScreenHost:
     def open_chat(self, chat: Chat | None, *, private: bool = False) -> None:
         self._parts.chat_switch.open(chat, private=private)
 
+    def show_chats(self) -> bool:
+        return self._parts.chats.enter()
+
     def search(self, words: str) -> None:
         self._parts.tasks.start("command", self._search, words)
 
     async def _search(self, words: str) -> None:
-        found = await self._parts.dialogs.find_message(self.store.search, words)
+        found = await self._parts.dialogs.find_message(self.store.search, words, self.now)
         if found:
             await self.navigation.to_hit(*found)
 

@@ -1,6 +1,7 @@
 """Goes to another chat, to a search hit, to another branch; deletes a chat."""
 
 import asyncio
+from collections.abc import Sequence
 
 from lechat_tui.commands.base import Host, busy_message
 from lechat_tui.commands.checks import may_leave
@@ -9,6 +10,7 @@ from lechat_tui.ui.chat.chat_lists import ChatLists
 from lechat_tui.ui.chat.chat_switch import ChatSwitch
 from lechat_tui.ui.chat.message_view import MessageView
 from lechat_tui.ui.chat.queue import TurnQueue
+from lechat_tui.ui.widgets.sidebar import Sidebar
 from lechat_tui.ui.widgets.status import StatusLine
 from lechat_tui.ui.widgets.transcript import Transcript
 
@@ -63,17 +65,36 @@ class Navigation:
         elif not self._view.walk(index, by) and index is None:
             self._status.change(state="no branches here")
 
-    async def delete(self, id: int) -> None:
-        """Delete the chat with this ID, after a confirmation."""
-        host = self._host
-        chat = await asyncio.to_thread(host.store.chat, id)
-        if not chat or not await host.confirm(f"Delete “{chat.title}”?"):
-            return
+    async def change(self, wanted: Sidebar.Deleted | Sidebar.Renamed) -> None:
+        """Do what the user wants of the chats in the list."""
+        match wanted:
+            case Sidebar.Deleted(ids):
+                await self._delete(ids)
+            case Sidebar.Renamed(id, title):
+                await self._rename(id, title)
+
+    async def _rename(self, id: int, title: str) -> None:
+        """Give the chat with this ID another title."""
         if self._chats.current == id:
+            self._host.conversation.rename(title)
+        else:
+            await asyncio.to_thread(self._host.store.rename, id, title)
+        self._chats.refresh()
+
+    async def _delete(self, ids: Sequence[int]) -> None:
+        """Delete the chats with these IDs, after one confirmation."""
+        host = self._host
+        chats = await asyncio.to_thread(host.store.chats_of, ids)
+        one = len(chats) == 1
+        what, them = (f"“{chats[0].title}”", "it") if one else (f"{len(chats)} chats", "them")
+        if not chats or not await host.confirm(f"Delete {what}? Until you quit, /undelete brings {them} back"):
+            return
+        if self._chats.current in ids:
             if self._queue.answering:
                 host.say(busy_message(host))
                 return
             self._switch.open(None)
-        await asyncio.to_thread(host.conversation.delete, chat)
+        await asyncio.to_thread(host.conversation.delete, *chats)
+        self._chats.forget_marks()
         self._chats.refresh()
-        self._status.change(state="deleted; /undelete restores it")
+        self._status.change(state=f"{'' if one else f'{what} '}deleted; /undelete restores {them}")

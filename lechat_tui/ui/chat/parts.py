@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -71,7 +71,8 @@ class Surroundings:
     """The name and a description of each theme."""
     choices: Choices | None
     """Where settings are stored; None stores nothing."""
-    today: Callable[[], date]
+    now: Callable[[], datetime]
+    """The date and time of the user's clock."""
 
 
 class Parts:
@@ -94,9 +95,7 @@ class Parts:
         self.tasks = BackgroundTasks(screen, partial(say, error=True))
         self.dialogs = Dialogs(screen)
         self._progress = AnswerProgress(conversation, self.view, transcript, widgets.status, keymap)
-        self.chats = ChatLists(
-            conversation, widgets.sidebar, widgets.chats_mark, recents, self.tasks, surroundings.today
-        )
+        self.chats = ChatLists(conversation, widgets.sidebar, widgets.chats_mark, recents, self.tasks, surroundings.now)
         self.onboarding = Onboarding(conversation.models, downloads, widgets.offers, recents, surroundings.machine)
         self.models = ModelSwitch(
             conversation,

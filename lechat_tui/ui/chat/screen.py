@@ -83,7 +83,7 @@ class ChatScreen(Screen[None]):
             offers=Offers(self._keymap),
             recents=Recents(self._keymap),
         )
-        surroundings = Surroundings(machine, copy, themes, choices, today=lambda: clock().date())
+        surroundings = Surroundings(machine, copy, themes, choices, now=clock)
         self.parts = Parts(self, widgets, conversation, self._keymap, surroundings)
         self.host = ScreenHost(self, widgets, conversation, self.parts, surroundings)
         widgets.box.completions.arguments = partial(completed, self.host)
@@ -128,6 +128,7 @@ class ChatScreen(Screen[None]):
         parts.chats.refresh()
         parts.tasks.start("prompts", parts.load_prompts)
         parts.tasks.start("first models", parts.onboarding.check)
+        parts.tasks.start("retention", parts.chats.remove_old, lambda text: self._status.change(state=text))
 
     @property
     def start_page(self) -> list[Strip]:
@@ -169,8 +170,9 @@ class ChatScreen(Screen[None]):
         self.parts.tasks.start("titles", self.parts.chats.fill, event.ids)
 
     @on(Sidebar.Deleted)
-    def _chat_deleted(self, event: Sidebar.Deleted) -> None:
-        self.parts.tasks.start("delete", self.host.navigation.delete, event.chat)
+    @on(Sidebar.Renamed)
+    def _chats_changed(self, event: Sidebar.Deleted | Sidebar.Renamed) -> None:
+        self.parts.tasks.start("change chats", self.host.navigation.change, event)
 
     @on(ChatsButton.Clicked)
     def _chats_clicked(self) -> None:
@@ -332,6 +334,8 @@ class ChatScreen(Screen[None]):
                 return True
             case "leave" | "newest" | "walk":
                 return not self._prompt.text
+            case "first_models":
+                return not self._widgets.sidebar.has_focus_within
             case "edit":
                 return self._prompt.has_focus and self.parts.editing.untouched
             case "page":

@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import ClassVar
 
@@ -22,6 +22,7 @@ from lechat_tui.errors import LechatError
 from lechat_tui.plaintext import safe
 from lechat_tui.store import Hit
 from lechat_tui.ui.widgets.field import Field
+from lechat_tui.units import date_text
 
 SEARCH_DELAY_SECONDS = 0.12
 """Time without a key after which the search starts."""
@@ -44,8 +45,9 @@ class Finder(ModalScreen[tuple[Hit, str] | None]):
         Binding("pagedown", "move(6)", "Down", priority=True),
     ]
 
-    def __init__(self, search: Callable[[str], list[Hit]], query: str = "") -> None:
+    def __init__(self, search: Callable[[str], list[Hit]], query: str, now: datetime) -> None:
         super().__init__()
+        self._now = now
         self._search = search
         self._query = safe(query)
         self._found_for = ""
@@ -89,7 +91,7 @@ class Finder(ModalScreen[tuple[Hit, str] | None]):
             return
         self._found_for, self._hits = query, hits
         rows = self.query_one(OptionList)
-        rows.set_options(Option(_row(hit)) for hit in hits)
+        rows.set_options(Option(_row(hit, self._now)) for hit in hits)
         rows.highlighted = 0 if hits else None
         self.query_one("#message", Static).update(Content(safe(message)))
         self.query_one("#message").set_class(bool(message), "-shown")
@@ -124,10 +126,9 @@ class Finder(ModalScreen[tuple[Hit, str] | None]):
         self.dismiss(None)
 
 
-def _row(hit: Hit) -> Content:
+def _row(hit: Hit, now: datetime) -> Content:
     title = " ".join(safe(hit.chat.title).split()) or "untitled"
-    day = time.strftime("%Y-%m-%d", time.localtime(hit.chat.updated))
-    return Content.assemble((title, "bold"), (f"  {day}\n", "$soft"), "  ", *_context(hit))
+    return Content.assemble((title, "bold"), (f"  {date_text(hit.chat.updated, now)}\n", "$soft"), "  ", *_context(hit))
 
 
 def _context(hit: Hit) -> list[str | tuple[str, str]]:

@@ -1,5 +1,6 @@
 """A list of chats that may be very long: only the rows in view are fetched and rendered."""
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
@@ -17,6 +18,8 @@ from textual.strip import Strip
 
 from lechat_tui.plaintext import safe
 from lechat_tui.store import Chat, Listing
+from lechat_tui.ui.widgets.styled_lines import padded
+from lechat_tui.units import short_date_text
 from lechat_tui.values import dataclass
 
 NEW = -1
@@ -26,6 +29,8 @@ PAGE_CHATS = 100
 """Chats that are fetched at once."""
 
 MAX_CACHED_CHATS = 5_000
+
+DAY_SECONDS = 86_400.0
 
 
 class Group(NamedTuple):
@@ -44,7 +49,7 @@ class ChatList(ScrollView, can_focus=True):
     """A row that starts a new chat, and below it the chats of a listing by day."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"chatlist--{name}" for name in ("title", "new", "day", "mark", "highlight", "chosen")
+        f"chatlist--{name}" for name in ("title", "new", "day", "date", "mark", "highlight", "chosen")
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", show=False),
@@ -54,6 +59,7 @@ class ChatList(ScrollView, can_focus=True):
         Binding("home", "first", show=False),
         Binding("end", "last", show=False),
         Binding("enter", "pick", show=False),
+        Binding("space", "mark", show=False),
     ]
 
     @dataclass
@@ -76,6 +82,9 @@ class ChatList(ScrollView, can_focus=True):
         self._requested: set[int] = set()
         self._current = 0
         self._index = NEW
+        self._now = datetime.min
+        self.marked: set[int] = set()
+        """The IDs of the chats that are marked, to be deleted together."""
 
     @property
     def highlighted(self) -> int | None:
@@ -87,11 +96,11 @@ class ChatList(ScrollView, can_focus=True):
         """The number of chats whose titles are in memory."""
         return len(self._cached)
 
-    def show(self, listing: Listing, current: int, today: date) -> None:
-        """Show these chats. The current one is marked, and highlighted unless the list has the focus."""
+    def show(self, listing: Listing, current: int, now: datetime) -> None:
+        """Show these chats. The current one has a bar, and is highlighted unless the list has the focus."""
         keep = self.highlighted if self.has_focus else current
-        self._listing, self._current = listing, current
-        self._groups = list(_groups(listing.updated, today))
+        self._listing, self._current, self._now = listing, current, now
+        self._groups = list(groups(listing.updated, now.date()))
         self._index = NEW
         if keep and keep in listing.ids:
             self._index = listing.ids.index(keep)
@@ -111,6 +120,19 @@ class ChatList(ScrollView, can_focus=True):
     def go_to_first(self) -> None:
         """Highlight the first chat."""
         self._go(0)
+
+    def clear_marks(self) -> bool:
+        """Unmark all chats; whether any was marked."""
+        cleared = bool(self.marked)
+        self.marked.clear()
+        self.refresh()
+        return cleared
+
+    @property
+    def highlighted_title(self) -> tuple[str, int]:
+        """The title of the highlighted chat, and its row in view; empty if it is not known."""
+        chat = self._cached.get(self.highlighted or 0)
+        return (_one_line(chat.title), self._row_of(self._index) - self.scroll_offset.y) if chat else ("", 0)
 
     # Rows
 
@@ -174,10 +196,14 @@ class ChatList(ScrollView, can_focus=True):
             return self._line([(group.name, "day")], width, lit=False)
         if index == NEW:
             return self._line([("+ New chat", "new")], width, lit=self._index == NEW)
-        chat = self._cached.get(self._listing.ids[index])
-        title = (safe(chat.title).replace("\n", " ").expandtabs(1) or "untitled") if chat else ""
-        mark = "▌" if self._listing.ids[index] == self._current else ""
-        return self._line([(mark, "mark"), (title, "title")], width, lit=self._index == index)
+        id = self._listing.ids[index]
+        chat = self._cached.get(id)
+        title = (_one_line(chat.title) or "untitled") if chat else ""
+        mark = ("▌" if id == self._current else "") + ("✓ " if id in self.marked else "")
+        date = f" {short_date_text(self._listing.updated[index], self._now)}" if chat else ""
+        room = max(width - cell_len(mark) - cell_len(date), 0)
+        runs = [(mark, "mark"), (padded(title, room), "title"), (date, "date")]
+        return self._line(runs, width, lit=self._index == index)
 
     def _line(self, runs: Iterable[tuple[str, str]], width: int, *, lit: bool) -> Strip:
         base = self.rich_style
@@ -213,6 +239,12 @@ class ChatList(ScrollView, can_focus=True):
         """Open the highlighted chat."""
         self.post_message(self.Picked(self.highlighted))
 
+    def action_mark(self) -> None:
+        """Mark the highlighted chat or unmark it, and go to the next."""
+        if id := self.highlighted:
+            self.marked ^= {id}
+            self._go(self._index + 1)
+
     def on_click(self, event: Click) -> None:
         """Open the chat that was clicked."""
         _, index = self._at(self.scroll_offset.y + event.y)
@@ -233,15 +265,28 @@ class ChatList(ScrollView, can_focus=True):
         return self.get_component_rich_style(f"chatlist--{name}", partial=True)
 
 
-def _groups(updated: Sequence[float], today: date) -> Iterable[Group]:
-    """The groups of chats, newest first, from the time of the last message of each."""
+def groups(updated: Sequence[float], today: date) -> Iterable[Group]:
+    """The groups of chats, the one added to last first, from the time of the last message of each."""
+    days = _in_order(updated, today)
     at, top = 0, 1
-    while at < len(updated):
-        name, since = _period(updated[at], today)
-        end = max(bisect_right(updated, -since, lo=at, key=lambda moment: -moment), at + 1)
+    while at < len(days):
+        name, since = _period(days[at], today)
+        end = max(bisect_right(days, -since, lo=at, key=lambda moment: -moment), at + 1)
         yield Group(top, name, at, end)
         top += 2 + end - at
         at = end
+
+
+def _in_order(updated: Sequence[float], today: date) -> Sequence[float]:
+    """The times, the latest first. A chat that has an earlier one than the chats below it, as an imported chat may, or
+    one that has not come yet, as after a wrong clock, belongs to the day of the chats below.
+    """
+    tomorrow = datetime(today.year, today.month, today.day).timestamp() + DAY_SECONDS
+    latest = next((moment for moment in reversed(updated) if moment < tomorrow), tomorrow)
+    days = array("d", updated)
+    for index in range(len(days) - 1, -1, -1):
+        days[index] = latest = max(latest, updated[index]) if updated[index] < tomorrow else latest
+    return days
 
 
 def _period(moment: float, today: date) -> tuple[str, float]:
@@ -261,3 +306,7 @@ def day_name(moment: float, today: date) -> str:
     if day == today - timedelta(days=1):
         return "Yesterday"
     return "Last 7 days" if day > today - timedelta(days=7) else day.strftime("%B %Y")
+
+
+def _one_line(title: str) -> str:
+    return safe(title).replace("\n", " ").expandtabs(1)

@@ -1,6 +1,7 @@
 """The most recent chats, below the prompt of a start page without the list of chats."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -12,10 +13,15 @@ from lechat_tui.store import Chat
 from lechat_tui.ui.keys import Keymap
 from lechat_tui.ui.widgets.greeting import MIN_ROWS_FOR_CAT
 from lechat_tui.ui.widgets.styled_lines import Line, PromptAside, padded
+from lechat_tui.units import date_text
 from lechat_tui.values import dataclass
 
 MAX_CHATS, MAX_CHATS_SHORT = 5, 3
 """Chats shown, and chats shown on a short screen."""
+
+MAX_TITLE_CELLS = 60
+
+DATE_CELLS = len("12 Nov 2026")
 
 HINTS = (("help", "help"), ("chats", "chats"), ("models", "models"), ("palette", "everything"))
 """Bindings named below the recent chats, and a word for each."""
@@ -45,9 +51,11 @@ class Recents(PromptAside, can_focus=True):
         self._keymap = keymap
         self._chats: Sequence[Chat] = ()
         self._chosen = 0
+        self._now = datetime.min
 
-    def offer(self, chats: Sequence[Chat]) -> None:
+    def offer(self, chats: Sequence[Chat], now: datetime) -> None:
         """Show these chats, the newest first."""
+        self._now = now
         self._chats = chats[: MAX_CHATS_SHORT if self.app.size.height < MIN_ROWS_FOR_CAT else MAX_CHATS]
         self._chosen = 0
         self._update()
@@ -62,10 +70,11 @@ class Recents(PromptAside, can_focus=True):
         self.styles.height = len(rows) + (3 if rows else 1)
 
     def _row(self, number: int, chat: Chat, wide: int) -> Line:
-        title = safe(chat.title).replace("\n", " ") or "untitled"
-        if self.has_focus and number == self._chosen:
-            return [("▌ ", "bar"), (padded(title, wide - 2), "accent")]
-        return [("  ", ""), (title, "text")]
+        title, date = safe(chat.title).replace("\n", " ") or "untitled", date_text(chat.updated, self._now)
+        room = max(min(wide - DATE_CELLS - 4, MAX_TITLE_CELLS), 0)
+        chosen = self.has_focus and number == self._chosen
+        mark = ("▌ ", "bar") if chosen else ("  ", "")
+        return [mark, (padded(title, room), "accent" if chosen else "text"), (f"  {date}", "faint")]
 
     def on_resize(self) -> None:
         """Fit the text to the width."""

@@ -1,0 +1,39 @@
+"""The commands that are about the full screen: what `lechat --inline` answers to them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+NO_THEMES = "--inline uses your terminal's own colors; themes are for the full screen, which lechat opens without it"
+
+
+class WithoutScreen(ABC):
+    """The part of a host that only the full screen has."""
+
+    @abstractmethod
+    def say(self, text: str, *, error: bool = False) -> None:
+        """Write a note for the user."""
+
+    def show_page(self, title: str, text: str) -> None:
+        """Write all of it."""
+        self.say(text)
+
+    def show_chats(self) -> bool:
+        """There is no list beside the chat: `/resume` picks one."""
+        return False
+
+    def bind(self, chosen: Mapping[str, str] | None) -> None:
+        """Reject it: keys are for the full screen."""
+        self.say("keys can be changed in the full screen only, which lechat opens without --inline")
+
+    def set_theme(self, name: str) -> None:
+        """Say that the theme is for the full screen."""
+        self.say(f"{NO_THEMES} ({name} from now on)")
+
+    async def choose_theme(self) -> str | None:
+        """Reject it: themes are for the full screen."""
+        self.say(NO_THEMES)
+        return None
+
+    def number_lines(self) -> str:
+        """Reject it: lines stay as they can be copied from the terminal."""
+        return "--inline writes code so that it can be copied; line numbers are for the full screen"
