@@ -36,6 +36,8 @@ def prefill(
             if isinstance(segment, tuple):
                 done = len(llama.cache.cells) - start
                 batch = segment[done : done + llama.tuning.batch]
+            if len(llama.cache.cells) in (cached, total - len(cells_of(llama, batch))):
+                llama.cache.checkpoint()  # another question, and this one again, will begin here
             with llama.interruptible(stopped):
                 completed = _evaluate(llama, batch)
             if not completed:

@@ -8,7 +8,7 @@ from dataclasses import field
 from pathlib import Path
 
 from lechat_tui.engine.llama.cache import Cache
-from lechat_tui.engine.llama.cells import Cell, common_prefix, equal_prefix
+from lechat_tui.engine.llama.cells import Cell, equal_prefix
 from lechat_tui.engine.llama.state_files import Interrupted, StateFiles, never
 from lechat_tui.machine import hardware
 from lechat_tui.machine.hardware import Memory
@@ -95,10 +95,10 @@ class SavedStates:
     def restore_best(self, wanted: Sequence[Cell], chat: int | None, interrupted: Interrupted = never) -> int:
         """Make the cache hold the longest known prefix of the wanted cells and nothing else; returns its length."""
         cells = self._cache.cells
-        shared = common_prefix(cells, wanted)
+        shared = self._cache.reusable(wanted)
         snapshots = [snapshot for snapshot in self._snapshots if snapshot.key == self._key]
-        snapshot = max(snapshots, key=lambda snapshot: common_prefix(snapshot.cells, wanted), default=None)
-        best = common_prefix(snapshot.cells, wanted) if snapshot else 0
+        snapshot = max(snapshots, key=lambda snapshot: self._cache.usable(snapshot.cells, wanted), default=None)
+        best = self._cache.usable(snapshot.cells, wanted) if snapshot else 0
         file, found = self._best_file(wanted)
         from_file = found if file and _pays(found, max(best, shared), file[1]) else 0
         from_snapshot = best if snapshot and not from_file and _pays(best, shared, snapshot.cells) else 0
@@ -146,8 +146,8 @@ class SavedStates:
     def _best_file(self, wanted: Sequence[Cell]) -> tuple[tuple[Path, tuple[Cell, ...]] | None, int]:
         """The file that holds the longest prefix of the wanted cells, and the length of that prefix."""
         files = list(self._files.cells()) if self._files else []
-        file = max(files, key=lambda file: common_prefix(file[1], wanted), default=None)
-        return file, common_prefix(file[1], wanted) if file else 0
+        file = max(files, key=lambda file: self._cache.usable(file[1], wanted), default=None)
+        return file, self._cache.usable(file[1], wanted) if file else 0
 
     def _in_file(self, chat: int | None) -> Sequence[Cell]:
         if chat is None or self._files is None:
