@@ -13,6 +13,9 @@ FAILED, USAGE, OVERFLOW, INTERRUPTED = 1, 2, 3, 130
 """Exit codes: an error, a wrong command line, an input larger than the context window, Ctrl+C."""
 
 
+MAX_MESSAGE_CHARACTERS = 1000
+"""Of a message; a few lines on a terminal."""
+
 MAX_ERROR_CHARACTERS = 200
 """Of an unexpected exception, whose text may be as long as what caused it."""
 
@@ -89,7 +92,7 @@ def answering(*, as_lines: bool) -> Iterator[None]:
 def _print_line(failed: Failure) -> None:
     import json
 
-    line = {"type": "error", "message": " ".join(failed.message.split()), "code": failed.code}
+    line = {"type": "error", "message": _one_line(failed.message), "code": failed.code}
     with suppress(OSError, streams.Unwritten):
         printing.show(json.dumps(line), flush=True)
 
@@ -129,8 +132,16 @@ def open_log() -> None:
 
 def complain(failed: Failure) -> int:
     """Print the sentence on stderr; the exit code."""
-    printing.say(f"lechat: {' '.join(failed.message.split())}")
+    printing.say(f"lechat: {_one_line(failed.message)}")
     return failed.code
+
+
+def _one_line(message: str) -> str:
+    """The message in one line; the middle of a very long one, which repeats what was typed, is left out."""
+    line = " ".join(message.split())
+    if len(line) <= MAX_MESSAGE_CHARACTERS:
+        return line
+    return f"{line[: MAX_MESSAGE_CHARACTERS // 2]} … {line[-MAX_MESSAGE_CHARACTERS // 4 :]}"
 
 
 def _unexpected(error: Exception) -> str:

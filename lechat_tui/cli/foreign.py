@@ -172,6 +172,8 @@ def translate(arguments: Sequence[str], commands: Sequence[str], *, piped: bool 
         if row.sentence:
             raise Unsupported(row.sentence)
         return [*row.arguments, *rest]
+    if row and words == 1 and not piped:
+        raise Unsupported(f"lechat {first} takes no word after it; to ask it as a question: lechat -- {first} ...")
     if not piped and words <= 1 and (meant := _meant(first, commands)):
         raise Unsupported(
             f"there is no command {first}; did you mean {meant}? To ask it as a question: lechat -- {first}"
