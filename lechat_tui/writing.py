@@ -18,13 +18,23 @@ def private_folder(folder: Path) -> Path:
     return folder
 
 
-def read(file: Path) -> bytes:
-    """The content of a regular file. Raises `OSError`, also for a pipe, which would wait for a writer, and a device."""
+MAX_BYTES = 64_000_000
+"""Of a file that is read at once. None of the program's own comes near it."""
+
+
+def read(file: Path, max_bytes: int = MAX_BYTES) -> bytes:
+    """The content of a regular file of at most so many bytes.
+
+    Raises `OSError`, also for a larger file, for a pipe, which would wait for a writer, and for a device.
+    """
     descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     with os.fdopen(descriptor, "rb") as opened:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "not a regular file", str(file))
-        return opened.read()
+        content = opened.read(max_bytes + 1)
+        if len(content) > max_bytes:
+            raise OSError(errno.EFBIG, f"it is larger than {max_bytes // 1_000_000} MB", str(file))
+        return content
 
 
 def write(file: Path, content: str | bytes, *, mode: int = 0o600, sync: bool = True) -> None:

@@ -3,14 +3,13 @@
 `LECHAT_FUZZED=10000` tries so many; `LECHAT_FUZZ_SEED=17` repeats one.
 """
 
-import io
 import os
 import random
 import signal
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -43,17 +42,22 @@ NUMBERS = (
     *("0x10", "1_000", "٣", "²", "+1", " 1", "1 ", "1,5", "10.0000001", "24G", "0G", "-8G", "1e9G", "infG", "8XB"),
 )
 JUNK = (
-    *("", " ", "\n", "\t", "-", "--", "---", "-=", "--=", "=", "/", ".", "..", "~", "~nobody", "$HOME", "*", "@", "@a.txt"),
-    *("a\x1b[2Jb", "\x1b]0;x\x07", "\x07", "a\0b", "\x7f", "\u202eabc", "\u200b", "\ufeff", "é", "日本語", "🐈" * 40),
-    *("\udcff", "caf\udce9", "-\udcff", "--\udcff=1", "\udcff.gguf", "x" * 5000, "-" * 300, "a/" * 600, "\r\n" * 50),
-    *("%s%n", "{0}", "{}", "[red]x[/red]", "[/]", "'; DROP TABLE chat; --", "--help=1", "-h=", "-Vq", "-nqc", "-mchaton"),
-    *("http://127.0.0.1:9/x", "hf.co/a/b", "who/what:Q4_K_M", "a/b/c/d", "/private x", "\\private", "chaton:Q8_0", "chaton@x"),
-)
-FILES = ("a.txt", "a.gguf", "cut.gguf", "a.png", "a.json", "caf\udce9.txt", "empty", "folder", "pipe", "/dev/null", "no.txt")
+    "", " ", "\n", "\t", "-", "--", "---", "-=", "--=", "=", "/", ".", "..", "~", "~nobody", "$HOME", "*", "@",
+    "@a.txt", "a\x1b[2Jb", "\x1b]0;x\x07", "\x07", "a\0b", "\x7f", "\u202eabc", "\u200b", "\ufeff", "é", "日本語",
+    "🐈" * 40, "\udcff", "caf\udce9", "-\udcff", "--\udcff=1", "\udcff.gguf", "x" * 5000, "-" * 300, "a/" * 600,
+    "\r\n" * 50, "%s%n", "{0}", "{}", "[red]x[/red]", "[/]", "'; DROP TABLE chat; --", "--help=1", "-h=", "-Vq",
+    "-nqc", "-mchaton", "http://127.0.0.1:9/x", "hf.co/a/b", "who/what:Q4_K_M", "a/b/c/d", "/private x", "\\private",
+    "chaton:Q8_0", "a@x",
+)  # fmt: skip
+FILES = (
+    "a.txt", "a.gguf", "cut.gguf", "a.png", "a.json", "caf\udce9.txt", "empty", "folder", "/dev/null", "/dev/zero",
+    "no.txt",
+)  # fmt: skip
 FOREIGN = (
-    *("-ngl", "-hf", "-p", "-i", "-cnv", "--ctx-size=4", "-fa", "-t", "-n", "-o", "-x", "-v", "-c", "--top-k", "--keepalive"),
-    *("--num-predict", "--threads", "--format", "--think", "--verbose", "--api-key", "--port", "-sys", "--temp", "--yolo"),
-)
+    "-ngl", "-hf", "-p", "-i", "-cnv", "--ctx-size=4", "-fa", "-t", "-n", "-o", "-x", "-v", "-c", "--top-k",
+    "--keepalive", "--num-predict", "--threads", "--format", "--think", "--verbose", "--api-key", "--port", "-sys",
+    "--temp", "--yolo",
+)  # fmt: skip
 NEVER = frozenset({"/"})
 """Not the whole disk: a search for models in it takes as long as the disk is large."""
 
@@ -70,7 +74,21 @@ COMMANDS = dict(walk(typer.main.get_command(main.commands)))
 COMMANDS |= {(word,): ["--json"] for word in foreign.SUBCOMMANDS}
 COMMANDS[()] = dict(walk(typer.main.get_command(main.asking)))[()]
 ALL_OPTIONS = sorted({option for options in COMMANDS.values() for option in options} | {"--help", "-h"})
-WORDS = ("chaton", "hello", "1", "2", "json", "stream-json", "text", "head", "map", "md", "bash", "last", "ministral-3-8b")
+WORDS = (
+    "chaton",
+    "hello",
+    "1",
+    "2",
+    "json",
+    "stream-json",
+    "text",
+    "head",
+    "map",
+    "md",
+    "bash",
+    "last",
+    "mixtral-8x7b",
+)
 
 
 def command_line(dice: random.Random) -> list[str]:
@@ -137,12 +155,11 @@ def lechat(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureF
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # restored after the test, which sets it
     lechat = caller(folder, monkeypatch, capfd)
     network.forbid()
-    nothing: Callable[..., object] = lambda *_, **__: None
     monkeypatch.setattr(compose, "engine", lambda *_: EchoEngine())
-    monkeypatch.setattr(bench, "run", nothing)
+    monkeypatch.setattr(bench, "run", lambda *_, **__: None)
     monkeypatch.setattr(doctor, "run", lambda **_: 0)
     monkeypatch.setattr("lechat_tui.models.resources.backends", lambda: frozenset())
-    monkeypatch.setattr("socket.socket.connect", nothing)
+    monkeypatch.setattr("socket.socket.connect", lambda *_: None)
     return lechat
 
 
@@ -169,7 +186,7 @@ def test_any_command_line_ends_with_a_sentence(lechat):
             with deadline(SECONDS):
                 run = lechat(*words, stdin=stdin)
         except BaseException as error:
-            raise AssertionError(f"{type(error).__name__}: LECHAT_FUZZ_SEED={seed}: lechat {words}, {stdin!r}") from error
+            raise AssertionError(f"{error!r}: LECHAT_FUZZ_SEED={seed}: lechat {words}, {stdin!r}") from error
         check(run.returncode, run.stdout, run.stderr, seed)
 
 

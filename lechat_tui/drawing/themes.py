@@ -1,6 +1,5 @@
 """Themes: one TOML file each. The user's folder extends and overrides the themes that ship."""
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from pathlib import Path
@@ -10,8 +9,8 @@ from rich.color import ANSI_COLOR_NAMES, Color
 from rich.errors import StyleSyntaxError
 from rich.style import Style
 
-from lechat_tui import paths, writing
-from lechat_tui.settings.tables import TableError, build
+from lechat_tui import paths
+from lechat_tui.settings.tables import TableError, build, read
 from lechat_tui.values import dataclass
 
 DEFAULT = "mistral-dark"
@@ -119,12 +118,15 @@ def read_themes(*folders: Path, parse: Callable[[str], object] = parse_color) ->
     for folder in folders or (paths.bundled("themes"), paths.config() / "themes"):
         for file in sorted(folder.glob("*.toml")):
             try:
-                table = _merged(tomllib.loads(writing.read(file).decode("utf-8-sig")), tables, file.stem)
+                written = read(file)
+            except TableError as error:
+                complaints.append(f"{file} {error}")
+                continue
+            try:
+                table = _merged(written, tables, file.stem)
                 known[file.stem] = _theme(file.stem, table, parse)
                 tables[file.stem] = table
-            except OSError as error:
-                complaints.append(f"cannot read {file}: {error.strerror}")
-            except (ValueError, RecursionError, TableError) as error:
+            except (ValueError, TableError) as error:
                 complaints.append(f"{file} is not a theme: {error}")
     return Themes(known, tuple(complaints))
 

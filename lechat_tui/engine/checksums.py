@@ -71,7 +71,7 @@ def complete(model: str, verification: Verification, report: Callable[[float], N
 
 def _read(record: Path) -> dict[str, _Entry]:
     try:
-        return msgspec.json.decode(record.read_bytes(), type=dict[str, _Entry])
+        return msgspec.json.decode(writing.read(record), type=dict[str, _Entry])
     except (OSError, ValueError, RecursionError):
         return {}
 

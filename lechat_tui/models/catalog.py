@@ -1,15 +1,15 @@
 """The catalog of models, read from `models.toml`: one table per model. Says nothing about what is installed."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from lechat_tui import paths, writing
+from lechat_tui import paths
 from lechat_tui.errors import LechatError
 from lechat_tui.machine import split_files
 from lechat_tui.machine.footprint import ModelShape
+from lechat_tui.settings import tables
 from lechat_tui.settings.ranges import Share, Size, Temperature, Threads, Tokens, TokensPerSecond, TopK
 from lechat_tui.settings.tables import TableError, build
 from lechat_tui.units import size_text
@@ -201,15 +201,15 @@ def read(*files: Path) -> dict[str, Model]:
     A model with weights of its own replaces an earlier one; without them, its keys override single keys of that one.
     Raises `ModelError` that names the file and the model.
     """
-    tables: dict[str, Mapping[str, Any]] = {}
+    merged: dict[str, Mapping[str, Any]] = {}
     rows: dict[str, Model] = {}
     for file in files:
         for id, table in _tables(file).items():
             where = f"{file}: [{id}]"
             if not isinstance(table, dict):
                 raise ModelError(f"{where} must be a table, like [{id}]")
-            tables[id] = table if "weights" in table else {**tables.get(id, {}), **table}
-            rows[id] = _row(where, id, tables[id])
+            merged[id] = table if "weights" in table else {**merged.get(id, {}), **table}
+            rows[id] = _row(where, id, merged[id])
     return rows
 
 
@@ -227,11 +227,9 @@ def chat_template(model: Model) -> str | None:
 
 def _tables(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(writing.read(file).decode("utf-8-sig"))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"the catalog {file} cannot be read: {error}") from error
+        return tables.read(file)
+    except TableError as error:
+        raise ModelError(f"the catalog {file} {error}") from error
 
 
 def _row(where: str, id: str, table: Mapping[str, Any]) -> Model:

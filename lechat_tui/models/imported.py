@@ -6,7 +6,6 @@ Each becomes a row of `imported.toml`, a catalog that is read after the one that
 import fcntl
 import re
 import shutil
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
@@ -17,6 +16,8 @@ from lechat_tui import paths, writing
 from lechat_tui.models import names, scan
 from lechat_tui.models.catalog import Model, ModelError, Weights
 from lechat_tui.models.listing import listed
+from lechat_tui.settings import tables
+from lechat_tui.settings.tables import TableError
 from lechat_tui.units import size_text
 
 _SPARE_BYTES = 10**9
@@ -156,11 +157,9 @@ def _rewriting() -> Iterator[dict[str, Any]]:
 
 def _rows() -> dict[str, Any]:
     try:
-        return tomllib.loads(writing.read(registry()).decode())
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{registry()} cannot be read: {error}; delete it and import the models again") from error
+        return tables.read(registry())
+    except TableError as error:
+        raise ModelError(f"{registry()} {error}; delete it and import the models again") from error
 
 
 def _table(model: Model) -> dict[str, Any]:

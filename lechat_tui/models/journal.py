@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from lechat_tui import writing
 from lechat_tui.values import dataclass
 
 PART, JOURNAL = ".lechat-part", ".lechat-journal"
@@ -81,10 +82,10 @@ def read(journal: Path) -> tuple[PartialInfo, Ranges] | None:
     """The description in a journal and the ranges that are surely written; None if it is not a valid journal."""
     part = journal.with_name(journal.name.removesuffix(JOURNAL) + PART)
     try:
-        first, _, rest = journal.read_bytes().partition(b"\n")
+        first, _, rest = writing.read(journal).partition(b"\n")
         info = msgspec.json.decode(first, type=PartialInfo)
         there = part.stat().st_size
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError, RecursionError):  # msgspec lets UnicodeDecodeError through
         return None
     written = Ranges()
     for start, end in _trusted(rest, len(first) + 1, everything=info.boot == boot() != ""):

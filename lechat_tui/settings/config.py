@@ -2,13 +2,11 @@
 
 import re
 import shlex
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
-from lechat_tui import writing
 from lechat_tui.errors import LechatError
 from lechat_tui.machine.footprint import KvType
 from lechat_tui.settings.ranges import (
@@ -26,7 +24,7 @@ from lechat_tui.settings.ranges import (
     Tokens,
     TopK,
 )
-from lechat_tui.settings.tables import TableError, build
+from lechat_tui.settings.tables import TableError, build, read
 from lechat_tui.values import dataclass
 
 
@@ -191,15 +189,9 @@ def load(file: Path) -> Settings:
     Raises `ConfigError` that names the file and the line or the key.
     """
     try:
-        table = tomllib.loads(writing.read(file).decode("utf-8-sig"))
-    except (FileNotFoundError, NotADirectoryError):
-        return Settings()
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file} is not text in UTF-8; save it as UTF-8") from error
-    except OSError as error:
-        raise ConfigError(f"{file} can't be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{file} is not valid TOML: {error}") from error
+        table = read(file)
+    except TableError as error:
+        raise ConfigError(f"{file} {error}") from error
     try:
         return build(Settings, table)
     except TableError as error:

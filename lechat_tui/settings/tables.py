@@ -3,18 +3,46 @@
 import difflib
 import math
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from lechat_tui import writing
+
 T = TypeVar("T")
+
+MAX_TOML_BYTES = 4_000_000
+"""Of a file that is written by hand, or lists what this program has imported."""
 
 
 class TableError(Exception):
-    """The table can't be converted; the text names the key."""
+    """The table can't be read or converted; the text names the line or the key."""
+
+
+def read(file: Path) -> dict[str, Any]:
+    """The table in a TOML file; an empty one where there is no file.
+
+    Raises `TableError`; its text continues a sentence that begins with the file's name.
+    """
+    try:
+        content = writing.read(file, MAX_TOML_BYTES)
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise TableError(f"is not text in UTF-8 (at line {line}); save it as UTF-8") from error
+    except OSError as error:
+        raise TableError(f"can't be read: {error.strerror or error}") from error
+    except RecursionError as error:
+        raise TableError("is not valid TOML: its lists or tables are nested too deeply") from error
+    except ValueError as error:
+        raise TableError(f"is not valid TOML: {error}") from error
 
 
 def build(kind: type[T], table: Mapping[str, Any], *, strict: bool = True) -> T:
@@ -26,7 +54,7 @@ def build(kind: type[T], table: Mapping[str, Any], *, strict: bool = True) -> T:
     try:
         built = msgspec.convert(table, kind, strict=strict)
     except msgspec.ValidationError as error:
-        raise TableError(_readable(str(error), kind)) from error
+        raise TableError(_readable(str(error), kind, table)) from error
     _reject_infinite(built, "")
     return built
 
@@ -78,12 +106,17 @@ _KINDS = {
 _BOUNDS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
 _WRONG_KIND = re.compile(r"expected ([\w |]+), got (\w+)", re.IGNORECASE)
 _OUT_OF_RANGE = re.compile(r"expected (?:int|float) ([<>]=?) (\S+)", re.IGNORECASE)
+_WRONG_LENGTH = re.compile(r"expected array of length (\d+), got (\d+)", re.IGNORECASE)
 _NO_CHOICE = re.compile(r"invalid enum value '?(.*?)'?$", re.IGNORECASE)
 
 
-def _readable(error: str, kind: Any) -> str:
+def _readable(error: str, kind: Any, table: Mapping[str, Any]) -> str:
     """An error of msgspec, as in ``Expected `int` >= 1 - at `$.threads` ``, as in `threads must be from 1 to 512`."""
     what, _, where = error.replace("`", "").partition(" - at $.")
+    if where.endswith("[...]"):  # a table of texts, of which msgspec does not name the key
+        where = where.removesuffix("[...]")
+        texts: Mapping[str, Any] = table.get(where, {})
+        where += f".{next((key for key, value in texts.items() if not isinstance(value, str)), '')}"
     if missing := what.partition("Object missing required field ")[2]:
         return f"the key {where}.{missing} is missing" if where else f"the key {missing} is missing"
     name = where or "the value"
@@ -97,6 +130,10 @@ def _readable(error: str, kind: Any) -> str:
         return f"{name} must be like {_examples(hint)}"
     if "of length >= 1" in what:
         return f"{name} must not be empty"
+    if match := _WRONG_LENGTH.fullmatch(what):
+        return f"{name} must be a list of {match[1]}, not of {match[2]}"
+    if "out of range" in what:
+        return f"{name} must be {range_text(hint) or 'a smaller number'}"
     if match := _NO_CHOICE.fullmatch(what):
         names = [str(choice) for choice in _choices(hint) if choice]
         return f"{name} must be {' or '.join(names)}, not {match[1]}" if names else f"{name} can't be {match[1]}"

@@ -83,7 +83,7 @@ def _encode(files: Sequence[Attachment]) -> str:
 def _decode(blobs: Blobs, encoded: str) -> Iterator[Attachment]:
     try:
         files = msgspec.json.decode(encoded, type=list[_File])
-    except msgspec.DecodeError:  # a damaged history: the text matters more
+    except ValueError:  # a damaged history: the text matters more
         return
     for sha256, name, kind, size, width, height in files:
         path = blobs.path(sha256)
