@@ -166,4 +166,4 @@ class Message:
     @property
     def images(self) -> tuple[Attachment, ...]:
         """The attached images, in their order."""
-        return tuple(file for file in self.attachments if file.kind == "image")
+        return tuple(file for file in self.attachments if file.kind == "image") if self.attachments else ()

@@ -99,17 +99,18 @@ async def _answer(
             async for event in events:
                 hints.show(event, conversation.model.id)
                 printer.show(event, conversation)
+        hints.clear()
+        last = conversation.messages[-1]
+        printer.end(last, conversation)
+        if stats and last.receipt:
+            printing.say(phrases.figures(last.receipt))
     except ContextOverflow as error:
         if overflow != "refuse":
             raise
         raise ContextOverflow(f"{error}, or choose what to keep with --overflow head, tail, middle or map") from error
     finally:
         hints.clear()
-        await conversation.engine.close()
-    last = conversation.messages[-1]
-    printer.end(last, conversation)
-    if stats and last.receipt:
-        printing.say(phrases.figures(last.receipt))
+        await conversation.engine.close()  # it may save its state: after everything has been shown
 
 
 class Printer:

@@ -36,6 +36,8 @@ class Answer(Item):
         self._state: State = message.state if message else "complete"
         self._pieces: list[str] = []
         """The text that the reader was fed since the answer began to grow."""
+        self._message = message
+        """The answer as it was stored; None while it grows."""
         self._unread = message
         """A stored message that has not been parsed: it is when it is first in view."""
         self._text = message.text if message else ""
@@ -72,6 +74,7 @@ class Answer(Item):
 
     def finish(self, message: Message) -> None:
         """Show the answer as it was stored."""
+        self._message = message
         self._state = message.state
         self._text = message.text
         self.receipt = message.receipt
@@ -96,13 +99,22 @@ class Answer(Item):
 
         text = safe(self._text)
         _ = self.thinking  # before the message that it is made of goes
-        self._unread = None
+        self._message = self._unread = None
         self._reader = Reader()
         self._reader.feed(text)
         self._pieces = [text]
         self._finished_for = None
         self._state = "complete"
         self.changed()
+
+    def release(self) -> None:
+        """Free the rows and the parsed text of a stored answer."""
+        if self._message:
+            super().release()
+            _ = self.thinking  # which has measured how long it took
+            self._unread = self._message
+            self._finished, self._finished_for = [], None
+            self.__dict__.pop("_reader", None)
 
     def _render(self, width: int, look: Look) -> Iterator[Row]:
         from lechat_tui.drawing.blocks import render_blocks

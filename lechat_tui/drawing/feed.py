@@ -1,6 +1,8 @@
 """The items of one chat: its messages, and the notes, the activity and the queued questions beside them."""
 
 from collections.abc import Sequence
+from itertools import islice
+from typing import TypeGuard
 
 from lechat_tui.drawing.answer import Answer, speed_summary
 from lechat_tui.drawing.items import DIVIDER, DIVIDER_PINNED, Item
@@ -27,6 +29,8 @@ class Feed:
         self._growing: Answer | None = None
         self._unanswered: Question | None = None
         """The question that is marked as unanswered."""
+        self._divided = -1, False
+        """The message below the divider, and whether pinned ones above it are sent."""
         self._thinking_shown = False
         self._speed_shown = False
 
@@ -38,8 +42,11 @@ class Feed:
     @property
     def messages(self) -> list[Question | Answer | Summary]:
         """The messages, without notes and queued questions."""
-        found = (item for item in self._viewport.items if isinstance(item, Question | Answer | Summary))
-        return [item for item in found if not (isinstance(item, Question) and item.queued)]
+        return list(filter(_is_message, self._viewport.items))
+
+    def _last_messages(self, count: int) -> list[Question | Answer | Summary]:
+        found = filter(_is_message, reversed(self._viewport.items))
+        return list(islice(found, count))[::-1]
 
     def messages_above(self, index: int) -> int:
         """The number of messages before the item of this index."""
@@ -51,6 +58,7 @@ class Feed:
         """Have these messages and nothing else."""
         self._growing = self._unanswered = None
         self._floating = 0
+        self._divided = -1, False
         for message in messages:
             self._learn_costs(message)
         self._viewport.replace([self._item(message) for message in messages])
@@ -165,6 +173,9 @@ class Feed:
 
         `pinned` says that the model also gets pinned messages from above.
         """
+        if self._divided == (message, pinned):
+            return
+        self._divided = message, pinned
         for number, item in enumerate(self.messages):
             text = (DIVIDER_PINNED if pinned else DIVIDER) if number == message else ""
             if item.divider != text:
@@ -172,8 +183,8 @@ class Feed:
                 self._change(item)
 
     def mark_branches(self, marks: Sequence[str]) -> None:
-        """Show below each message its mark, as in `2/3`; nothing for an empty one."""
-        for item, mark in zip(self.messages, marks, strict=False):
+        """Show below each of the last messages its mark, as in `2/3`; nothing for an empty one."""
+        for item, mark in zip(self._last_messages(len(marks)), marks, strict=False):
             if item.branch != mark:
                 item.branch = mark
                 self._change(item)
@@ -243,4 +254,11 @@ class Feed:
     def _remove(self, items: Sequence[Item]) -> None:
         floats = self._viewport.items[len(self._viewport.items) - self._floating :]
         self._floating -= sum(item in items for item in floats)
+        if any(item.divider for item in items):
+            self._divided = -1, False
         self._viewport.remove(items)
+
+
+def _is_message(item: Item) -> TypeGuard[Question | Answer | Summary]:
+    """Whether it is a message, neither a note nor a queued question."""
+    return isinstance(item, Question | Answer | Summary) and not (isinstance(item, Question) and item.queued)

@@ -77,6 +77,10 @@ class Item:
         """Forget the rows."""
         self._cache = None
 
+    def release(self) -> None:
+        """Free what can be made again: the item is far out of view."""
+        self._cache = None
+
     def _render(self, width: int, look: Look) -> Iterator[Row]:
         raise NotImplementedError
 

@@ -162,7 +162,7 @@ class Fitted:
     """Tokens that a prompt may have: the context window less what is kept free for the answer."""
     costs: tuple[int, ...] = ()
     """Tokens of each message of the request, images included, without what the template adds around it. Only in a plan;
-    an answer does not wait for the counting."""
+    an answer counts them only where not all of them fit, and keeps the figures to itself."""
     note: str = ""
     """What was reduced so that the model fits into memory, as a sentence; empty for nothing."""
     receipt: Receipt | None = None

@@ -17,6 +17,7 @@ from typing import BinaryIO
 from lechat_tui import paths, writing
 from lechat_tui.engine import wire
 from lechat_tui.engine.base import ContextOverflow, Done, EngineError, Event, Fitted, Loading, ModelSpec, Request
+from lechat_tui.engine.transfer import Outgoing
 from lechat_tui.machine.split_files import size_on_disk
 from lechat_tui.values import dataclass
 
@@ -69,6 +70,8 @@ class Child:
         self._log = log
         self._timeouts = timeouts
         self._turn = 0
+        self._outgoing = Outgoing()
+        """What the child has of the last request."""
         self._unresponsive = False
         """Whether it was killed because it did not stop a turn."""
         self._stopping: asyncio.Task[None] | None = None
@@ -134,12 +137,12 @@ class Child:
         """Yield the events of one answer. Raises `EngineError`, and `Unresponsive` before the first event."""
         async with self._answering:
             await self._previous_turn()
-            self._begin(wire.Answer(self._turn + 1, request))
+            self._begin(wire.Answer, request)
             self.adapter_bytes = sum(size_on_disk(adapter.path) for adapter in request.model.adapters)
             over = False
             try:
                 while not over:
-                    frame = await self._frames.get()
+                    frame = await self._next_frame(wire.Answer, request)
                     over = isinstance(frame, wire.Failed | Done)
                     yield _event(frame)
             finally:
@@ -150,9 +153,9 @@ class Child:
         """What would fit of this request. Raises `EngineError` or `Unresponsive`."""
         async with self._answering:
             await self._previous_turn()
-            self._begin(wire.Plan(self._turn + 1, request))
+            self._begin(wire.Plan, request)
             try:
-                fitted = _event(await self._frames.get())
+                fitted = _event(await self._next_frame(wire.Plan, request))
             except asyncio.CancelledError:
                 self._stop(Fitted)
                 raise
@@ -176,7 +179,7 @@ class Child:
         """Wait for the last frame of a turn; kills the process when it does not come in time."""
         try:
             async with asyncio.timeout(self._timeouts.stop):
-                while not isinstance(await frames.get(), wire.Failed | last):
+                while not isinstance(await frames.get(), wire.Failed | wire.Resend | last):
                     pass
         except TimeoutError:
             self._process.kill()
@@ -186,6 +189,7 @@ class Child:
     def forget(self, chat: int) -> None:
         """Tell the child that a chat was deleted."""
         self._send(wire.Forget(chat))
+        self._outgoing.forget()
 
     async def close(self) -> None:
         """Close the child's stdin, which ends it, and wait until the process is gone and its memory free."""
@@ -220,13 +224,24 @@ class Child:
         self._log.close()
         return True
 
-    def _begin(self, frame: wire.Answer | wire.Plan) -> None:
+    def _begin(self, kind: type[wire.Answer] | type[wire.Plan], request: Request) -> None:
         """Begin a turn. Raises `EngineError` when the child is gone."""
-        self._turn = frame.turn
+        self._turn += 1
         self._frames = asyncio.Queue()
         if self._failure:
             raise self._failure
-        self._send(frame)
+        self._send_request(kind, request)
+
+    async def _next_frame(self, kind: type[wire.Answer] | type[wire.Plan], request: Request) -> object:
+        """The next frame of the current turn, of this kind; what the child lacks of its request is sent again."""
+        while isinstance(frame := await self._frames.get(), wire.Resend):
+            self._outgoing.forget()
+            self._send_request(kind, request)
+        return frame
+
+    def _send_request(self, kind: type[wire.Answer] | type[wire.Plan], request: Request) -> None:
+        same, rest = self._outgoing.shortened(request)
+        self._send(kind(self._turn, rest, same))
 
     def _send(self, frame: wire.Frame) -> None:
         """Write a frame to the pipe; when the child is gone, the reader notices and reports it."""

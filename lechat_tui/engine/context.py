@@ -37,12 +37,13 @@ def fit(
     too_many = math.ceil(max(0, sum(tokens) - limit) / step) * step
     left_out: list[int] = []
     for index in range(len(tokens)):
-        if too_many <= 0 and not (index in answers and index - 1 in left_out):
+        if too_many <= 0 and not (index in answers and left_out[-1:] == [index - 1]):
             break
         if index not in must_stay:
             left_out.append(index)
             too_many -= tokens[index]
-    return Selection(tuple(i for i in range(len(tokens)) if i not in left_out), tuple(left_out))
+    gone = set(left_out)
+    return Selection(tuple(i for i in range(len(tokens)) if i not in gone), tuple(left_out))
 
 
 def kept_always(messages: Sequence[Message]) -> set[int]:

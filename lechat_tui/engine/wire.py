@@ -1,7 +1,8 @@
 """The frames between the program and the engine's child process: one line of JSON each.
 
-Down: `Load`, `Answer`, `Plan`, `Stop`, `Forget`. Up: `Loaded`, `Failed` and the events of `base`. Every answer carries
-a turn number, counted up by the parent, so that the rest of a stopped answer is not taken for the next one.
+Down: `Load`, `Answer`, `Plan`, `Stop`, `Forget`. Up: `Loaded`, `Resend`, `Failed` and the events of `base`. Every
+answer carries a turn number, counted up by the parent, so that the rest of a stopped answer is not taken for the next
+one. A request has only the messages that the last one did not have, see `transfer.py`.
 """
 
 import json
@@ -28,18 +29,20 @@ class Load:
 
 @dataclass(frozen=True)
 class Answer:
-    """Answer this request."""
+    """Answer this request, after the first `same` messages of the last one."""
 
     turn: int
     request: Request
+    same: int = 0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Reply with what would fit of this request, without answering it."""
+    """Reply with what would fit of this request, without answering it; it continues the last one as in `Answer`."""
 
     turn: int
     request: Request
+    same: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,11 @@ class Loaded:
 
 
 @dataclass(frozen=True)
+class Resend:
+    """Send the request again, with all messages."""
+
+
+@dataclass(frozen=True)
 class Failed:
     """Loading or an answer ended with an error; `overflow` when the question does not fit into the context window."""
 
@@ -83,7 +91,9 @@ class Reply:
 Frame = Load | Answer | Plan | Stop | Forget | Reply
 
 _DOWN: Mapping[str, type] = {kind.__name__: kind for kind in (Load, Answer, Plan, Stop, Forget)}
-_UP: Mapping[str, type] = {kind.__name__: kind for kind in (Loading, Loaded, Fitted, Prefill, Delta, Done, Failed)}
+_UP: Mapping[str, type] = {
+    kind.__name__: kind for kind in (Loading, Loaded, Resend, Fitted, Prefill, Delta, Done, Failed)
+}
 
 
 def encode(frame: Frame) -> bytes:

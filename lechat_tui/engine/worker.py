@@ -13,11 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
 from lechat_tui.engine import checksums, wire
-from lechat_tui.engine.base import ContextOverflow, EngineError, Event, Loading
+from lechat_tui.engine.base import ContextOverflow, EngineError, Event, Fitted, Loading
+from lechat_tui.engine.transfer import Incoming, MissingMessages
 from lechat_tui.private_memory import forbid_core_dumps
 
 IDLE_SECONDS = 3.0
@@ -96,7 +98,7 @@ class Channel:
         self._closed = True
         self._work.put(None)
 
-    def send(self, turn: int, event: Event | wire.Loaded | wire.Failed) -> None:
+    def send(self, turn: int, event: Event | wire.Loaded | wire.Resend | wire.Failed) -> None:
         """Write a frame; ends the work when the parent is gone."""
         try:
             self._sink.write(wire.encode(wire.Reply(turn, event)))
@@ -142,14 +144,17 @@ def _serve(channel: Channel, load: wire.Load) -> None:
         checksums.remember(verification.files, verification.record)
     channel.loaded = True
     channel.send(0, wire.Loaded(_memory()))
+    incoming = Incoming()
     while work := channel.next(llama.saved_states.flush_idle):
         match work:
-            case wire.Answer(turn, request):
-                _send_all(channel, turn, answer(llama, request, partial(channel.stopped, turn)))
-            case wire.Plan(turn, request):
-                _send_all(channel, turn, plan(llama, request))
+            case wire.Answer(turn, request, same):
+                events = answer(llama, incoming.completed(same, request), partial(channel.stopped, turn))
+                _send_all(channel, turn, _without_costs(events, incoming))
+            case wire.Plan(turn, request, same):
+                _send_all(channel, turn, plan(llama, incoming.completed(same, request)))
             case wire.Forget(chat):
                 llama.saved_states.forget(chat)
+                incoming.forget()
             case _:
                 pass
     channel.close_stdout()
@@ -166,10 +171,21 @@ def _memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+def _without_costs(events: Iterator[Event], incoming: Incoming) -> Iterator[Event]:
+    """The events of an answer; the tokens of the messages stay here."""
+    for event in events:
+        if isinstance(event, Fitted):
+            incoming.count(event)
+            event = replace(event, costs=())
+        yield event
+
+
 def _send_all(channel: Channel, turn: int, events: Iterator[Event]) -> None:
     try:
         for event in events:
             channel.send(turn, event)
+    except MissingMessages:
+        channel.send(turn, wire.Resend())
     except EngineError as error:
         channel.send(turn, wire.Failed(str(error), isinstance(error, ContextOverflow)))
     except Exception as error:  # one answer failed; the model stays loaded for the next

@@ -122,6 +122,6 @@ def _promised(request: Request) -> Receipt:
         file=request.model.file,
         context=request.model.context,
         sampling=replace(request.sampling, seed=request.sampling.seed or 0),
-        pictures=sum(len(message.images) for message in request.messages),
+        pictures=sum(len(message.images) for message in request.messages if message.attachments),
         adapters=request.model.applied,
     )

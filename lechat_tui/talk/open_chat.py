@@ -120,6 +120,11 @@ class OpenChat:
         """For each message shown, its position among its siblings."""
         return positions(self.messages, self.store.tree(self.chat.id)) if self.chat else []
 
+    def last_branches(self, count: int) -> list[Branch]:
+        """The same for the last messages shown, whatever the length of the chat."""
+        last = self.messages[-count:]
+        return positions(last, {message.parent: self.store.siblings(message.id) for message in last})
+
     def show_sibling(self, index: int, number: int) -> None:
         """Show another branch: the one with this sibling of the message at an index, counted from 1 on.
 
@@ -142,8 +147,10 @@ class OpenChat:
         self.messages = self.store.path(self.chat.id)
 
     def index_of(self, message: int) -> int | None:
-        """The index of the message with this id; None when it is not shown."""
-        return next((index for index, shown in enumerate(self.messages) if message and shown.id == message), None)
+        """The index of the message with this id; None when it is not shown, and for 0."""
+        if not message:
+            return None
+        return next((index for index, shown in enumerate(self.messages) if shown.id == message), None)
 
     def fork(self, index: int, title: str) -> Chat:
         """Make a new chat of the messages up to this index; this one stays as it is."""
@@ -178,7 +185,8 @@ class OpenChat:
             self.chat = await asyncio.to_thread(self.store.new_chat, title, system=system, model=model)
         parent = self.messages[index - 1].id if index else 0
         stored = await asyncio.to_thread(self.store.add, self.chat.id, question, parent)
-        self._shown.remember(self.messages)
+        if index < len(self.messages):
+            self._shown.remember(self.messages)
         self.messages = [*self.messages[:index], stored]
 
     @property

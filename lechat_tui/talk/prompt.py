@@ -20,12 +20,15 @@ def build_prompt(messages: Sequence[Message], setup: Setup) -> tuple[Message, ..
     The last summary stands for everything before it. It is sent as a message of the user, because chat templates know
     no other role for it. Images become text for a model that does not support them; attached texts are inlined.
     """
-    system = (Message("system", setup.system),) if setup.system else ()
+    sent = [Message("system", setup.system)] if setup.system else []
     start = max(last_summary(messages), 0)
-    sendable = list(_sendable(messages, images=setup.model.supports_images))
-    before = (message for index, message in sendable if index < start and message.pinned and message.role != "summary")
-    after = (_as_user(message) for index, message in sendable if index >= start)
-    return (*system, *map(inlined, (*before, *after)))
+    for index, message in _sendable(messages, images=setup.model.supports_images):
+        if index < start and (not message.pinned or message.role == "summary"):
+            continue
+        if message.role == "summary":
+            message = _as_user(message)
+        sent.append(inlined(message) if message.attachments else message)  # most stay the same object
+    return tuple(sent)
 
 
 def last_summary(messages: Sequence[Message]) -> int:
@@ -63,13 +66,11 @@ def _sendable(messages: Sequence[Message], *, images: bool) -> Iterator[tuple[in
     for index, message in enumerate(messages if images else _without_images(messages)):
         pinned = message.pinned or message.role == "summary" or (pinned and message.role == "assistant")
         if message.text.strip() or message.attachments:
-            yield index, replace(message, pinned=pinned)
+            yield index, message if message.pinned == pinned else replace(message, pinned=pinned)
 
 
 def _as_user(message: Message) -> Message:
-    """A summary as a message of the user; any other message as it is."""
-    if message.role != "summary":
-        return message
+    """A summary as a message of the user."""
     return replace(message, role="user", text=f"(Summary of the conversation so far: {message.text.strip()})")
 
 

@@ -18,6 +18,7 @@ import random_models
 from chats import PAGE, TEXT, VISION, Chat, children, eventually, picture
 
 from lechat_tui.engine.base import Delta, Prefill
+from lechat_tui.engine.costs import Costs
 from lechat_tui.engine.llama.cache import Cache
 from lechat_tui.engine.llama.cells import common_prefix
 from lechat_tui.engine.llama.saved_states import SavedStates
@@ -30,6 +31,8 @@ NEW = 24
 
 LIMIT = 100_000_000
 
+SLOW = Costs(evaluate=0.01)
+"""Of a large model."""
 
 Engines = Callable[..., LocalEngine]
 
@@ -92,7 +95,7 @@ async def test_a_private_chat_is_not_in_the_file_of_the_next_chat(engine, tmp_pa
     chat = await read_page(local, 5)
     await closed(local)
     (file,) = files(tmp_path)
-    ((_, cells),) = StateFiles(tmp_path / "states", file.parent.name, LIMIT).cells()
+    ((_, cells, _),) = StateFiles(tmp_path / "states", file.parent.name, LIMIT).states()
     assert len(cells) == chat.receipt.prompt_tokens + chat.receipt.completion_tokens
 
 
@@ -179,13 +182,6 @@ asyncio.run(main())
         program.kill()
     asyncio.run(eventually(lambda: not Path(f"/proc/{child}").exists()))
     assert [file.name for file in files(tmp_path)] == ["1.kv"]
-
-
-async def test_a_short_chat_gets_no_file(engine, tmp_path):
-    local = engine()
-    await Chat(TEXT, 1).ask(local, "What is 7 + 5?")
-    await closed(local)
-    assert not files(tmp_path)
 
 
 async def test_a_deleted_chat_is_forgotten_on_disk_and_in_the_child(engine, tmp_path):
@@ -406,7 +402,35 @@ class FakeCache:
 def test_the_machines_memory_decides_whether_a_snapshot_is_taken(memory, restored):
     first, second = list(range(300)), list(range(1000, 1300))
     cache = FakeCache(list(first))
-    states = SavedStates(cast("Cache", cache), memory=lambda: memory)
+    states = SavedStates(cast("Cache", cache), memory=lambda: memory, costs=SLOW)
     assert states.restore_best(second, 2) == 0
     cache.cells = list(second)
     assert states.restore_best(first, 1) == restored
+
+
+@pytest.mark.parametrize(("costs", "restored"), [(SLOW, 299), (Costs(evaluate=1e-6), 100)], ids=["slow", "fast"])
+def test_a_state_is_restored_where_evaluating_takes_longer(tmp_path, costs, restored):
+    disk = StateFiles(tmp_path, "key", LIMIT)
+    assert disk.write(1, range(300), bytearray(1_000_000), costs=costs)
+    cache = FakeCache(list(range(100)))
+    states = SavedStates(cast("Cache", cache), StateFiles(tmp_path, "key", LIMIT))
+    assert states.costs == costs, "what one process measured, the next one knows"
+    assert states.restore_best(list(range(300)), 1) == restored
+
+
+def test_what_a_long_chat_leaves_out_is_not_kept_and_what_was_written_is_not_kept_twice(tmp_path):
+    cache = FakeCache(list(range(300)))
+    states = SavedStates(cast("Cache", cache), StateFiles(tmp_path, "key", LIMIT), costs=SLOW, room=LIMIT)
+    states.restore_best(list(range(301)), 1)
+    for left_out in range(1, 20):
+        cache.cells = list(range(300))
+        states.restore_best([0, *range(1000 * left_out, 1000 * left_out + 200)], 1, left_out=left_out)
+    assert len(list(states.known_cells())) == 1, "the cache itself"
+    cache.cells = list(range(300))
+    states.restore_best(list(range(5000, 5300)), 2)
+    assert len(list(states.known_cells())) == 2
+    states.flush_idle(lambda: False)
+    assert [file.name for file in (tmp_path / "key").iterdir()] == ["1.kv"]
+    assert len(list(states.known_cells())) == 2, "in the file instead of memory"
+    cache.cells = list(range(5000, 5300))
+    assert states.restore_best(list(range(301)), 1) == 300

@@ -31,7 +31,8 @@ def answer(llama: Llama, request: Request, stopped: Callable[[], bool]) -> Itera
     segments, fitted = prompt.segments, prompt.fitted
     receipt = _receipt(llama, request, seed, fitted, segments)
     yield replace(fitted, receipt=receipt)
-    for progress in prefill(llama, segments, stopped, request.chat, request.reuse):
+    left_out = len(fitted.left_out)
+    for progress in prefill(llama, segments, stopped, request.chat, request.reuse, left_out=left_out):
         receipt = replace(receipt, cached_tokens=progress.cached)
         yield progress
     with closing(Sampler(request.sampling, seed, llama.vocab.size)) as sampler:

@@ -72,7 +72,8 @@ def _continued(llama: Llama, asked: Request, prompt: FittedPrompt, answer: Messa
             detokenizer.feed(token)
         segments = _extended(segments, tokens)
     else:
-        kept = [message for index, message in enumerate(asked.messages) if index not in fitted.left_out]
+        left_out = set(fitted.left_out)
+        kept = [message for index, message in enumerate(asked.messages) if index not in left_out]
         detokenizer = Detokenizer(llama.vocab, continuing=True)
         segments = segments_of(llama, llama.template.continuation([*kept, answer]))
     return AnswerPrompt(segments, replace(fitted, tokens=length(llama, segments)), detokenizer)

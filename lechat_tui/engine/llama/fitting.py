@@ -10,6 +10,7 @@ from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.sandbox import TemplateTooLong
 from lechat_tui.engine.llama.segments import Segment, image_segments, length, segments_of
 from lechat_tui.engine.llama.thinking import Framing
+from lechat_tui.engine.transfer import Counted, MissingMessages
 from lechat_tui.message import Message
 from lechat_tui.values import dataclass
 
@@ -33,7 +34,7 @@ class FittedPrompt:
 def fitted_prompt(llama: Llama, request: Request, reserved: int = 0) -> FittedPrompt:
     """The prompt of as much of the conversation as fits into the context window beside `reserved` tokens.
 
-    Raises `ContextOverflow` when not even what must stay fits.
+    Raises `ContextOverflow` when not even what must stay fits, and `MissingMessages`.
     """
     prompt = _fitted(llama, request, reserved)
     fitted = prompt.fitted
@@ -49,13 +50,14 @@ def fitted_prompt(llama: Llama, request: Request, reserved: int = 0) -> FittedPr
 def plan_prompt(llama: Llama, request: Request) -> Fitted:
     """What would fit, and the tokens of each message; a question that is too long is not an error here."""
     fitted = _fitted(llama, request).fitted
-    return replace(fitted, costs=tuple(_cost(llama, message) for message in request.messages))
+    return replace(fitted, costs=fitted.costs or tuple(_cost(llama, message) for message in request.messages))
 
 
 def _fitted(llama: Llama, request: Request, reserved: int = 0) -> FittedPrompt:
     """The prompt of as much as fits; of what must stay when not even that does.
 
     A conversation that is surely too long is not rendered whole: some templates take time by the square of its length.
+    The tokens of each message come with it where they had to be counted.
     """
     messages = request.messages
     limit = allowed = max(prompt_room(llama.window, request.sampling.max_tokens) - reserved, 1)
@@ -72,9 +74,17 @@ def _fitted(llama: Llama, request: Request, reserved: int = 0) -> FittedPrompt:
         allowed -= TEMPLATE_TOKENS * len(messages)  # if the costs were a little too low, ask for less the next time
         return selection.kept if selection else must_stay
 
-    if _characters(messages) > LONG_CHARACTERS * limit and sum(costs()) - TEMPLATE_TOKENS * len(messages) > limit:
+    def too_long() -> bool:
+        return sum(costs()) - TEMPLATE_TOKENS * len(messages) > limit
+
+    counted_only = any(map(_is_counted_only, messages))
+    if counted_only and not too_long():
+        raise MissingMessages
+    if counted_only or (_characters(messages) > LONG_CHARACTERS * limit and too_long()):
         kept = fewer()
     while True:
+        if counted_only and any(_is_counted_only(messages[i]) for i in kept):
+            raise MissingMessages
         try:
             prompt = llama.template.prompt([messages[i] for i in kept])
         except TemplateTooLong:
@@ -88,8 +98,9 @@ def _fitted(llama: Llama, request: Request, reserved: int = 0) -> FittedPrompt:
         if tokens <= limit or list(kept) == must_stay:
             break
         kept = fewer()
-    left_out = tuple(i for i in range(len(messages)) if i not in set(kept))
-    fitted = Fitted(tokens, llama.window, left_out, limit, note=llama.tuning.note)
+    left_out = tuple(sorted(set(range(len(messages))).difference(kept)))
+    counted = tuple(cost - TEMPLATE_TOKENS for cost in costs()) if left_out else ()
+    fitted = Fitted(tokens, llama.window, left_out, limit, counted, llama.tuning.note)
     return FittedPrompt(segments, fitted, prompt.framing)
 
 
@@ -97,7 +108,13 @@ def _characters(messages: Sequence[Message]) -> int:
     return sum(len(message.text) + len(message.thinking) for message in messages)
 
 
+def _is_counted_only(message: Message) -> bool:
+    return isinstance(message, Counted) and not message.complete
+
+
 def _cost(llama: Llama, message: Message) -> int:
     """Tokens of the message itself."""
+    if isinstance(message, Counted):
+        return message.tokens
     images = sum(length(llama, image_segments(llama, image)) for image in message.images)
     return llama.template.count(message) + images

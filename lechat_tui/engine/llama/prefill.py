@@ -1,6 +1,9 @@
 """Evaluates a prompt, batch by batch, except for what the KV cache or a saved state holds already."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
+
+import llama_cpp
 
 from lechat_tui.engine.base import EngineError, Prefill
 from lechat_tui.engine.llama.decode import decode
@@ -15,17 +18,32 @@ def prefill(
     stopped: Callable[[], bool],
     chat: int | None = None,
     reuse: int | None = None,
+    *,
+    left_out: int = 0,
 ) -> Iterator[Prefill]:
     """Evaluate the prompt and yield progress; ends early when stopped. Raises `EngineError`.
 
-    `reuse` is the most cells that may be used of those the cache holds; None is all of them.
+    `reuse` is the most cells that may be used of those the cache holds; None is all of them. `left_out` is the number
+    of messages of the chat that are not in the prompt.
     """
     wanted = [cell for segment in segments for cell in cells_of(llama, segment)]
-    cached = llama.saved_states.restore_best(wanted, chat, stopped)
+    cached = llama.saved_states.restore_best(wanted, chat, stopped, left_out=left_out)
     if reuse is not None:
         cached = llama.cache.truncate(reuse)
     total = len(wanted)
     yield Prefill(cached, total, cached)
+    began = time.perf_counter()
+    try:
+        yield from _batches(llama, segments, stopped, cached, total)
+    finally:
+        llama_cpp.llama_synchronize(llama.context)  # a GPU may still compute
+        llama.saved_states.note_evaluation(len(llama.cache.cells) - cached, time.perf_counter() - began)
+
+
+def _batches(
+    llama: Llama, segments: Sequence[Segment], stopped: Callable[[], bool], cached: int, total: int
+) -> Iterator[Prefill]:
+    """Evaluate what the cache does not hold of the segments, and yield progress after each batch."""
     start = 0
     for segment in segments:
         end = start + len(cells_of(llama, segment))

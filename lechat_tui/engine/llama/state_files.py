@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from lechat_tui.engine.costs import Costs
 from lechat_tui.engine.llama.cells import Cell
 
 VERSION = 1
@@ -27,6 +28,9 @@ BLOCK_BYTES = 4_000_000
 
 MIN_FREE_DISK_BYTES = 1_000_000_000
 """A file is not written where less would be left on the disk."""
+
+MAX_FILES = 1000
+"""Of all models together: more would take longer to look through than they save."""
 
 ABANDONED_SECONDS = 600.0
 """Age at which an unfinished file is taken for one whose writer is gone."""
@@ -54,6 +58,12 @@ class Header(msgspec.Struct, frozen=True, rename={"cells": "slots"}):
     """Bytes of the state that follows."""
     sha256: str
     """Checksum of these bytes."""
+    costs: Costs | None = None
+    """What had been measured when the file was written, for the next process."""
+
+
+State = tuple[Path, tuple[Cell, ...], int]
+"""A file, the cells in it, and the bytes of their state."""
 
 
 class StateFiles:
@@ -65,27 +75,45 @@ class StateFiles:
         self._folder = folder / key
         self._key = key
         self._limit = limit
-        self._known: dict[Path, tuple[int, int, tuple[Cell, ...]]] = {}
-        """The cells of each file whose header was read, with its size and modification time then."""
+        self._known: dict[Path, tuple[int, int, Header]] = {}
+        """Each file whose header was read, with its size and modification time then."""
         self._trim(0)
-        for _ in self.cells():  # read the headers while the user waits for the model anyway
+        for _ in self.states():  # read the headers while the user waits for the model anyway
             pass
 
-    def cells(self) -> Iterator[tuple[Path, tuple[Cell, ...]]]:
-        """Each file with the cells it holds; invalid files are deleted."""
-        for path in self._folder.glob("*.kv"):
-            with suppress(OSError):
-                stat = path.stat()
-                size, changed, cells = self._known.get(path, (0, 0, ()))
-                if (size, changed) != (stat.st_size, stat.st_mtime_ns):
-                    with path.open("rb") as file:
-                        header = self._header(file)
-                    if header is None:
-                        self.remove(path)
-                        continue
-                    cells = header.cells
-                    self._known[path] = (stat.st_size, stat.st_mtime_ns, cells)
-                yield path, cells
+    @property
+    def count(self) -> int:
+        """The number of files, at the last look."""
+        return len(self._known)
+
+    @property
+    def costs(self) -> Costs | None:
+        """What had been measured when the newest file was written."""
+        newest = max(self._known.values(), key=lambda known: known[1], default=None)
+        return newest[2].costs if newest else None
+
+    def states(self) -> Iterator[State]:
+        """The states in all files; invalid files are deleted."""
+        paths = list(self._folder.glob("*.kv"))
+        for gone in self._known.keys() - set(paths):
+            del self._known[gone]
+        yield from filter(None, map(self.state, paths))
+
+    def state(self, path: Path) -> State | None:
+        """The state in a file; None where there is none. An invalid file is deleted."""
+        try:
+            stat = path.stat()
+            size, changed, header = self._known.get(path, (0, 0, None))
+            if header is None or (size, changed) != (stat.st_size, stat.st_mtime_ns):
+                with path.open("rb") as file:
+                    header = self._header(file)
+                if header is None:
+                    self.remove(path)
+                    return None
+                self._known[path] = (stat.st_size, stat.st_mtime_ns, header)
+        except OSError:
+            return None
+        return path, header.cells, header.size
 
     def path(self, chat: int) -> Path:
         """The file of a chat, which need not exist."""
@@ -112,10 +140,18 @@ class StateFiles:
         self.remove(path)
         return None
 
-    def write(self, chat: int, cells: Sequence[Cell], data: bytearray, interrupted: Interrupted = never) -> bool:
-        """Save the state of a chat in place of its last one; False when it was not saved."""
+    def write(
+        self,
+        chat: int,
+        cells: Sequence[Cell],
+        data: bytearray,
+        interrupted: Interrupted = never,
+        *,
+        costs: Costs | None = None,
+    ) -> bool:
+        """Save the state of a chat in place of its last one, and what was measured; False when it was not saved."""
         try:
-            return self._write(self.path(chat), cells, data, interrupted)
+            return self._write(self.path(chat), cells, data, costs, interrupted)
         except OSError as error:
             logging.warning("the state of chat %d was not saved: %s", chat, error)
             return False
@@ -146,13 +182,16 @@ class StateFiles:
         complete = os.fstat(file.fileno()).st_size == file.tell() + header.size
         return header if matches and complete else None
 
-    def _write(self, path: Path, cells: Sequence[Cell], data: bytearray, interrupted: Interrupted) -> bool:
+    def _write(
+        self, path: Path, cells: Sequence[Cell], data: bytearray, costs: Costs | None, interrupted: Interrupted
+    ) -> bool:
         sha256 = hashlib.sha256()
         for block in _blocks(data):
             if interrupted():
                 return False
             sha256.update(block)
-        line = msgspec.json.encode(Header(VERSION, self._key, tuple(cells), len(data), sha256.hexdigest())) + b"\n"
+        header = Header(VERSION, self._key, tuple(cells), len(data), sha256.hexdigest(), costs)
+        line = msgspec.json.encode(header) + b"\n"
         size = len(line) + 65 + len(data)
         if size > self._limit:
             return False
@@ -181,11 +220,12 @@ class StateFiles:
                 if part.stat().st_mtime < time.time() - ABANDONED_SECONDS:
                     part.unlink(missing_ok=True)
             files = [(file.stat(), file) for file in self._all.glob("*/*.kv") if file != besides]
-            total = sum(stat.st_size for stat, _ in files) + wanted
+            total, count = sum(stat.st_size for stat, _ in files) + wanted, len(files) + bool(wanted)
             for stat, file in sorted(files, key=lambda row: row[0].st_mtime_ns):
-                if total <= self._limit:
+                if total <= self._limit and count <= MAX_FILES:
                     return
                 total -= stat.st_size
+                count -= 1
                 file.unlink(missing_ok=True)
 
 

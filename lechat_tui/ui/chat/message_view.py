@@ -11,6 +11,9 @@ from lechat_tui.talk.branches import Branch
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.widgets.transcript import Transcript
 
+EXCHANGE = 2
+"""Messages at the end of a chat that a turn changes: a question and its answer."""
+
 Waiting = tuple[str, Sequence[Attachment]]
 """The text and the attachments of a queued turn."""
 
@@ -32,6 +35,8 @@ class MessageView:
         self._shown = shown
         self._changed = changed
         self._queue: Sequence[Waiting] = ()
+        self._marked = ""
+        """The model for which the branches of all messages but the last are marked; empty for none."""
 
     @property
     def empty(self) -> bool:
@@ -50,6 +55,7 @@ class MessageView:
             self._transcript.reveal(index)
 
     def _show(self, messages: Sequence[Message]) -> None:
+        self._marked = ""
         self._transcript.show(messages)
         self._transcript.queue(self._queue)
 
@@ -109,10 +115,12 @@ class MessageView:
         """Show for each message which branch it is, and which other model wrote it."""
         conversation = self._conversation
         with suppress(StoreError):  # a history that cannot be read will say so where it matters
-            pairs = zip(conversation.branches(), conversation.messages, strict=False)
-            self._transcript.mark_branches(
-                [branch_mark(branch, message, conversation.model.id) for branch, message in pairs]
-            )
+            model = conversation.model.id
+            branches = conversation.last_branches(EXCHANGE) if self._marked == model else conversation.branches()
+            last = conversation.messages[-len(branches) :] if branches else []
+            pairs = zip(branches, last, strict=False)
+            self._transcript.mark_branches([branch_mark(branch, message, model) for branch, message in pairs])
+            self._marked = model
 
     def walk(self, index: int | None, by: int) -> bool:
         """Show another branch at this index, or at the nearest message with branches; False if there is none."""

@@ -25,6 +25,9 @@ from lechat_tui.ui.look.themes import parse_color
 MAX_COLUMN_CELLS = 100
 """The width of the column of text is at most this."""
 
+MAX_RENDERED_ITEMS = 256
+"""Items whose rows are kept: those in view, and those that were in view last."""
+
 BLANK = Row(())
 
 
@@ -38,10 +41,12 @@ class RowView(ScrollView, can_focus=False):
         super().__init__(id=id)
         self._end_key = end_key
         self.viewport: Viewport[Item] = Viewport(
-            measure=lambda item: len(item.rows(self.column_width, self.look)),
+            measure=self._measure,
             estimate=lambda item: item.height(self.column_width),
         )
         """After a change of its items, `fit` brings the view up to date."""
+        self._rendered: dict[Item, None] = {}
+        """Measured items, the last one last."""
         self._following = True
         self._placing = False
         """Whether the view scrolls by itself now, not because of the user."""
@@ -86,6 +91,16 @@ class RowView(ScrollView, can_focus=False):
         return self._look
 
     # Where the view is
+
+    def _measure(self, item: Item) -> int:
+        """The height of an item, whose rows are kept; those of the item that was measured longest ago are freed."""
+        self._rendered.pop(item, None)
+        self._rendered[item] = None
+        if len(self._rendered) > MAX_RENDERED_ITEMS:
+            oldest = next(iter(self._rendered))
+            del self._rendered[oldest]
+            oldest.release()
+        return len(item.rows(self.column_width, self.look))
 
     def fit(self) -> None:
         """Measure what is in view, keep what the user reads where it is, and repaint the rows that differ."""

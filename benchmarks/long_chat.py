@@ -1,0 +1,148 @@
+"""Whether a turn costs the same however long the chat has become: time, and memory of both processes.
+
+    python benchmarks/long_chat.py [MODEL.gguf] [--turns 100 500 2000] [--context 2048] [--tokens 12]
+
+The program runs in a terminal of 120 by 40 and asks one question after the other in one chat, with the model in its
+child process; the history is on disk. For each of the turns named, and those just before it, it prints the median time
+of a turn, from the question to the end of the answer, the CPU time and the resident memory of both processes, and how
+they compare with the first one. The context window is full before that, so that all prompts are about as long.
+"""
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from terminal import Terminal
+
+from lechat_tui import paths
+from lechat_tui.engine.local import LocalEngine
+from lechat_tui.models.available import Models
+from lechat_tui.models.catalog import Model, Weights
+from lechat_tui.models.fit import Resources
+from lechat_tui.models.jobs import Jobs
+from lechat_tui.settings.config import Settings
+from lechat_tui.store import Store
+from lechat_tui.talk.conversation import Conversation
+from lechat_tui.ui.app import LeChat
+from lechat_tui.ui.chat.screen import ChatScreen
+
+AROUND = 40
+"""Turns up to each of those named that are measured with it."""
+
+QUESTIONS = ("What is {a} + {b}?", "What is the capital of France?", "My name is Anna.", "What is my name? {a}")
+
+
+class Asking(LeChat):
+    """lechat, asking by itself."""
+
+    CSS_PATH = str(Path(sys.modules[ChatScreen.__module__].__file__ or "").parents[1] / "lechat.tcss")
+    turns = 0
+    result: Path
+
+    def on_ready(self) -> None:
+        """Ask after the first paint."""
+        self.run_worker(self._ask_all())
+
+    async def _ask_all(self) -> None:
+        screen = self.screen
+        assert isinstance(screen, ChatScreen)
+        rows = []
+        for turn in range(self.turns):
+            question = QUESTIONS[turn % len(QUESTIONS)].format(a=turn % 7, b=turn // 7 % 9)
+            began = time.perf_counter()
+            screen.host.ask(question)
+            await finished(screen)
+            pids = os.getpid(), child()
+            rows.append((time.perf_counter() - began, *map(cpu, pids), *map(resident, pids)))
+            await asyncio.sleep(0.01)  # for what follows an answer
+            if turn == 50:
+                gc.freeze()  # as cli/screen.py does
+        self.result.write_text(json.dumps(rows))
+        self.exit()
+
+
+async def finished(screen: ChatScreen) -> None:
+    """Wait for the end of the turn."""
+    while True:
+        if not screen.parts.queue.answering:
+            return
+        await asyncio.sleep(0.005)
+
+
+def child() -> int:
+    """The engine's process."""
+    (pid,) = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return int(pid)
+
+
+def resident(pid: int) -> int:
+    """Bytes in RAM, mapped files included."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def cpu(pid: int) -> float:
+    """Seconds of CPU time used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the program in this terminal."""
+    store = Store(paths.data())
+    model = Model("m", "M", ("text",), Weights(str(options.model)), context=options.context, temperature=0.0, threads=1)
+    engine = LocalEngine(paths.logs(), states=paths.cache() / "states", limit=1_000_000_000)
+    settings = Settings(max_tokens=options.tokens)
+    app = Asking(
+        Conversation(store, engine, Models({"m": model}), model, settings=settings), jobs=Jobs(), machine=Resources
+    )
+    app.turns, app.result = max(options.turns), options.result
+    gc.freeze()
+    app.run()
+
+
+def report(rows: list[list[float]], turns: list[int]) -> None:
+    """Print the figures."""
+    first: tuple[float, ...] = ()
+    for turn in turns:
+        part = rows[max(turn - AROUND, 1) - 1 : turn]
+        seconds, screen_cpu, child_cpu, screen, engine = zip(*part, strict=True)
+        cpus = [(used[-1] - used[0]) / (len(part) - 1) for used in (screen_cpu, child_cpu)]
+        figures = (statistics.median(seconds), *cpus, statistics.median(screen), statistics.median(engine))
+        first = first or figures
+        ratios = [now / before for now, before in zip(figures, first, strict=True)]
+        print(f"turn {turn}, and how it compares with turn {turns[0]}:")
+        names = "time", "CPU time, screen", "CPU time, child", "memory, screen", "memory, child"
+        for name, figure, ratio in zip(names, figures, ratios, strict=True):
+            text = f"{figure / 1e6:8.1f} MB" if name.startswith("memory") else f"{figure * 1000:8.1f} ms"
+            print(f"  {name:<17} {text}   {ratio:.2f}")
+
+
+def main() -> None:
+    """Measure and print the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", nargs="?", type=Path, default=paths.bundled("chaton") / "chaton-q8_0.gguf")
+    parser.add_argument("--turns", type=int, nargs="+", default=[100, 500, 2000])
+    parser.add_argument("--context", type=int, default=2048)
+    parser.add_argument("--tokens", type=int, default=12)
+    parser.add_argument("--result", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.result:
+        run(options)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "result.json"
+        with Terminal(__file__, *sys.argv[1:], "--result", str(result), home=Path(folder)) as terminal:
+            while terminal.runs():
+                terminal.rest(0.5)
+        report(json.loads(result.read_text()), options.turns)
+
+
+if __name__ == "__main__":
+    main()
