@@ -64,7 +64,8 @@ def _sendable(messages: Sequence[Message], *, images: bool) -> Iterator[tuple[in
     """The messages that are not empty, with their indexes. An answer to a pinned question counts as pinned."""
     pinned = False
     for index, message in enumerate(messages if images else _without_images(messages)):
-        pinned = message.pinned or message.role == "summary" or (pinned and message.role == "assistant")
+        if pinned or message.pinned or message.role == "summary":
+            pinned = message.pinned or message.role in ("summary", "assistant")
         if message.text.strip() or message.attachments:
             yield index, message if message.pinned == pinned else replace(message, pinned=pinned)
 

@@ -37,6 +37,8 @@ class MessageView:
         self._queue: Sequence[Waiting] = ()
         self._marked = ""
         """The model for which the branches of all messages but the last are marked; empty for none."""
+        self._divided: tuple[int, bool, int] | None = None
+        """What the divider was placed for: messages left out, whether images are sent, pinned messages."""
 
     @property
     def empty(self) -> bool:
@@ -55,7 +57,7 @@ class MessageView:
             self._transcript.reveal(index)
 
     def _show(self, messages: Sequence[Message]) -> None:
-        self._marked = ""
+        self._marked, self._divided = "", None
         self._transcript.show(messages)
         self._transcript.queue(self._queue)
 
@@ -88,6 +90,7 @@ class MessageView:
     def add_summary(self, summary: Message) -> None:
         """Show a summary; the model sees nothing above it from now on."""
         self._transcript.add_summary(summary)
+        self._divided = None
         self.divide(0)
 
     def end_answer(self) -> None:
@@ -105,8 +108,13 @@ class MessageView:
 
     def divide(self, left_out: int) -> None:
         """Show the line above which the model sees nothing, or none if it sees all."""
-        index = prompt.horizon(self._conversation.messages, left_out, images=self._conversation.model.supports_images)
-        pinned = any(message.pinned for message in self._conversation.messages[:index])
+        messages, images = self._conversation.messages, self._conversation.model.supports_images
+        state = left_out, images, sum(message.pinned for message in messages)
+        if self._divided == state:
+            return
+        self._divided = state
+        index = prompt.horizon(messages, left_out, images=images)
+        pinned = any(message.pinned for message in messages[:index])
         self._transcript.divide(index or -1, pinned=pinned)
 
     # Branches
