@@ -123,6 +123,10 @@ class Receipt:
     """Draft tokens that were accepted, because the model sampled them."""
     drafts: tuple[int, ...] = ()
     """Where draft tokens were used, in pairs: tokens sampled before, and draft tokens."""
+    threads: tuple[int, ...] = ()
+    """The numbers of threads for decoding, in pairs: tokens sampled before, and threads. Empty on a GPU."""
+    cpu: str = ""
+    """How many threads decoded at the end of the answer, and why. Empty on a GPU."""
     ttft_ms: float = 0.0
     """Time to first token in milliseconds, without loading the model."""
     tokens_per_s: float = 0.0

@@ -136,6 +136,8 @@ class Request:
     computed in other batches differ in their last bits, and then a different token may be sampled."""
     drafts: tuple[int, ...] | None = None
     """Where to use draft tokens, as recorded in a receipt, for the same reason; None uses them where it is faster."""
+    threads: tuple[int, ...] | None = None
+    """The numbers of threads for decoding, as recorded in a receipt, for the same reason; None chooses them."""
     continues: bool = False
     """The last message is the model's own unfinished answer, to be continued from its last token."""
 

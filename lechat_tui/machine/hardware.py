@@ -23,6 +23,10 @@ RESERVE_SHARE = 10
 """One in so many bytes of the memory should stay free, so that nothing else on the machine has to swap."""
 
 
+FAST_CAPACITY = 0.75
+"""A core counts as fast with at least this part of the fastest core's capacity."""
+
+
 @dataclass(frozen=True)
 class Memory:
     """The memory this process may use, in bytes."""
@@ -50,7 +54,7 @@ class Machine:
     cores: int
     """Logical cores that this process may use, by its affinity and its container's quota; at least 1."""
     physical: int | None
-    """Physical cores among them (on Apple silicon, the performance cores); None where unknown."""
+    """Physical cores among them, of a processor with two kinds only the fast ones; None where unknown."""
     memory: Memory = Memory()
 
 
@@ -144,13 +148,18 @@ def _mebibytes(text: str) -> int | None:
 
 def read(root: Path = ROOT) -> Machine:
     """This machine; `root` is the folder of `/proc` and `/sys`."""
-    allowed = _allowed()
+    allowed = allowed_cores()
     quota = _quota(root)
-    physical = _siblings(root, allowed) if allowed else _sysctl("hw.perflevel0.physicalcpu", "hw.physicalcpu")
+    physical = _siblings(root, _fast(root, allowed)) if allowed else _sysctl("hw.perflevel0.physicalcpu", "hw.physicalcpu")
     cores = len(allowed) if allowed else os.cpu_count() or 1
     if quota is not None:
         cores = max(1, min(cores, int(quota)))
     return Machine(cores, min(physical, cores) if physical else None, memory(root))
+
+
+def allowed_cores() -> set[int]:
+    """The logical cores this process may run on; empty where the system has no affinity."""
+    return set(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else set()
 
 
 def memory(root: Path = ROOT) -> Memory:
@@ -164,9 +173,22 @@ def memory(root: Path = ROOT) -> Memory:
     return Memory(limit, left if available is None else min(available, left), limit)
 
 
-def _allowed() -> set[int]:
-    """The logical cores this process may run on; empty where the system has no affinity."""
-    return set(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else set()
+def _fast(root: Path, cores: set[int]) -> set[int]:
+    """The performance cores among these: with slow ones beside them, all threads would wait for the slowest."""
+    listed = _core_list(_text(root / "sys/devices/cpu_core/cpus"))  # Intel processors with two kinds of cores
+    if cores & listed:
+        return cores & listed
+    files = {core: root / f"sys/devices/system/cpu/cpu{core}/cpu_capacity" for core in cores}  # ARM
+    capacity = {core: _number(_text(file)) or 0 for core, file in files.items()}
+    fastest = max(capacity.values(), default=0)
+    return {core for core in cores if capacity[core] >= FAST_CAPACITY * fastest}
+
+
+def _core_list(text: str) -> set[int]:
+    """The cores in a list of the kernel, as in `0-7,16`."""
+    ranges = (part.partition("-") for part in text.split(",") if part)
+    pairs = ((_number(first), _number(last or first)) for first, _, last in ranges)
+    return {core for first, last in pairs if first is not None and last is not None for core in range(first, last + 1)}
 
 
 def _siblings(root: Path, cores: set[int]) -> int | None:

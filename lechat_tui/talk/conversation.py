@@ -34,6 +34,8 @@ class Replay:
     """Most tokens of the KV cache to use, as in `Request`."""
     drafts: tuple[int, ...] | None = None
     """Where to use draft tokens, as in `Request`."""
+    threads: tuple[int, ...] | None = None
+    """The numbers of threads, as in `Request`."""
 
 
 class Conversation(OpenChat):
@@ -300,7 +302,9 @@ class Conversation(OpenChat):
             messages = (*(message for message in messages if message.id != continued.id), continued)
         continues = continued is not None
         spec = setup.spec(self.models)
-        request = Request(spec, messages, how.sampling, self._chat_of_states, how.reuse, how.drafts, continues)
+        request = Request(
+            spec, messages, how.sampling, self._chat_of_states, how.reuse, how.drafts, how.threads, continues
+        )
         interval = self._draft_interval
         answer = GrowingAnswer(
             self.store, self.chat.id, request, parent=self._leaf, continued=continued, draft_interval=interval
@@ -341,4 +345,4 @@ class Conversation(OpenChat):
 
 def replay_of(receipt: Receipt) -> Replay:
     """What reproduces an answer, on the same machine and from the same prompt."""
-    return Replay(receipt.sampling, receipt.cached_tokens, receipt.drafts)
+    return Replay(receipt.sampling, receipt.cached_tokens, receipt.drafts, receipt.threads)

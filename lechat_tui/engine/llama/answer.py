@@ -27,6 +27,8 @@ def answer(llama: Llama, request: Request, stopped: Callable[[], bool]) -> Itera
     began = time.perf_counter()
     seed = request.sampling.seed
     seed = int.from_bytes(os.urandom(4), "little") if seed is None else seed & 0xFFFFFFFF
+    if llama.threads:
+        llama.threads.begin(request.sampling, request.threads)
     prompt = continued_prompt(llama, request) if request.continues else first_prompt(llama, request)
     segments, fitted = prompt.segments, prompt.fitted
     receipt = _receipt(llama, request, seed, fitted, segments)
@@ -48,6 +50,8 @@ def answer(llama: Llama, request: Request, stopped: Callable[[], bool]) -> Itera
             drafted=generation.drafted,
             accepted=generation.accepted,
             drafts=tuple(generation.drafts),
+            threads=tuple(llama.threads.changes) if llama.threads else (),
+            cpu=llama.threads.sentence() if llama.threads else "",
             ttft_ms=round((generation.first_token_at - began) * 1000, 1),
             tokens_per_s=round(generation.speed, 2),
             stop_reason=generation.reason,

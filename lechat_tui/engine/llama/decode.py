@@ -144,15 +144,25 @@ class Generation:
         began = time.perf_counter()
         token = self._sampler.sample(self._llama.context, self._row)
         self._last_token_at = time.perf_counter()
-        if self._speculation and self._evaluation_seconds:
-            seconds = self._evaluation_seconds + self._last_token_at - began
-            self._speculation.record(len(self._pending), seconds)
+        if self._evaluation_seconds:
+            self._record(self._evaluation_seconds + self._last_token_at - began)
             self._evaluation_seconds = 0.0
         return token
+
+    def _record(self, seconds: float) -> None:
+        """The last evaluation took so long."""
+        drafted, units = len(self._pending), 1.0
+        if self._speculation:
+            units += self._speculation.cost(drafted)
+            self._speculation.record(drafted, seconds)
+        if self._llama.threads:
+            self._llama.threads.wrote(units, seconds)
 
     def _evaluate(self, token: int) -> None:
         """Evaluate the token, and draft tokens behind it."""
         context = self._llama.context
+        if self._llama.threads and self._llama.threads.writing(self.count) and self._speculation:
+            self._speculation.speed_changed()
         draft = self._draft()
         began = time.perf_counter()
         if not (decode_each(context, (token, *draft)) if draft else decode(context, (token,))):

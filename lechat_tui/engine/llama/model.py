@@ -22,6 +22,7 @@ from lechat_tui.engine.llama.prompt import ChatTemplate
 from lechat_tui.engine.llama.saved_states import SavedStates
 from lechat_tui.engine.llama.speculation import Speculation
 from lechat_tui.engine.llama.state_files import StateFiles
+from lechat_tui.engine.llama.thread_pool import ThreadPool
 from lechat_tui.engine.llama.tuning import Tuning, choose
 from lechat_tui.engine.llama.vision import Projector
 from lechat_tui.engine.llama.vocab import Vocab
@@ -72,6 +73,8 @@ class Llama:
         self.template = ChatTemplate(self._template(), self.vocab, spec.system)
         self._params = self._context_params()
         self.context = self._open_context(self._params)
+        self.threads = None if self.tuning.gpu_layers else ThreadPool(self.context, spec.tuning, machine)
+        """Sets the number of threads while it runs; None where a GPU computes."""
         self.adapters = Adapters(self._model, self.context, self._log)
         self.cache = Cache(self.context)
         self._folder, self._limit = states, limit
@@ -84,6 +87,8 @@ class Llama:
         """Free everything, in the order llama.cpp needs."""
         if self.projector:
             self.projector.close()
+        if self.threads:
+            self.threads.close()
         self.adapters.close()
         llama_cpp.llama_free(self.context)
         llama_cpp.llama_model_free(self._model)
@@ -110,7 +115,13 @@ class Llama:
 
         For the long calls of prefill: llama.cpp asks at every node of its graph, which would slow down decoding.
         """
-        callback = llama_cpp.ggml_abort_callback(lambda _: stopped())
+
+        def asked(_: object) -> bool:
+            if self.threads:
+                self.threads.still_reading()
+            return stopped()
+
+        callback = llama_cpp.ggml_abort_callback(asked)
         nothing = ctypes.c_void_p(0)
         llama_cpp.llama_set_abort_callback(self.context, callback, nothing)
         try:

@@ -57,7 +57,7 @@ def _batches(
             if len(llama.cache.cells) in (cached, total - len(cells_of(llama, batch))):
                 llama.cache.checkpoint()  # another question, and this one again, will begin here
             with llama.interruptible(stopped):
-                completed = _evaluate(llama, batch)
+                completed = _timed(llama, batch)
             if not completed:
                 llama.cache.rollback()
                 if stopped():
@@ -66,6 +66,19 @@ def _batches(
             llama.cache.extend(cells_of(llama, batch))
             yield Prefill(len(llama.cache.cells), total, cached)
         start = end
+
+
+def _timed(llama: Llama, segment: Segment) -> bool:
+    """Evaluate a segment with the threads chosen for it; False when it broke off."""
+    if not llama.threads:
+        return _evaluate(llama, segment)
+    tokens = 0 if isinstance(segment, Attachment) else len(segment)
+    llama.threads.reading(tokens)
+    began = time.perf_counter()
+    completed = _evaluate(llama, segment)
+    if completed:
+        llama.threads.read(tokens, time.perf_counter() - began)
+    return completed
 
 
 def _evaluate(llama: Llama, segment: Segment) -> bool:

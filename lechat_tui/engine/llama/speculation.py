@@ -70,6 +70,14 @@ class Speculation:
         self._measured[drafted] = cost if known is None else known + 0.3 * (min(cost, 2 * known + 1) - known)
         self._interpolate()
 
+    def cost(self, drafted: int) -> float:
+        """What so many draft tokens add to the evaluation of one token, in evaluations of one."""
+        return _on_line([(0, 0.0), *sorted(self._measured.items())], drafted) if drafted else 0.0
+
+    def speed_changed(self) -> None:
+        """The engine computes with another number of threads: measure again what one token takes."""
+        self._single = 0.0
+
     def _match_kind(self) -> int:
         return (self.lookup.match_length >= LONG_MATCH) + (self.lookup.match_length >= MAX_MATCH)
 

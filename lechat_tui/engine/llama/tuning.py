@@ -20,7 +20,7 @@ class Tuning:
     context: int
     """The context window, in tokens."""
     threads: int
-    """For decoding, one token at a time."""
+    """For decoding, one token at a time, and for both while nothing else runs (see `threads.py`)."""
     threads_batch: int
     """For prefill, and for evaluating draft tokens."""
     batch: int
@@ -76,8 +76,14 @@ def _threads(spec: LocalModel, machine: Machine) -> tuple[int, str]:
     """llama.cpp's threads wait for each other by spinning, so one without a core of its own stalls all others."""
     if spec.tuning.threads:
         return spec.tuning.threads, SET_BY_USER
+    count, why = default_threads(machine)
+    return count, f"{why}; fewer while other programs use them"
+
+
+def default_threads(machine: Machine) -> tuple[int, str]:
+    """How many threads are fastest on a machine that does nothing else, and why."""
     if machine.physical:
-        return machine.physical, "one for each physical core; a thread without a core of its own would stall the others"
+        return machine.physical, "one for each physical core"
     if machine.cores > 4:
         return machine.cores // 2, "half of the logical cores, since the others are usually hyperthreads"
     return machine.cores, "one for each core"

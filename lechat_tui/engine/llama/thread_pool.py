@@ -1,0 +1,145 @@
+"""Sets llama.cpp's threads while an answer is made, by what `threads.py` chooses."""
+
+import time
+from collections.abc import Sequence
+
+import llama_cpp
+
+from lechat_tui.engine.base import TuningOptions
+from lechat_tui.engine.llama.openmp import WaitPolicy
+from lechat_tui.engine.llama.placement import SET_BY_USER
+from lechat_tui.engine.llama.threads import READ_INTERVAL_SECONDS, Choice, FreeCores, Mode, busy_text
+from lechat_tui.engine.llama.tuning import default_threads
+from lechat_tui.machine.hardware import Machine
+from lechat_tui.machine.load import CpuLoad
+from lechat_tui.message import Sampling
+
+MIN_MEASURED_TOKENS = 64
+"""A shorter piece of a prompt takes longer per token, and is not compared."""
+
+SAME_AGAIN = "the same for every answer with a seed or at temperature 0, so that it can be repeated"
+REPEATED = "as when the answer was first made"
+
+
+class ThreadPool:
+    """The threads of one context.
+
+    Prefill gives the same numbers with any number of threads. Decoding does not: where flash attention splits the KV
+    cache among the threads, the last bits of a logit depend on how many there are. So decoding uses a fixed number where
+    the same answer may be wanted again, at temperature 0 or with a seed, and a receipt keeps the numbers of the others.
+    """
+
+    def __init__(self, context: llama_cpp.llama_context_p, options: TuningOptions, machine: Machine) -> None:
+        """`options` may set the numbers of threads; they are kept then."""
+        self._context = context
+        self._limit, self._why = default_threads(machine)
+        load = CpuLoad()
+        self._cores = FreeCores(self._limit, load.cores * self._limit / machine.cores, load)
+        self._wait = WaitPolicy()
+        self._decode = Choice(self._limit, can_yield=self._wait.available, trial_steps=8, warmup=1)
+        self._prefill = Choice(self._limit, can_yield=self._wait.available, trial_steps=1, warmup=0)
+        self._set_decode = options.threads
+        self._set_prefill = options.threads_batch or options.threads
+        self._same_again = False
+        self._recorded: dict[int, int] = {}
+        self._mode = Mode(0)
+        self._check_at = 0.0
+        self.changes: list[int] = []
+        """In pairs: tokens sampled before, and the number of threads from there on."""
+
+    def close(self) -> None:
+        """Restore the process's wait policy."""
+        self._wait.set(yields=False)
+
+    def begin(self, sampling: Sampling, recorded: Sequence[int] | None) -> None:
+        """An answer begins; `recorded` has the pairs of the receipt of one that is to be repeated."""
+        self._same_again = sampling.seed is not None or sampling.temperature <= 0
+        self._recorded = dict(zip(recorded[::2], recorded[1::2], strict=False)) if recorded else {}
+        self.changes = []
+        self._cores.begin()
+        self._follow()
+
+    def reading(self, tokens: int) -> None:
+        """So many tokens of a prompt are evaluated next; 0 for an image."""
+        self._check_at = time.monotonic() + READ_INTERVAL_SECONDS
+        if tokens == 1:
+            self.writing(0)  # llama.cpp computes it like a token of an answer
+        else:
+            self._apply(self._fixed(self._set_prefill) if self._set_prefill else self._prefill.mode)
+
+    def still_reading(self) -> None:
+        """Called often while tokens of a prompt are evaluated: on a busy machine, that can take many seconds."""
+        if time.monotonic() < self._check_at:
+            return
+        self._cores.update(self._mode)
+        self._check_at = time.monotonic() + READ_INTERVAL_SECONDS
+        if self._mode.threads > self._cores.level and not self._mode.yields:
+            self._wait.set(yields=True)
+            self._mode = Mode(self._mode.threads, yields=True)
+
+    def read(self, tokens: int, seconds: float) -> None:
+        """These tokens took so long."""
+        if not self._set_prefill and tokens >= MIN_MEASURED_TOKENS and self._mode == self._prefill.mode:
+            self._prefill.record(tokens, seconds)
+        self._step(seconds)
+
+    def writing(self, count: int) -> bool:
+        """A token is evaluated next, after so many have been sampled; True when the number of threads changes for it."""
+        number = self._fixed_number(count)
+        mode = self._fixed(number) if number else self._decode.mode
+        if not self.changes or self.changes[-1] != mode.threads:
+            self.changes += (count, mode.threads)
+        if mode == self._mode:
+            return False
+        changed = mode.threads != self._mode.threads
+        self._apply(mode)
+        return changed
+
+    def wrote(self, units: float, seconds: float) -> None:
+        """That took so long; `units` is what it costs in evaluations of one token."""
+        if self._mode == self._decode.mode:
+            self._decode.record(units, seconds)
+        self._step(seconds)
+
+    def sentence(self) -> str:
+        """How many threads decode now and why."""
+        count = self.changes[-1] if self.changes else self._decode.mode.threads
+        if self._recorded:
+            why = REPEATED
+        elif self._set_decode:
+            why = SET_BY_USER
+        elif self._same_again:
+            why = SAME_AGAIN
+        elif count != self._limit and self._cores.level == self._limit:
+            why = f"measured to be faster than {self._limit}"
+        else:
+            why = self._why
+        if self._cores.level < self._limit:
+            busy = busy_text(self._cores.taken, self._limit)
+            why = busy if count < self._limit and why is self._why else f"{why}; {busy}"
+        return f"{count}: {why}"
+
+    def _fixed_number(self, count: int) -> int | None:
+        """The number of threads for decoding where that is not free; None where it is."""
+        if self._recorded:
+            return self._recorded[max((start for start in self._recorded if start <= count), default=min(self._recorded))]
+        return self._set_decode or (self._limit if self._same_again else None)
+
+    def _fixed(self, count: int) -> Mode:
+        """That many threads, which yield where they share their cores with other programs."""
+        return Mode(count, yields=count > self._cores.level)
+
+    def _step(self, seconds: float) -> None:
+        if self._cores.step(seconds, self._mode):
+            self._follow()
+
+    def _follow(self) -> None:
+        self._decode.follow(self._cores.level)
+        self._prefill.follow(self._cores.level)
+
+    def _apply(self, mode: Mode) -> None:
+        if mode.threads != self._mode.threads:
+            llama_cpp.llama_set_n_threads(self._context, mode.threads, mode.threads)
+        if mode.yields != self._mode.yields:
+            self._wait.set(yields=mode.yields)
+        self._mode = mode
