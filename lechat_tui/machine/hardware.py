@@ -150,7 +150,8 @@ def read(root: Path = ROOT) -> Machine:
     """This machine; `root` is the folder of `/proc` and `/sys`."""
     allowed = allowed_cores()
     quota = _quota(root)
-    physical = _siblings(root, _fast(root, allowed)) if allowed else _sysctl("hw.perflevel0.physicalcpu", "hw.physicalcpu")
+    fast = _fast(root, allowed)
+    physical = _siblings(root, fast) if fast else _sysctl("hw.perflevel0.physicalcpu", "hw.physicalcpu")
     cores = len(allowed) if allowed else os.cpu_count() or 1
     if quota is not None:
         cores = max(1, min(cores, int(quota)))

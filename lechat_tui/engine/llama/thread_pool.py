@@ -25,8 +25,8 @@ class ThreadPool:
     """The threads of one context.
 
     Prefill gives the same numbers with any number of threads. Decoding does not: where flash attention splits the KV
-    cache among the threads, the last bits of a logit depend on how many there are. So decoding uses a fixed number where
-    the same answer may be wanted again, at temperature 0 or with a seed, and a receipt keeps the numbers of the others.
+    cache among the threads, the last bits of a logit depend on how many there are. So decoding uses a fixed number
+    where the same answer may be wanted again, at temperature 0 or with a seed, and a receipt keeps the other numbers.
     """
 
     def __init__(self, context: llama_cpp.llama_context_p, options: TuningOptions, machine: Machine) -> None:
@@ -54,7 +54,8 @@ class ThreadPool:
     def begin(self, sampling: Sampling, recorded: Sequence[int] | None) -> None:
         """An answer begins; `recorded` has the pairs of the receipt of one that is to be repeated."""
         self._same_again = sampling.seed is not None or sampling.temperature <= 0
-        self._recorded = dict(zip(recorded[::2], recorded[1::2], strict=False)) if recorded else {}
+        pairs = zip(recorded[::2], recorded[1::2], strict=False) if recorded else ()
+        self._recorded = {0: self._limit, **dict(pairs)} if recorded else {}
         self.changes = []
         self._cores.begin()
         self._follow()
@@ -84,7 +85,7 @@ class ThreadPool:
         self._step(seconds)
 
     def writing(self, count: int) -> bool:
-        """A token is evaluated next, after so many have been sampled; True when the number of threads changes for it."""
+        """A token is evaluated next, after so many have been sampled; True if the number of threads changes for it."""
         number = self._fixed_number(count)
         mode = self._fixed(number) if number else self._decode.mode
         if not self.changes or self.changes[-1] != mode.threads:
@@ -122,7 +123,7 @@ class ThreadPool:
     def _fixed_number(self, count: int) -> int | None:
         """The number of threads for decoding where that is not free; None where it is."""
         if self._recorded:
-            return self._recorded[max((start for start in self._recorded if start <= count), default=min(self._recorded))]
+            return self._recorded[max(start for start in self._recorded if start <= count)]
         return self._set_decode or (self._limit if self._same_again else None)
 
     def _fixed(self, count: int) -> Mode:
@@ -138,8 +139,8 @@ class ThreadPool:
         self._prefill.follow(self._cores.level)
 
     def _apply(self, mode: Mode) -> None:
-        if mode.threads != self._mode.threads:
-            llama_cpp.llama_set_n_threads(self._context, mode.threads, mode.threads)
+        decode, batch = self._set_decode or mode.threads, self._set_prefill or mode.threads
+        llama_cpp.llama_set_n_threads(self._context, decode, batch)
         if mode.yields != self._mode.yields:
             self._wait.set(yields=mode.yields)
         self._mode = mode

@@ -247,8 +247,11 @@ class Choice:
         """So many threads have a core of their own now."""
         if level == self._number:
             return
-        if level not in self._levels:
-            self._levels[level] = Level(self._inherited(level))
+        best = self._inherited(level)
+        if best.yields:  # threads that share cores take them from others, so the level says little
+            self._levels.setdefault(level, Level(best)).best = best
+        elif level not in self._levels:
+            self._levels[level] = Level(best)
         self._number = level
         self._enter()
 
@@ -275,8 +278,10 @@ class Choice:
         return self._levels[self._number]
 
     def _inherited(self, level: int) -> Mode:
-        """The first mode of a level: fewer threads than cores only where that was faster before."""
+        """The mode to begin another level with: what was measured to be faster than a thread for each free core."""
         best = self._level.best
+        if best.yields and level < self._limit:
+            return best
         if best.yields or best.threads >= self._number:
             return Mode(level)
         return Mode(min(best.threads, level))

@@ -1,0 +1,138 @@
+"""The number of threads that is chosen while the engine runs, on simulated machines."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from lechat_tui.engine.llama.threads import Choice, FreeCores, Mode, fitting
+
+TOKEN = 0.012
+"""Seconds for a token with one thread that has a core of its own."""
+
+
+@dataclass
+class Simulated:
+    """A machine on which other programs compute with so many threads, and an engine on it."""
+
+    cores: int
+    others: float = 0.0
+    readable: bool = True
+    useful: int = 64
+    """More threads than this are no faster, and each costs a little: the memory is the limit."""
+    now: float = 0.0
+    own: float = 0.0
+    total_taken: float = 0.0
+    read_at: float = 0.0
+
+    def cost(self, mode: Mode) -> float:
+        """Seconds for a token."""
+        crowd = self.cores / max(self.cores, mode.threads + self.others)
+        best = TOKEN / min(mode.threads, self.useful) * (1 + 0.01 * max(0, mode.threads - self.useful))
+        if mode.yields:
+            return best / crowd * (1.5 if mode.threads > 1 else 1)
+        return best / crowd * (10 if mode.threads > 1 and crowd < 1 else 1)
+
+    def run(self, mode: Mode) -> float:
+        seconds = self.cost(mode)
+        got = min(1.0, self.cores / (mode.threads + self.others)) if self.others else 1.0
+        self.own += seconds * mode.threads * got
+        self.total_taken += seconds * min(self.others, max(self.cores - mode.threads, self.others * got))
+        self.now += seconds
+        return seconds
+
+    def taken(self) -> float | None:
+        elapsed, taken = self.now - self.read_at, self.total_taken
+        self.read_at, self.total_taken = self.now, 0.0
+        return taken / elapsed if self.readable and elapsed else None
+
+    def runnable(self) -> int | None:
+        return round(self.others) if self.readable else None
+
+
+class Engine:
+    """Writes tokens as `thread_pool.py` has it done."""
+
+    def __init__(self, machine: Simulated, *, can_yield: bool = True) -> None:
+        self.machine = machine
+        self.free = FreeCores(machine.cores, machine.cores, machine, lambda: machine.now, lambda: machine.own)
+        self.choice = Choice(machine.cores, can_yield=can_yield, trial_steps=8, warmup=1)
+
+    def write(self, tokens: int) -> float:
+        """The seconds that it takes."""
+        began = self.machine.now
+        self.free.begin()
+        for _ in range(tokens):
+            mode = self.choice.mode
+            seconds = self.machine.run(mode)
+            self.choice.record(1, seconds)
+            if self.free.step(seconds, mode):
+                self.choice.follow(self.free.level)
+        return self.machine.now - began
+
+
+def best(machine: Simulated) -> float:
+    """Seconds for a token in the fastest mode."""
+    modes = [Mode(count, yields) for count in range(1, machine.cores + 1) for yields in (False, True)]
+    return min(map(machine.cost, modes))
+
+
+@pytest.mark.parametrize(
+    ("machine", "least"),
+    [
+        (Simulated(2), 0.98),
+        (Simulated(2, readable=False), 0.98),
+        (Simulated(16, useful=10), 0.9),  # as on a laptop whose memory, heat or slow cores are the limit
+        *((Simulated(cores, others), 0.9) for cores in (2, 8) for others in (1, 2, 4)),
+        (Simulated(4, 1, readable=False), 0.9),
+        (Simulated(8, 20), 0.9),
+    ],
+    ids=str,
+)
+def test_the_speed_is_near_that_of_the_best_fixed_number(machine: Simulated, least: float) -> None:
+    engine = Engine(machine)
+    engine.write(200)
+    assert 1000 * best(machine) / engine.write(1000) >= least
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_threads_follow_what_other_programs_leave(readable: bool) -> None:
+    machine = Simulated(4, readable=readable)
+    engine = Engine(machine)
+    engine.write(400)
+    assert engine.choice.mode == Mode(4)
+    machine.others = 2
+    slow = engine.write(20)  # at most two tokens are computed with threads that stall each other
+    assert slow < 20 * best(machine) + 0.4
+    engine.write(400)
+    assert engine.choice.mode.threads == 2
+    machine.others = 0
+    began = machine.now
+    while engine.choice.mode != Mode(4):
+        engine.write(1)
+        assert machine.now - began < (1.0 if readable else 40.0)
+
+
+def test_other_programs_get_their_cores_where_threads_cannot_yield() -> None:
+    engine = Engine(Simulated(2, 1), can_yield=False)
+    engine.write(200)
+    assert engine.choice.mode == Mode(1)
+
+
+@pytest.mark.parametrize(
+    ("free", "threads"),
+    [(2, 2), (1.7, 2), (1.5, 1), (1.3, 1), (0.3, 1), (0, 1), (7.95, 8), (7.5, 7), (6, 6), (30, 8)],
+)
+def test_a_thread_needs_a_core_of_its_own(free: float, threads: int) -> None:
+    assert fitting(free, 2 if free <= 2 else 8) == threads
+
+
+@pytest.mark.parametrize(("average", "now", "threads"), [(0.0, 0, 4), (3.0, 0, 4), (0.1, 2, 4), (3.0, 2, 2)])
+def test_an_answer_begins_with_what_is_free_now(average: float, now: int, threads: int) -> None:
+    class Known:
+        taken: Callable[[], float | None] = staticmethod(lambda: average)
+        runnable: Callable[[], int | None] = staticmethod(lambda: now)
+
+    cores = FreeCores(4, 4, Known(), lambda: 100.0, lambda: 0.0)
+    cores.begin()
+    assert cores.level == threads
