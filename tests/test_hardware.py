@@ -7,6 +7,7 @@ import pytest
 
 from lechat_tui.machine import hardware
 from lechat_tui.machine.hardware import Gpu, Machine, Memory
+from lechat_tui.machine.load import CpuLoad
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the files are those of Linux")
 
@@ -37,6 +38,34 @@ def test_memory_and_cores_are_read(tmp_path):
 
 def test_hyperthreads_of_one_core_are_one_physical_core(tmp_path):
     assert machine(tmp_path, MEMINFO, siblings="0-63").physical == 1
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"sys/devices/cpu_core/cpus": "0\n", "sys/devices/cpu_atom/cpus": "1-15\n"},
+        {f"sys/devices/system/cpu/cpu{core}/cpu_capacity": "530" if core else "1024" for core in range(CORES)},
+    ],
+)
+def test_slow_cores_beside_fast_ones_are_not_counted(tmp_path, files):
+    assert machine(tmp_path, files).physical == 1
+
+
+def test_the_load_is_what_others_use_of_the_cores_of_this_process(tmp_path):
+    def stat(busy: int) -> None:
+        rows = (f"cpu{core} {busy} 0 0 {1000 - busy} 0 0 0 0 0 0" for core in (*range(CORES), 4000))
+        (tmp_path / "proc/stat").write_text("\n".join(("cpu  1 2 3 4", *rows, "intr 5")))
+
+    (tmp_path / "proc").mkdir()
+    own = iter((0.0, 0.0, CORES * 10 * 0.25))
+    stat(0)
+    load = CpuLoad(tmp_path, lambda: next(own))
+    (tmp_path / "proc/stat").write_text((tmp_path / "proc/stat").read_text().replace(" 1000 ", " 2000 "))
+    assert load.taken() == 0
+    stat(1000)  # all of the second ten seconds, a quarter of it in this process
+    rows = (tmp_path / "proc/stat").read_text().replace(" 1000 0 0 0 ", " 1000 0 0 2000 ")
+    (tmp_path / "proc/stat").write_text(rows)
+    assert load.taken() == pytest.approx(0.75 * CORES)
 
 
 def test_what_the_system_does_not_report_is_left_out(tmp_path):

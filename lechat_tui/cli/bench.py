@@ -53,6 +53,8 @@ class Figures:
     """Time to the first token after a question of `prompt_tokens`."""
     next_ms: list[float] = field(default_factory=list)
     """The same for the next question of that chat, most of whose prompt is in the KV cache."""
+    threads: str = ""
+    """How many threads decoded at the end, and why; empty on a GPU."""
     engine: str = ""
 
 
@@ -72,7 +74,7 @@ def run(overrides: compose.Overrides, *, prompt_tokens: int, tokens: int, rounds
     conversation = compose.conversation(overrides)
     with conversation.store:
         model = replace(conversation.spec(), pace=None)
-        plan = Benchmark(model, replace(conversation.setup.sampling(), seed=1), prompt_tokens, tokens, rounds)
+        plan = Benchmark(model, conversation.setup.sampling(), prompt_tokens, tokens, rounds)
         figures = asyncio.run(_measured(conversation.engine, plan))
     printing.show(json.dumps(_as_object(plan, figures), indent=2) if as_json else _as_table(plan, figures))
 
@@ -123,6 +125,7 @@ class Runner:
         figures.decode.append(written.receipt.tokens_per_s)
         figures.prompt_tokens = read.receipt.prompt_tokens - read.receipt.cached_tokens
         figures.tokens = written.receipt.completion_tokens
+        figures.threads = written.receipt.cpu
         figures.engine = written.receipt.engine
 
     async def _ask(self, *messages: Message, tokens: int) -> TimedAnswer:
@@ -232,6 +235,7 @@ def _as_object(plan: Benchmark, figures: Figures) -> dict[str, object]:
         "decode_tokens_per_s": row(figures.decode, 2),
         "ttft_ms": row(figures.first_ms, 1),
         "next_ttft_ms": row(figures.next_ms, 1),
+        "threads": figures.threads,
         "engine": figures.engine,
     }
 
@@ -255,6 +259,7 @@ def _as_table(plan: Benchmark, figures: Figures) -> str:
             row("  next question", figures.next_ms, "ms", "in the same chat"),
             f"{'load':<20} {figures.load_s:>10,.1f} s",
             f"{'memory':<20} {memory:>10}",
+            *([f"{'threads':<20} {figures.threads}"] if figures.threads else ()),
             f"Medians of {plan.rounds} rounds, with the lowest and highest values in parentheses.",
         )
     )

@@ -202,6 +202,8 @@ def _engine(settings: Settings) -> Iterator[Finding]:
         )
     for sentence in unused():
         yield Finding("gpu", sentence)
+    if report["threads"] and not settings.threads:
+        yield Finding("load", report["threads"])
     yield from _tuning(report["tuning"])
 
 

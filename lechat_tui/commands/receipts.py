@@ -71,6 +71,8 @@ def table(receipt: Receipt) -> Iterator[tuple[str, str]]:
     if receipt.completion_tokens:
         speed = f", {receipt.tokens_per_s:.1f} tokens/s" if receipt.tokens_per_s else ""
         yield "answer", f"{receipt.completion_tokens:,} tokens, the first after {receipt.ttft_ms:,.0f} ms{speed}"
+    if receipt.cpu:
+        yield "threads", receipt.cpu
     if receipt.pieces > 1:
         yield "parts", f"{receipt.pieces}, by /continue; the figures are those of the last"
     yield "ended", ENDED[receipt.stop_reason]

@@ -1,11 +1,26 @@
-"""The number of threads that is chosen while the engine runs, on simulated machines."""
+"""The number of threads that is chosen while the engine runs: on simulated machines, and in llama.cpp."""
 
+import ctypes
+import os
+import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
+import llama_cpp
 import pytest
 
+from lechat_tui import paths
+from lechat_tui.engine.base import Done, LocalModel, Request, TuningOptions
+from lechat_tui.engine.llama.answer import answer
+from lechat_tui.engine.llama.decode import decode
+from lechat_tui.engine.llama.model import Llama
+from lechat_tui.engine.llama.openmp import WaitPolicy
+from lechat_tui.engine.llama.thread_pool import ThreadPool
 from lechat_tui.engine.llama.threads import Choice, FreeCores, Mode, fitting
+from lechat_tui.machine.hardware import Machine
+from lechat_tui.message import GREEDY, Message, Sampling
 
 TOKEN = 0.012
 """Seconds for a token with one thread that has a core of its own."""
@@ -136,3 +151,72 @@ def test_an_answer_begins_with_what_is_free_now(average: float, now: int, thread
     cores = FreeCores(4, 4, Known(), lambda: 100.0, lambda: 0.0)
     cores.begin()
     assert cores.level == threads
+
+
+class Busy:
+    """The load of a machine on which others use so many cores."""
+
+    def __init__(self, cores: float) -> None:
+        self._cores = cores
+
+    def taken(self) -> float:
+        return self._cores
+
+    def runnable(self) -> int:
+        return round(self._cores)
+
+
+SEEDED = Sampling(1.0, seed=1, max_tokens=8)
+RANDOM = Sampling(1.0, max_tokens=8)
+
+
+@pytest.mark.parametrize(
+    ("options", "sampling", "recorded", "taken", "changes", "reason"),
+    [
+        (TuningOptions(), RANDOM, None, 0, (1, 2), "2: one for each physical core"),
+        (TuningOptions(), RANDOM, None, 1, (1, 1), "1: other programs use 1.0 of 2 cores"),
+        (TuningOptions(), SEEDED, None, 1, (1, 2), "2: the same for every answer with a seed"),
+        (TuningOptions(), GREEDY, None, 1, (1, 2), "2: the same for every answer with a seed"),
+        (TuningOptions(threads=2), RANDOM, None, 1, (1, 2), "2: you set it; other programs use 1.0"),
+        (TuningOptions(), SEEDED, (1, 2, 4, 1, 6, 2), 1, (1, 2, 4, 1, 6, 2), "2: as when the answer was first made"),
+    ],
+)
+def test_an_answer_is_computed_with_the_threads_of_its_receipt(options, sampling, recorded, taken, changes, reason):
+    spec = LocalModel("chaton", paths.bundled("chaton") / "chaton-q8_0.gguf", context=512, tuning=options)
+    machine = Machine(2, 2)
+    with closing(Llama(spec, lambda _: None, machine=machine)) as llama:
+        llama.threads = ThreadPool(llama.context, options, machine, Busy(taken))
+        request = Request(spec, (Message("user", "Count from 1 to 300"),), sampling, threads=recorded)
+        done = list(answer(llama, request, lambda: False))[-1]
+        assert isinstance(done, Done) and done.receipt.threads == changes
+        assert done.receipt.cpu.startswith(reason)
+        assert llama_cpp.llama_n_threads(llama.context) == changes[-1]
+
+
+def test_prefill_gives_the_same_logits_with_any_number_of_threads():
+    spec = LocalModel("chaton", paths.bundled("chaton") / "chaton-q8_0.gguf", context=1024)
+    with closing(Llama(spec, lambda _: None)) as llama:
+        seen = set()
+        for threads in (1, 2, 3):
+            llama.cache.clear()
+            llama_cpp.llama_set_n_threads(llama.context, threads, threads)
+            for size in (128, 128, 128, 128, 128, 100, 7, 3, 2):  # beyond 512 cells, flash attention works differently
+                decode(llama.context, range(300, 300 + size))
+            logits = llama_cpp.llama_get_logits_ith(llama.context, -1)
+            seen.add(ctypes.string_at(logits, 4 * llama.vocab.size))
+        assert len(seen) == 1
+
+
+@pytest.mark.skipif(not WaitPolicy().available, reason="this OpenMP has no such policy")
+def test_threads_yield_while_a_pool_of_idle_ones_exists():
+    def count() -> int:
+        return len(list(Path("/proc/self/task").iterdir()))
+
+    before, policy = count(), WaitPolicy()
+    policy.set(yields=True)
+    policy.set(yields=True)
+    assert count() == before + (os.cpu_count() or 1) + 1
+    policy.set(yields=False)
+    deadline = time.monotonic() + 10
+    while count() > before:
+        assert time.monotonic() < deadline

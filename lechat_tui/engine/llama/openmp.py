@@ -49,10 +49,12 @@ def _hold_idle_threads(library: ctypes.CDLL, ready: threading.Event, end: thread
 
 
 def _loaded_library() -> ctypes.CDLL | None:
-    """GNU's OpenMP as llama.cpp has loaded it; None without it."""
+    """llama.cpp's library, through which its OpenMP is found if that is GNU's; None without it."""
     try:
-        paths = {line.split(maxsplit=5)[-1] for line in MAPS.read_text().splitlines() if "libgomp" in line}
-        library = ctypes.CDLL(paths.pop()) if len(paths) == 1 else None
-        return library if library and library.GOMP_parallel and library.omp_get_num_threads else None
-    except (OSError, AttributeError, UnicodeError):
+        paths = [line.split(maxsplit=5)[-1] for line in MAPS.read_text().splitlines() if "ggml-cpu" in line]
+        library = ctypes.CDLL(paths[0]) if paths else None
+    except (OSError, UnicodeError):
         return None
+    names = ("GOMP_parallel", "omp_get_num_threads")
+    gnu = all(hasattr(library, name) for name in names) and not hasattr(library, "__kmpc_barrier")
+    return library if gnu else None

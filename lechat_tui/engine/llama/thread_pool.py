@@ -8,7 +8,7 @@ import llama_cpp
 from lechat_tui.engine.base import TuningOptions
 from lechat_tui.engine.llama.openmp import WaitPolicy
 from lechat_tui.engine.llama.placement import SET_BY_USER
-from lechat_tui.engine.llama.threads import READ_INTERVAL_SECONDS, Choice, FreeCores, Mode, busy_text
+from lechat_tui.engine.llama.threads import READ_INTERVAL_SECONDS, Choice, FreeCores, Load, Mode, busy_text
 from lechat_tui.engine.llama.tuning import default_threads
 from lechat_tui.machine.hardware import Machine
 from lechat_tui.machine.load import CpuLoad
@@ -29,12 +29,18 @@ class ThreadPool:
     where the same answer may be wanted again, at temperature 0 or with a seed, and a receipt keeps the other numbers.
     """
 
-    def __init__(self, context: llama_cpp.llama_context_p, options: TuningOptions, machine: Machine) -> None:
-        """`options` may set the numbers of threads; they are kept then."""
+    def __init__(
+        self,
+        context: llama_cpp.llama_context_p,
+        options: TuningOptions,
+        machine: Machine,
+        load: Load | None = None,
+    ) -> None:
+        """`options` may set the numbers of threads; they are kept then. `load` is that of this machine by default."""
         self._context = context
         self._limit, self._why = default_threads(machine)
-        load = CpuLoad()
-        self._cores = FreeCores(self._limit, load.cores * self._limit / machine.cores, load)
+        here = CpuLoad()
+        self._cores = FreeCores(self._limit, max(machine.cores, here.cores) * self._limit / machine.cores, load or here)
         self._wait = WaitPolicy()
         self._decode = Choice(self._limit, can_yield=self._wait.available, trial_steps=8, warmup=1)
         self._prefill = Choice(self._limit, can_yield=self._wait.available, trial_steps=1, warmup=0)
@@ -103,22 +109,26 @@ class ThreadPool:
         self._step(seconds)
 
     def sentence(self) -> str:
-        """How many threads decode now and why."""
-        count = self.changes[-1] if self.changes else self._decode.mode.threads
-        if self._recorded:
-            why = REPEATED
-        elif self._set_decode:
-            why = SET_BY_USER
-        elif self._same_again:
-            why = SAME_AGAIN
-        elif count != self._limit and self._cores.level == self._limit:
-            why = f"measured to be faster than {self._limit}"
-        else:
-            why = self._why
+        """How many threads decode now and why, as in `1: other programs use 1.4 of 2 cores`."""
+        count = self.changes[-1] if self.changes else self._limit
+        reasons = [self._reason(count)]
         if self._cores.level < self._limit:
             busy = busy_text(self._cores.taken, self._limit)
-            why = busy if count < self._limit and why is self._why else f"{why}; {busy}"
-        return f"{count}: {why}"
+            reasons = [*reasons, busy] if count > self._cores.level or reasons != [self._why] else [busy]
+        return f"{count}: {'; '.join(reasons)}"
+
+    def _reason(self, count: int) -> str:
+        if self._recorded:
+            return REPEATED
+        if self._set_decode:
+            return SET_BY_USER
+        if self._same_again:
+            return SAME_AGAIN
+        if count > self._cores.level:
+            return "measured to be faster while they share cores"
+        if self._decode.measured and self._cores.level == self._limit:
+            return f"measured to be faster than {self._limit}"
+        return self._why
 
     def _fixed_number(self, count: int) -> int | None:
         """The number of threads for decoding where that is not free; None where it is."""
