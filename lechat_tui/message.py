@@ -146,6 +146,8 @@ class Receipt:
     """Data type of the KV cache: `f16`, or `q8_0` in about half the memory."""
     memory: str = ""
     """What was reduced so that the model fits into memory; empty for nothing."""
+    server: str = ""
+    """Host and port of the server that answered; empty for this machine's own engine."""
     pieces: int = 1
     """How many times the answer was continued, plus one. The other figures are of the last piece."""
 

@@ -37,3 +37,21 @@ def check(what: str) -> None:
     """Raise `OfflineError` when offline mode is on; `what` begins the sentence, as in `downloading chaton`."""
     if is_forbidden():
         raise OfflineError(refusal(what))
+
+
+def check_host(host: str) -> None:
+    """Raise `OfflineError` when offline mode is on and the host is another machine."""
+    if not is_this_machine(host):
+        check(f"a server on another machine ({host})")
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether a host name or IP address always means this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

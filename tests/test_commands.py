@@ -592,7 +592,7 @@ async def test_a_setting_for_loading_reloads_the_model(host: FakeHost) -> None:
     await host.do("/set parameter num_ctx 1000")
     await host.do("/set threads 2")
     assert host.switched == [("petit", "text")] * 2
-    assert (host.conversation.spec().context, host.conversation.spec().tuning.threads) == (1000, 2)
+    assert (host.conversation.spec().context, host.conversation.setup.tuning().threads) == (1000, 2)
 
 
 @pytest.mark.parametrize("line", ["/set temperature hot", "/set temperature -1", "/set context 0", "/set seed 1.5"])

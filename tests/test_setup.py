@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lechat_tui.engine.base import TuningOptions
+from lechat_tui.engine.base import LocalModel, TuningOptions
 from lechat_tui.message import Sampling
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Lora, Model, ModelError, Weights
@@ -50,6 +50,8 @@ def test_the_spec_says_whether_the_window_may_be_shortened(tmp_path):
     model = replace(MODEL, weights=Weights(str(weights)))
     models = Models({"m": model})
     spec = Setup(model).spec(models)
+    assert isinstance(spec, LocalModel)
     assert (spec.name, spec.path, spec.file, spec.context, spec.adapt) == ("m", weights, "m.gguf", 4096, True)
     spec = Setup(model, Settings(context=1000)).spec(models)
+    assert isinstance(spec, LocalModel)
     assert (spec.context, spec.adapt) == (1000, False), "the user's own window is not shortened"

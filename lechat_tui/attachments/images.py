@@ -26,7 +26,7 @@ _IMAGE = re.compile(
 HEAD_BYTES = 32
 """Bytes at the beginning of a file that tell an image."""
 
-_BROKEN = (
+BROKEN = (
     OSError,
     SyntaxError,
     ValueError,
@@ -73,7 +73,7 @@ def check_image(content: bytes, name: str) -> File:
         width, height = pixels.size(content)
     except (pixels.TooManyPixels, Image.DecompressionBombError) as error:
         raise AttachmentError(_too_many_pixels(shown)) from error
-    except _BROKEN as error:
+    except BROKEN as error:
         raise AttachmentError(f"{shown} is damaged or cut short and can't be decoded") from error
     return File(name, content, "image", width, height)
 
@@ -106,7 +106,7 @@ def thumbnail(path: Path, width: int, height: int) -> Thumbnail:
         flat = pixels.rgb(content, width, height)
     except (pixels.TooManyPixels, Image.DecompressionBombError) as error:
         raise AttachmentError(_too_many_pixels(safe(path.name))) from error
-    except _BROKEN as error:
+    except BROKEN as error:
         raise AttachmentError(f"{safe(path.name)} is damaged or cut short and can't be decoded") from error
     return Thumbnail(flat.width, flat.height, flat.tobytes(), len(content))
 

@@ -11,7 +11,8 @@ from contextlib import aclosing
 from dataclasses import asdict, field, replace
 
 from lechat_tui.cli import compose, printing
-from lechat_tui.engine.base import Delta, Done, Engine, Event, Fitted, ModelSpec, Prefill, Request
+from lechat_tui.engine.base import Delta, Done, Engine, Event, Fitted, LocalModel, Prefill, Request
+from lechat_tui.errors import LechatError
 from lechat_tui.machine.split_files import size_on_disk
 from lechat_tui.message import Message, Receipt, Sampling
 from lechat_tui.units import size_text
@@ -28,7 +29,7 @@ BAR_WIDTH = 24
 class Benchmark:
     """What to measure and how often."""
 
-    model: ModelSpec
+    model: LocalModel
     sampling: Sampling
     prompt_tokens: int
     tokens: int
@@ -73,7 +74,10 @@ def run(overrides: compose.Overrides, *, prompt_tokens: int, tokens: int, rounds
     """Measure and print. Raises `ConfigError`, `ModelError` and `EngineError`."""
     conversation = compose.conversation(overrides)
     with conversation.store:
-        model = replace(conversation.spec(), pace=None)
+        model = conversation.spec()
+        if not isinstance(model, LocalModel):
+            raise LechatError(f"{model.name} is on a server; bench measures the models of this machine")
+        model = replace(model, pace=None)
         plan = Benchmark(model, conversation.setup.sampling(), prompt_tokens, tokens, rounds)
         figures = asyncio.run(_measured(conversation.engine, plan))
     printing.show(json.dumps(_as_object(plan, figures), indent=2) if as_json else _as_table(plan, figures))

@@ -4,11 +4,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lechat_tui import paths, terminal
+from lechat_tui.engine.base import Engine
 from lechat_tui.engine.local import LocalEngine
-from lechat_tui.models import adapters, catalog, imported, scan
+from lechat_tui.engine.router import RouterEngine
+from lechat_tui.models import adapters, catalog, imported, scan, servers
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
 from lechat_tui.models.scan import ModelFolder
@@ -79,7 +81,9 @@ def choices() -> Choices:
 
 def models(chosen: Settings) -> Models:
     """All models: the catalog, imported ones and the user's own. Raises `ModelError`."""
-    rows = catalog.read(paths.bundled("models.toml"), imported.registry(), paths.config() / "models.toml")
+    rows = catalog.read(
+        paths.bundled("models.toml"), imported.registry(), servers.registry(), paths.config() / "models.toml"
+    )
     wanted: dict[ModelRole, str] = {"text": chosen.text, "code": chosen.code, "vision": chosen.vision}
     return Models(rows, wanted, folders=model_folders(chosen), machine=this_machine)
 
@@ -106,12 +110,19 @@ def readable_store() -> Store:
     return open_for_reading(paths.data())
 
 
-def engine(chosen: Settings | None = None) -> LocalEngine:
-    """The engine for local models, whose processes start with the first question."""
+def engine(chosen: Settings | None = None) -> RouterEngine:
+    """The engine, whose processes and connections start with the first question."""
     chosen = chosen or Settings()
-    return LocalEngine(
+    local = LocalEngine(
         paths.logs(), states=paths.cache() / "states", limit=chosen.states, keep_warm=chosen.keep_warm * 60
     )
+    return RouterEngine(local, _remote)
+
+
+def _remote() -> Engine:
+    from lechat_tui.engine.remote.engine import RemoteEngine
+
+    return cast(Engine, RemoteEngine())
 
 
 def conversation(overrides: Overrides) -> Conversation:
@@ -181,7 +192,7 @@ def _own(models: Models, name: str) -> tuple[Model | None, str]:
         own = models.get(name)
     except ModelError:
         return None, f"{name}, the model of this chat, is not on this machine"
-    if models.files(own):
+    if models.ready(own):
         return own, ""
     where = "" if own.repo else f" ({own.weights.file} is missing)"
     return None, f"{own.id}, the model of this chat, is not on this machine{where}"

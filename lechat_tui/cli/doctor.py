@@ -22,6 +22,7 @@ from lechat_tui.engine import wire
 from lechat_tui.engine.base import Delta, LocalModel, Request, TuningOptions
 from lechat_tui.engine.llama.tuning import Tuning
 from lechat_tui.engine.local import LocalEngine
+from lechat_tui.engine.remote.discovery import discover
 from lechat_tui.errors import LechatError
 from lechat_tui.message import Attachment, Message, Sampling
 from lechat_tui.models import adapters, scan
@@ -103,9 +104,21 @@ def examine() -> Iterator[Finding]:
         yield Finding("models", str(error), ok=False)
         return
     yield Finding("models", ", ".join(model.id for model in models.installed()) or "none", ok=bool(models.installed()))
+    yield from _servers(models)
     yield from _named(settings, models)
     yield from _engine(settings)
     yield from _self_tests(models)
+
+
+def _servers(models: Models) -> Iterator[Finding]:
+    """The connected servers, and those on this machine that could be."""
+    known = {model.server for model in models.on_servers()}
+    for url in sorted(known):
+        count = sum(model.server == url for model in models.on_servers())
+        yield Finding("server", f"{url}, connected with {count} {'model' if count == 1 else 'models'}")
+    for server in asyncio.run(discover()):
+        if server.url not in known:
+            yield Finding("server", f"{server.url} offers models; lechat connect {server.url} lists them")
 
 
 def _named(settings: Settings, models: Models) -> Iterator[Finding]:
@@ -264,7 +277,7 @@ def _self_test(test: SelfTest, spec: LocalModel, message: Message) -> Finding:
     return Finding(test.topic, f"{test.question} {answer} (expected: {' '.join(test.expected)})", ok=False)
 
 
-async def _answer(request: Request) -> str:
+async def _answer(request: Request[LocalModel]) -> str:
     """The text of the answer, from an engine of its own."""
     engine = LocalEngine(paths.logs())
     try:

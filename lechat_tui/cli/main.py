@@ -48,9 +48,9 @@ class Output(StrEnum):
 
 
 EPILOG = (
-    "Commands: pull (get), ls (list), ps, show, rm and import for models; fit; "
-    "chats ls|show|search|rename|export|import|rm; "
-    "bench, doctor, paths, completion. See lechat COMMAND --help. Without a prompt, the full screen opens."
+    "Commands: pull (get), ls (list), ps, show, rm and import for models; connect for servers; fit; "
+    "chats ls|show|search|rename|export|import|rm; bench, doctor, paths, completion. See lechat COMMAND --help. "
+    "Without a prompt, the full screen opens."
 )
 
 asking = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=HELP)
@@ -256,6 +256,32 @@ def fit(
     from lechat_tui.cli import fit
 
     fit.run(name, fit.MachineFlags(vram or (), ram, unified, disk), context=context, as_json=json)
+
+
+@commands.command("connect", help="Use the models of a server, or list and remove servers; without a URL, look here.")
+def connect(
+    url: Annotated[str, typer.Argument(metavar="[URL]", help="Such as http://localhost:8080.")] = "",
+    name: Annotated[str, typer.Option(metavar="NAME", help="What the ids of its models begin with.")] = "",
+    key_env: Annotated[str, typer.Option(metavar="VARIABLE", help="Environment variable with the API key.")] = "",
+    key_file: Annotated[str, typer.Option(metavar="PATH", help="File with the API key.")] = "",
+    cacert: Annotated[str, typer.Option(metavar="PATH", help="PEM file with the authority of its certificate.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree that chats with its models are sent there.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List the connected servers.")] = False,
+    remove: Annotated[str, typer.Option(metavar="NAME", help="Remove a server.")] = "",
+    offline: Annotated[bool, OFFLINE] = False,
+) -> None:
+    if offline:
+        network.forbid()
+    from lechat_tui.cli import connect
+
+    if listed:
+        connect.list_servers()
+    elif remove:
+        connect.remove(remove)
+    elif url:
+        connect.run(url, name=name, key_env=key_env, key_file=key_file, cacert=cacert, agreed=yes)
+    else:
+        connect.run_without_url(agreed=yes)
 
 
 @commands.command("doctor", help="Check the installation and run a self-test.")

@@ -11,7 +11,7 @@ from typing import Literal
 from lechat_tui.cli import printing, streams
 from lechat_tui.cli.inputs import Input, NoPrompt
 from lechat_tui.cli.overflow import Overflow, fitting
-from lechat_tui.engine.base import ContextOverflow, Delta, Done, Event, Fitted, Loading, Prefill
+from lechat_tui.engine.base import ContextOverflow, Delta, Done, Event, Fitted, Loading, Prefill, Waiting
 from lechat_tui.message import Attachment, Message, Receipt, Sampling
 from lechat_tui.talk import phrases
 from lechat_tui.talk.conversation import Conversation
@@ -41,6 +41,7 @@ RECEIPT = (
     "pictures",
     "picture_tokens",
     "engine",
+    "server",
     "adapters",
     "kv_type",
     "memory",
@@ -199,6 +200,8 @@ def _as_line(event: Event, conversation: Conversation) -> dict[str, object]:
     match event:
         case Loading(fraction):
             return {"type": "loading", "fraction": fraction}
+        case Waiting(reason):
+            return {"type": "waiting", "reason": reason}
         case Fitted(tokens, limit, left_out):
             return {"type": "fitted", "tokens": tokens, "limit": limit, "left_out": len(left_out)}
         case Prefill(done, total, cached):

@@ -21,7 +21,7 @@ def arguments(host: Host, name: str) -> Iterable[Argument]:
     match name:
         case "/model" | "/load" | "/pull" | "/download":
             for model in host.models.catalog.values():
-                here = host.models.files(model) is not None
+                here = host.models.ready(model)
                 yield Argument(f"{name} {model.id}", f"{model.name}{'' if here else ' (not downloaded)'}")
         case "/theme":
             yield from (Argument(f"{name} {theme}", "switch to this theme") for theme in host.themes)

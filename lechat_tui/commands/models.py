@@ -4,13 +4,16 @@ import asyncio
 
 from lechat_tui import network
 from lechat_tui.commands.base import Choice, Host, command
+from lechat_tui.engine.base import Server
+from lechat_tui.models import servers
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
 from lechat_tui.units import size_text
 
 
 @command("/model", "switch to a model; without a name, pick one", argument="[NAME]", aliases=("/load",))
 async def model(host: Host, rest: str) -> None:
-    name = rest or await host.choose("Switch to which model?", _rows(host, host.models.installed()))
+    ready = [*host.models.installed(), *host.models.on_servers()]
+    name = rest or await host.choose("Switch to which model?", _rows(host, ready))
     if name:
         await _switch_to(host, await _named(host, name))
 
@@ -18,8 +21,8 @@ async def model(host: Host, rest: str) -> None:
 @command("/models", "open the model manager: switch, download, delete")
 async def models(host: Host, rest: str) -> None:
     chosen = await host.manage()
-    if chosen and host.models.files(chosen):
-        _switch(host, chosen)
+    if chosen and host.models.ready(chosen):
+        await _switch_to(host, chosen)
     elif chosen:
         await host.download(chosen, switch=True)
 
@@ -30,7 +33,9 @@ async def pull(host: Host, rest: str) -> None:
         await models(host, "")
         return
     model = await _named(host, rest)
-    if host.models.files(model):
+    if model.server:
+        raise ModelError(f"{model.id} is on a server; there is nothing to download")
+    if host.models.ready(model):
         host.say(f"{model.id} is already on this machine; /model {model.id} switches to it")
         return
     _reject_unavailable(model)
@@ -38,23 +43,51 @@ async def pull(host: Host, rest: str) -> None:
     await host.download(model, switch=False)
 
 
+@command("/connect", "use the models of a server", argument="[URL]")
+async def connect(host: Host, rest: str) -> None:
+    from lechat_tui.engine.remote import discovery
+    from lechat_tui.engine.remote.server import base_url
+
+    if not rest:
+        found = await discovery.discover()
+        rest = await host.choose("Which server?", [Choice(one.url, one.url, "on this machine") for one in found]) or ""
+        if not found:
+            host.say("no server was found on this machine; /connect URL uses one anywhere")
+        if not rest:
+            return
+    server = Server(base_url(rest))
+    if refusal := servers.refused(server):
+        raise ModelError(refusal)
+    if not servers.is_allowed(server) and not await host.confirm(servers.question(server)):
+        return
+    servers.allow(server)
+    title, rows, _ = await servers.add(server)
+    host.models.add(rows)
+    chosen = await host.choose(f"{title} at {server.label}", _rows(host, rows))
+    if chosen:
+        await _switch_to(host, host.models.get(chosen))
+
+
 @command("/text", "switch to the text model", argument="[QUESTION]", takes_lines=True)
 async def text(host: Host, rest: str) -> None:
-    _switch_role(host, "text", rest)
+    await _switch_role(host, "text", rest)
 
 
 @command("/code", "switch to the code model", argument="[QUESTION]", takes_lines=True)
 async def code(host: Host, rest: str) -> None:
-    _switch_role(host, "code", rest)
+    await _switch_role(host, "code", rest)
 
 
 @command("/vision", "switch to the model for images", argument="[QUESTION]", takes_lines=True)
 async def vision(host: Host, rest: str) -> None:
-    _switch_role(host, "vision", rest)
+    await _switch_role(host, "vision", rest)
 
 
-def _switch_role(host: Host, role: ModelRole, question: str) -> None:
-    host.switch(host.models.for_role(role), role)
+async def _switch_role(host: Host, role: ModelRole, question: str) -> None:
+    model = host.models.for_role(role)
+    if not await _agreed(host, model):
+        return
+    host.switch(model, role)
     _say_switched(host)
     if question:
         host.ask(question)
@@ -69,8 +102,10 @@ async def _named(host: Host, name: str) -> Model:
 
 async def _switch_to(host: Host, model: Model) -> None:
     """Switch to a model, after a confirmed download if it is not on this machine."""
-    if host.models.files(model):
-        _switch(host, model)
+    if host.models.ready(model):
+        if await _agreed(host, model):
+            host.switch(model, model.role)
+            _say_switched(host)
         return
     _reject_unavailable(model)
     if not model.repo:
@@ -88,9 +123,26 @@ def _reject_unavailable(model: Model) -> None:
         raise ModelError(model.unavailable)
 
 
-def _switch(host: Host, model: Model) -> None:
-    host.switch(model, model.role)
-    _say_switched(host)
+async def _agreed(host: Host, model: Model) -> bool:
+    """Whether the chat may be sent to where the model is; asks about another machine, for a private chat every time.
+
+    Raises `ModelError` in offline mode.
+    """
+    if not model.server:
+        return True
+    server = servers.server_of(model)
+    if refusal := servers.refused(server):
+        raise ModelError(refusal)
+    private = host.conversation.private
+    if server.is_here or (servers.is_allowed(server) and not private):
+        return True
+    if not await host.confirm(servers.question(server, private=private)):
+        return False
+    if private:
+        host.conversation.agree(server)
+    else:
+        servers.allow(server)
+    return True
 
 
 def _say_switched(host: Host) -> None:
@@ -106,8 +158,9 @@ def _rows(host: Host, models: list[Model]) -> list[Choice]:
 
 
 def _detail(host: Host, model: Model) -> str:
-    if host.models.files(model):
-        where = "in use" if model.id == host.conversation.model.id else "on this machine"
+    if host.models.ready(model):
+        where = f"on {servers.server_of(model).label}" if model.server else "on this machine"
+        where = "in use" if model.id == host.conversation.model.id else where
     else:
         where = f"not downloaded, {size_text(model.bytes)}" if model.bytes else "not downloaded"
     return f"{model.name} · {where}"

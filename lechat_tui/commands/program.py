@@ -23,7 +23,8 @@ TYPING = (
 NETWORK = (
     ("/pull, /models", "download models from the Hugging Face hub"),
     ("USER/REPO", "as a model name is looked up there"),
-    ("lechat --offline", "forbid both; nothing else uses the network"),
+    ("/connect", "uses models on servers: a chat with one of them is sent there"),
+    ("lechat --offline", "forbid all of this but servers on this machine; nothing else uses the network"),
 )
 """The part of `/help` about the network."""
 

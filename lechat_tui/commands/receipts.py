@@ -45,7 +45,10 @@ def _receipt(messages: Sequence[Message], index: int, *, last: bool) -> tuple[in
 def table(receipt: Receipt) -> Iterator[tuple[str, str]]:
     """A receipt, row by row; what is unknown has no row."""
     yield "model", receipt.model
-    yield "file", ", ".join(filter(None, (receipt.file, receipt.quant)))
+    if receipt.server:
+        yield "server", receipt.server
+    if receipt.file:
+        yield "file", ", ".join(filter(None, (receipt.file, receipt.quant)))
     if receipt.sha256:
         yield "sha256", receipt.sha256
     for adapter in receipt.adapters:
@@ -57,7 +60,7 @@ def table(receipt: Receipt) -> Iterator[tuple[str, str]]:
         yield "memory", receipt.memory
     sampling = receipt.sampling
     yield "sampling", str(sampling)
-    again = "; /regen same reproduces the last answer" if receipt.pieces == 1 else ""
+    again = "; /regen same reproduces the last answer" if receipt.pieces == 1 and not receipt.server else ""
     yield "seed", f"{sampling.seed}{again}"
     yield "max length", "unlimited" if sampling.max_tokens is None else f"{sampling.max_tokens:,} tokens"
     yield "prompt", f"{receipt.prompt_tokens:,} tokens, {receipt.cached_tokens:,} of them from the KV cache"

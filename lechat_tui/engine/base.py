@@ -1,13 +1,16 @@
 """The interface between a conversation and an engine: requests, events and the `Engine` protocol.
 
-`engine.local.LocalEngine` runs models with llama.cpp in child processes; `engine.echo.EchoEngine` plays a script.
+`engine.local.LocalEngine` runs models with llama.cpp in child processes, `engine.remote.engine.RemoteEngine` asks
+servers, `engine.router.RouterEngine` is both, and `engine.echo.EchoEngine` plays a script.
 """
 
 from collections.abc import AsyncGenerator
 from dataclasses import field, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Generic, Literal, Protocol
+from urllib.parse import urlsplit
 
+from lechat_tui import network
 from lechat_tui.errors import LechatError
 from lechat_tui.machine.footprint import KvType
 from lechat_tui.message import Adapter, Message, Receipt, Sampling
@@ -18,6 +21,8 @@ DeltaKind = Literal["text", "thinking", "tool"]
 not stored, shown or sent back as text. No tool is offered to a model yet, so no call can be run.
 """
 FlashAttention = Literal["auto", "on", "off"]
+DialectName = Literal["", "llama-server", "ollama", "lm-studio", "vllm", "sglang", "mistral", "openai"]
+"""The kinds of servers; empty to find out."""
 
 
 class EngineError(LechatError):
@@ -112,20 +117,87 @@ class LocalModel:
         return replace(self, adapters=()) if self.adapters else self
 
 
-ModelSpec = LocalModel
-"""Which model answers, and how: a union of one class for each kind of engine, with one member so far.
+@dataclass(frozen=True)
+class Server:
+    """A server that runs models, and where its API key is; the key itself is read when it is needed."""
 
-Every member is a frozen dataclass with `name`, `file` (empty where there is none), `context`, `system`, `adapters` and
-`applied`; code that is not about one kind of engine uses only these. A model on a server becomes a second class here
-and an `Engine` that takes it.
-"""
+    url: str
+    """Its address without the path of the API, such as `http://localhost:8080`."""
+    key_env: str = ""
+    """The environment variable with the API key; empty for none."""
+    key_file: str = ""
+    """The file with the API key; empty for none."""
+    cacert: str = ""
+    """A PEM file with the authority that signed its TLS certificate; empty for the system's."""
+    dialect: DialectName = ""
+
+    @property
+    def host(self) -> str:
+        """Host name or IP address."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def label(self) -> str:
+        """What to call it in a sentence: host and port."""
+        return urlsplit(self.url).netloc or self.url
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it runs on this machine, so that nothing leaves it."""
+        return network.is_this_machine(self.host)
 
 
 @dataclass(frozen=True)
-class Request:
+class RemoteModel:
+    """A model on a server."""
+
+    name: str
+    server: Server
+    remote: str
+    """Its name on the server."""
+    context: int = 0
+    """Context window in tokens that the user wants; 0 is the server's."""
+    system: str = ""
+    """The model's own system prompt from the catalog."""
+
+    @property
+    def file(self) -> str:
+        """Empty: the weights are the server's."""
+        return ""
+
+    @property
+    def adapters(self) -> tuple[Adapter, ...]:
+        """None: they are the server's."""
+        return ()
+
+    @property
+    def applied(self) -> tuple[Adapter, ...]:
+        """None, as in `adapters`."""
+        return ()
+
+
+ModelSpec = LocalModel | RemoteModel
+"""Which model answers, and how: a union of one class for each kind of engine.
+
+Every member is a frozen dataclass with `name`, `file` (empty where there is none), `context`, `system`, `adapters` and
+`applied`; code that is not about one kind of engine uses only these.
+"""
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    Spec = TypeVar("Spec", bound=ModelSpec, default=ModelSpec, covariant=True)
+else:
+    from typing import TypeVar
+
+    Spec = TypeVar("Spec", covariant=True)
+
+
+@dataclass(frozen=True)
+class Request(Generic[Spec]):
     """A chat to be answered: its messages, oldest first, and how to sample the answer."""
 
-    model: ModelSpec
+    model: Spec
     messages: tuple[Message, ...]
     """The last one is the user's question, or the unfinished answer to it if the request `continues`."""
     sampling: Sampling = field(default_factory=Sampling)
@@ -151,6 +223,14 @@ class Loading:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """The answer is delayed, and something is tried again."""
+
+    reason: str
+    """A sentence for the user."""
+
+
+@dataclass(frozen=True)
 class Fitted:
     """What fits into the context window. Comes before the first token, and from `Engine.plan`."""
 
@@ -169,6 +249,8 @@ class Fitted:
     """What was reduced so that the model fits into memory, as a sentence; empty for nothing."""
     receipt: Receipt | None = None
     """The receipt of the answer, as far as it is known before the first token."""
+    estimated: bool = False
+    """Whether the tokens were estimated, because the server can't count them."""
 
     @property
     def fits(self) -> bool:
@@ -200,7 +282,7 @@ class Done:
     receipt: Receipt
 
 
-Event = Loading | Fitted | Prefill | Delta | Done
+Event = Loading | Waiting | Fitted | Prefill | Delta | Done
 
 
 class Engine(Protocol):

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from lechat_tui import paths, writing
 from lechat_tui.engine import wire
-from lechat_tui.engine.base import ContextOverflow, Done, EngineError, Event, Fitted, Loading, ModelSpec, Request
+from lechat_tui.engine.base import ContextOverflow, Done, EngineError, Event, Fitted, Loading, LocalModel, Request
 from lechat_tui.engine.transfer import Outgoing
 from lechat_tui.machine.split_files import size_on_disk
 from lechat_tui.values import dataclass
@@ -56,7 +56,7 @@ class Child:
 
     def __init__(
         self,
-        model: ModelSpec,
+        model: LocalModel,
         process: "subprocess.Popen[bytes]",
         stdout: Pipe,
         stdin: asyncio.WriteTransport,
@@ -96,7 +96,7 @@ class Child:
     @classmethod
     async def start(
         cls,
-        model: ModelSpec,
+        model: LocalModel,
         worker: Sequence[str],
         *,
         logs: Path | None,
@@ -133,7 +133,7 @@ class Child:
             yield Loading(self._fraction)
             await changed.wait()
 
-    async def answer(self, request: Request) -> AsyncGenerator[Event, None]:
+    async def answer(self, request: Request[LocalModel]) -> AsyncGenerator[Event, None]:
         """Yield the events of one answer. Raises `EngineError`, and `Unresponsive` before the first event."""
         async with self._answering:
             await self._previous_turn()
@@ -149,7 +149,7 @@ class Child:
                 if not over:
                     self._stop(Done)
 
-    async def plan(self, request: Request) -> Fitted:
+    async def plan(self, request: Request[LocalModel]) -> Fitted:
         """What would fit of this request. Raises `EngineError` or `Unresponsive`."""
         async with self._answering:
             await self._previous_turn()
@@ -224,7 +224,7 @@ class Child:
         self._log.close()
         return True
 
-    def _begin(self, kind: type[wire.Answer] | type[wire.Plan], request: Request) -> None:
+    def _begin(self, kind: type[wire.Answer] | type[wire.Plan], request: Request[LocalModel]) -> None:
         """Begin a turn. Raises `EngineError` when the child is gone."""
         self._turn += 1
         self._frames = asyncio.Queue()
@@ -232,14 +232,14 @@ class Child:
             raise self._failure
         self._send_request(kind, request)
 
-    async def _next_frame(self, kind: type[wire.Answer] | type[wire.Plan], request: Request) -> object:
+    async def _next_frame(self, kind: type[wire.Answer] | type[wire.Plan], request: Request[LocalModel]) -> object:
         """The next frame of the current turn, of this kind; what the child lacks of its request is sent again."""
         while isinstance(frame := await self._frames.get(), wire.Resend):
             self._outgoing.forget()
             self._send_request(kind, request)
         return frame
 
-    def _send_request(self, kind: type[wire.Answer] | type[wire.Plan], request: Request) -> None:
+    def _send_request(self, kind: type[wire.Answer] | type[wire.Plan], request: Request[LocalModel]) -> None:
         same, rest = self._outgoing.shortened(request)
         self._send(kind(self._turn, rest, same))
 

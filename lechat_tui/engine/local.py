@@ -11,8 +11,9 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
+from typing import cast
 
-from lechat_tui.engine.base import EngineError, Event, Fitted, Loading, ModelSpec, Request
+from lechat_tui.engine.base import EngineError, Event, Fitted, Loading, LocalModel, ModelSpec, Request
 from lechat_tui.engine.child import Child, Timeouts, Unresponsive
 from lechat_tui.machine import hardware
 from lechat_tui.machine.hardware import Memory
@@ -54,9 +55,9 @@ class LocalEngine:
         self._memory = memory
         self._timeouts = timeouts or Timeouts()
         self._worker = worker
-        self._children: dict[ModelSpec, Child] = {}
+        self._children: dict[LocalModel, Child] = {}
         """Least recently used first."""
-        self._sizes: dict[ModelSpec, int] = {}
+        self._sizes: dict[LocalModel, int] = {}
         """Bytes that each model took when it was loaded, context included, as its child reported."""
         self._starting = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
@@ -66,7 +67,7 @@ class LocalEngine:
 
         Its adapters are applied by the first request that names them.
         """
-        async with aclosing(self._warm(model.bare)) as loading:
+        async with aclosing(self._warm(_local(model).bare)) as loading:
             async for _ in loading:
                 pass
 
@@ -85,10 +86,11 @@ class LocalEngine:
                     yield event
 
     async def _answer(self, request: Request) -> AsyncGenerator[Event, None]:
-        async with aclosing(self._warm(request.model.bare)) as loading:
+        model = _local(request.model).bare
+        async with aclosing(self._warm(model)) as loading:
             async for progress in loading:
                 yield progress
-        async with self._using(request.model.bare) as child, aclosing(child.answer(request)) as events:
+        async with self._using(model) as child, aclosing(child.answer(_of_local(request))) as events:
             async for event in events:
                 yield event
 
@@ -101,8 +103,8 @@ class LocalEngine:
 
     async def _plan(self, request: Request) -> Fitted:
         await self.load(request.model)
-        async with self._using(request.model.bare) as child:
-            return await child.plan(request)
+        async with self._using(_local(request.model).bare) as child:
+            return await child.plan(_of_local(request))
 
     def forget(self, chat: int) -> None:
         """The chat was deleted: neither a child nor the disk keeps anything of it."""
@@ -121,7 +123,7 @@ class LocalEngine:
         self._children.clear()
         await asyncio.gather(*(child.release() for child in children))
 
-    async def _warm(self, model: ModelSpec) -> AsyncGenerator[Loading, None]:
+    async def _warm(self, model: LocalModel) -> AsyncGenerator[Loading, None]:
         """Yield progress until the model is warm. Raises `EngineError`.
 
         Only llama.cpp knows how much GPU memory is free: when a load fails, the idle models are unloaded and it is
@@ -140,7 +142,7 @@ class LocalEngine:
                 async for progress in loading:
                     yield progress
 
-    async def _loading(self, model: ModelSpec) -> AsyncGenerator[Loading, None]:
+    async def _loading(self, model: LocalModel) -> AsyncGenerator[Loading, None]:
         async with self._using(model) as child:
             if child.loaded:
                 return
@@ -151,7 +153,7 @@ class LocalEngine:
             await self._unload_surplus()
 
     @asynccontextmanager
-    async def _using(self, model: ModelSpec) -> AsyncIterator[Child]:
+    async def _using(self, model: LocalModel) -> AsyncIterator[Child]:
         """The model's process, which is not unloaded within this context."""
         child = await self._child(model)
         child.users += 1
@@ -161,7 +163,7 @@ class LocalEngine:
             child.users -= 1
             child.last_used = time.monotonic()
 
-    async def _child(self, model: ModelSpec) -> Child:
+    async def _child(self, model: LocalModel) -> Child:
         """The model's process, started if there is none, and now the most recently used."""
         if (child := self._children.get(model)) is None or child.ended:
             async with self._starting:
@@ -169,7 +171,7 @@ class LocalEngine:
         self._children[model] = self._children.pop(model, child)
         return child
 
-    async def _started(self, model: ModelSpec) -> Child:
+    async def _started(self, model: LocalModel) -> Child:
         child = self._children.get(model)
         if child and not child.ended:
             return child  # started by another caller meanwhile
@@ -184,16 +186,16 @@ class LocalEngine:
             self._watching = asyncio.create_task(self._watch())
         return child
 
-    def _idle(self) -> list[ModelSpec]:
+    def _idle(self) -> list[LocalModel]:
         """The models that nobody uses now, least recently used first."""
         return [model for model, child in self._children.items() if not child.users]
 
-    async def _unload(self, model: ModelSpec) -> None:
+    async def _unload(self, model: LocalModel) -> None:
         """End a model's process; its memory is free when this returns."""
         if child := self._children.pop(model, None):
             await child.close()
 
-    async def _make_room(self, model: ModelSpec) -> None:
+    async def _make_room(self, model: LocalModel) -> None:
         """Unload idle models until the new one fits beside the others."""
         for other in self._idle():
             if sum(map(self._size, self._children)) + self._size(model) <= self._room:
@@ -218,8 +220,18 @@ class LocalEngine:
             await asyncio.sleep(min(WATCH_INTERVAL_SECONDS, self._keep_warm or WATCH_INTERVAL_SECONDS))
             await self._unload_surplus()
 
-    def _size(self, model: ModelSpec) -> int:
+    def _size(self, model: LocalModel) -> int:
         """Bytes the model takes: its files before its first load, then what its child reported, and its adapters."""
         child = self._children.get(model)
         files = sum(map(size_on_disk, filter(None, (model.path, model.projector))))
         return max(files, self._sizes.get(model, 0)) + (child.adapter_bytes if child else 0)
+
+
+def _local(model: ModelSpec) -> LocalModel:
+    """The model, which is on this machine: `router` sends no other here."""
+    assert isinstance(model, LocalModel)
+    return model
+
+
+def _of_local(request: Request) -> Request[LocalModel]:
+    return cast("Request[LocalModel]", request)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import lru_cache
 from operator import eq, is_
 
-from lechat_tui.engine.base import Fitted, Request
+from lechat_tui.engine.base import Fitted, LocalModel, Request
 from lechat_tui.message import Message, Role
 from lechat_tui.values import dataclass
 
@@ -35,7 +35,7 @@ class Outgoing:
     def __init__(self) -> None:
         self._sent: tuple[Message, ...] = ()
 
-    def shortened(self, request: Request) -> tuple[int, Request]:
+    def shortened(self, request: Request[LocalModel]) -> tuple[int, Request[LocalModel]]:
         """How many of the messages the child has, and the request with the others only."""
         same = _same(self._sent, request.messages)
         self._sent = request.messages
@@ -52,7 +52,7 @@ class Incoming:
     def __init__(self) -> None:
         self._messages: list[Message] = []
 
-    def completed(self, same: int, request: Request) -> Request:
+    def completed(self, same: int, request: Request[LocalModel]) -> Request[LocalModel]:
         """The request with all of its messages, the first of which are those of the last request."""
         self._messages[same:] = request.messages
         return replace(request, messages=tuple(self._messages))

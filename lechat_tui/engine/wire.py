@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from lechat_tui.engine.base import Delta, Done, EngineError, Fitted, Loading, ModelSpec, Prefill, Request
+from lechat_tui.engine.base import Delta, Done, EngineError, Fitted, Loading, LocalModel, Prefill, Request
 from lechat_tui.values import dataclass
 
 
@@ -20,7 +20,7 @@ from lechat_tui.values import dataclass
 class Load:
     """The first frame down: load this model."""
 
-    model: ModelSpec
+    model: LocalModel
     states: Path | None = None
     """The folder for saved states of the KV cache; None saves none."""
     limit: int = 0
@@ -32,7 +32,7 @@ class Answer:
     """Answer this request, after the first `same` messages of the last one."""
 
     turn: int
-    request: Request
+    request: Request[LocalModel]
     same: int = 0
 
 
@@ -41,7 +41,7 @@ class Plan:
     """Reply with what would fit of this request, without answering it; it continues the last one as in `Answer`."""
 
     turn: int
-    request: Request
+    request: Request[LocalModel]
     same: int = 0
 
 

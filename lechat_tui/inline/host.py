@@ -202,7 +202,9 @@ class InlineHost(WithoutScreen):
         return rows.get(await self.choose("Which model?", choices) or "")
 
     def _where(self, model: Model) -> str:
-        if self.models.files(model):
+        if model.server:
+            return "on a server"
+        if self.models.ready(model):
             return "on this machine"
         return f"not downloaded, {size_text(model.bytes)}" if model.bytes else "not downloaded"
 

@@ -47,9 +47,21 @@ class Models:
     def require(self, name: str) -> Model:
         """The installed model of this name. Raises `ModelError`, for a missing one with how to download it."""
         model = self.get(name)
-        if self.files(model) is None:
+        if not self.ready(model):
             raise ModelError(model.missing)
         return model
+
+    def ready(self, model: Model) -> bool:
+        """Whether the model can answer: its files are here, or it is on a server."""
+        return bool(model.server) or self.files(model) is not None
+
+    def add(self, rows: Iterable[Model]) -> None:
+        """Add models to the catalog, or replace those of the same id."""
+        self.catalog |= {model.id: model for model in rows}
+
+    def on_servers(self) -> list[Model]:
+        """The models on servers, in the order of the catalog."""
+        return [model for model in self.catalog.values() if model.server]
 
     def remember(self, model: Model, *, keep: bool) -> None:
         """List a model that was given by the path of its file, so that its name means it from now on.

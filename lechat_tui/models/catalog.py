@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from lechat_tui import paths
+from lechat_tui.engine.base import DialectName
 from lechat_tui.errors import LechatError
 from lechat_tui.machine import split_files
 from lechat_tui.machine.footprint import ModelShape
@@ -141,11 +142,23 @@ class Model:
     """Whether it is one of the tiny bundled models, which are never chosen over a real one."""
     adapters: tuple[Lora, ...] = ()
     """Adapters to apply, unless the user's settings name others."""
+    server: str = ""
+    """Address of the server that runs the model, instead of weights; empty for a model of this machine."""
+    model: str = ""
+    """Its name on the server."""
+    key_env: str = ""
+    """The environment variable with the server's API key."""
+    key_file: str = ""
+    """The file with the server's API key."""
+    cacert: str = ""
+    """A PEM file with the authority that signed the server's TLS certificate."""
+    dialect: DialectName = ""
+    """What kind of server it is; empty to find out."""
 
     @property
     def supports_images(self) -> bool:
-        """Whether it has a projector."""
-        return self.projector is not None
+        """Whether it has a projector; of a model on a server, whether it has the role `vision`."""
+        return self.projector is not None or (bool(self.server) and "vision" in self.roles)
 
     @property
     def bytes(self) -> int:
@@ -164,7 +177,7 @@ class Model:
     @property
     def missing(self) -> str:
         """The message for a model whose files are not on this machine."""
-        if self.unavailable:
+        if self.unavailable or self.server:
             return self.unavailable
         if not self.repo:
             return f"{self.weights.file} is not on this machine"
@@ -208,7 +221,7 @@ def read(*files: Path) -> dict[str, Model]:
             where = f"{file}: [{id}]"
             if not isinstance(table, dict):
                 raise ModelError(f"{where} must be a table, like [{id}]")
-            merged[id] = table if "weights" in table else {**merged.get(id, {}), **table}
+            merged[id] = table if "weights" in table or "server" in table else {**merged.get(id, {}), **table}
             rows[id] = _row(where, id, merged[id])
     return rows
 
@@ -249,6 +262,8 @@ def _mistake(model: Model) -> str:
         return f"roles must contain at least one of {', '.join(ROLES)}"
     if model.status == "closed":
         return "" if model.instead else "a closed model needs the key instead, the id of the model to use"
+    if model.server:
+        return "" if model.model else "the key model is missing, the name of the model on the server"
     if not model.weights.file:
         return "the key weights is missing"
     if not model.repo:

@@ -3,28 +3,22 @@
 Each becomes a row of `imported.toml`, a catalog that is read after the one that ships and before the user's own.
 """
 
-import fcntl
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from lechat_tui import paths, writing
 from lechat_tui.models import names, scan
 from lechat_tui.models.catalog import Model, ModelError, Weights
 from lechat_tui.models.listing import listed
-from lechat_tui.settings import tables
-from lechat_tui.settings.tables import TableError
+from lechat_tui.models.registry import Registry, table
 from lechat_tui.units import size_text
 
 _SPARE_BYTES = 10**9
 """Disk space that a copy leaves free."""
 _CHUNK_BYTES = 2**23
-_DEFAULTS = Model("", "", ())
-_NOT_STORED = frozenset({"id", "quants", "repo", "revision"})
 _HEAD = "# Models registered by lechat import or opened by the path of their file; lechat rm removes them.\n\n"
 
 
@@ -40,7 +34,7 @@ def folder() -> Path:
 
 def ids() -> frozenset[str]:
     """The ids of the imported models. Raises `ModelError` when the registry cannot be read."""
-    return frozenset(_rows())
+    return frozenset(_registry().rows())
 
 
 def files_in(path: Path) -> list[Path]:
@@ -53,13 +47,13 @@ def files_in(path: Path) -> list[Path]:
 
 def register(model: Model) -> None:
     """Add the model to the registry, or replace the one of the same id. Raises `ModelError`."""
-    with _rewriting() as rows:
-        rows[model.id] = _table(model)
+    with _registry().rewriting() as rows:
+        rows[model.id] = table(model)
 
 
 def unregister(id: str) -> None:
     """Remove the model from the registry if it is there. Raises `ModelError`."""
-    with _rewriting() as rows:
+    with _registry().rewriting() as rows:
         rows.pop(id, None)
 
 
@@ -92,6 +86,10 @@ def named(model: Model, id: str) -> Model:
     if names.parse(id) != names.Id(id):
         raise ModelError(f"{id} cannot be a model's name; use letters, digits, dots and dashes")
     return replace(model, id=id)
+
+
+def _registry() -> Registry:
+    return Registry(registry(), _HEAD, "delete it and import the models again")
 
 
 def _moved(weights: Weights, target: Path) -> Weights:
@@ -134,38 +132,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}") from error
-
-
-@contextmanager
-def _rewriting() -> Iterator[dict[str, Any]]:
-    """The rows, to be changed in place; they are written when the block ends, while no other process can."""
-    import tomli_w
-
-    file = registry()
-    try:
-        writing.private_folder(file.parent)
-        with file.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            rows = _rows()
-            yield rows
-            writing.write(file, _HEAD + tomli_w.dumps(dict(sorted(rows.items()))))
-    except UnicodeEncodeError as error:
-        raise ModelError("the file's path is not valid UTF-8; rename the file, then import it again") from error
-    except OSError as error:
-        raise ModelError(f"{file} cannot be written: {error.strerror or error}") from error
-
-
-def _rows() -> dict[str, Any]:
-    try:
-        return tables.read(registry())
-    except TableError as error:
-        raise ModelError(f"{registry()} {error}; delete it and import the models again") from error
-
-
-def _table(model: Model) -> dict[str, Any]:
-    """The row of a model: only the values that differ from the defaults."""
-    names = (field.name for field in fields(Model) if field.name not in _NOT_STORED)
-    changed = {name for name in names if getattr(model, name) != getattr(_DEFAULTS, name)}
-    row = {key: value for key, value in asdict(model).items() if key in changed}
-    files = {key: {k: v for k, v in row[key].items() if v} for key in ("weights", "projector") if key in row}
-    return row | files

@@ -6,7 +6,18 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 
 from lechat_tui.attachments.texts import inlined
-from lechat_tui.engine.base import Delta, Done, Engine, EngineError, Event, Fitted, ModelSpec, Request
+from lechat_tui.engine.base import (
+    Delta,
+    Done,
+    Engine,
+    EngineError,
+    Event,
+    Fitted,
+    ModelSpec,
+    RemoteModel,
+    Request,
+    Server,
+)
 from lechat_tui.message import Attachment, Message, Receipt, Sampling
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError
@@ -74,6 +85,8 @@ class Conversation(OpenChat):
         """Which model answers, and how."""
         self.notice = notice
         """What the user must know before the first answer; empty if there is nothing."""
+        self._agreed: set[Server] = set()
+        """Servers on other machines that this private chat may be sent to."""
         self._draft_interval = draft_interval
         self._turn = asyncio.Lock()
         self._unwritten: GrowingAnswer | None = None
@@ -104,8 +117,23 @@ class Conversation(OpenChat):
         return self._opened or self.setup.window
 
     def spec(self) -> ModelSpec:
-        """What the engine must load. Raises `ModelError` when the weights are not on this machine."""
-        return self.setup.spec(self.models)
+        """What the engine must load. Raises `ModelError` when the model can't be used."""
+        return self._spec(self.setup)
+
+    def agree(self, server: Server) -> None:
+        """Let this private chat be sent to a server on another machine."""
+        self._agreed.add(server)
+
+    def _spec(self, setup: Setup) -> ModelSpec:
+        spec = setup.spec(self.models, agreed=self._agreed)
+        if (
+            self.private
+            and isinstance(spec, RemoteModel)
+            and not spec.server.is_here
+            and spec.server not in self._agreed
+        ):
+            raise ModelError(f"this chat is private; /model {spec.name} asks whether to send it to {spec.server.label}")
+        return spec
 
     def image_model(self) -> Model | None:
         """The model of the role `vision` if it supports images: the one to offer for a question with images."""
@@ -134,6 +162,7 @@ class Conversation(OpenChat):
     def open(self, chat: Chat | None, *, private: bool = False) -> None:
         """Open this chat of the history, or begin a new one. A private chat that was open is gone."""
         super().open(chat, private=private)
+        self._agreed.clear()
         self.setup = replace(self.setup, own_system=chat.system if chat else "")
         self._room = 0
 
@@ -301,7 +330,7 @@ class Conversation(OpenChat):
         if continued:
             messages = (*(message for message in messages if message.id != continued.id), continued)
         continues = continued is not None
-        spec = setup.spec(self.models)
+        spec = self._spec(setup)
         request = Request(
             spec, messages, how.sampling, self._chat_of_states, how.reuse, how.drafts, how.threads, continues
         )

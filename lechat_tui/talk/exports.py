@@ -204,7 +204,12 @@ def attachment_text(file: Attachment) -> str:
 
 def author(message: Message) -> str:
     """Who wrote a message, for its heading."""
-    return NAMES.get(message.role) or _line(message.receipt.model if message.receipt else "lechat")
+    if name := NAMES.get(message.role):
+        return name
+    receipt = message.receipt
+    return _line(
+        f"{receipt.model} on {receipt.server}" if receipt and receipt.server else receipt.model if receipt else "lechat"
+    )
 
 
 def as_html(chat: Chat, messages: Sequence[Message]) -> str:

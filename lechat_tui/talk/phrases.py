@@ -5,7 +5,7 @@ A sentence that names a key takes it as an argument: keys can be rebound.
 
 from collections.abc import Iterator
 
-from lechat_tui.engine.base import Delta, Event, Fitted, Loading, Prefill
+from lechat_tui.engine.base import Delta, Event, Fitted, Loading, Prefill, Waiting
 from lechat_tui.message import Receipt
 from lechat_tui.units import latency_text
 
@@ -20,6 +20,8 @@ def activity(event: Event, model: str) -> tuple[str, float] | None:
     match event:
         case Loading(fraction):
             return f"loading {model}", fraction
+        case Waiting(reason):
+            return reason, 0.0
         case Prefill(done, total, cached):
             reused = f", {cached:,} cached" if cached else ""
             return f"reading {total - cached:,} new tokens{reused}", (done - cached) / max(total - cached, 1)

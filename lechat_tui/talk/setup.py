@@ -1,13 +1,13 @@
 """Who answers and how: a model with the settings, adapters and system prompt that apply to it, as one value."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lechat_tui.engine.base import LocalModel, ModelSpec, TuningOptions
+from lechat_tui.engine.base import LocalModel, ModelSpec, RemoteModel, Server, TuningOptions
 from lechat_tui.message import Sampling
-from lechat_tui.models import adapters
+from lechat_tui.models import adapters, servers
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Lora, Model, ModelError, chat_template
 from lechat_tui.models.locate import known_sha256
@@ -51,7 +51,9 @@ class Setup:
 
     @property
     def title(self) -> str:
-        """The model and its adapters, as in `mistral-7b + pirate:0.8`. Raises `ModelError`."""
+        """The model and its adapters, as in `mistral-7b + pirate:0.8`, or its server. Raises `ModelError`."""
+        if self.model.server:
+            return f"{self.model.id} on {servers.server_of(self.model).label}"
         return " + ".join((self.model.id, *map(_short_name, self.loras)))
 
     def sampling(self) -> Sampling:
@@ -62,9 +64,17 @@ class Setup:
         """How to run the model: the user's settings, else the model's values, else the defaults."""
         return _filled(TuningOptions, (self.settings, self.model))
 
-    def spec(self, models: Models) -> ModelSpec:
-        """What the engine must load. Raises `ModelError` when the weights or an adapter are not on this machine."""
+    def spec(self, models: Models, *, agreed: Collection[Server] = ()) -> ModelSpec:
+        """What the engine must load. `agreed` are servers that the user has agreed to, besides those on record.
+
+        Raises `ModelError` when the weights or an adapter are not on this machine, or for another server elsewhere.
+        """
         model = self.model
+        if model.server:
+            server = servers.server_of(model)
+            if server not in agreed:
+                servers.check_allowed(server)
+            return RemoteModel(model.id, server, model.model, self.window, model.system)
         files = models.files(model)
         if files is None:
             raise ModelError(model.missing)

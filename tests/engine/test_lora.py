@@ -10,7 +10,7 @@ import lora_files
 import pytest
 from chats import PAGE, TEXT, Chat, children, eventually
 
-from lechat_tui.engine.base import Delta, EngineError, ModelSpec, Request
+from lechat_tui.engine.base import Delta, EngineError, LocalModel, Request
 from lechat_tui.engine.llama.answer import answer
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.local import LocalEngine
@@ -52,18 +52,18 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
-def adapted(*adapters: Adapter) -> ModelSpec:
+def adapted(*adapters: Adapter) -> LocalModel:
     return replace(TEXT, adapters=adapters)
 
 
-def fresh(model: ModelSpec, messages: tuple[Message, ...]) -> str:
+def fresh(model: LocalModel, messages: tuple[Message, ...]) -> str:
     """What a fresh engine answers."""
     request = Request(model, messages, Sampling(temperature=0, max_tokens=24))
     with closing(Llama(model.bare, lambda _: None)) as llama:
         return "".join(event.text for event in answer(llama, request, lambda: False) if isinstance(event, Delta))
 
 
-async def reply(local: LocalEngine, model: ModelSpec) -> str:
+async def reply(local: LocalEngine, model: LocalModel) -> str:
     return await Chat(model).ask(local, SUM)
 
 

@@ -66,7 +66,7 @@ def plan(llama: Llama, request: Request) -> Iterator[Event]:
 
 def _receipt(llama: Llama, request: Request, seed: int, fitted: Fitted, segments: Sequence[Segment]) -> Receipt:
     """The receipt, as far as it is known before the first token."""
-    model = request.model
+    model = llama.spec
     return Receipt(
         model=model.name,
         file=model.path.name,
@@ -80,7 +80,7 @@ def _receipt(llama: Llama, request: Request, seed: int, fitted: Fitted, segments
         pictures=sum(isinstance(segment, Attachment) for segment in segments),
         picture_tokens=image_tokens(llama, segments),
         engine=f"llama-cpp-python {version('llama-cpp-python')}",
-        adapters=model.applied,
+        adapters=request.model.applied,
         kv_type=llama.tuning.kv_type,
         memory=llama.tuning.note,
     )

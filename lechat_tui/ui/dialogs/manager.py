@@ -209,7 +209,7 @@ class Manager(ModalScreen[Model | None]):
     def action_quantization(self, by: int) -> None:
         """Offer the chosen model in another quantization, unless it is downloaded."""
         offer = self._rows.chosen
-        if not offer or offer.file or offer.closed:
+        if not offer or offer.ready or offer.closed:
             return
         if self._offers.turn(offer, by):
             self._show()
@@ -226,13 +226,13 @@ class Manager(ModalScreen[Model | None]):
             self._work(self._take, offer)
 
     async def _take(self, offer: Offer) -> None:
-        if offer.file or await self._wanted(offer):
+        if offer.ready or await self._wanted(offer):
             self.dismiss(offer.model)
 
     def action_download(self) -> None:
         """Download the chosen model without switching to it."""
         offer = self._rows.chosen
-        if offer and not offer.file and not offer.closed:
+        if offer and not offer.ready and not offer.closed:
             self._work(self._download, offer)
 
     async def _download(self, offer: Offer) -> None:

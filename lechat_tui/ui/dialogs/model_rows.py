@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lechat_tui.models.jobs import Job
 
 HERE = "On this machine"
+SERVERS = "On servers"
 GROUPS = {
     "recommended": "Recommended",
     "": "More",
@@ -45,7 +46,14 @@ class Offer:
     @property
     def group(self) -> str:
         """Its heading in the list."""
+        if self.model.server:
+            return SERVERS
         return HERE if self.file else GROUPS[self.model.status]
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can answer without a download."""
+        return bool(self.file or self.model.server)
 
     @property
     def family(self) -> str:
@@ -59,8 +67,8 @@ class Offer:
 
 
 def sort(offers: Iterable[Offer]) -> list[Offer]:
-    """Models on this machine first, the bundled one last of them; then by status, each in the order of the catalog."""
-    order = [HERE, *GROUPS.values()]
+    """Models on this machine first, the bundled one last of them; then those on servers, then the others by status."""
+    order = [HERE, SERVERS, *GROUPS.values()]
     return sorted(offers, key=lambda offer: (order.index(offer.group), offer.model.toy))
 
 
@@ -123,7 +131,7 @@ def _state(offer: Offer, job: "Job | None") -> list[Span]:
         return [("  failed", "error")]
     if offer.current:
         return [("  in use", "accent")]
-    return [("  ready", "text")] if offer.file else []
+    return [("  ready", "text")] if offer.ready else []
 
 
 def percent(job: "Job") -> str:
@@ -199,7 +207,8 @@ def _state_text(offer: Offer, job: "Job | None") -> str:
     if job and job.state == "failed":
         return job.error
     words = [offer.model.id, ", ".join(offer.model.roles)]
-    return " · ".join([*words, "in use" if offer.current else "on this machine"] if offer.file else words)
+    where = f"on the server {offer.model.server}" if offer.model.server else "on this machine"
+    return " · ".join([*words, "in use" if offer.current else where] if offer.ready else words)
 
 
 def _facts(offer: Offer) -> list[tuple[str, str]]:

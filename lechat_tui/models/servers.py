@@ -1,0 +1,168 @@
+"""Models on servers: the rows that `lechat connect` writes, and which servers the user has agreed to.
+
+The rows are a catalog, `servers.toml`, read before the user's own. They hold where the API key is, never the key.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from lechat_tui import network, paths
+from lechat_tui.engine.base import Server
+from lechat_tui.engine.remote.pieces import ServerModel
+from lechat_tui.models import consent
+from lechat_tui.models.catalog import Model, ModelError, ModelRole
+from lechat_tui.models.registry import Registry, table
+
+_HEAD = "# Models on servers, written by lechat connect; lechat connect --remove NAME removes them.\n\n"
+_UNTYPEABLE = re.compile(r"[^\w.+~@:/-]+")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
+UNKNOWN_CONTEXT = 8192
+"""Context window, in tokens, of a model of which the server does not report it."""
+_CODE = re.compile(r"devstral|codestral|coder?\b|leanstral", re.IGNORECASE)
+
+
+def registry() -> Path:
+    """The catalog of models on servers."""
+    return paths.data() / "servers.toml"
+
+
+def server_of(model: Model) -> Server:
+    """The server of a model that is on one."""
+    return Server(model.server, model.key_env, model.key_file, model.cacert, model.dialect)
+
+
+def rows(name: str, server: Server, title: str, found: Iterable[ServerModel]) -> list[Model]:
+    """A row for each model that a server offers, with the id `NAME/MODEL`."""
+    return [
+        Model(
+            id=f"{name}/{_short(one.name)}",
+            name=f"{_short(one.name)} on {title}",
+            roles=_roles(one),
+            server=server.url,
+            model=one.name,
+            key_env=server.key_env,
+            key_file=server.key_file,
+            cacert=server.cacert,
+            dialect=server.dialect,
+            context=min(one.context, 2**31 - 1) or UNKNOWN_CONTEXT,
+            parameters=one.parameters,
+        )
+        for one in found
+    ]
+
+
+def name_for(server: Server, dialect: str, taken: Iterable[str]) -> str:
+    """A short name for a server: its kind if it is on this machine, else its host; with its port if that is taken."""
+    parts = urlsplit(server.url)
+    host = (parts.hostname or "").removeprefix("www.").removeprefix("api.")
+    base = dialect if server.is_here and dialect != "openai" else host.split(".")[0] if host[:1].isalpha() else host
+    base = re.sub(r"[^A-Za-z0-9._-]+", "-", base).strip("-._") or "server"
+    used = set(taken)
+    return base if base not in used else f"{base}-{parts.port or parts.scheme}"
+
+
+def check_name(name: str) -> str:
+    """The name as it is. Raises `ModelError` if it cannot begin the ids of models."""
+    if not _NAME.fullmatch(name):
+        raise ModelError(f"{name} cannot be a server's name; use letters, digits, dots and dashes")
+    return name
+
+
+async def add(server: Server, name: str = "") -> tuple[str, list[Model], list[ServerModel]]:
+    """Ask a server what it offers and add that to the registry, under a name of its own unless one is given.
+
+    Returns what kind of server it is, the rows, and what it said about each. Raises `EngineError` and `ModelError`.
+    """
+    from lechat_tui.engine.remote import discovery
+
+    found = await discovery.connect(server)
+    if not found.models:
+        raise ModelError(f"{server.label} offers no model that can chat; load one there, then connect again")
+    known = connected()
+    before = next((name for name, rows in known.items() if rows[0].server == server.url), "")
+    name = check_name(name) if name else before or name_for(server, found.dialect, known)
+    added = rows(name, found.server, server.label, found.models)
+    with _registry().rewriting() as written:
+        _drop(written, name)
+        written.update({model.id: table(model) for model in added})
+    return found.title, added, found.models
+
+
+def connected() -> dict[str, list[Model]]:
+    """The models of each server that was connected, by its name. Raises `ModelError`."""
+    from lechat_tui.models import catalog
+
+    found: dict[str, list[Model]] = {}
+    for id, model in catalog.read(registry()).items():
+        found.setdefault(id.partition("/")[0], []).append(model)
+    return found
+
+
+def remove(name: str) -> int:
+    """Remove a server; returns how many models it had. Raises `ModelError`."""
+    with _registry().rewriting() as written:
+        return _drop(written, name)
+
+
+def is_allowed(server: Server) -> bool:
+    """Whether the user has agreed to send chats there. A server on this machine needs no consent."""
+    return server.is_here or consent.accepted(_key(server))
+
+
+def allow(server: Server) -> None:
+    """Record that the user agreed to send chats there. Raises `ModelError`."""
+    if not server.is_here:
+        consent.accept(_key(server), server.label)
+
+
+def check_allowed(server: Server) -> None:
+    """Raise `ModelError` for a server on another machine that the user has not agreed to."""
+    if not is_allowed(server):
+        raise ModelError(f"{server.label} is another machine; lechat connect {server.url} says what it would get")
+
+
+def question(server: Server, *, private: bool = False) -> str:
+    """What to ask before chats are sent to a server."""
+    plain = " without encryption" if server.url.startswith("http:") else ""
+    what = "This chat is private, but its" if private else "The"
+    return (
+        f"{what} messages, attached files and system prompt of a chat with a model on {server.label} are sent to that "
+        f"machine{plain}; who runs it can read them. Use it?"
+    )
+
+
+def refused(server: Server) -> str:
+    """The message for a server on another machine in offline mode; empty if it may be used."""
+    if server.is_here or not network.is_forbidden():
+        return ""
+    return network.refusal(f"a server on another machine ({server.host})")
+
+
+def _key(server: Server) -> str:
+    parts = urlsplit(server.url)
+    return f"server {parts.scheme}://{parts.netloc}"
+
+
+def _short(name: str) -> str:
+    """The name as it can be typed; of a model that is named by the path of its file, the file's name."""
+    if name.endswith(".gguf"):
+        name = name.rpartition("/")[2].removesuffix(".gguf")
+    return _UNTYPEABLE.sub("-", name).strip("-/") or "model"
+
+
+def _roles(model: ServerModel) -> tuple[ModelRole, ...]:
+    roles: tuple[ModelRole, ...] = ("code", "text") if _CODE.search(model.name) else ("text", "code")
+    return (*roles, "vision") if model.images else roles
+
+
+def _drop(written: dict[str, object], name: str) -> int:
+    gone = [id for id in written if id.partition("/")[0] == name]
+    for id in gone:
+        del written[id]
+    return len(gone)
+
+
+def _registry() -> Registry:
+    return Registry(registry(), _HEAD, "delete it and connect the servers again")

@@ -1,0 +1,152 @@
+"""Whole conversations, the same with a model of this machine and with one on a real llama-server."""
+
+import asyncio
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from calling import caller
+from PIL import Image, ImageDraw
+
+from lechat_tui import paths
+from lechat_tui.cli import compose
+from lechat_tui.engine.base import ContextOverflow, Delta, Fitted
+from lechat_tui.engine.remote.discovery import connect
+from lechat_tui.message import Attachment
+from lechat_tui.models import servers
+from lechat_tui.models.available import Models
+from lechat_tui.models.catalog import Model, read
+from lechat_tui.settings.config import Settings
+from lechat_tui.store import Store
+from lechat_tui.talk.conversation import Conversation
+
+pytest.importorskip("xllamacpp")
+
+
+@pytest.fixture(scope="session")
+def server_row(llama_server) -> Model:
+    with ThreadPoolExecutor() as pool:  # this thread has an event loop already
+        found = pool.submit(asyncio.run, connect(llama_server.server)).result()
+    (row,) = servers.rows("office", llama_server.server, "here", found.models)
+    return row
+
+
+@pytest.fixture(params=["local", "server"])
+async def conversation(request, tmp_path):
+    rows = read(paths.bundled("models.toml"))
+    row = request.getfixturevalue("server_row") if request.param == "server" else rows["chaton-vision"]
+    models = Models({**rows, row.id: row})
+    engine = compose.engine()
+    with Store(tmp_path / "data") as store:
+        yield Conversation(store, engine, models, row, settings=Settings(temperature=0.0, context=1024, threads=1))
+    await engine.close()
+
+
+async def ask(conversation: Conversation, text: str, *files: Attachment) -> str:
+    async with aclosing(conversation.ask(text, files)) as events:
+        return await collected(events)
+
+
+async def collected(events) -> str:
+    return "".join([event.text async for event in events if isinstance(event, Delta) and event.kind == "text"])
+
+
+def circle(folder: Path, store: Store) -> Attachment:
+    picture = Image.new("RGB", (256, 256), (205, 205, 205))
+    ImageDraw.Draw(picture).ellipse((60, 60, 200, 200), fill="red")
+    picture.save(folder / "circle.png")
+    return store.keep_attachment((folder / "circle.png").read_bytes(), "circle.png", "image", 256, 256)
+
+
+async def test_questions_are_answered_from_what_was_said_before(conversation):
+    assert await ask(conversation, "What is 7 + 5?") == "7 + 5 = 12."
+    assert await ask(conversation, "My name is Ada.")
+    assert "Ada" in await ask(conversation, "What is my name?")
+    receipt = conversation.messages[-1].receipt
+    assert receipt.cached_tokens > 0
+    assert receipt.completion_tokens > 3
+    assert receipt.stop_reason == "end"
+    assert bool(receipt.server) == bool(conversation.model.server)
+
+
+async def test_an_answer_is_stopped_kept_and_continued(conversation, request):
+    arrived = ""
+    async with aclosing(conversation.ask("Count from 1 to 30.")) as events:
+        async for event in events:
+            arrived += event.text if isinstance(event, Delta) else ""
+            if len(arrived) > 20:
+                break
+    if conversation.model.server:
+        await stopped_within(request.getfixturevalue("llama_server"), 0.1)
+    assert conversation.messages[-1].state == "stopped"
+    async with aclosing(conversation.continue_answer()) as events:
+        rest = await collected(events)
+    assert conversation.messages[-1].text == arrived + rest
+    assert conversation.messages[-1].text.rstrip(" .").endswith("30")
+
+
+async def stopped_within(server, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while await asyncio.to_thread(server.busy):
+        assert time.monotonic() < deadline, "the server is still working"
+
+
+async def test_answers_branch_and_are_regenerated_and_cut(conversation):
+    await ask(conversation, "What is 7 + 5?")
+    first = conversation.messages[-1]
+    async with aclosing(conversation.regenerate()) as events:
+        assert await collected(events) == first.text
+    assert conversation.messages[-1].id != first.id
+    async with aclosing(conversation.ask("What is 7 + 4?", instead=conversation.messages[0].id)) as events:
+        assert await collected(events) == "7 + 4 = 11."
+    conversation.change_settings(replace(conversation.settings, max_tokens=3))
+    await ask(conversation, "Count from 1 to 30.")
+    assert (conversation.messages[-1].state, conversation.messages[-1].receipt.completion_tokens) == ("cut", 3)
+
+
+async def test_an_image_is_seen(conversation, tmp_path):
+    assert await ask(conversation, "What is in this picture?", circle(tmp_path, conversation.store)) == "A red circle."
+    assert conversation.messages[-1].receipt.pictures == 1
+
+
+async def test_a_chat_is_planned_trimmed_and_summed_up(conversation):
+    await ask(conversation, "What is 7 + 5?")
+    _, planned = await conversation.plan()
+    assert (planned.limit, planned.estimated, planned.left_out) == (1024, False, ())
+    assert planned.tokens > 10
+    with pytest.raises(ContextOverflow):
+        await ask(conversation, "word " * 3000)
+    conversation.change_settings(replace(conversation.settings, max_tokens=8))
+    for number in range(12):
+        async with aclosing(conversation.ask(f"{number} " + "Say something. " * 12)) as events:
+            left = [event.left_out async for event in events if isinstance(event, Fitted)]
+    assert left[-1]
+    assert conversation.messages[-1].receipt.left_out == len(left[-1])
+    assert conversation.messages[-1].receipt.prompt_tokens <= planned.room
+
+
+async def test_models_here_and_there_answer_in_turn(conversation, request):
+    row = request.getfixturevalue("server_row")
+    await ask(conversation, "My name is Ada.")
+    for model in (conversation.models.get("chaton"), conversation.models.catalog.get(row.id) or row):
+        conversation.switch(model)
+        assert "Ada" in await ask(conversation, "What is my name?")
+        assert conversation.messages[-1].receipt.model == model.id
+
+
+def test_a_one_shot_question_is_answered_by_the_server(llama_server, tmp_path, monkeypatch, capfd):
+    lechat = caller(tmp_path, monkeypatch, capfd)
+    connected = lechat("connect", llama_server.url, "--name", "office")
+    assert connected.returncode == 0, connected.stderr
+    (id,) = (line.split()[0] for line in connected.stdout.splitlines())
+    answered = lechat("-m", id, "--output", "json", "What is 7 + 5?")
+    row = json.loads(answered.stdout)
+    assert (row["text"], row["model"]) == ("7 + 5 = 12.", id)
+    assert row["receipt"]["server"] in llama_server.url
+    assert id in lechat("connect", "--list").stdout
+    assert lechat("connect", "--remove", "office").returncode == 0
+    assert lechat("-m", id, "Hello").returncode == 1

@@ -1,0 +1,375 @@
+"""The engine for servers against recordings of every dialect, with faults."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import aclosing, suppress
+from typing import Any
+
+import httpx2
+import pytest
+from recorded import ANSWERS, TEXT, Recorded
+from replay import Raw, choice, replaying, sse, stream
+
+from lechat_tui.engine.base import (
+    ContextOverflow,
+    Delta,
+    Done,
+    EngineError,
+    Event,
+    Fitted,
+    RemoteModel,
+    Request,
+    Server,
+    Waiting,
+)
+from lechat_tui.engine.remote import connection
+from lechat_tui.engine.remote.connection import Connection, Timeouts
+from lechat_tui.engine.remote.engine import RemoteEngine
+from lechat_tui.engine.remote.marks import RepeatedBeginning, ThinkingMarks
+from lechat_tui.engine.remote.probe import DIALECTS, find
+from lechat_tui.engine.remote.server import base_url
+from lechat_tui.message import Message, Receipt, Sampling
+
+MODELS = {"data": [{"id": "m", "max_model_len": 4096}]}
+QUESTION = (Message("user", "What is 7 + 5?"),)
+
+
+def request(server: Server, *messages: Message, context: int = 0, **more) -> Request[RemoteModel]:
+    model = RemoteModel("office/m", server, "m", context)
+    return Request(model, messages or QUESTION, **{"sampling": Sampling(temperature=0.0), **more})
+
+
+async def events(engine: RemoteEngine, asked: Request[RemoteModel]) -> list[Event]:
+    async with aclosing(engine.stream(asked)) as stream:
+        return [event async for event in stream]
+
+
+def text_of(found: list[Event], kind: str = "text") -> str:
+    return "".join(event.text for event in found if isinstance(event, Delta) and event.kind == kind)
+
+
+def receipt_of(found: list[Event]) -> Receipt:
+    return next(event.receipt for event in found if isinstance(event, Done))
+
+
+async def immediately(seconds: float) -> None:
+    pass
+
+
+@pytest.fixture
+async def engine():
+    engine = RemoteEngine(Timeouts(connect=2.0, first=5.0, silence=5.0), sleep=immediately)
+    yield engine
+    await engine.close()
+
+
+def routes(recorded: Recorded) -> dict:
+    show = {"model_info": {"llama.context_length": 8192}}
+    listed = {"/v1/models": MODELS, "/api/v1/models": {"models": [{"key": "m"}]}, "/api/show": show}
+    return {**listed, recorded.path: recorded.raw}
+
+
+@pytest.mark.parametrize("recorded", ANSWERS, ids=lambda recorded: recorded.dialect)
+async def test_an_answer_is_the_same_in_every_dialect(engine, recorded):
+    async with replaying(routes(recorded)) as replay:
+        found = await events(engine, request(Server(replay.url, dialect=recorded.dialect), context=2048))
+    receipt = receipt_of(found)
+    assert (text_of(found), text_of(found, "thinking")) == (TEXT, recorded.thinking)
+    assert (receipt.prompt_tokens, receipt.completion_tokens) == recorded.usage
+    assert (receipt.stop_reason, receipt.model, receipt.context) == ("end", "office/m", 2048)
+    assert receipt.server in replay.url
+
+
+class Cut(httpx2.AsyncByteStream):
+    """The beginning of a body, and then a broken connection."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def __aiter__(self):
+        yield self._content
+        raise httpx2.ReadError("gone")
+
+
+@pytest.mark.parametrize("recorded", ANSWERS, ids=lambda recorded: recorded.dialect)
+async def test_an_answer_that_is_cut_anywhere_keeps_what_arrived_and_says_one_sentence(recorded, monkeypatch):
+    monkeypatch.setattr("lechat_tui.engine.remote.engine.DELAYS_SECONDS", ())
+    content = b""
+
+    def answer(asked: httpx2.Request) -> httpx2.Response:
+        if asked.method == "GET" or not asked.url.path.endswith(recorded.path):
+            return httpx2.Response(200, json={**MODELS, "models": [{"key": "m"}]})
+        return httpx2.Response(200, headers={"Content-Type": recorded.kind}, stream=Cut(content))
+
+    engine = RemoteEngine(sleep=immediately)
+    server = Server("http://localhost:1", dialect=recorded.dialect)
+    known = await engine._opened(server)
+    known.connection._client = httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
+    for at in range(len(recorded.content)):
+        content = recorded.content[:at]
+        found: list[Event] = []
+        with suppress(EngineError):
+            async with aclosing(engine.stream(request(server))) as stream:
+                async for event in stream:
+                    found.append(event)
+        text = text_of(found)
+        assert TEXT.startswith(text) or "<think>".startswith(text)
+        assert text == TEXT or not any(isinstance(event, Done) for event in found)
+    assert text == TEXT
+    await engine.close()
+
+
+async def test_the_kind_of_a_server_is_found_out():
+    props = {"default_generation_settings": {"n_ctx": 512}}
+    vllm = {"data": [{"id": "m", "owned_by": "vllm"}]}
+    kinds: dict[str, dict[str, Any]] = {
+        "llama-server": {"/props": props, "/v1/models": MODELS},
+        "ollama": {"/api/version": {"version": "0.33.0"}, "/v1/models": MODELS},
+        "lm-studio": {"/api/v1/models": {"models": []}, "/v1/models": MODELS},
+        "vllm": {"/version": {"version": "0.33"}, "/v1/models": vllm},
+        "openai": {"/v1/models": MODELS},
+    }
+    for expected, answers in kinds.items():
+        async with replaying(answers) as replay:
+            connection = Connection(Server(replay.url))
+            assert (await find(connection)).name == expected
+            await connection.close()
+    mistral = Connection(Server("https://api.mistral.ai"))
+    assert (await find(mistral)).name == "mistral"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "expected"),
+    [
+        ("openai", {"temperature": 0.5, "top_p": 0.9, "seed": 7, "max_tokens": 20, "stop": ["END"]}),
+        ("mistral", {"temperature": 0.5, "top_p": 0.9, "random_seed": 7, "max_tokens": 20, "stop": ["END"]}),
+        ("vllm", {"top_k": 40, "min_p": 0.1, "repetition_penalty": 1.1, "seed": 7}),
+        ("llama-server", {"top_k": 40, "min_p": 0.1, "repeat_penalty": 1.1, "max_tokens": 20}),
+        ("ollama", {"options": {"temperature": 0.5, "top_p": 0.9, "top_k": 40, "min_p": 0.1, "repeat_penalty": 1.1,
+                                "seed": 7, "num_predict": 20, "stop": ["END"], "num_ctx": 1024}, "truncate": False}),
+    ],
+)  # fmt: skip
+async def test_sampling_is_sent_as_the_server_calls_it(engine, dialect, expected):
+    recorded = next(answer for answer in ANSWERS if answer.dialect == dialect)
+    sampling = Sampling(0.5, 0.9, 40, 0.1, 1.1, 7, 20, ("END",))
+    async with replaying(routes(recorded)) as replay:
+        found = await events(engine, request(Server(replay.url, dialect=dialect), context=1024, sampling=sampling))
+    body = next(call.body for call in replay.calls if call.path == recorded.path)
+    assert {key: body[key] for key in expected} == expected
+    note = next(event.note for event in found if isinstance(event, Fitted))
+    assert ("ignores top-k, min-p and repeat penalty" in note) == (dialect in ("openai", "mistral"))
+
+
+@pytest.mark.parametrize("dialect", ["llama-server", "vllm", "mistral", "ollama", "openai"])
+async def test_an_answer_is_continued_as_each_server_wants_it(engine, dialect):
+    recorded = next(answer for answer in ANSWERS if answer.dialect == dialect)
+    unfinished = Message("assistant", "7 + 5", state="cut")
+    server_says = {
+        "openai": ANSWERS[0].raw,
+        "mistral": stream(sse(choice({"content": "7 + "}), choice({"content": "5 is 12."}, "stop"))),
+    }
+    async with replaying({**routes(recorded), recorded.path: server_says.get(dialect, recorded.raw)}) as replay:
+        asked = request(Server(replay.url, dialect=dialect), *QUESTION, unfinished, context=1024, continues=True)
+        if dialect == "openai":
+            with pytest.raises(EngineError, match="can't continue an answer"):
+                await events(engine, asked)
+            return
+        found = await events(engine, asked)
+    body = next(call.body for call in replay.calls if call.path == recorded.path)
+    assert body["messages"][-1]["content"] == "7 + 5"
+    assert body["messages"][-1].get("prefix", False) == (dialect == "mistral")
+    assert body.get("continue_final_message", False) == (dialect == "vllm")
+    assert text_of(found) == (" is 12." if dialect == "mistral" else TEXT)
+
+
+async def test_what_may_pass_is_tried_again_before_the_first_token(engine):
+    busy = Raw(429, (("Retry-After", "3"),), (b'{"error": {"message": "slow down"}}',))
+    unavailable = Raw(503, chunks=(b"<html>",))
+    recorded = ANSWERS[0]
+    async with replaying({**routes(recorded), recorded.path: [busy, unavailable, recorded.raw]}) as replay:
+        found = await events(engine, request(Server(replay.url, dialect="openai")))
+    waited = [event.reason for event in found if isinstance(event, Waiting)]
+    assert ["slow down" in waited[0], "503" in waited[1]] == [True, True]
+    assert text_of(found) == TEXT
+
+
+async def test_nothing_is_tried_again_after_the_first_token(engine):
+    broken = Raw(
+        headers=(("Content-Type", "text/event-stream"),), chunks=(sse(choice({"content": "Hé"}), done=False),), cut=True
+    )
+    async with replaying({**routes(ANSWERS[0]), ANSWERS[0].path: broken}) as replay:
+        with pytest.raises(EngineError, match="broke off; what has arrived is kept"):
+            await events(engine, request(Server(replay.url, dialect="openai")))
+        assert [call.path for call in replay.calls].count(ANSWERS[0].path) == 1
+
+
+async def test_a_server_that_is_not_there_is_named_with_what_to_do(engine):
+    with pytest.raises(EngineError, match="localhost:9 does not answer; start the server, or choose another model"):
+        await events(engine, request(Server("http://localhost:9", dialect="openai")))
+
+
+async def test_a_key_is_sent_to_its_server_only_and_shown_nowhere(engine, monkeypatch):
+    monkeypatch.setenv("OFFICE_KEY", "sk-very-secret")
+    recorded = ANSWERS[0]
+    async with replaying(routes(recorded)) as other:
+        moved = Raw(307, (("Location", f"{other.url}{recorded.path}"),))
+        async with replaying({**routes(recorded), recorded.path: [recorded.raw, moved]}) as replay:
+            server = Server(replay.url, key_env="OFFICE_KEY", dialect="openai")
+            found = await events(engine, request(server))
+            assert {call.headers["authorization"] for call in replay.calls} == {"Bearer sk-very-secret"}
+            with pytest.raises(EngineError, match="redirects to http://") as raised:
+                await events(engine, request(server))
+        assert other.calls == []
+    assert "sk-very-secret" not in repr((found, server, str(raised.value), receipt_of(found)))
+
+
+async def test_a_key_that_is_missing_or_rejected_is_explained(engine, tmp_path, monkeypatch):
+    monkeypatch.delenv("OFFICE_KEY", raising=False)
+    file = tmp_path / "key"
+    file.write_text("sk-old\n")
+    rejected = Raw(401, chunks=(b'{"error": {"message": "invalid key"}}',))
+    async with replaying({"/v1/models": rejected}) as replay:
+        for more, sentence in (
+            ({"key_env": "OFFICE_KEY"}, "set OFFICE_KEY to the API key"),
+            ({"key_file": str(tmp_path / "none")}, "can't be read"),
+            ({"key_file": str(file)}, "rejects the API key in .*: invalid key"),
+            ({}, "wants an API key; lechat connect .* --key-env VARIABLE"),
+        ):
+            with pytest.raises(EngineError, match=sentence):
+                await events(engine, request(Server(replay.url, dialect="openai", **more)))
+
+
+HOSTILE = {
+    "an endless event": stream(b"data: " + b"x" * 60_000),
+    "an event without end, in lines": stream(b"data: x\n" * 8000),
+    "not JSON": stream(b"data: {nope\n\n"),
+    "a list": stream(b"data: [1]\n\n"),
+    "deep": stream(b"data: " + b'{"a":' * 5000 + b"\n\n"),
+    "an error": stream(sse({"error": {"message": "out of memory"}})),
+    "nothing": stream(b""),
+    "HTML": stream(b"<html>", kind="text/html"),
+    "wrong types": stream(sse({"choices": {"a": 1}}, {"choices": [1, {"delta": [1]}]}, choice({"content": 5}))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reply", HOSTILE.values(), ids=HOSTILE)
+async def test_a_hostile_server_costs_a_sentence(engine, reply, monkeypatch):
+    monkeypatch.setattr(connection, "MAX_EVENT_BYTES", 50_000)
+    async with replaying({"/v1/models": MODELS, "/v1/chat/completions": reply}) as replay:
+        asked = request(Server(replay.url, dialect="openai"))
+        if reply is HOSTILE["wrong types"]:
+            assert text_of(await events(engine, asked)) == ""
+            return
+        with pytest.raises(EngineError) as raised:
+            await events(engine, asked)
+    assert len(str(raised.value)) < 300
+    assert "\n" not in str(raised.value)
+
+
+async def test_bytes_that_are_not_utf_8_are_replaced(engine):
+    content = sse(choice({"content": "a?b"}, "stop")).replace(b"a?b", b"a\xffb \\ud800 \xe2\x80\xa8c")
+    async with replaying({"/v1/models": MODELS, "/v1/chat/completions": stream(content)}) as replay:
+        found = await events(engine, request(Server(replay.url, dialect="openai")))
+    assert text_of(found) == "a\ufffdb ? \u2028c"
+
+
+async def test_the_oldest_messages_are_left_out_of_a_short_window(engine):
+    recorded = ANSWERS[0]
+    chat = [Message("user" if at % 2 == 0 else "assistant", f"{at} " + "word " * 100) for at in range(21)]
+    async with replaying({**routes(recorded), "/v1/models": {"data": [{"id": "m", "max_model_len": 1024}]}}) as replay:
+        server = Server(replay.url, dialect="openai")
+        found = await events(engine, request(server, *chat))
+        fitted = next(event for event in found if isinstance(event, Fitted))
+        plan = await engine.plan(request(server, *chat))
+        with pytest.raises(ContextOverflow, match="do not fit into the context window of m"):
+            await events(engine, request(server, Message("user", "word " * 5000)))
+    sent = next(call.body for call in replay.calls if call.path == recorded.path)["messages"]
+    assert (fitted.limit, fitted.estimated) == (1024, True)
+    assert len(sent) == len(chat) - len(fitted.left_out) < 10
+    assert sent[-1]["content"] == chat[-1].text
+    assert len(plan.costs) == len(chat)
+
+
+async def test_a_server_that_finds_the_prompt_too_long_is_an_overflow(engine):
+    too_long = Raw(400, chunks=(b'{"error": {"message": "the request exceeds the available context size"}}',))
+    async with replaying({"/v1/models": MODELS, "/v1/chat/completions": too_long}) as replay:
+        with pytest.raises(ContextOverflow):
+            await events(engine, request(Server(replay.url, dialect="openai")))
+
+
+async def test_closing_the_answer_closes_the_connection(engine):
+    endless = Raw(
+        headers=(("Content-Type", "text/event-stream"),),
+        chunks=(sse(choice({"content": "x"}), done=False),) * 500,
+        pause=0.02,
+    )
+    async with replaying({"/v1/models": MODELS, "/v1/chat/completions": endless}) as replay:
+        async with aclosing(engine.stream(request(Server(replay.url, dialect="openai")))) as stream:
+            async for event in stream:
+                if isinstance(event, Delta):
+                    break
+        async with asyncio.timeout(1):
+            await replay.closed.wait()
+
+
+async def test_offline_mode_allows_this_machine_only(engine, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    async with replaying(routes(ANSWERS[0])) as replay:
+        assert text_of(await events(engine, request(Server(replay.url, dialect="openai")))) == TEXT
+    with pytest.raises(EngineError, match="needs the network, and lechat is offline"):
+        await events(engine, request(Server("http://office.example", dialect="openai")))
+
+
+def halves(text: str) -> Iterator[tuple[str, str]]:
+    return ((text[:at], text[at:]) for at in range(len(text)))
+
+
+@pytest.mark.parametrize(
+    ("text", "thinking", "answer"),
+    [
+        ("<think>a</think>\n\nb", "a", "b"),
+        ("\n[THINK]a[/THINK]b", "a", "b"),
+        ("<think>a", "a", ""),
+        ("plain <think>a</think>", "", "plain <think>a</think>"),
+        ("<thin air", "", "<thin air"),
+        ("  ", "", "  "),
+    ],
+)
+def test_thinking_in_the_text_is_found_however_it_arrives(text, thinking, answer):
+    for parts in halves(text):
+        marks = ThinkingMarks()
+        deltas = [out for part in parts if part for out in marks.feed(Delta(part))] + list(marks.rest())
+        assert "".join(d.text for d in deltas if d.kind == "thinking") == thinking
+        assert "".join(d.text for d in deltas if d.kind == "text") == answer
+
+
+@pytest.mark.parametrize(("text", "expected"), [("Once upon", " upon"), ("On top", "On top"), ("On", "On")])
+def test_a_repeated_beginning_is_dropped(text, expected):
+    for parts in halves(text):
+        repeated = RepeatedBeginning("Once")
+        deltas = [out for part in parts if part for out in repeated.feed(Delta(part))] + list(repeated.rest())
+        assert "".join(delta.text for delta in deltas) == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "url"),
+    [
+        ("localhost:8080", "http://localhost:8080"),
+        ("https://api.mistral.ai/v1/", "https://api.mistral.ai"),
+        ("http://h/llm/v1/chat/completions", "http://h/llm"),
+        ("http://[::1]:11434/api", "http://[::1]:11434"),
+        ("http://h?key=1", "http://h"),
+    ],
+)
+def test_addresses_are_understood_as_people_copy_them(typed, url):
+    assert base_url(typed) == url
+
+
+@pytest.mark.parametrize("typed", ["ftp://h", "http://", "http://user:pass@h", "http://h:port", "http://[::1"])
+def test_other_addresses_are_rejected(typed):
+    with pytest.raises(EngineError):
+        base_url(typed)
+
+
+def test_every_dialect_has_a_recording():
+    assert {recorded.dialect for recorded in ANSWERS} == set(DIALECTS)
