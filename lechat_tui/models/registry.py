@@ -3,7 +3,7 @@
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from lechat_tui import writing
 from lechat_tui.models.catalog import Model, ModelError
 from lechat_tui.settings import tables
 from lechat_tui.settings.tables import TableError
+from lechat_tui.values import dataclass
 
 _DEFAULTS = Model("", "", ())
 _NOT_STORED = frozenset({"id", "quants", "repo", "revision"})

@@ -9,7 +9,6 @@ import json
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ from lechat_tui.engine.base import EngineError, Server
 from lechat_tui.engine.remote.errors import ServerError, retry_after
 from lechat_tui.engine.remote.pieces import JSON, error_text
 from lechat_tui.engine.remote.server import key_of, key_problem
+from lechat_tui.values import dataclass
 
 if TYPE_CHECKING:
     import httpx2

@@ -6,7 +6,6 @@ are subclasses that differ in what their servers differ in.
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from lechat_tui.engine.base import Delta, DialectName
@@ -25,6 +24,7 @@ from lechat_tui.engine.remote.pieces import (
     text,
 )
 from lechat_tui.message import Message, Sampling, StopReason
+from lechat_tui.values import dataclass
 
 _REASONS: dict[str, StopReason] = {"length": "length", "max_tokens": "length", "model_length": "length"}
 """Every other reason is the end of the answer."""

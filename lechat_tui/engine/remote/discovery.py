@@ -1,7 +1,7 @@
 """Which models a server offers, and which servers run on this machine."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lechat_tui.engine.base import DialectName, EngineError, Server
 from lechat_tui.engine.remote import probe
@@ -9,6 +9,7 @@ from lechat_tui.engine.remote.connection import Connection, Timeouts
 from lechat_tui.engine.remote.dialect import Dialect
 from lechat_tui.engine.remote.errors import ServerError
 from lechat_tui.engine.remote.pieces import ServerModel
+from lechat_tui.values import dataclass
 
 USUAL_PORTS = {11434: "Ollama", 1234: "LM Studio", 8080: "llama-server", 8000: "vLLM", 30000: "SGLang"}
 """Where these programs listen unless they are told otherwise."""

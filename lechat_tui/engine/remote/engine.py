@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from lechat_tui.engine.base import (
     Delta,
@@ -27,6 +27,7 @@ from lechat_tui.engine.remote.ledger import FittedChat, Ledger, overflow
 from lechat_tui.engine.remote.marks import RepeatedBeginning, ThinkingMarks
 from lechat_tui.engine.remote.pieces import Ended, Piece, ServerModel, Usage
 from lechat_tui.message import Receipt, StopReason
+from lechat_tui.values import dataclass
 
 DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Between attempts at a request that may succeed a little later; only before the first token."""

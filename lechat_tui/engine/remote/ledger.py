@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lechat_tui.engine.base import ContextOverflow, Fitted
 from lechat_tui.engine.context import answers, fit, kept_always, prompt_room
 from lechat_tui.engine.remote.dialect import Chat, Dialect
 from lechat_tui.message import Message
+from lechat_tui.values import dataclass
 
 BYTES_PER_TOKEN = 3.6
 """Of UTF-8 in ordinary text, until the server has reported the tokens of a prompt."""

@@ -1,12 +1,12 @@
 """What the stream of any server consists of, whatever its dialect."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from lechat_tui.engine.base import Delta, Prefill
 from lechat_tui.engine.remote.errors import ServerError
 from lechat_tui.message import StopReason
+from lechat_tui.values import dataclass
 
 JSON = Mapping[str, Any]
 
