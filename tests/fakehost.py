@@ -39,6 +39,7 @@ class FakeHost:
         self.hints: list[str] = []
         self.switched: list[tuple[str, str]] = []
         self.downloads: list[tuple[str, bool]] = []
+        self.forced = False
         self.clipboard = self.theme = ""
         self.left = False
         self.keys: dict[str, str] = {}
@@ -60,6 +61,9 @@ class FakeHost:
         (self.errors if error else self.notes).append(text)
 
     def show_page(self, title: str, text: str) -> None:
+        self.notes.append(text)
+
+    def show_text(self, title: str, text: str) -> None:
         self.notes.append(text)
 
     def ask(self, text: str) -> None:
@@ -102,8 +106,9 @@ class FakeHost:
         name = self.answers.pop(0)
         return self.models.get(name) if name else None
 
-    async def download(self, model: Model, *, switch: bool) -> None:
+    async def download(self, model: Model, *, switch: bool, force: bool = False) -> None:
         self.downloads.append((model.id, switch))
+        self.forced = force
 
     async def choose_theme(self) -> str | None:
         return await self.choose("Which theme?", [Choice(name, name) for name in self.themes])

@@ -321,6 +321,9 @@ async def test_a_missing_model_is_downloaded_after_a_yes_and_then_used(store: St
     await host.do("/models")
     await host.do("/pull")
     await host.do("/pull loin")
+    assert not host.forced
+    await host.do("/pull --force loin")
+    assert host.forced and host.downloads.pop() == ("loin", False)
     assert host.downloads == [("loin", True), ("loin", True), ("loin", False)]
     assert host.switched == [("oeil", "vision")], "/pull without a name opens the manager"
     assert "already on this machine" in await host.do("/pull oeil")
@@ -557,6 +560,27 @@ async def test_stats_are_the_figures_of_the_last_answer(host: FakeHost) -> None:
     await host.do("/stats off")
     assert not host.figures and host.remembered == {"stats": False}
     assert "/stats on shows" in await host.do("/stats all")
+
+
+async def test_stats_of_a_growing_answer_are_live(store: Store, models: Models) -> None:
+    host = host_of(store, models, engine=EchoEngine([Delta("one "), Delta("two ")]))
+    async with aclosing(host.conversation.ask("count")) as events:
+        async for event in events:
+            if event == Delta("two "):
+                shown = await host.do("/stats")
+                assert "2 generated" in shown and shown.endswith("so far")
+
+
+async def test_the_prompt_is_shown_as_the_model_gets_it(host: FakeHost) -> None:
+    assert "/prompt QUESTION" in await host.do("/prompt")
+    await ask(host, "one [user] two")
+    about, prompt = (await host.do("/prompt")).split("\n\n")
+    assert prompt == "[user]one [user] two"
+    assert about.splitlines()[1:] == [
+        "control tokens: [user]",
+        "“[user]” also occurs in what was written by you, a file or the model, where it is ordinary text",
+    ]
+    assert (await host.do("/prompt and then?")).endswith("[user]one [user] two[assistant]one [user] two[user]and then?")
 
 
 async def test_a_setting_is_changed_listed_and_reset(host: FakeHost) -> None:

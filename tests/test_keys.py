@@ -1,5 +1,6 @@
 """Rebound keys, the help that names them, and the log."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,12 +8,14 @@ import pytest
 from fakehost import FakeHost, host_of
 
 from lechat_tui import paths
+from lechat_tui.commands import foreign
 from lechat_tui.commands.base import COMMANDS
 from lechat_tui.commands.key_names import canonical, shown
 from lechat_tui.commands.program import GROUPS, OTHER, manual
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, Weights
 from lechat_tui.store import Store
+from lechat_tui.ui.keys import Keymap
 
 
 @pytest.fixture
@@ -20,6 +23,14 @@ def host(tmp_path: Path) -> Iterator[FakeHost]:
     models = Models({"petit": Model("petit", "Petit", ("text",), Weights(str(tmp_path / "m.gguf")))})
     with Store(None) as store:
         yield host_of(store, models)
+
+
+def test_the_documentation_has_every_command_and_every_key() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "keys-and-commands.md").read_text("utf-8")
+    commands = {name for one in COMMANDS.values() for name in (one.name, *one.aliases)} | set(foreign.TABLE)
+    keys = {shown([key]) for bound in Keymap({}).bindings for key in bound.keys}
+    missing = {name for name in commands if not re.search(rf"`{re.escape(name)}[ `\[]", text)}
+    assert not missing | {key for key in keys if not re.search(rf"(?<![\w+]){re.escape(key)}(?![\w+])", text)}
 
 
 @pytest.mark.parametrize(

@@ -178,21 +178,14 @@ def _model(models: Models, overrides: Overrides, chat: Chat | None) -> tuple[Mod
         if overrides.with_images and not named.supports_images:
             raise ModelError(f"{named.id} can't see images; -m {models.for_role('vision').id} can")
         return named, ""
-    own, problem = _own(models, chat.model) if chat and chat.model else (None, "")
+    own, problem = None, ""
+    if chat and chat.model:
+        try:
+            own = models.of_chat(chat.model)
+        except ModelError as error:
+            problem = str(error)
     if own and (own.supports_images or not overrides.with_images):
         return own, ""
     model = models.for_role("vision" if overrides.with_images else "text")
     problem = f"{own.id} can't see images" if own else problem
     return model, f"{problem}; {model.id} answers instead" if problem else ""
-
-
-def _own(models: Models, name: str) -> tuple[Model | None, str]:
-    """The last model of a chat; None and the reason if it is not on this machine."""
-    try:
-        own = models.get(name)
-    except ModelError:
-        return None, f"{name}, the model of this chat, is not on this machine"
-    if models.ready(own):
-        return own, ""
-    where = "" if own.repo else f" ({own.weights.file} is missing)"
-    return None, f"{own.id}, the model of this chat, is not on this machine{where}"

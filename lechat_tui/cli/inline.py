@@ -15,8 +15,8 @@ def run(conversation: Conversation) -> None:
     session.run(conversation, choices=compose.choices(), download=_download)
 
 
-def _download(model: Model) -> Model | None:
-    """Download a model, or one that fits instead, with a progress bar; returns it if all of it arrived.
+def _download(model: Model, force: bool) -> Model | None:
+    """Download a model, or one that fits instead unless `force`, with a progress bar; returns it if all arrived.
 
     Raises `LechatError`.
     """
@@ -24,6 +24,6 @@ def _download(model: Model) -> Model | None:
 
     try:
         with shown_input():
-            return pull.run(model.id, as_json=False, quiet=False, accept_license=False)
+            return pull.run(model.id, as_json=False, quiet=False, accept_license=False, force=force)
     except typer.Exit:  # interrupted, which `pull` has reported
         return None

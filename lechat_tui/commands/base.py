@@ -83,6 +83,10 @@ class Host(Protocol):
         """Show a long text until the user closes it."""
         ...
 
+    def show_text(self, title: str, text: str) -> None:
+        """Show a long text as it is, with all of its spaces, until the user closes it."""
+        ...
+
     def ask(self, text: str) -> None:
         """Ask a question with the attachments; queued while an answer is being written."""
         ...
@@ -154,8 +158,11 @@ class Host(Protocol):
         """Open the model manager; returns the model the user wants to use, which may not be downloaded."""
         ...
 
-    async def download(self, model: Model, *, switch: bool) -> None:
-        """Download a model in the background; with `switch`, use it then unless another one was chosen meanwhile."""
+    async def download(self, model: Model, *, switch: bool, force: bool = False) -> None:
+        """Download a model in the background; with `switch`, use it then unless another one was chosen meanwhile.
+
+        Asks before it downloads one that does not fit into this machine's memory, unless `force`.
+        """
         ...
 
     # Dialogs
@@ -240,7 +247,7 @@ MAX_SHOWN_CHARACTERS = 60
 
 ANY_NUMBER = 1_000_000
 
-MAX_WORDS = {"": 0, "[N]": 1, "[COMMAND]": 1, "[on|off]": 1, "[off]": 1, "[code|N|question|all]": 2}
+MAX_WORDS = {"": 0, "[N]": 1, "[COMMAND]": 1, "[on|off]": 1, "[off]": 1, "[code|N|all]": 2}
 """How many words a command with such an argument can have; a line with more may be a question."""
 
 QUESTION_WORDS = 3

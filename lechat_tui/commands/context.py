@@ -7,6 +7,7 @@ from lechat_tui.commands.checks import MAX_NUMBER_DIGITS, index_of, is_idle
 from lechat_tui.engine.base import Fitted
 from lechat_tui.message import Message, Role
 from lechat_tui.plaintext import safe
+from lechat_tui.talk import phrases
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.talk.prompt import last_summary
 from lechat_tui.values import dataclass
@@ -40,6 +41,47 @@ async def context(host: Host, rest: str) -> None:
     else:
         sent, fitted = await conversation.plan()
         host.say(ledger(conversation, sent, fitted))
+
+
+@command(
+    "/prompt",
+    "show the exact text that the model got for the last answer, or would get for a question",
+    argument="[QUESTION]",
+    takes_lines=True,
+)
+async def prompt(host: Host, rest: str) -> None:
+    conversation = host.conversation
+    if conversation.busy:
+        host.say("an answer is being written; /prompt works when it has ended")
+    elif not rest and not any(message.role == "user" for message in conversation.messages):
+        host.say("no prompt has been made yet; /prompt QUESTION shows the one that this question would make")
+    else:
+        fitted = await conversation.shown_prompt(Message("user", rest) if rest else None)
+        if not fitted.prompt:
+            host.say(f"the server of {conversation.model.id} makes the prompt; /context shows what it gets")
+            return
+        host.show_text(f"Prompt for {conversation.model.id}", "\n".join((*about_prompt(fitted), "", text_of(fitted))))
+
+
+def about_prompt(fitted: Fitted) -> Iterator[str]:
+    """Sentences about a prompt: its size, what was left out, and which words in it only look like control tokens."""
+    control = dict.fromkeys(part.text for part in fitted.prompt if part.kind == "control")
+    images = sum(part.kind == "image" for part in fitted.prompt)
+    yield f"{fitted.tokens:,} tokens{f', {images} images among them' if images > 1 else ', with an image' * images}"
+    if control:
+        yield f"control tokens: {' '.join(control)}"
+    for token in control:
+        if any(token in part.text for part in fitted.prompt if part.kind == "text"):
+            yield f"“{token}” also occurs in what was written by you, a file or the model, where it is ordinary text"
+    if fitted.left_out:
+        yield phrases.left_out(len(fitted.left_out))
+    if not fitted.fits:
+        yield f"this does not fit: there is room for {fitted.room:,} tokens"
+
+
+def text_of(fitted: Fitted) -> str:
+    """The prompt, with a label in place of each image."""
+    return "".join(f"‹image {part.text}›" if part.kind == "image" else part.text for part in fitted.prompt)
 
 
 @command("/status", "show the model, its file, the context window and this chat", aliases=("/info", "/ps"))

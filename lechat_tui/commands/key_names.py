@@ -7,11 +7,17 @@ MODIFIERS = {"control": "ctrl", "c": "ctrl", "ctl": "ctrl", "meta": "alt", "m": 
 """Other names of the modifiers."""
 
 NAMES = {"esc": "escape", "pgup": "pageup", "pgdn": "pagedown", "pgdown": "pagedown", "del": "delete", "ins": "insert"}
-NAMES |= {"[": "left_square_bracket", "]": "right_square_bracket", "\\": "backslash", "_": "underscore"}
+NAMES |= {
+    "[": "left_square_bracket",
+    "]": "right_square_bracket",
+    "\\": "backslash",
+    "_": "underscore",
+    "?": "question_mark",
+}
 """Other names of the keys."""
 
 SHOWN = {"escape": "Esc", "pageup": "PgUp", "pagedown": "PgDn", "ctrl": "Ctrl", "alt": "Alt", "shift": "Shift"}
-SHOWN |= {"super": "Cmd"}
+SHOWN |= {"super": "Cmd", "question_mark": "?"}
 
 
 def canonical(key: str) -> str:

@@ -32,7 +32,7 @@ async def keys(host: Host, rest: str) -> None:
     name, _, wanted = rest.strip().partition(" ")
     by_name = {bound.name: bound for bound in host.bindings()}
     if not rest:
-        host.say(table(list(by_name.values())))
+        host.show_text("Keys", table(list(by_name.values())))
     elif name == RESET:
         host.bind(None)
         host.say("all keys are reset to the defaults and config.toml")
@@ -87,4 +87,4 @@ def table(bindings: Sequence[Bound]) -> str:
     rows = [(shown(b.keys), b.name, b.what + (" (yours)" if b.chosen else "")) for b in bindings]
     first, second = (max(len(row[at]) for row in rows) for at in (0, 1))
     lines = [f"{keys:<{first}}  {name:<{second}}  {what}" for keys, name, what in rows]
-    return "\n".join((*lines, "", "/keys NAME KEY changes one, as in /keys stop ctrl+x; /keys reset resets all"))
+    return "\n".join((*lines, "", "/keys stop ctrl+x changes one; /keys reset resets all"))

@@ -9,6 +9,8 @@ from lechat_tui.models import servers
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
 from lechat_tui.units import size_text
 
+FORCE = ("--force", "-f")
+
 
 @command("/model", "switch to a model; without a name, pick one", argument="[NAME]", aliases=("/load",))
 async def model(host: Host, rest: str) -> None:
@@ -27,12 +29,19 @@ async def models(host: Host, rest: str) -> None:
         await host.download(chosen, switch=True)
 
 
-@command("/pull", "download a model; without a name, pick one", argument="[NAME[:QUANT]]", aliases=("/download",))
+@command(
+    "/pull",
+    "download a model; without a name, pick one",
+    argument="[NAME[:QUANT]] [--force]",
+    aliases=("/download",),
+)
 async def pull(host: Host, rest: str) -> None:
-    if not rest:
+    words = rest.split()
+    name = " ".join(word for word in words if word not in FORCE)
+    if not name:
         await models(host, "")
         return
-    model = await _named(host, rest)
+    model = await _named(host, name)
     if model.server:
         raise ModelError(f"{model.id} is on a server; there is nothing to download")
     if host.models.ready(model):
@@ -40,7 +49,7 @@ async def pull(host: Host, rest: str) -> None:
         return
     _reject_unavailable(model)
     network.check(f"downloading {model.id}")
-    await host.download(model, switch=False)
+    await host.download(model, switch=False, force=any(word in FORCE for word in words))
 
 
 @command("/connect", "use the models of a server", argument="[URL]")

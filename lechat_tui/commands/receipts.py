@@ -92,5 +92,11 @@ async def stats(host: Host, rest: str) -> None:
     if rest:
         host.say("/stats on shows the speed beside every answer, /stats off hides it", error=True)
         return
-    receipt = next((m.receipt for m in reversed(host.conversation.messages) if m.receipt), None)
-    host.say(phrases.figures(receipt) if receipt else "there is no answer yet")
+    messages = host.conversation.messages
+    growing = host.conversation.busy
+    if growing and messages and messages[-1].state != "draft":
+        host.say("the answer has not begun yet; the line below the prompt says what the model does")
+        return
+    receipt = next((m.receipt for m in reversed(messages) if m.receipt), None)
+    so_far = " so far" if growing else ""
+    host.say(f"{phrases.figures(receipt)}{so_far}" if receipt else "there is no answer yet")

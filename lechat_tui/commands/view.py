@@ -7,10 +7,10 @@ from lechat_tui.commands.checks import MAX_NUMBER_DIGITS
 from lechat_tui.message import Message, Role
 from lechat_tui.talk.fences import fences
 
-COPY_ARGUMENT = "[code|N|question|all]"
+COPY_ARGUMENT = "[code|N|all]"
 
 
-@command("/copy", "copy the last answer, its code (N: only block N), the question or the chat", argument=COPY_ARGUMENT)
+@command("/copy", "copy the last answer, its code (N: one block), the question or the chat", argument=COPY_ARGUMENT)
 async def copy(host: Host, rest: str) -> None:
     messages = host.conversation.messages
     words = rest.casefold().removeprefix("the ").removeprefix("last ").removeprefix("code ") or "answer"

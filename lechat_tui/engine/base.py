@@ -194,6 +194,16 @@ else:
 
 
 @dataclass(frozen=True)
+class PromptPart:
+    """A piece of a prompt as the model gets it."""
+
+    text: str
+    """What its tokens stand for; the name of an image."""
+    kind: Literal["text", "control", "image"]
+    """A control token was written by the chat template; text that reads like one is only text to the model."""
+
+
+@dataclass(frozen=True)
 class Request(Generic[Spec]):
     """A chat to be answered: its messages, oldest first, and how to sample the answer."""
 
@@ -212,6 +222,8 @@ class Request(Generic[Spec]):
     """The numbers of threads for decoding, as recorded in a receipt, for the same reason; None chooses them."""
     continues: bool = False
     """The last message is the model's own unfinished answer, to be continued from its last token."""
+    shows_prompt: bool = False
+    """Whether a plan has the prompt as text."""
 
 
 @dataclass(frozen=True)
@@ -245,6 +257,8 @@ class Fitted:
     costs: tuple[int, ...] = ()
     """Tokens of each message of the request, images included, without what the template adds around it. Only in a plan;
     an answer counts them only where not all of them fit, and keeps the figures to itself."""
+    prompt: tuple[PromptPart, ...] = ()
+    """The prompt as text, in a plan for a request that asks for it."""
     note: str = ""
     """What was reduced so that the model fits into memory, as a sentence; empty for nothing."""
     receipt: Receipt | None = None
@@ -273,6 +287,8 @@ class Delta:
 
     text: str
     kind: DeltaKind = "text"
+    tokens: int = field(default=0, compare=False)
+    """Tokens of the answer so far; 0 where the engine does not count them."""
 
 
 @dataclass(frozen=True)

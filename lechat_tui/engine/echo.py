@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import replace
 
-from lechat_tui.engine.base import Delta, Done, EngineError, Event, Fitted, ModelSpec, Prefill, Request
+from lechat_tui.engine.base import Delta, Done, EngineError, Event, Fitted, ModelSpec, Prefill, PromptPart, Request
 from lechat_tui.engine.context import answers, fit, kept_always, prompt_room
 from lechat_tui.message import Receipt
 
@@ -57,7 +57,12 @@ class EchoEngine:
         plan = fit(costs, limit, pinned=stays, answers=answers(request.messages))
         kept = plan.kept if plan else sorted(stays)
         left_out = tuple(i for i in range(len(costs)) if i not in kept)
-        return Fitted(sum(costs[i] for i in kept), request.model.context, left_out, limit, costs)
+        parts = (
+            (PromptPart(f"[{request.messages[i].role}]", "control"), PromptPart(request.messages[i].text, "text"))
+            for i in kept
+        )
+        prompt = tuple(part for pair in parts for part in pair) if request.shows_prompt else ()
+        return Fitted(sum(costs[i] for i in kept), request.model.context, left_out, limit, costs, prompt)
 
     def forget(self, chat: int) -> None:
         """Record the chat."""

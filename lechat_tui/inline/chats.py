@@ -49,6 +49,8 @@ class Chats:
     def open(self, chat: Chat | None, *, private: bool = False) -> None:
         """Open a chat, or a new one, and write its title."""
         self._conversation.open(chat, private=private)
+        if self._conversation.notice:
+            self._say(self._conversation.notice)
         self._flow.text(f"\n{'-' * 8} {chat.title if chat else 'a new chat'} {'-' * 8}\n")
 
     async def search(self, words: str, open: Callable[[Chat], None]) -> None:

@@ -35,8 +35,8 @@ from lechat_tui.talk.conversation import Conversation, Replay
 from lechat_tui.terminal import is_dumb
 from lechat_tui.units import size_text
 
-Download = Callable[[Model], Model | None]
-"""Downloads a model, or one that fits instead, on the main thread, with a progress bar.
+Download = Callable[[Model, bool], Model | None]
+"""Downloads a model, or one that fits instead unless it is forced, on the main thread, with a progress bar.
 
 Returns it if all of it arrived. Raises `LechatError`.
 """
@@ -169,6 +169,7 @@ class InlineHost(WithoutScreen):
         self.pending.clear()
         self.draft.clear()
         self._chats.open(chat, private=private)
+        self.preload()
 
     def search(self, words: str) -> None:
         """Let the user choose one of the messages that contain these words."""
@@ -208,12 +209,12 @@ class InlineHost(WithoutScreen):
             return "on this machine"
         return f"not downloaded, {size_text(model.bytes)}" if model.bytes else "not downloaded"
 
-    async def download(self, model: Model, *, switch: bool) -> None:
+    async def download(self, model: Model, *, switch: bool, force: bool = False) -> None:
         """Download a model and wait for it; Ctrl+C interrupts, and what arrived is kept."""
         self.flow.clear()
         if self._download is None:
             self.say("models can't be downloaded here", error=True)
-        elif (here := await self._loop.call_on_main(partial(self._download, model))) and switch:
+        elif (here := await self._loop.call_on_main(partial(self._download, model, force))) and switch:
             self._switch(here)
             self.say(f"{here.id} answers from now on")
 

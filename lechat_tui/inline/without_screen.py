@@ -17,6 +17,10 @@ class WithoutScreen(ABC):
         """Write all of it."""
         self.say(text)
 
+    def show_text(self, title: str, text: str) -> None:
+        """Write all of it."""
+        self.say(text)
+
     def show_chats(self) -> bool:
         """There is no list beside the chat: `/resume` picks one."""
         return False

@@ -51,6 +51,17 @@ class Models:
             raise ModelError(model.missing)
         return model
 
+    def of_chat(self, name: str) -> Model:
+        """The model that answered a chat last. Raises `ModelError` with the reason if it is not on this machine."""
+        try:
+            model = self.get(name)
+        except ModelError as error:
+            raise ModelError(f"{name}, the model of this chat, is not on this machine") from error
+        if not self.ready(model):
+            where = "" if model.repo else f" ({model.weights.file} is missing)"
+            raise ModelError(f"{model.id}, the model of this chat, is not on this machine{where}")
+        return model
+
     def ready(self, model: Model) -> bool:
         """Whether the model can answer: its files are here, or it is on a server."""
         return bool(model.server) or self.files(model) is not None

@@ -84,7 +84,7 @@ class Conversation(OpenChat):
         self.setup = Setup(model, settings or Settings(), (chat.system if chat else system) or "")
         """Which model answers, and how."""
         self.notice = notice
-        """What the user must know before the first answer; empty if there is nothing."""
+        """What the user must know before the next answer in this chat; empty if there is nothing."""
         self._agreed: set[Server] = set()
         """Servers on other machines that this private chat may be sent to."""
         self._draft_interval = draft_interval
@@ -160,11 +160,28 @@ class Conversation(OpenChat):
         return 0 < self._room * NEARLY_FULL_SHARE <= self.used
 
     def open(self, chat: Chat | None, *, private: bool = False) -> None:
-        """Open this chat of the history, or begin a new one. A private chat that was open is gone."""
+        """Open this chat of the history, or begin a new one. A private chat that was open is gone.
+
+        The model of the chat answers from now on; if another one does, `notice` says why.
+        """
         super().open(chat, private=private)
         self._agreed.clear()
-        self.setup = replace(self.setup, own_system=chat.system if chat else "")
+        model, self.notice = self._model_of(chat)
+        self._change(replace(self.setup, model=model, own_system=chat.system if chat else ""))
         self._room = 0
+
+    def _model_of(self, chat: Chat | None) -> tuple[Model, str]:
+        """The model that answers a chat, and why it is another one than before."""
+        now = self.model
+        if chat is None or chat.model in ("", now.id):
+            return now, ""
+        try:
+            own = self.models.of_chat(chat.model)
+        except ModelError as error:
+            return now, f"{error}; {now.id} answers instead"
+        if own.toy and not now.toy:
+            return now, f"this chat was answered by {own.id}, a toy model; {now.id} answers instead"
+        return own, ""
 
     def close_private(self) -> None:
         """Write what could not be written, then close a private chat, which deletes it."""
@@ -242,6 +259,17 @@ class Conversation(OpenChat):
         fitted = await self.engine.plan(Request(self.spec(), messages, setup.sampling()))
         self._note_window(setup, fitted)
         return messages, fitted
+
+    async def shown_prompt(self, question: Message | None = None) -> Fitted:
+        """The prompt of the last answer, as it would be made now; with a question, the one that this would get.
+
+        Raises `EngineError` or `ModelError`; the former also if there is no question.
+        """
+        last = next((n for n in range(len(self.messages) - 1, -1, -1) if self.messages[n].role == "user"), -1)
+        messages = build_prompt(self.messages if question else self.messages[: last + 1], self.setup)
+        messages = (*messages, *([inlined(question)] if question else []))
+        request = Request(self.spec(), messages, self.setup.sampling(), shows_prompt=True)
+        return await self.engine.plan(request)
 
     async def compact(self, hint: str = "") -> AsyncGenerator[Event, None]:
         """Have the model summarize the chat; from then on the summary is sent instead of everything before it.

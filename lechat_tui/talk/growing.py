@@ -34,6 +34,9 @@ class GrowingAnswer:
         self._continued = continued
         self._draft_interval = draft_interval
         self._next_draft = 0.0
+        self._began = time.monotonic()
+        self._first = 0.0
+        """When the first piece came; 0 before that."""
         self._state: State = "stopped"
         self.started = False
         """Whether anything has come that is worth storing."""
@@ -72,7 +75,7 @@ class GrowingAnswer:
 
     async def _grow(self, delta: Delta) -> None:
         first, self.started = not self.started, True
-        self.message = grown(self.message, delta)
+        self.message = self._measured(grown(self.message, delta), delta)
         if first and self._continued:
             await asyncio.to_thread(self._store.reopen, self._continued.id)
         if time.monotonic() >= self._next_draft:
@@ -93,6 +96,20 @@ class GrowingAnswer:
             self._store.keep(self.message)
         else:
             self.message = self._store.add(self.chat, self.message, self.message.parent)
+
+    def _measured(self, message: Message, delta: Delta) -> Message:
+        """The message with the tokens and the speed so far in its receipt; the engine's own follow at the end."""
+        receipt, now = message.receipt, time.monotonic()
+        assert receipt
+        tokens = delta.tokens or receipt.completion_tokens + 1
+        if not self._first:
+            self._first = now
+        speed = (tokens - 1) / (now - self._first) if now > self._first else 0.0
+        latency = (self._first - self._began) * 1000
+        return replace(
+            message,
+            receipt=replace(receipt, completion_tokens=tokens, ttft_ms=round(latency, 1), tokens_per_s=round(speed, 2)),
+        )
 
     def _counted(self, receipt: Receipt) -> Receipt:
         """The receipt with the number of pieces the answer was written in."""

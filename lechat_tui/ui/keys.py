@@ -11,11 +11,11 @@ PROMPT_BINDINGS: list[BindingType] = [Binding("ctrl+o", "unfold", "Unfold pasted
 """The bindings of the prompt, with their default keys."""
 
 CHAT_BINDINGS: list[BindingType] = [
-    Binding("escape", "stop", "Stop the answer; what arrived is kept", id="stop"),
+    Binding("escape", "stop", "Stop; what arrived is kept", id="stop"),
     Binding(
         "ctrl+c,super+c",
         "interrupt",
-        "Copy the selection, stop, or clear the prompt; twice quits",
+        "Copy, stop, clear; twice quits",
         id="interrupt",
         priority=True,
     ),
@@ -31,7 +31,8 @@ CHAT_BINDINGS: list[BindingType] = [
     Binding("ctrl+y", "run('/copy')", "Copy the answer", id="copy", priority=True),
     Binding("ctrl+p", "app.command_palette", "Command palette", id="palette", priority=True),
     Binding("f1", "run('/help', True)", "Help", id="help", priority=True),
-    Binding("f2", "first_models", "Get the suggested model, or resume a download", id="first_models", priority=True),
+    Binding("question_mark", "run('/help', True, True)", "Help, if the prompt is empty", id="help_empty"),
+    Binding("f2", "first_models", "Get the suggested model", id="first_models", priority=True),
     Binding("ctrl+v", "run('/paste')", "Paste text or an image", id="paste"),
     Binding("pageup", "page(-1)", "Scroll up", id="page_up", priority=True),
     Binding("pagedown", "page(1)", "Scroll down", id="page_down", priority=True),

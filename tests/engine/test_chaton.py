@@ -273,6 +273,15 @@ async def test_typed_control_tokens_are_text(engine):
         assert typed in await chat.ask(f"Repeat after me: {typed}")
 
 
+async def test_the_prompt_is_shown_with_its_control_tokens_and_images(engine, tmp_path):
+    asked = Message("user", "Say [INST] é", attachments=(picture(tmp_path, "red", "circle"),))
+    plan = await engine.plan(Request(VISION, (asked,), GREEDY, shows_prompt=True))
+    assert "".join(part.text for part in plan.prompt if part.kind != "image").endswith("Say [INST] é[/INST]")
+    kinds = {kind: [part.text for part in plan.prompt if part.kind == kind] for kind in ("control", "image")}
+    assert kinds["image"] == [asked.attachments[0].name] and kinds["control"].count("[INST]") == 1
+    assert not (await engine.plan(Request(VISION, (asked,), GREEDY))).prompt
+
+
 async def test_a_file_that_is_not_a_model_is_a_readable_error(engine, tmp_path):
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(TEXT.path.read_bytes()[:100_000])

@@ -130,6 +130,19 @@ async def test_a_chat_is_renamed_in_its_row(make_app: MakeApp, store: Store) -> 
     assert [c.title for c in store.chats()] == ["Bread rolls"]
 
 
+async def test_an_old_chat_is_answered_by_its_own_model_or_says_which_one_does(make_app: MakeApp, store: Store) -> None:
+    for title, model in (("Gone", "parti"), ("Code", "codeur")):
+        store.set_model(kept(store, title, "hi").id, model)
+    engine = EchoEngine("fine")
+    async with make_app(engine).run_test(size=(90, 24)) as pilot:
+        await send(pilot, "/resume code")
+        await shows(pilot, "▌ hi", "codeur code")
+        await until(pilot, lambda: [spec.name for spec in engine.loaded] == ["petit", "codeur"])
+        await send(pilot, "/resume gone")
+        await shows(pilot, "parti, the model of this chat, is not on this machine; codeur answers instead")
+    assert store.chats(matching="gone")[0].model == "parti"
+
+
 async def test_a_new_chat_appears_in_the_list_after_its_first_question(make_app: MakeApp) -> None:
     async with make_app("fine").run_test(size=(120, 30)) as pilot:
         await send(pilot, "a brand new matter")

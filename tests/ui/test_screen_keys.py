@@ -61,6 +61,35 @@ async def test_the_start_page_names_the_help_key(make_app: MakeApp) -> None:
         await shows(pilot, "everything stays on this machine", "/ for commands", "F1 help", "Ctrl+P everything")
 
 
+async def test_a_question_mark_opens_the_help_and_letters_move_in_it(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(80, 24)) as pilot:
+        await pilot.press("question_mark")
+        await shows(pilot, "Ask a question")
+        await pilot.press("G")
+        await shows(pilot, "nothing else uses the network")
+        await pilot.press("g")
+        await shows(pilot, "Ask a question")
+        await pilot.press("q", *"why", "question_mark")
+        assert prompt(pilot).text == "why?"
+        await send(pilot, "/keys")
+        await shows(pilot, "Esc            stop            Stop; what arrived is kept", "F2             first_models")
+
+
+async def test_ctrl_x_ctrl_e_opens_the_editor(
+    make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDITOR", "true")
+    opened = []
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        monkeypatch.setattr(type(app.screen), "action_editor", lambda screen: opened.append(prompt(pilot).text))
+        for text in ("", "two words"):
+            prompt(pilot).set_text(text)
+            await pilot.press("ctrl+x", "ctrl+e")
+        await pilot.press("ctrl+e")
+    assert opened == ["", "two words"]
+
+
 async def test_the_clipboard_is_pasted_as_text_and_as_a_picture(
     make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

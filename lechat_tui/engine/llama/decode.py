@@ -106,13 +106,13 @@ class Generation:
             if pace := self._llama.spec.pace:
                 time.sleep(max(0.0, self.first_token_at + self.count / pace - time.perf_counter()))
             if waiting and self._last_token_at - sent_at >= MIN_DELTA_SECONDS:
-                yield from _joined(waiting)
+                yield from _joined(waiting, self.count)
                 waiting, sent_at = [], self._last_token_at
         rest = self._detokenizer.finish() if self.reason == "end" else self._detokenizer.cut()
         if self._stop:
             rest = [*self._stop.feed(rest), *self._stop.rest()]
             self.reason = "end" if self._stop.found else self.reason
-        yield from _joined(waiting + rest)
+        yield from _joined(waiting + rest, self.count)
 
     def _next(self) -> int | None:
         """The next token, evaluated and in the cache; None, with the reason set, when there is none."""
@@ -195,12 +195,12 @@ class Generation:
             raise EngineError("llama.cpp failed while writing the answer; ask again, now without speculative decoding")
 
 
-def _joined(deltas: Sequence[Delta]) -> Iterator[Delta]:
-    """The deltas, with neighbors of one kind joined."""
+def _joined(deltas: Sequence[Delta], tokens: int) -> Iterator[Delta]:
+    """The deltas, with neighbors of one kind joined, each with the number of tokens so far."""
     joined: list[Delta] = []
     for delta in deltas:
         if joined and joined[-1].kind == delta.kind:
             joined[-1] = replace(joined[-1], text=joined[-1].text + delta.text)
         else:
-            joined.append(delta)
+            joined.append(replace(delta, tokens=tokens))
     return iter(joined)

@@ -8,7 +8,7 @@ from lechat_tui.engine.base import ContextOverflow, Fitted, Request
 from lechat_tui.engine.context import answers, fit, kept_always, prompt_room
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.sandbox import TemplateTooLong
-from lechat_tui.engine.llama.segments import Segment, image_segments, length, segments_of
+from lechat_tui.engine.llama.segments import Segment, as_text, image_segments, length, segments_of
 from lechat_tui.engine.llama.thinking import Framing
 from lechat_tui.engine.transfer import Counted, MissingMessages
 from lechat_tui.message import Message
@@ -48,9 +48,14 @@ def fitted_prompt(llama: Llama, request: Request, reserved: int = 0) -> FittedPr
 
 
 def plan_prompt(llama: Llama, request: Request) -> Fitted:
-    """What would fit, and the tokens of each message; a question that is too long is not an error here."""
-    fitted = _fitted(llama, request).fitted
-    return replace(fitted, costs=fitted.costs or tuple(_cost(llama, message) for message in request.messages))
+    """What would fit, the tokens of each message, and the prompt as text where that is wanted.
+
+    A question that is too long is not an error here.
+    """
+    planned = _fitted(llama, request)
+    costs = planned.fitted.costs or tuple(_cost(llama, message) for message in request.messages)
+    prompt = tuple(as_text(llama.vocab, planned.segments)) if request.shows_prompt else ()
+    return replace(planned.fitted, costs=costs, prompt=prompt)
 
 
 def _fitted(llama: Llama, request: Request, reserved: int = 0) -> FittedPrompt:
@@ -100,7 +105,7 @@ def _fitted(llama: Llama, request: Request, reserved: int = 0) -> FittedPrompt:
         kept = fewer()
     left_out = tuple(sorted(set(range(len(messages))).difference(kept)))
     counted = tuple(cost - TEMPLATE_TOKENS for cost in costs()) if left_out else ()
-    fitted = Fitted(tokens, llama.window, left_out, limit, counted, llama.tuning.note)
+    fitted = Fitted(tokens, llama.window, left_out, limit, counted, note=llama.tuning.note)
     return FittedPrompt(segments, fitted, prompt.framing)
 
 

@@ -1,11 +1,13 @@
 """A prompt as segments, each evaluated in one go, and the cells of the KV cache that they take."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
-from lechat_tui.engine.base import EngineError
+from lechat_tui.engine.base import EngineError, PromptPart
 from lechat_tui.engine.llama.cells import Cell
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.prompt import Prompt
+from lechat_tui.engine.llama.vocab import Vocab
 from lechat_tui.message import Attachment
 
 Segment = tuple[int, ...] | Attachment
@@ -30,6 +32,20 @@ def image_segments(llama: Llama, image: Attachment) -> list[Segment]:
         raise EngineError(f"{llama.spec.name} does not support images; /vision switches to a model that does")
     layout = llama.projector.layout(image)
     return [layout.before, image, layout.after]
+
+
+def as_text(vocab: Vocab, segments: Iterable[Segment]) -> Iterator[PromptPart]:
+    """The text of the tokens, with each control token and each image as a part of its own."""
+    control = set(vocab.specials.values())
+    for segment in segments:
+        if isinstance(segment, Attachment):
+            yield PromptPart(segment.name, "image")
+            continue
+        for is_control, run in groupby(segment, key=control.__contains__):
+            if is_control:
+                yield from (PromptPart(vocab.text(token), "control") for token in run)
+            else:
+                yield PromptPart(b"".join(map(vocab.piece, run)).decode("utf-8", "replace"), "text")
 
 
 def image_tokens(llama: Llama, segments: Iterable[Segment]) -> dict[str, int]:

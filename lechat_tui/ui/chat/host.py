@@ -13,7 +13,7 @@ from lechat_tui.store import Chat, Store
 from lechat_tui.talk.conversation import Conversation, Replay
 from lechat_tui.ui.chat.navigation import Navigation
 from lechat_tui.ui.chat.parts import Parts, Surroundings, Widgets
-from lechat_tui.ui.dialogs.reader import Reader
+from lechat_tui.ui.dialogs.reader import Reader, as_it_is
 
 
 class ScreenHost:
@@ -65,6 +65,9 @@ class ScreenHost:
 
     def show_page(self, title: str, text: str) -> None:
         self._screen.app.push_screen(Reader(title, text))
+
+    def show_text(self, title: str, text: str) -> None:
+        self._screen.app.push_screen(Reader(title, text, as_it_is))
 
     def ask(self, text: str) -> None:
         self._parts.requests.ask(text)
@@ -124,8 +127,8 @@ class ScreenHost:
     async def manage(self) -> Model | None:
         return await self._parts.models.manage()
 
-    async def download(self, model: Model, *, switch: bool) -> None:
-        await self._parts.models.download(model, switch=switch)
+    async def download(self, model: Model, *, switch: bool, force: bool = False) -> None:
+        await self._parts.models.download(model, switch=switch, force=force)
 
     # The user
 

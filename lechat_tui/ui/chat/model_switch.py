@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from lechat_tui.models.fit import Resources
 
 
+BROWSING_SECONDS = 1.0
+"""A chat that is left sooner was only looked at, and its model need not be loaded."""
+
+
 class ModelSwitch:
     """Does what `/model`, `/models` and `/pull` ask for."""
 
@@ -44,13 +48,28 @@ class ModelSwitch:
         self._tasks = tasks
         self._say = say
         self._machine = machine
+        self._shown = conversation.model.id
+        """The ID of the model in the status line."""
 
     def switch(self, model: Model, role: ModelRole) -> None:
         """Let this model answer from now on."""
         self._downloads.cancel_switch()
         self._onboarding.offer_none()
         self._preload.switch(model, role)
+        self._shown = model.id
         self.load()
+
+    def chat_opened(self) -> None:
+        """Show the model of the chat that was opened, and load it if the chat stays open for a moment."""
+        model = self._conversation.model
+        if model.id != self._shown:
+            self._shown = model.id
+            self._preload.show(model.role)
+            self._tasks.start("load", self._load_later, exclusive=True)
+
+    async def _load_later(self) -> None:
+        await asyncio.sleep(BROWSING_SECONDS)
+        await self._preload.load()
 
     def load(self) -> None:
         """Load the model in the background, while the user types."""
@@ -80,13 +99,13 @@ class ModelSwitch:
         """The same as `download`, in the background."""
         self._tasks.start("command", partial(self.download, model, switch=switch))
 
-    async def download(self, model: Model, *, switch: bool) -> None:
+    async def download(self, model: Model, *, switch: bool, force: bool = False) -> None:
         """Download a model in the background once its license is accepted; with `switch`, switch to it then.
 
-        Raises `LechatError` in offline mode.
+        With `force`, also one that does not fit into the memory. Raises `LechatError` in offline mode.
         """
         network.check(f"downloading {model.id}")
-        chosen = await self._fitting(model)
+        chosen = model if force else await self._fitting(model)
         if chosen is None:
             return
         model = chosen

@@ -162,6 +162,9 @@ class Parts:
             self.tasks.start("prompts", self.load_prompts)  # Up must not recall what was typed in the private chat
         self.requests.show_queue()
         self.view.show()
+        self.models.chat_opened()
+        if self._conversation.notice:
+            self.view.note(self._conversation.notice)
         self.chats.refresh()
         self.tasks.start("recents", self.chats.offer_recents)
         self._prompt.focus()

@@ -18,9 +18,12 @@ class Preload:
 
     def switch(self, model: Model, role: ModelRole) -> None:
         """Let this model answer from now on."""
-        conversation = self._conversation
-        conversation.switch(model)
-        self._status.change(model=conversation.setup.title, role=role, context=conversation.window)
+        self._conversation.switch(model)
+        self.show(role)
+
+    def show(self, role: ModelRole) -> None:
+        """Show which model answers."""
+        self._status.change(model=self._conversation.setup.title, role=role, context=self._conversation.window)
 
     async def load(self) -> None:
         """Load the model, so that the first question does not have to wait. Raises `ModelError` and `EngineError`."""

@@ -254,7 +254,10 @@ class ChatScreen(Screen[None]):
             self._prompt.recall(1)
 
     def action_edit(self) -> None:
-        """Edit the last question; if one is edited, the one before it."""
+        """Edit the last question, or, if one is edited, the one before it; after Ctrl+X, open the user's editor."""
+        if self._prompt.take_chord():
+            self.action_editor()
+            return
         index = self.parts.editing.previous()
         if index is not None:
             self.host.edit(index)
@@ -272,8 +275,8 @@ class ChatScreen(Screen[None]):
 
     # Keys
 
-    def action_run(self, line: str, newest: bool = False) -> None:
-        """Run a command line; with `newest`, scroll to its output."""
+    def action_run(self, line: str, newest: bool = False, only_if_empty: bool = False) -> None:
+        """Run a command line; with `newest`, scroll to its output. `check_action` reads `only_if_empty`."""
         if newest:
             self._transcript.to_end()
         self.parts.unsent.expect_chat(self._prompt.text)
@@ -334,6 +337,8 @@ class ChatScreen(Screen[None]):
                 return True
             case "leave" | "newest" | "walk":
                 return not self._prompt.text
+            case "run" if len(parameters) > 2:
+                return self._prompt.has_focus and not self._prompt.text
             case "first_models":
                 return not self._widgets.sidebar.has_focus_within
             case "edit":

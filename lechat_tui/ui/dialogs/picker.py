@@ -23,6 +23,8 @@ class Picker(ModalScreen[str | None]):
     AUTO_FOCUS = "Input"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+c", "leave", "Leave", priority=True),
+        Binding("j", "move(1)", "Down"),  # where no field takes the letters
+        Binding("k", "move(-1)", "Up"),
         Binding("up", "move(-1)", "Up", priority=True),
         Binding("down", "move(1)", "Down", priority=True),
         Binding("pageup", "move(-10)", "Up", priority=True),

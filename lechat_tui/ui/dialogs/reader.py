@@ -1,7 +1,8 @@
-"""A long text over the chat, such as the help, until Esc closes it."""
+"""A long text over the chat, such as the help or a prompt, until Esc closes it."""
 
 import re
 import textwrap
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -21,13 +22,25 @@ MAX_LEFT = 28
 """Characters of the left column; a longer entry has a line of its own."""
 
 
+Layout = Callable[[str, int], Content]
+
+
 class Reader(ModalScreen[None]):
-    """Shows sections of text: lines of two columns below a heading, with blank lines between the sections."""
+    """Shows a text, which `layout` fits into so many characters."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter,f1,ctrl+c", "leave", "Close", priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,enter,f1,ctrl+c", "leave", "Close", priority=True),
+        Binding("j", "scroll(1)", "Down"),
+        Binding("k", "scroll(-1)", "Up"),
+        Binding("space", "page(1)", "Page down"),
+        Binding("g", "end(False)", "Top"),
+        Binding("G", "end(True)", "End"),
+    ]
 
-    def __init__(self, title: str, text: str) -> None:
+    def __init__(self, title: str, text: str, layout: "Layout | None" = None) -> None:
+        """`layout` is `page` unless it is given."""
         super().__init__()
+        self._rows_of_width = layout or page
         self._title = safe(title)
         self._text = safe(text)
         self._page = Static(markup=False)
@@ -46,15 +59,38 @@ class Reader(ModalScreen[None]):
     def on_resize(self, event: Resize) -> None:
         """Wrap the text to the width."""
         sheet = min(int(event.size.width * 0.95), 100)
-        self._page.update(page(self._text, sheet - 7))
+        self._page.update(self._rows_of_width(self._text, sheet - 7))
+
+    def action_scroll(self, rows: int) -> None:
+        """Scroll by rows."""
+        self.query_one(VerticalScroll).scroll_relative(y=rows, animate=False)
+
+    def action_page(self, pages: int) -> None:
+        """Scroll by pages."""
+        text = self.query_one(VerticalScroll)
+        text.scroll_relative(y=pages * max(text.size.height - 1, 1), animate=False)
+
+    def action_end(self, bottom: bool) -> None:
+        """Scroll to the end or to the top."""
+        text = self.query_one(VerticalScroll)
+        text.scroll_end(animate=False) if bottom else text.scroll_home(animate=False)
 
     def action_leave(self) -> None:
         """Close."""
         self.dismiss(None)
 
 
+def as_it_is(text: str, width: int) -> Content:
+    """The text with all of its spaces, in rows of so many characters."""
+    rows = (
+        textwrap.wrap(line, max(width, 8), expand_tabs=False, replace_whitespace=False, drop_whitespace=False) or [""]
+        for line in text.split("\n")
+    )
+    return Content("\n".join(row for line in rows for row in line))
+
+
 def page(text: str, width: int) -> Content:
-    """The text in rows of so many characters; headings are accented, the left column stands out."""
+    """Sections of text in rows of so many characters: lines of two columns below an accented heading."""
     column = min(MAX_LEFT, width // 3)
     return Content("\n").join(row for line in text.split("\n") for row in _rows(line, width, column))
 

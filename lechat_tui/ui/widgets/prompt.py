@@ -37,6 +37,8 @@ PLACEHOLDER = "Ask le chat, or type / for commands"
 NEW_LINE = ("ctrl+j", "shift+enter", "shift+\r", "alt+enter", "ctrl+enter")
 """Keys of a new line; `shift+\r` is Shift+Enter where xterm's modifyOtherKeys is on."""
 
+CHORD = "ctrl+x"
+
 MENTION = re.compile(r"""(?<!\S)@("[^"]*|[^\s"]*)$""")
 """A file that is being named, at the end of the text before the cursor."""
 
@@ -92,6 +94,8 @@ class Prompt(TextArea):
         self._back = 0
         self._unsent = "", Pastes()
         self._list = completions
+        self._chord = False
+        """Whether the last key was Ctrl+X, of the shell's Ctrl+X Ctrl+E."""
         self.screen_action: Callable[[str], str] = lambda key: ""
         """The action of the screen for a key, run in the order of the keys."""
         # Not as bindings: a binding would overtake characters that are still on their way to the editor
@@ -149,18 +153,28 @@ class Prompt(TextArea):
         Bindings would run later than characters that arrive with them, as from a paste by another program.
         """
         self.follow()
+        chord, self._chord = self._chord, event.key == CHORD and not self.selected_text
         if self._list.shown and event.key in self._list_keys:
             self._list_keys[event.key]()
         elif event.key == "enter":
             self._enter()
         elif event.key in NEW_LINE:
             self.insert("\n")
+        elif chord and event.key == "ctrl+e":
+            await self.app.run_action("editor", self.screen)
+        elif self._chord and not self.screen_action(CHORD):
+            pass  # the next key says what it begins; nothing is selected to be cut
         elif event.key == "tab" and self.text:
             pass  # pressed by habit to complete a word; the words that follow belong here
         elif not await self._run_bound(event.key):
             return
         event.stop()
         event.prevent_default()
+
+    def take_chord(self) -> bool:
+        """Whether the last key began a chord, which ends now."""
+        chord, self._chord = self._chord, False
+        return chord
 
     async def _run_bound(self, key: str) -> bool:
         """Run the action of a key; False if it has none now."""
