@@ -23,7 +23,7 @@ TYPING = (
 NETWORK = (
     ("/pull, /models", "download models from the Hugging Face hub"),
     ("USER/REPO", "as a model name is looked up there"),
-    ("/connect", "uses models on servers: a chat with one of them is sent there"),
+    ("/connect URL", "use the models of a server: a chat with one of them is sent there"),
     ("lechat --offline", "forbid all of this but servers on this machine; nothing else uses the network"),
 )
 """The part of `/help` about the network."""
