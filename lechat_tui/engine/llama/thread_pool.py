@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import cache
 
 import llama_cpp
 
@@ -48,7 +49,11 @@ class ThreadPool:
         self._set_prefill = options.threads_batch or options.threads
         self._same_again = False
         self._recorded: dict[int, int] = {}
-        self._mode = Mode(0)
+        self._is_fixed = False
+        """Whether the number of threads for decoding is not free in this answer."""
+        self._mode = Mode(self._limit)
+        self._written: Mode | None = None
+        """The mode of the last token, while nothing else has set another one."""
         self._check_at = 0.0
         self.changes: list[int] = []
         """In pairs: tokens sampled before, and the number of threads from there on."""
@@ -62,13 +67,16 @@ class ThreadPool:
         self._same_again = sampling.seed is not None or sampling.temperature <= 0
         pairs = zip(recorded[::2], recorded[1::2], strict=False) if recorded else ()
         self._recorded = {0: self._limit, **dict(pairs)} if recorded else {}
+        self._is_fixed = bool(self._recorded or self._set_decode or self._same_again)
         self.changes = []
+        self._written = None
         self._cores.begin()
         self._follow()
 
     def reading(self, tokens: int) -> None:
         """So many tokens of a prompt are evaluated next; 0 for an image."""
         self._check_at = time.monotonic() + READ_INTERVAL_SECONDS
+        self._written = None
         if tokens == 1:
             self.writing(0)  # llama.cpp computes it like a token of an answer
         else:
@@ -79,6 +87,7 @@ class ThreadPool:
         if time.monotonic() < self._check_at:
             return
         self._cores.update(self._mode)
+        self._follow()
         self._check_at = time.monotonic() + READ_INTERVAL_SECONDS
         if self._mode.threads > self._cores.level and not self._mode.yields:
             self._wait.set(yields=True)
@@ -92,19 +101,21 @@ class ThreadPool:
 
     def writing(self, count: int) -> bool:
         """A token is evaluated next, after so many have been sampled; True if the number of threads changes for it."""
-        number = self._fixed_number(count)
-        mode = self._fixed(number) if number else self._decode.mode
-        if not self.changes or self.changes[-1] != mode.threads:
-            self.changes += (count, mode.threads)
-        if mode == self._mode:
+        mode = self._decode.mode
+        if self._is_fixed:
+            mode = self._fixed(self._fixed_number(count))
+        if mode is self._written:
             return False
         changed = mode.threads != self._mode.threads
         self._apply(mode)
+        self._written = mode
+        if not self.changes or self.changes[-1] != mode.threads:
+            self.changes += (count, mode.threads)
         return changed
 
     def wrote(self, units: float, seconds: float) -> None:
         """That took so long; `units` is what it costs in evaluations of one token."""
-        if self._mode == self._decode.mode:
+        if not self._is_fixed:
             self._decode.record(units, seconds)
         self._step(seconds)
 
@@ -130,15 +141,15 @@ class ThreadPool:
             return f"measured to be faster than {self._limit}"
         return self._why
 
-    def _fixed_number(self, count: int) -> int | None:
-        """The number of threads for decoding where that is not free; None where it is."""
+    def _fixed_number(self, count: int) -> int:
+        """The number of threads for decoding where that is not free."""
         if self._recorded:
             return self._recorded[max(start for start in self._recorded if start <= count)]
-        return self._set_decode or (self._limit if self._same_again else None)
+        return self._set_decode or self._limit
 
     def _fixed(self, count: int) -> Mode:
         """That many threads, which yield where they share their cores with other programs."""
-        return Mode(count, yields=count > self._cores.level)
+        return _modes(count)[count > self._cores.level]
 
     def _step(self, seconds: float) -> None:
         if self._cores.step(seconds, self._mode):
@@ -151,6 +162,11 @@ class ThreadPool:
     def _apply(self, mode: Mode) -> None:
         decode, batch = self._set_decode or mode.threads, self._set_prefill or mode.threads
         llama_cpp.llama_set_n_threads(self._context, decode, batch)
-        if mode.yields != self._mode.yields:
-            self._wait.set(yields=mode.yields)
+        self._wait.set(yields=mode.yields)
         self._mode = mode
+
+
+@cache
+def _modes(count: int) -> tuple[Mode, Mode]:
+    """So many threads that spin, and that yield."""
+    return Mode(count), Mode(count, yields=True)

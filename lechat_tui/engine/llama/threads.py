@@ -227,16 +227,13 @@ class Choice:
         self._number = limit
         self._levels = {limit: Level(Mode(limit))}
         self._trial: Trial | None = None
+        self.mode = self._level.best
+        """The mode of the next step."""
         self._cost = 0.0
         """Seconds per unit in the best mode, lately."""
         self._steps = 0
         self._worked = 0.0
         self._due = float("inf")
-
-    @property
-    def mode(self) -> Mode:
-        """The mode of the next step."""
-        return self._trial.mode if self._trial else self._level.best
 
     @property
     def measured(self) -> bool:
@@ -289,6 +286,7 @@ class Choice:
     def _enter(self) -> None:
         """Begin with the best mode of this level; what it costs now is not known yet."""
         self._trial, self._cost, self._steps, self._due = None, 0.0, 0, float("inf")
+        self.mode = self._level.best
 
     def _find_challengers(self) -> None:
         """Find what to compare the best mode with. One that shares cores is tried soon, fewer or more threads later."""
@@ -308,7 +306,7 @@ class Choice:
     def _start_trial(self) -> None:
         challengers = self._level.challengers
         mode = min(challengers, key=lambda mode: challengers[mode].due)
-        self._trial = Trial(mode, self._warmup)
+        self._trial, self.mode = Trial(mode, self._warmup), mode
 
     def _record_trial(self, trial: Trial, units: float, seconds: float) -> None:
         trial.add(units, seconds)
@@ -327,4 +325,5 @@ class Choice:
             challenger.pause = max(lost / TRIAL_SHARE, 2 * challenger.pause, 4 * trial.all_seconds)
             challenger.due = self._worked + challenger.pause
         self._steps = self._warmup + self._trial_steps
+        self.mode = level.best
         self._find_challengers()
