@@ -20,8 +20,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -137,29 +138,39 @@ def lechat(model: Path) -> Callable[[dict[str, Any]], Any]:
         return _decode(question["seconds"])
 
     def _decode(seconds: float) -> tuple[float, str]:
-        tokens, spent, note, end = 0.0, 0.0, "", time.perf_counter() + seconds
-        while time.perf_counter() < end:
+        """Answers until so many seconds were spent on their tokens; the speed, and what the last receipt says."""
+        tokens, spent, note = 0.0, 0.0, ""
+        while spent < seconds:
+            first: list[float] = []
             request = Request(llama.spec, (Message("user", QUESTION),), Sampling(0.7, max_tokens=CONTEXT // 2))
-            last = list(answer(llama, request, lambda: time.perf_counter() > end))[-1]
-            assert isinstance(last, Done)
-            if last.receipt.tokens_per_s:
-                tokens += last.receipt.completion_tokens - 1
-                spent += (last.receipt.completion_tokens - 1) / last.receipt.tokens_per_s
-                note = last.receipt.cpu
-        return (tokens / spent if spent else 0.0), note
+            for event in answer(llama, request, partial(_is_over, first, seconds - spent)):
+                if isinstance(event, Delta) and not first:
+                    first.append(time.perf_counter())
+                if isinstance(event, Done) and event.receipt.tokens_per_s:
+                    tokens += event.receipt.completion_tokens - 1
+                    spent += (event.receipt.completion_tokens - 1) / event.receipt.tokens_per_s
+                    note = event.receipt.cpu
+        return tokens / spent, note
 
     def _prefill(seconds: float) -> tuple[float, str]:
         llama.cache.clear()
         text = " ".join(words.choice(WORDS) for _ in range(PROMPT_TOKENS - 40))
         request = Request(llama.spec, (Message("user", text),), Sampling(0.7, max_tokens=1))
         seen: list[tuple[float, int]] = []
-        for event in answer(llama, request, lambda: len(seen) > 1 and time.perf_counter() > seen[0][0] + seconds):
+        first: list[float] = []
+        for event in answer(llama, request, partial(_is_over, first, seconds)):
             if isinstance(event, Prefill):
                 seen.append((time.perf_counter(), event.done))
+                first += [seen[0][0]] if len(seen) == 2 else []
         (start, cached), (end, done) = seen[0], seen[-1]
         return (done - cached) / (end - start), ""
 
     return measure
+
+
+def _is_over(first: Sequence[float], seconds: float) -> bool:
+    """Whether so many seconds have passed since the first moment, if there is one."""
+    return bool(first) and time.perf_counter() > first[0] + seconds
 
 
 @contextmanager
