@@ -60,6 +60,14 @@ def write_to_terminal(app: App[Any], sequence: str) -> None:
         app._driver.write(sequence)
 
 
+class StyledOnceScreen(Screen[None]):
+    """A screen whose widgets are not styled again when it is first shown: they were, when they were mounted."""
+
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        """Runs before Textual's own handler."""
+        event.refresh_styles = False
+
+
 class CrashReportingApp(App[None]):
     """An app that may replace what is printed when an unexpected exception ends it."""
 

@@ -9,6 +9,7 @@ from textual import screen as textual_screen
 from textual._xterm_parser import XTermParser
 from textual.app import App, ComposeResult
 from textual.command import CommandPalette
+from textual.dom import DOMNode
 from textual.events import Key, MouseMove
 from textual.screen import Screen
 from textual.widgets import Input, Static
@@ -67,6 +68,27 @@ async def test_the_first_screen_of_a_mode_may_have_an_input() -> None:
     async with Asking().run_test() as pilot:  # failed from Python 3.12 on
         assert pilot.app.query_one(Input).value == "tea"
         assert len(pilot.app.screen_stack) == 1
+
+
+async def test_a_screen_styles_its_widgets_once() -> None:
+    applied: list[DOMNode] = []
+
+    class Counted(Static):
+        def notify_style_update(self) -> None:
+            super().notify_style_update()
+            applied.append(self)
+
+    class Shown(textual_private.StyledOnceScreen):
+        def compose(self) -> ComposeResult:
+            yield Counted("hello")
+
+    class Showing(App[None]):
+        def on_mount(self) -> None:
+            self.push_screen(Shown())
+
+    async with Showing().run_test() as pilot:
+        await pilot.pause()
+        assert len(applied) == 1
 
 
 async def test_an_escape_sequence_reaches_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,8 +93,8 @@ class ChatLists:
 
     def open(self, wanted: bool = True) -> None:
         """Open or close the list."""
-        self._sidebar.set_class(wanted, "-shown")
-        self._mark.set_class(wanted, "-open")
+        for widget, name in ((self._sidebar, "-shown"), (self._mark, "-open")):
+            widget.set_class(wanted, name, update=widget.is_attached)  # one that is not is styled when it is mounted
 
     def enter(self) -> bool:
         """Open the list and focus it; if it has the focus, close it and return False."""

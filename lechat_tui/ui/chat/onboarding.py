@@ -53,8 +53,8 @@ class Onboarding:
     def show(self) -> None:
         """Show the first models unless one is downloading."""
         shown = self._wanted and not self._downloads.running
-        self._offers.set_class(shown, "-wanted")
-        self._recents.set_class(shown, "-unwanted")
+        for widget, name in ((self._offers, "-wanted"), (self._recents, "-unwanted")):
+            widget.set_class(shown, name, update=widget.is_attached)  # one that is not is styled when it is mounted
 
     def offer_none(self) -> None:
         """Offer no models: there is one, or the user wants none."""

@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.events import Key, Resize
-from textual.screen import Screen
 from textual.strip import Strip
 from textual.widgets import TextArea
 
@@ -27,7 +26,7 @@ from lechat_tui.ui.chat.host import ScreenHost
 from lechat_tui.ui.chat.parts import Parts, Surroundings, Widgets
 from lechat_tui.ui.chat.prompt_actions import PromptActions
 from lechat_tui.ui.keys import CHAT_BINDINGS, Keymap
-from lechat_tui.ui.textual_private import screen_rows
+from lechat_tui.ui.textual_private import StyledOnceScreen, screen_rows
 from lechat_tui.ui.widgets.chat_list import ChatList
 from lechat_tui.ui.widgets.downloads import Downloads
 from lechat_tui.ui.widgets.greeting import Greeting
@@ -47,7 +46,7 @@ SHORT = 14
 """In a window with fewer rows, the start page has the prompt only."""
 
 
-class ChatScreen(Screen[None]):
+class ChatScreen(StyledOnceScreen):
     """One conversation: its messages, the prompt and the list of chats."""
 
     AUTO_FOCUS = "Prompt"
@@ -98,6 +97,7 @@ class ChatScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         widgets = self._widgets
         self.parts.chats.open(self.app.size.width >= WIDE)
+        self.parts.onboarding.begin(self._conversation.model)
         self.set_class(self.app.size.height < SHORT, "-short")
         yield widgets.chats_mark
         yield widgets.sidebar
@@ -113,7 +113,6 @@ class ChatScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Show the chat; what takes time starts after the first paint."""
-        self.parts.onboarding.begin(self._conversation.model)
         self.parts.view.show()
         if self._conversation.notice:
             self.host.say(self._conversation.notice)

@@ -21,8 +21,10 @@ Offer = Command | Argument | str
 class CompletionList(OptionList, can_focus=False):
     """Follows what is typed. Tab and Enter take the highlighted row."""
 
-    def __init__(self) -> None:
+    def __init__(self, mount: Callable[[], None]) -> None:
+        """`mount` adds the list to the screen; it is called when there is something to show for the first time."""
         super().__init__(markup=False, compact=True)
+        self._mount = mount
         self.files: Sequence[str] = ()
         """The files of the current folder."""
         self._offers: Sequence[Offer] = ()
@@ -52,6 +54,8 @@ class CompletionList(OptionList, can_focus=False):
             offers = (
                 self._files(mention) if mention is not None else tuple(completions(typed)) or self._command_lines(typed)
             )
+        if offers and not self.is_attached:
+            self._mount()
         if offers and offers != self._offers:
             self.set_options(map(Option, _rows(offers)))
             self.highlighted = 0

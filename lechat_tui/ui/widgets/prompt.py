@@ -29,6 +29,7 @@ from lechat_tui.drawing.question import chip
 from lechat_tui.message import Attachment
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.keys import PROMPT_BINDINGS
+from lechat_tui.ui.look.text_styles import text_style
 from lechat_tui.ui.widgets.completion import CompletionList
 from lechat_tui.ui.widgets.pastes import Pastes, Submission, is_long
 from lechat_tui.values import dataclass
@@ -64,7 +65,6 @@ class Prompt(TextArea):
     """The editor. Enter sends, and Up brings back what was sent before."""
 
     BINDINGS: ClassVar[list[BindingType]] = PROMPT_BINDINGS
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"prompt--paste"}
 
     @dataclass
     class Submitted(Message):
@@ -265,7 +265,7 @@ class Prompt(TextArea):
         """A line with its labels highlighted."""
         line = super().get_line(line_index)
         for start, end in self._pastes.spans(line.plain):
-            line.stylize(self.get_component_rich_style("prompt--paste", partial=True), start, end)
+            line.stylize(text_style(self.app, "accent"), start, end)
         return line
 
     def on_click(self, event: Click) -> None:
@@ -381,7 +381,7 @@ class PromptBox(Vertical):
 
     def __init__(self) -> None:
         super().__init__()
-        self._list = CompletionList()
+        self._list = CompletionList(self._mount_list)
         self.prompt = Prompt(self._list)
         self.completions = self._list
         self.attachments: list[Attachment] = []
@@ -390,10 +390,12 @@ class PromptBox(Vertical):
         """When the files of the folder were listed."""
 
     def compose(self) -> ComposeResult:
-        yield self._list
         with Vertical(id="frame"):
             yield self._chips
             yield self.prompt
+
+    def _mount_list(self) -> None:
+        self.mount(self._list, before="#frame")
 
     def attach(self, attachment: Attachment) -> None:
         """Attach a file to the next question."""
