@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from importlib.metadata import version
+
+import llama_cpp
 
 from lechat_tui.engine.base import Done, Event, Fitted, Request
 from lechat_tui.engine.llama.continuing import continued_prompt, first_prompt
@@ -79,7 +80,7 @@ def _receipt(llama: Llama, request: Request, seed: int, fitted: Fitted, segments
         left_out=len(fitted.left_out),
         pictures=sum(isinstance(segment, Attachment) for segment in segments),
         picture_tokens=image_tokens(llama, segments),
-        engine=f"llama-cpp-python {version('llama-cpp-python')}",
+        engine=f"llama-cpp-python {llama_cpp.__version__}",
         adapters=request.model.applied,
         kv_type=llama.tuning.kv_type,
         memory=llama.tuning.note,

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -208,7 +207,7 @@ class Llama:
             {name: value for name, value in fields.items() if isinstance(value, int | float)},
             self._template(),
             self.spec.image_tokens,
-            version("llama-cpp-python"),
+            llama_cpp.__version__,
             *filter(None, [self.adapters.key]),
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

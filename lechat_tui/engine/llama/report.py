@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from dataclasses import asdict
-from importlib.metadata import version
 
 import msgspec
 
@@ -35,7 +34,7 @@ def main() -> None:
     limit, _ = default_threads(machine)
     threads = "" if taken is None else _decoding(fitting(limit - taken, limit)) + busy_text(taken, limit)
     report = {
-        "engine": f"llama-cpp-python {version('llama-cpp-python')}",
+        "engine": f"llama-cpp-python {llama_cpp.__version__}",
         "system": llama_cpp.llama_print_system_info().decode("utf-8", "replace").strip(),
         "gpu_offload": bool(llama_cpp.llama_supports_gpu_offload()),
         "mmap": bool(llama_cpp.llama_supports_mmap()),

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import llama_cpp
 from llama_cpp import mtmd_cpp
-from PIL import Image
 
 from lechat_tui.attachments import pixels
 from lechat_tui.engine.base import EngineError
@@ -108,6 +107,8 @@ def _layout(chunks: list[mtmd_cpp.mtmd_input_chunk_p]) -> ImageLayout:
 
 def _pixels(attachment: Attachment) -> tuple[int, int, bytes]:
     """Width, height and RGB bytes, upright, on white where the image is transparent."""
+    from PIL import Image  # late: most models see no image
+
     try:
         flat = pixels.rgb(attachment.path.read_bytes(), MAX_SIDE_PIXELS, MAX_SIDE_PIXELS)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

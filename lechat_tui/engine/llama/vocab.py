@@ -5,15 +5,15 @@ Text never becomes a control token here.
 
 import ctypes
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache, partial
 from heapq import heapify, heappop, heappush
 from itertools import groupby
 
 import llama_cpp
 import regex
 
-_TEKKEN_WORDS = regex.compile(
+_TEKKEN_WORDS = (
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
     r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
     r"|\p{N}"
@@ -32,7 +32,7 @@ _NON_SPACES = regex.compile(r"\S++|\s++")
 _ANY_KIND = frozenset({"bloom", "gpt3-finnish", "poro-chat", "viking"})
 """Split patterns (`tokenizer.ggml.pre`) in which a word is a run of any characters but spaces and punctuation."""
 
-_SPANS = regex.compile(r".{1,8000}(?:(?<=[^ ])(?= )|\Z)|.{8000}", regex.DOTALL)
+_SPANS = r"(?s).{1,8000}(?:(?<=[^ ])(?= )|\Z)|.{8000}"
 """SentencePiece text in spans that end before a space, which no token crosses. llama.cpp's time for characters without
 a token grows with the square of a text's length."""
 
@@ -56,10 +56,9 @@ class Vocab:
             and metadata.get("tokenizer.ggml.add_space_prefix", "true").lower() == "true"
         )
         """Whether every run of text gets a space before it (SentencePiece's dummy prefix)."""
-        attributes = [llama_cpp.llama_vocab_get_attr(pointer, token) for token in range(self.size)]
-        self.control: Mapping[str, int] = self._named(attributes, llama_cpp.LLAMA_TOKEN_ATTR_CONTROL)
+        control, added = self._named()
+        self.control: Mapping[str, int] = control
         """The ID of each control token, by its text."""
-        added = self._named(attributes, llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED)
         self.specials: Mapping[str, int] = added | self.control
         """The control tokens and those that a fine-tune has added: only the chat template may write them."""
         self._added = re.compile(f"(?={any_of(added)}).", re.DOTALL) if added else None
@@ -101,9 +100,16 @@ class Vocab:
             tokens += self._call_within(part)
         return tokens
 
-    def _named(self, attributes: Sequence[int], attribute: int) -> dict[str, int]:
-        found = {self.text(token): token for token, every in enumerate(attributes) if every & attribute}
-        return {text: token for text, token in found.items() if text and not text.isspace()}
+    def _named(self) -> tuple[dict[str, int], dict[str, int]]:
+        """The control tokens and the added ones, by their text; quickly, since each start waits for it."""
+        control, added = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL, llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED
+        attributes = enumerate(map(partial(llama_cpp.llama_vocab_get_attr, self._pointer), range(self.size)))
+        found = [(self.text(token), token, every) for token, every in attributes if every & (control | added)]
+        texts = [(text, token, every) for text, token, every in found if text and not text.isspace()]
+        return (
+            {text: token for text, token, every in texts if every & control},
+            {text: token for text, token, every in texts if every & added},
+        )
 
     def _read_piece(self, token: int) -> int:
         buffer = self._piece
@@ -112,7 +118,7 @@ class Vocab:
     def _tokenize_tekken(self, run: str) -> list[int]:
         """As mistral-common does it; llama.cpp's own pattern differs for text with marks or accented capitals."""
         ranks, tokens = self._ranks, list[int]()
-        for found in _TEKKEN_WORDS.finditer(run):
+        for found in regex.finditer(_TEKKEN_WORDS, run):
             word = found[0].encode()
             if (token := ranks.get(word)) is not None:
                 tokens.append(token)
@@ -158,7 +164,7 @@ class Vocab:
         yield from self._cut(run[start:])
 
     def _cut(self, text: str) -> Iterator[str]:
-        ends = _run_ends(text, self._runs) if self._is_bpe else (span.end() for span in _SPANS.finditer(text))
+        ends = _run_ends(text, self._runs) if self._is_bpe else (span.end() for span in regex.finditer(_SPANS, text))
         start = 0
         for end in ends:
             yield text[start:end]
