@@ -47,6 +47,23 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+def test_the_first_start_shows_the_greeting_where_the_screen_has_it(tmp_path: Path, size: tuple[int, int]) -> None:
+    with Terminal(tmp_path, size=size) as terminal:
+        terminal.see(PROMISE)
+        assert "\x1b[?2004h" not in terminal.written, "this is the first page, not the screen"
+        first = characters(terminal)
+        terminal.see("for commands", "this machine can run")
+        assert len(first) > 50 and first.items() <= characters(terminal).items()
+
+
+def characters(terminal: Terminal) -> dict[tuple[int, int], object]:
+    """What the terminal shows, with its colors, by row and column."""
+    with terminal.screen() as screen:
+        cells = {(y, x): screen.buffer[y][x] for y in range(screen.lines) for x in range(screen.columns)}
+    return {place: cell for place, cell in cells.items() if cell.data.strip()}
+
+
 def test_keys_typed_before_the_screen_arrive_and_the_terminal_is_restored(home: Path) -> None:
     with started(home) as terminal:
         terminal.see(PROMISE)

@@ -1,7 +1,8 @@
 """Shows the start page of the last run at once, while the program is still loading. Does not import Textual.
 
 A page is stored with the terminal, the version and the configuration it belongs to, and shown only if all of them are
-the same. Until the screen takes over, keys are left for it: without echo and line editing, and with Enter as Enter.
+the same; the very first start shows the greeting. Until the screen takes over, keys are left for it: without echo and
+line editing, and with Enter as Enter.
 """
 
 import os
@@ -16,21 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from lechat_tui import __version__, paths
+from lechat_tui.ui.look import greeting_rows
 
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l\x1b[?25h"
 """The escape sequences that enter and leave the alternate screen of a terminal."""
 
-ENVIRONMENT = (
-    "TERM",
-    "COLORTERM",
-    "NO_COLOR",
-    "TEXTUAL_COLOR_SYSTEM",
-    "TEXTUAL_DRIVER",
-    "LANG",
-    "LC_ALL",
-    "LECHAT_REDUCED",
-)
-"""The environment variables that change how a page looks."""
+TERMINAL_VARIABLES = ("TERM", "COLORTERM", "LANG", "LC_ALL")
+LOOK_VARIABLES = ("NO_COLOR", "TEXTUAL_COLOR_SYSTEM", "TEXTUAL_DRIVER", "LECHAT_REDUCED")
+"""The environment variables that change how a page looks: what the terminal is, and what the user wants."""
+
+NO_OFFER = "no-first-models"
+"""The file in the data folder that says that the user wants no model to be offered."""
 
 SAFE_ROW = re.compile(r"(?:\x1b\[[0-9;]*m|[^\x00-\x1f\x7f-\x9f])*")
 """Text and colors; a page with anything else in it is not shown."""
@@ -55,9 +52,9 @@ class StartPage:
             signal.signal(signal.SIGTERM, _end)
             signal.signal(signal.SIGHUP, _end)
             self._rows = self._saved()
-            if page and self._rows:
+            if page and (rows := self._rows or _first_page()):
                 self.painted = True
-                _write(ENTER + "\x1b[?25l" + "".join(f"\x1b[{n};1H{row}" for n, row in enumerate(self._rows, 1)))
+                _write(ENTER + "\x1b[?25l" + "".join(f"\x1b[{n};1H{row}" for n, row in enumerate(rows, 1)))
 
     def hand_over(self) -> None:
         """Restore the terminal modes, for the screen that is about to set up the terminal."""
@@ -98,13 +95,32 @@ def _file() -> Path:
     return paths.cache() / "front"
 
 
+def _first_page() -> list[str]:
+    """The greeting, where no page was saved and nothing changes its look; else empty."""
+    if any(os.environ.get(name) for name in LOOK_VARIABLES) or any(map(_fingerprint, _look_files())):
+        return []
+    offer = not (paths.data() / NO_OFFER).exists()
+    return greeting_rows.first_page(*_size(), time.localtime().tm_hour, offer=offer)
+
+
 def _look_key() -> str:
     """One line that is equal for two runs whose pages look the same."""
-    size = tuple(os.get_terminal_size(sys.__stderr__.fileno())) if sys.__stderr__ else ()
-    config = [paths.config() / name for name in ("config.toml", "models.toml", "themes")]
-    data = [paths.data() / name for name in ("choices.json", "no-first-models")]
-    around = [os.environ.get(name) for name in ENVIRONMENT]
-    return repr((__version__, size, around, time.localtime().tm_hour, *map(_fingerprint, [*config, *data])))
+    files = [*_look_files(), paths.config() / "models.toml", paths.data() / NO_OFFER]
+    around = [os.environ.get(name) for name in (*LOOK_VARIABLES, *TERMINAL_VARIABLES)]
+    hello = greeting_rows.hello(time.localtime().tm_hour)
+    return repr((__version__, _size(), around, hello, *map(_fingerprint, files)))
+
+
+def _look_files() -> list[Path]:
+    """The files that may name another theme, or change one."""
+    return [paths.config() / "config.toml", paths.config() / "themes", paths.data() / "choices.json"]
+
+
+def _size() -> tuple[int, int]:
+    """Columns and rows of the terminal."""
+    assert sys.__stderr__
+    size = os.get_terminal_size(sys.__stderr__.fileno())
+    return size.columns, size.lines
 
 
 def _fingerprint(file: Path) -> tuple[int, int] | None:

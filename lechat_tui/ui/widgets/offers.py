@@ -12,6 +12,7 @@ from lechat_tui import paths, writing
 from lechat_tui.models.catalog import Model
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.keys import Keymap
+from lechat_tui.ui.look.start_page import NO_OFFER
 from lechat_tui.ui.widgets.recents import hints
 from lechat_tui.ui.widgets.styled_lines import Line, PromptAside
 from lechat_tui.units import size_text
@@ -124,4 +125,4 @@ def decline() -> None:
 
 
 def _declined() -> Path:
-    return paths.data() / "no-first-models"
+    return paths.data() / NO_OFFER

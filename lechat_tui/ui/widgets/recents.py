@@ -11,7 +11,7 @@ from textual.message import Message
 from lechat_tui.plaintext import safe
 from lechat_tui.store import Chat
 from lechat_tui.ui.keys import Keymap
-from lechat_tui.ui.widgets.greeting import MIN_ROWS_FOR_CAT
+from lechat_tui.ui.look.greeting_rows import MIN_ROWS_FOR_CAT
 from lechat_tui.ui.widgets.styled_lines import Line, PromptAside, padded
 from lechat_tui.units import date_text
 from lechat_tui.values import dataclass
