@@ -21,7 +21,7 @@ Offer = Command | Argument | str
 class CompletionList(OptionList, can_focus=False):
     """Follows what is typed. Tab and Enter take the highlighted row."""
 
-    def __init__(self, mount: Callable[[], None]) -> None:
+    def __init__(self, mount: Callable[[], object]) -> None:
         """`mount` adds the list to the screen; it is called when there is something to show for the first time."""
         super().__init__(markup=False, compact=True)
         self._mount = mount

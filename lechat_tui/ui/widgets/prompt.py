@@ -381,7 +381,7 @@ class PromptBox(Vertical):
 
     def __init__(self) -> None:
         super().__init__()
-        self._list = CompletionList(self._mount_list)
+        self._list = CompletionList(lambda: self.mount(self._list, before="#frame"))
         self.prompt = Prompt(self._list)
         self.completions = self._list
         self.attachments: list[Attachment] = []
@@ -393,9 +393,6 @@ class PromptBox(Vertical):
         with Vertical(id="frame"):
             yield self._chips
             yield self.prompt
-
-    def _mount_list(self) -> None:
-        self.mount(self._list, before="#frame")
 
     def attach(self, attachment: Attachment) -> None:
         """Attach a file to the next question."""
