@@ -5,10 +5,11 @@ Does not import llama_cpp; `worker.py` is the other end.
 
 import asyncio
 import os
+import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -39,6 +40,8 @@ class Timeouts:
 
     stop: float = 15.0
     """From a stop to the end of the turn; after that it is killed, since the next turn would wait for ever."""
+    silence: float = 5.0
+    """Without a frame in a turn; after that it is continued, in case that something has suspended it (SIGSTOP)."""
     eof: float = 3.0
     """From closing its stdin to the end of its stdout; after that it is killed."""
     last_write: float = 60.0
@@ -131,7 +134,8 @@ class Child:
                 raise self._failure
             changed = self._changed
             yield Loading(self._fraction)
-            await changed.wait()
+            while not await _within(self._timeouts.silence, changed.wait()):
+                self._wake()
 
     async def answer(self, request: Request[LocalModel]) -> AsyncGenerator[Event, None]:
         """Yield the events of one answer. Raises `EngineError`, and `Unresponsive` before the first event."""
@@ -193,10 +197,14 @@ class Child:
 
     async def close(self) -> None:
         """Close the child's stdin, which ends it, and wait until the process is gone and its memory free."""
-        if await self._wait_for_eof() and await self._wait_for_exit(self._timeouts.last_write):
-            return
-        self._process.kill()
-        await self._wait_for_exit(self._timeouts.last_write)
+        try:
+            if await self._wait_for_eof() and await self._wait_for_exit(self._timeouts.last_write):
+                return
+            self._process.kill()
+            await self._wait_for_exit(self._timeouts.last_write)
+        except asyncio.CancelledError:  # the program ends meanwhile, and so does the child
+            self._log.close()
+            raise
 
     async def release(self) -> None:
         """Close the child's stdin and wait until it has ended or will end by itself."""
@@ -209,6 +217,7 @@ class Child:
     async def _wait_for_eof(self) -> bool:
         """Close the child's stdin; True once it has closed its stdout, False when it does not react."""
         self._closing = True
+        self._wake()
         self._stdin.close()
         done, _ = await asyncio.wait((self._reader,), timeout=self._timeouts.eof)
         return bool(done)
@@ -230,14 +239,27 @@ class Child:
         self._frames = asyncio.Queue()
         if self._failure:
             raise self._failure
+        self._wake()
         self._send_request(kind, request)
 
     async def _next_frame(self, kind: type[wire.Answer] | type[wire.Plan], request: Request[LocalModel]) -> object:
         """The next frame of the current turn, of this kind; what the child lacks of its request is sent again."""
-        while isinstance(frame := await self._frames.get(), wire.Resend):
+        while isinstance(frame := await self._received(), wire.Resend):
             self._outgoing.forget()
             self._send_request(kind, request)
         return frame
+
+    async def _received(self) -> object:
+        """What the child sends next for the current turn."""
+        while self._frames.empty():
+            if not await _within(self._timeouts.silence, self._changed.wait()):
+                self._wake()
+        return self._frames.get_nowait()
+
+    def _wake(self) -> None:
+        """Continue the process, where something has suspended it."""
+        with suppress(OSError):
+            self._process.send_signal(signal.SIGCONT)
 
     def _send_request(self, kind: type[wire.Answer] | type[wire.Plan], request: Request[LocalModel]) -> None:
         same, rest = self._outgoing.shortened(request)
@@ -328,6 +350,16 @@ class Log:
 
     def close(self) -> None:
         self.file.close()
+
+
+async def _within(seconds: float, happening: Awaitable[object]) -> bool:
+    """Whether it happened in this time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await happening
+    except TimeoutError:
+        return False
+    return True
 
 
 def _event(frame: object) -> Event:

@@ -5,9 +5,11 @@ stdin ends, the parent is done: the answer is stopped, stdout is closed, the KV 
 the process ends.
 """
 
+import ctypes
 import logging
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -27,6 +29,9 @@ IDLE_SECONDS = 3.0
 
 LAST_WRITE_SECONDS = 60.0
 """The most time from the end of stdin to the end of the process."""
+
+PR_SET_PDEATHSIG = 1
+"""See prctl(2)."""
 
 UNREADABLE = 65
 """Exit code when a frame cannot be decoded, as sysexits.h has it for data that is wrong."""
@@ -110,6 +115,7 @@ class Channel:
 def main() -> None:
     """Load the model of the first frame, then answer one request after the other."""
     forbid_core_dumps()
+    _continue_without_parent()
     channel = _open_channel()
     threading.Thread(target=channel.read, daemon=True).start()
     try:
@@ -123,6 +129,13 @@ def main() -> None:
         channel.send(0, wire.Failed(f"the engine failed: {error}"))
     sys.stderr.flush()
     os._exit(0)  # Python's own end would wait a second for the thread that reads stdin, and then abort
+
+
+def _continue_without_parent() -> None:
+    """Let the system continue this process when its parent dies: suspended, it would never see that stdin has ended."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGCONT, 0, 0, 0)
 
 
 def _open_channel() -> Channel:

@@ -233,6 +233,32 @@ async def test_a_child_that_obeys_a_stop_stays_however_late_the_next_question_co
     await local.close()
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        "hear(); os.kill(os.getpid(), signal.SIGSTOP); say('Loaded', 0); done(answer()); hear()",
+        "loaded(); t = answer(); os.kill(os.getpid(), signal.SIGSTOP); done(t); hear()",
+    ],
+    ids=["while it loads", "while it answers"],
+)
+async def test_a_child_that_was_suspended_is_continued(tmp_path, script):
+    local = engine(script, tmp_path, timeouts=Timeouts(silence=0.2))
+    async with asyncio.timeout(10):
+        assert isinstance((await heard(local, spec(tmp_path)))[-1], Done)
+    await local.close()
+
+
+async def test_a_child_that_was_suspended_while_idle_answers_at_once(tmp_path):
+    local = engine("loaded(); done(answer()); done(answer()); hear()", tmp_path, timeouts=Timeouts(silence=60))
+    await heard(local, spec(tmp_path))
+    os.kill(children()[0], signal.SIGSTOP)
+    async with asyncio.timeout(10):
+        assert isinstance((await heard(local, spec(tmp_path)))[-1], Done)
+    os.kill(children()[0], signal.SIGSTOP)
+    async with asyncio.timeout(2.5):
+        await local.close()
+
+
 async def test_an_abort_shows_its_own_reason_and_no_debugger(tmp_path):
     script = "loaded(); t = answer(); say('Delta', t, text=os.environ['GGML_NO_BACKTRACE']); done(t); hear()"
     local = engine(script, tmp_path)
