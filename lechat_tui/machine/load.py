@@ -23,7 +23,7 @@ class CpuLoad:
         self._loadavg = root / "proc/loadavg"
         self._own = own
         self._rows = {f"cpu{core}".encode() for core in allowed_cores()}
-        self.cores = len(self._rows)
+        self.cores = len(self._rows) or os.cpu_count() or 1
         """Logical cores that this process may use, whatever its quota."""
         self._all = self.cores == os.cpu_count()
         self._last = self._counters()
@@ -35,7 +35,7 @@ class CpuLoad:
         if not now or not last or now[0] <= last[0]:
             return None
         total, busy, own = (new - old for new, old in zip(now, last, strict=True))
-        return max(0.0, (busy - own * _ticks_per_second()) * len(self._rows) / total)
+        return max(0.0, (busy - own * _ticks_per_second()) * self.cores / total)
 
     def runnable(self) -> int | None:
         """Threads of other programs that run or wait for a core at this moment; None where that is unknown."""

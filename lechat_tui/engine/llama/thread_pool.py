@@ -40,8 +40,8 @@ class ThreadPool:
         """`options` may set the numbers of threads; they are kept then. `load` is that of this machine by default."""
         self._context = context
         self._limit, self._why = default_threads(machine)
-        here = CpuLoad()
-        self._cores = FreeCores(self._limit, max(machine.cores, here.cores) * self._limit / machine.cores, load or here)
+        load = load or CpuLoad()
+        self._cores = FreeCores(self._limit, load.cores * self._limit / machine.cores, load)
         self._wait = WaitPolicy()
         self._decode = Choice(self._limit, can_yield=self._wait.available, trial_steps=8, warmup=1)
         self._prefill = Choice(self._limit, can_yield=self._wait.available, trial_steps=1, warmup=0)
@@ -72,6 +72,8 @@ class ThreadPool:
         self._written = None
         self._cores.begin()
         self._follow()
+        self._decode.restart()
+        self._prefill.restart()
 
     def reading(self, tokens: int) -> None:
         """So many tokens of a prompt are evaluated next; 0 for an image."""
@@ -79,8 +81,10 @@ class ThreadPool:
         self._written = None
         if tokens == 1:
             self.writing(0)  # llama.cpp computes it like a token of an answer
+        elif self._set_prefill or not tokens:  # the projector's threads were set when it was loaded
+            self._apply(self._fixed(self._set_prefill or self._limit))
         else:
-            self._apply(self._fixed(self._set_prefill) if self._set_prefill else self._prefill.mode)
+            self._apply(self._prefill.mode)
 
     def still_reading(self) -> None:
         """Called often while tokens of a prompt are evaluated: on a busy machine, that can take many seconds."""

@@ -50,6 +50,9 @@ class Mode:
 class Load(Protocol):
     """How busy the machine is with other programs; `machine.load.CpuLoad` reads it."""
 
+    cores: int
+    """Logical cores that this process may use, whatever its quota."""
+
     def taken(self) -> float | None:
         """Cores that others used on average since the last call; None where that is unknown."""
         ...
@@ -109,7 +112,7 @@ class FreeCores:
         if taken is not None:
             taken = taken if now is None else min(taken, now)
             self._readings = (taken, taken)
-            self._use(taken)
+            self._use(self._room - taken)
 
     def step(self, seconds: float, mode: Mode) -> bool:
         """A step in this mode took so long; True when the load was read again."""
@@ -128,18 +131,19 @@ class FreeCores:
         taken, own = self._load.taken(), self._own() - self._own_at
         self._restart(READ_INTERVAL_SECONDS)
         if taken is None:
-            self._use(self._limit - self._unreadable.free(mode, own / elapsed, elapsed))
+            self._use(self._unreadable.free(mode, own / elapsed, elapsed))
             return
         self._readings = (self._readings[1], taken)
-        self._use(max(self._readings))  # fewer threads at once, more after two calm readings
+        self._use(self._room - max(self._readings))  # fewer threads at once, more after two calm readings
 
     def _restart(self, interval: float) -> None:
         self._read_at, self._own_at = self._clock(), self._own()
         self._interval, self._waited = interval, 0.0
 
-    def _use(self, taken: float) -> None:
-        self.taken = taken
-        free = min(float(self._limit), self._room - taken)
+    def _use(self, free: float) -> None:
+        """Set the level for so many free cores."""
+        self.taken = max(0.0, self._room - free)
+        free = min(float(self._limit), free)
         best = fitting(free, self._limit)
         if best < self.level or _expected(best, free) > MIN_GAIN * _expected(self.level, free):
             self.level = best
@@ -250,6 +254,10 @@ class Choice:
         elif level not in self._levels:
             self._levels[level] = Level(best)
         self._number = level
+        self._enter()
+
+    def restart(self) -> None:
+        """Other work begins, whose cost is not comparable: what a step costs grows with the context before it."""
         self._enter()
 
     def record(self, units: float, seconds: float) -> None:
