@@ -377,6 +377,7 @@ async def test_a_summary_that_is_stopped_or_fails_changes_nothing(store, models)
         [Delta("She is"), asyncio.Event()],
         [Delta("She"), EngineError("it broke")],
         [Delta("hm", "thinking")],
+        [Delta("She is brave. " * 100)],
     )
     conversation = new_chat(store, models, *script)
     await ask(conversation, "one")
@@ -386,6 +387,8 @@ async def test_a_summary_that_is_stopped_or_fails_changes_nothing(store, models)
     with pytest.raises(EngineError, match="it broke"):
         await exhausted(conversation.compact())
     with pytest.raises(EngineError, match="wrote no summary"):
+        await exhausted(conversation.compact())
+    with pytest.raises(EngineError, match="longer than the chat"):
         await exhausted(conversation.compact())
     assert stored(store) == before and len(conversation.messages) == 2 and not conversation.busy
 

@@ -35,6 +35,9 @@ NEARLY_FULL_SHARE = 0.85
 SUMMARY_SHARE = 8
 """A summary may take one part in so many of the context window."""
 
+SHORT_SUMMARY_CHARACTERS = 1000
+"""A longer summary must be shorter than what it stands for: a small model may repeat itself without end."""
+
 
 @dataclass(frozen=True)
 class Replay:
@@ -281,7 +284,9 @@ class Conversation(OpenChat):
             self.write_unwritten()
             setup = self.setup
             longest = max(self.window // SUMMARY_SHARE, 1)
-            messages = (*self.prompt(), summary_request(hint))
+            replaced = self.prompt()
+            messages = (*replaced, summary_request(hint))
+            most = max(sum(len(message.text) for message in replaced), SHORT_SUMMARY_CHARACTERS)
             sampling = replace(setup.sampling(), max_tokens=longest)
             request = Request(self.spec(), messages, sampling, chat=self._chat_of_states)
             summary = Message("summary", "", parent=self._leaf)
@@ -292,6 +297,8 @@ class Conversation(OpenChat):
                             self._note_window(setup, event)
                         case Delta(_, "text"):
                             summary = grown(summary, event)
+                            if len(summary.text) > most:
+                                raise EngineError("the summary became longer than the chat; nothing was changed")
                         case Done(receipt):
                             await self._store_summary(replace(summary, receipt=receipt, state=state_of(receipt)))
                         case _:
