@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mistral_common.protocol.instruct.chunk import TextChunk, ThinkChunk
 from mistral_common.protocol.instruct.messages import AssistantMessage, SystemMessage, UserMessage
 from mistral_common.protocol.instruct.request import ChatCompletionRequest
-from vocabularies import NAMES, TEMPLATES, expected, reference
+from vocabularies import IMAGE, NAMES, TEMPLATES, expected, reference
 
 from lechat_tui import paths
 from lechat_tui.engine.base import EngineError
@@ -186,10 +186,19 @@ def test_images_come_before_the_text_of_their_message(template, vocabulary):
     assert prompt.ids == (*prompt.parts[0], *prompt.parts[3], *prompt.parts[5])
 
 
-def test_an_image_comes_after_the_system_prompt_of_its_question(template, vocabulary):
-    vocab = vocabulary("v3-tekken")
-    prompt = template("v3-tekken").prompt([Message("system", "S"), Message("user", "what?", attachments=(CAT,))])
-    assert prompt.parts == ((1, 3, *vocab.tokenize("S\n\n")), CAT, (*vocab.tokenize("what?"), 4))
+@pytest.mark.parametrize("system", [[], chat("s", "Be brief.")])
+@pytest.mark.parametrize("name", ["v3-tekken", "v11-tekken", "v13-tekken"])
+def test_images_are_where_the_reference_has_them(name, system, template):
+    messages = [
+        *system,
+        Message("user", "what? [IMG]", attachments=(CAT,)),
+        *chat("a", "A cat.", "u", "sure?", "a", "Yes."),
+        Message("user", " and these?", attachments=(CAT, DOG)),
+    ]
+    parts = template(name).prompt(messages).parts
+    ids = [token for part in parts for token in ((IMAGE,) if isinstance(part, Attachment) else part)]
+    assert ids == expected(name, messages)
+    assert ids.count(IMAGE) == 3
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import llama_cpp
+import numpy as np
 import sentencepiece
 from gguf import GGUFWriter, TokenType
+from mistral_common.protocol.instruct.chunk import ImageChunk, TextChunk
 from mistral_common.protocol.instruct.messages import AssistantMessage, SystemMessage, UserMessage
 from mistral_common.protocol.instruct.normalize import get_normalizer
 from mistral_common.protocol.instruct.request import ChatCompletionRequest
 from mistral_common.protocol.instruct.validator import ValidationMode, get_validator
 from mistral_common.tokens.tokenizers.base import TokenizerVersion
+from mistral_common.tokens.tokenizers.image import ImageEncoding
 from mistral_common.tokens.tokenizers.instruct import (
     InstructTokenizerV3,
     InstructTokenizerV7,
@@ -27,6 +30,7 @@ from mistral_common.tokens.tokenizers.instruct import (
 )
 from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 from mistral_common.tokens.tokenizers.tekken import SpecialTokenInfo, Tekkenizer
+from PIL import Image
 
 from lechat_tui.engine.llama.vocab import Vocab
 from lechat_tui.message import Message
@@ -70,6 +74,19 @@ _LATER = {24: "[AUDIO]", 25: "[BEGIN_AUDIO]", 32: "[ARGS]", 33: "[CALL_ID]", 34:
 _quiet = llama_cpp.llama_log_callback(lambda level, text, data: None)
 
 
+IMAGE = 10
+"""The control token [IMG], which stands for every image here."""
+
+
+class _OneToken:
+    """Encodes an image as one token: how many there are is a matter of the projector."""
+
+    image_token = IMAGE
+
+    def __call__(self, chunk: ImageChunk) -> ImageEncoding:
+        return ImageEncoding([IMAGE], np.zeros((3, 1, 1)))
+
+
 @cache
 def reference(name: str) -> MistralTokenizer[Any, Any, Any, Any, Any]:
     """mistral-common's own tokenizer."""
@@ -77,7 +94,7 @@ def reference(name: str) -> MistralTokenizer[Any, Any, Any, Any, Any]:
         return MistralTokenizer.from_file(str(_DATA / _PIECES[name]), mode=ValidationMode.test)
     instruct, version = _TEKKEN[name]
     return MistralTokenizer(
-        instruct(_tekkenizer(version)),
+        instruct(_tekkenizer(version), image_encoder=_OneToken()),
         validator=get_validator(version, mode=ValidationMode.test),
         request_normalizer=get_normalizer(version, None),
     )
@@ -86,11 +103,18 @@ def reference(name: str) -> MistralTokenizer[Any, Any, Any, Any, Any]:
 def expected(name: str, messages: Sequence[Message], *, unfinished: bool = False) -> list[int]:
     """The token IDs of a conversation, as mistral-common encodes it."""
     kinds: Mapping[str, Any] = {"system": SystemMessage, "user": UserMessage, "assistant": AssistantMessage}
-    turns = [kinds[message.role](content=message.text) for message in messages]
+    turns = [kinds[message.role](content=_content(message)) for message in messages]
     if unfinished:
         turns[-1].prefix = True
     tokens: list[int] = reference(name).encode_chat_completion(ChatCompletionRequest(messages=turns)).tokens
     return tokens
+
+
+def _content(message: Message) -> Any:
+    """The content of a message; images come before the text."""
+    if not message.images:
+        return message.text
+    return [*(ImageChunk(image=Image.new("RGB", (8, 8))) for _ in message.images), TextChunk(text=message.text)]
 
 
 @contextmanager

@@ -1,0 +1,118 @@
+"""The whole program on real models: what chaton and random weights do not show."""
+
+import json
+import random
+from contextlib import aclosing, closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from calling import Lechat, caller
+from PIL import Image
+from walking import Walk
+
+from lechat_tui.engine.base import LocalModel, TuningOptions
+from lechat_tui.engine.llama.model import Llama
+from lechat_tui.engine.local import LocalEngine
+from lechat_tui.models.available import Models
+from lechat_tui.models.catalog import Model, Weights
+from lechat_tui.settings.config import Settings
+from lechat_tui.store import Store
+from lechat_tui.talk.conversation import Conversation
+from lechat_tui.talk.titles import can_name, name_chat
+
+STEPS = 20
+
+GEMMA = (
+    "{{ bos_token }}{% for m in messages %}<start_of_turn>{{ 'model' if m.role == 'assistant' else m.role }}\n"
+    "{{ m.content }}<end_of_turn>\n{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
+)
+"""For the base model, whose file has no template."""
+
+TEMPLATES = {"smollm2": None, "gemma3": GEMMA}
+
+ADAPTER = Path(__file__).parent.parent / "engine" / "miaow.gguf"
+"""For a model of another size."""
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_an_answer_equals_that_of_a_fresh_engine_whatever_came_before(name, real_file, tmp_path):
+    spec = LocalModel(name, real_file(name), template=TEMPLATES[name], context=2048, tuning=TuningOptions(threads=1))
+    fresh = Llama(spec, lambda _: None)
+
+    def start() -> Llama:
+        return Llama(spec, lambda _: None, tmp_path / "states", 1_000_000_000)
+
+    with closing(fresh), closing(Walk(random.Random(1), start, fresh)) as walk:
+        for _ in range(STEPS):
+            walk.step()
+
+
+@pytest.fixture
+def lechat(tmp_path, monkeypatch, capsys) -> Lechat:
+    return caller(tmp_path, monkeypatch, capsys)
+
+
+def answered(run) -> dict:
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def test_a_chat_in_the_shell_is_resumed_where_it_was(lechat, real_file):
+    how = ("--threads", "1", "--temperature", "0", "--max-tokens", "16", "--output", "json")
+    first = answered(lechat("-m", str(real_file("smollm2")), *how, "Who are you?"))
+    second = answered(lechat("-c", *how, "What can you do?"))
+    assert second["text"] and second["model"] == first["model"]
+    assert second["stats"]["cached_tokens"] > first["stats"]["prompt_tokens"]
+
+
+def test_a_text_longer_than_the_window_is_read_in_parts(lechat, real_file):
+    notes = "".join(f"On day {day} the weather in the harbor was fine.\n" for day in range(60))
+    words = ("-m", str(real_file("smollm2")), "--ctx-size", "512", "--threads", "1", "--max-tokens", "16")
+    refused = lechat(*words, "How was the weather?", stdin=notes)
+    assert refused.returncode == 3 and "--overflow" in refused.stderr
+    mapped = lechat(*words, "--overflow", "map", "How was the weather?", stdin=notes)
+    assert mapped.returncode == 0 and mapped.stdout.strip(), mapped.stderr
+
+
+def test_what_a_model_cannot_do_is_refused_in_a_sentence(lechat, real_file, tmp_path):
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
+    model, base = str(real_file("smollm2")), str(real_file("gemma3"))
+    refused = lechat("-m", model, "--lora", str(ADAPTER), "hi")
+    assert refused.returncode == 1 and "made for a model of another size" in refused.stderr
+    blind = lechat("-m", model, "-a", str(tmp_path / "red.png"), "What is this?")
+    assert blind.returncode == 1 and "images" in blind.stderr
+    untaught = lechat("-m", base, "hi")
+    assert untaught.returncode == 1 and "no chat template" in untaught.stderr
+
+
+async def test_a_conversation_is_continued_compacted_and_named(real_file, tmp_path):
+    file = real_file("smollm2")
+    row = Model("smollm2", "SmolLM2", ("text",), Weights(str(file)), temperature=0.0)
+    settings = replace(Settings(), threads=1, max_tokens=24)
+    with Store(tmp_path / "data") as store:
+        engine = LocalEngine(states=tmp_path / "states", limit=1_000_000_000)
+        chat = Conversation(store, engine, Models({row.id: row}), row, settings=settings)
+        try:
+            await exhausted(chat.ask("Write a long story about a cat named Luna."))
+            cut = chat.messages[-1]
+            await exhausted(chat.continue_answer())
+            assert chat.messages[-1].id == cut.id and len(chat.messages[-1].text) > len(cut.text)
+            assert chat.messages[-1].text.startswith(cut.text)
+            assert chat.messages[-1].receipt.cached_tokens >= cut.receipt.prompt_tokens
+            chat.change_settings(replace(settings, max_tokens=None))
+            await exhausted(chat.ask("What is the name of the cat? Answer in one sentence."))
+            assert "Luna" in chat.messages[-1].text and chat.messages[-1].state == "complete"
+            assert can_name(chat)
+            assert await name_chat(chat)
+            await exhausted(chat.compact())
+            assert chat.messages[-1].role == "summary" and "Luna" in chat.messages[-1].text
+        finally:
+            await engine.close()
+
+
+async def exhausted(events) -> None:
+    async with aclosing(events) as every:
+        async for _ in every:
+            pass
