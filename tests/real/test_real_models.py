@@ -21,7 +21,10 @@ from lechat_tui.store import Store
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.talk.titles import can_name, name_chat
 
-STEPS = 20
+STEPS = 12
+
+TOLERANCE = 3.0
+"""Of a logit. Activations are quantized too, so other batches alone change one by up to 1.5; a missing cell by 5."""
 
 GEMMA = (
     "{{ bos_token }}{% for m in messages %}<start_of_turn>{{ 'model' if m.role == 'assistant' else m.role }}\n"
@@ -44,7 +47,7 @@ def test_an_answer_equals_that_of_a_fresh_engine_whatever_came_before(name, real
     def start() -> Llama:
         return Llama(spec, lambda _: None, tmp_path / "states", 1_000_000_000)
 
-    with closing(fresh), closing(Walk(random.Random(1), start, fresh)) as walk:
+    with closing(fresh), closing(Walk(random.Random(1), start, fresh, TOLERANCE)) as walk:
         for _ in range(STEPS):
             walk.step()
 
