@@ -3,6 +3,8 @@
 import re
 import resource
 import signal
+import threading
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from vocabularies import IMAGE, NAMES, TEMPLATES, expected, reference
 
 from lechat_tui import paths
 from lechat_tui.engine.base import EngineError
+from lechat_tui.engine.llama import sandbox
+from lechat_tui.engine.llama.limits import TooLong, limited
 from lechat_tui.engine.llama.prompt import ChatTemplate
 from lechat_tui.engine.llama.sandbox import Sandbox
 from lechat_tui.message import Attachment, Message, Role
@@ -386,6 +390,23 @@ def test_nothing_is_limited_once_a_template_has_been_written():
     assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)
 
 
+def spend(seconds: float) -> None:
+    """Use so much processor time."""
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+def test_other_threads_do_not_shorten_the_time_of_a_template():
+    other = threading.Thread(target=spend, args=(0.2,))
+    with limited(0.1, 1 << 30):
+        other.start()
+        other.join()
+        spend(0.05)
+    with pytest.raises(TooLong), limited(0.05, 1 << 30):
+        spend(60)
+
+
 TYPED = (
     "{{ bos_token }}{% for m in messages %}{% if m.role != 'assistant' %}[INST]{% endif %}"
     "{% for part in m.content | selectattr('type', 'equalto', 'text') %}{{ part.text }}{% endfor %}"
@@ -498,7 +519,9 @@ def test_a_template_that_takes_time_by_the_square_of_a_conversation_renders_a_lo
         "{% for m in messages %}{% for n in messages %}{% if loop.first and n is defined %}{% endif %}{% endfor %}"
         "{{ m.content }}{% endfor %}"
     )
-    messages = chat(*(part for at in range(500) for part in ("u", f"q{at}", "a", f"a{at}")), "u", "end?")
+    messages = chat(*(part for at in range(300) for part in ("u", f"q{at}", "a", f"a{at}")), "u", "end?")
+    assert len(messages) ** 2 > sandbox._MAX_STEPS
     assert ChatTemplate(source, vocabulary("v3-tekken")).prompt(messages)
-    letters = ChatTemplate("{% for c in messages[0].content %}{{ c }}{% endfor %}", vocabulary("v3-tekken"))
-    assert letters.prompt(chat("u", "word " * 100_000))
+    letters, text = "{% for c in messages[0].content %}{{ c }}{% endfor %}", "word " * 70_000
+    assert len(text) > sandbox._MAX_STEPS
+    assert Sandbox(letters).render([{"role": "user", "content": text}]) == text

@@ -1,17 +1,21 @@
 """Bounds on time and memory while code of others runs: a chat template that anybody may have written.
 
-Both hold for the whole process, so only its main thread sets them. Time is processor time, which other programs do not
-shorten. Memory is limited on Linux only.
+Only the main thread sets them: there Python handles the signal of the timer. Time is the processor time of that thread,
+which neither other programs nor other threads shorten. Memory is limited on Linux only.
 """
 
 import resource
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+
+_SHORTEST_SECONDS = 0.01
+"""The timer is set to no less, so that it does not expire all the time near the end."""
 
 
 class TooLong(Exception):
@@ -28,19 +32,26 @@ def limited(seconds: float, extra_bytes: int) -> Iterator[None]:
         yield
         return
     before = _limit_memory(extra_bytes)
-    previous = signal.signal(signal.SIGPROF, _expire)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    end, running = time.thread_time() + seconds, True
+
+    def expire(signal_number: int, frame: FrameType | None) -> None:
+        if not running:
+            return
+        left = end - time.thread_time()
+        if left <= 0:
+            raise TooLong
+        signal.setitimer(signal.ITIMER_PROF, max(left, _SHORTEST_SECONDS))
+
+    previous = signal.signal(signal.SIGPROF, expire)
+    signal.setitimer(signal.ITIMER_PROF, seconds)  # it counts all threads, so it never expires too late
     try:
         yield
     finally:
+        running = False
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, previous)
         if before is not None:
             resource.setrlimit(resource.RLIMIT_AS, before)
-
-
-def _expire(signal_number: int, frame: FrameType | None) -> None:
-    raise TooLong
 
 
 def _limit_memory(extra_bytes: int) -> tuple[int, int] | None:
