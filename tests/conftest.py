@@ -1,6 +1,8 @@
 """Isolates the tests from the real home folder, and makes the many starts of the program fast."""
 
 import gc
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,25 @@ import pytest
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, Weights
 from lechat_tui.store import Store
+
+MEMORY_DISK = Path("/dev/shm")
+"""A file system in memory, where Linux has one: the history is synchronized with the disk thousands of times."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put temporary folders into memory, if there is plenty."""
+    if MEMORY_DISK.is_dir() and shutil.disk_usage(MEMORY_DISK).free > 4_000_000_000:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY_DISK))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run the whole suite in a process for each core, up to four; what the command line names runs in this one."""
+    chosen = config.args_source is pytest.Config.ArgsSource.ARGS or config.option.usepdb
+    if chosen or hasattr(config, "workerinput") or not config.pluginmanager.hasplugin("xdist"):
+        return
+    if config.option.numprocesses is None:
+        config.option.numprocesses, config.option.maxprocesses, config.option.dist = "logical", 4, "worksteal"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,11 +8,20 @@ import pytest
 from calling import Lechat, caller
 
 from lechat_tui import paths
+from lechat_tui.cli import compose
+from lechat_tui.engine.echo import EchoEngine
 
 
 @pytest.fixture
-def lechat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Lechat:
+def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Lechat:
     return caller(tmp_path, monkeypatch, capfd)
+
+
+@pytest.fixture
+def lechat(real: Lechat, monkeypatch: pytest.MonkeyPatch) -> Lechat:
+    """The same without a child process: the answers do not matter, their receipts do."""
+    monkeypatch.setattr(compose, "engine", lambda chosen: EchoEngine())
+    return real
 
 
 def model_file(path: Path) -> Path:
@@ -27,12 +36,12 @@ def answered_by(lechat: Lechat, *words: str) -> str:
     return str(json.loads(run.stdout)["receipt"]["file"])
 
 
-def test_a_chat_keeps_a_model_that_was_given_by_path(lechat: Lechat, tmp_path: Path) -> None:
+def test_a_chat_keeps_a_model_that_was_given_by_path(real: Lechat, tmp_path: Path) -> None:
     file = model_file(tmp_path / "mine.gguf")
-    assert answered_by(lechat, "-m", str(file)) == "mine.gguf"
-    assert answered_by(lechat, "-c") == "mine.gguf"
-    assert answered_by(lechat, "-m", "mine") == "mine.gguf", "its short name is known afterwards"
-    rows = {row["id"]: row for row in json.loads(lechat("ls", "--json").stdout)}
+    assert answered_by(real, "-m", str(file)) == "mine.gguf"
+    assert answered_by(real, "-c") == "mine.gguf"
+    assert answered_by(real, "-m", "mine") == "mine.gguf", "its short name is known afterwards"
+    rows = {row["id"]: row for row in json.loads(real("ls", "--json").stdout)}
     assert rows["mine"]["path"] == str(file) and rows["mine"]["installed"]
 
 

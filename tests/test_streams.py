@@ -33,7 +33,7 @@ def shell(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-@pytest.mark.parametrize("command", [f"lechat -q '{PARIS}'", "lechat ls", "lechat --version"])
+@pytest.mark.parametrize("command", [f"lechat -q '{PARIS}'", "lechat --version"])
 def test_a_full_disk_behind_stdout_is_one_sentence(shell, command):
     run = shell(f"{command} > /dev/full")
     assert run.returncode == 1
@@ -79,7 +79,7 @@ def test_an_endless_pipe_is_refused_as_a_file_is(shell):
         assert run.returncode == 1 and b"is too large; up to 20 MB" in run.stderr, run.stderr
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
 def test_text_on_stdin_may_be_in_any_unicode_encoding(shell, tmp_path, encoding):
     (tmp_path / "question").write_bytes(PARIS.encode(encoding))
     assert b"Paris" in shell("lechat -q < question").stdout
@@ -92,7 +92,8 @@ def test_text_in_an_old_encoding_is_refused_and_a_stray_byte_is_reported(shell, 
     assert run.returncode == 1 and b"the input from stdin is text in an old encoding" in run.stderr
     (tmp_path / "cut").write_bytes(f"{PARIS} é".encode()[:-1])
     run = shell("lechat < cut")
-    assert run.returncode == 0 and b"not UTF-8" in run.stderr
+    assert run.returncode == 0 and b"not UTF-8" in run.stderr and run.stdout
+    assert f"{PARIS} \ufffd" in shell("lechat chats ls").stdout.decode(), "the byte is shown, and nothing else is lost"
 
 
 def test_stdin_and_process_substitutions_and_file_urls_can_be_attached(shell, tmp_path):

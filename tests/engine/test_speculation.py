@@ -18,7 +18,7 @@ from lechat_tui.message import Message, Receipt, Sampling
 
 SPEC = LocalModel("chaton", paths.bundled("chaton") / "chaton-q8_0.gguf", context=1024, tuning=TuningOptions(threads=1))
 GREEDY = Sampling(temperature=0, max_tokens=250)
-QUESTIONS = ("Count from 1 to 200", "What is 7 + 5?", "What is the capital of France?", "Tell me a story")
+QUESTIONS = ("Count from 1 to 200", "What is 7 + 5?", "Tell me a story")
 
 
 class Eager(Speculation):
@@ -96,9 +96,9 @@ def generated(
     "sampling",
     [
         GREEDY,
-        *(Sampling(temperature=t, seed=seed, max_tokens=150) for t in (0.3, 1.0, 1.6) for seed in (1, 2)),
-        Sampling(temperature=0.8, top_k=20, top_p=0.9, min_p=0.02, seed=5, max_tokens=150),
-        Sampling(temperature=0, repeat_penalty=1.2, max_tokens=150),
+        Sampling(temperature=1.0, seed=1, max_tokens=100),
+        Sampling(temperature=0.8, top_k=20, top_p=0.9, min_p=0.02, seed=5, max_tokens=100),
+        Sampling(temperature=0, repeat_penalty=1.2, max_tokens=100),
     ],
     ids=str,
 )
@@ -140,7 +140,7 @@ def test_the_next_answer_continues_from_the_cache_that_draft_tokens_left(llama):
     assert llama.cache.cells[len(held) :] == tail
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 def test_an_answer_is_reproduced_with_the_drafts_of_its_receipt(llama, seed):
     sampling = Sampling(temperature=1.5, seed=seed, max_tokens=200)
     request = asked("Count from 1 to 200", sampling)
@@ -153,7 +153,7 @@ def test_an_answer_is_reproduced_with_the_drafts_of_its_receipt(llama, seed):
     assert (same.drafts, same.accepted) == (receipt.drafts, receipt.accepted)
 
 
-@pytest.mark.parametrize("limit", range(1, 40, 3))
+@pytest.mark.parametrize("limit", [1, 2, 7, 12, 13, 14, 37])
 def test_a_limit_inside_accepted_draft_tokens_is_kept(llama, limit):
     before = len(llama.vocab.tokenize("a b c d e f g h i j k l m n. ")) * 2
     generation, _ = generated(llama, "a b c d e f g h i j k l m n. ", limit=limit)
@@ -167,7 +167,7 @@ def test_the_end_of_the_context_is_reached_exactly(llama):
     assert len(llama.cache.cells) == llama.window == held_by_memory(llama)
 
 
-@pytest.mark.parametrize("after", range(3, 20))
+@pytest.mark.parametrize("after", [3, 4, 9, 13, 14, 19])
 def test_stopping_inside_accepted_draft_tokens_keeps_the_text_so_far(llama, after):
     text = "one two three four five six seven eight nine ten. "
     before = len(llama.vocab.tokenize(text)) * 2

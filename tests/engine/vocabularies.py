@@ -5,6 +5,7 @@ mistral-common ships the files themselves; its encoding of a conversation is wha
 
 import ctypes
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -177,7 +178,7 @@ def write_pieces(path: Path, *, added: Sequence[str]) -> Path:
 @contextmanager
 def _written(path: Path) -> Iterator[GGUFWriter]:
     """A minimal GGUF file for llama.cpp; it gets its name when it is complete."""
-    growing = path.with_suffix(".part")
+    growing = path.with_suffix(f".{os.getpid()}.part")
     writer = GGUFWriter(growing, "llama")
     writer.add_context_length(4096)
     writer.add_embedding_length(32)
@@ -225,21 +226,25 @@ def _write_tekken(writer: GGUFWriter, name: str) -> None:
     writer.add_tokenizer_pre("tekken")
     writer.add_token_list(special + [text[token] for token in sorted(ranks, key=ranks.__getitem__)])
     writer.add_token_types([TokenType.CONTROL] * len(special) + [TokenType.NORMAL] * len(ranks))
-    writer.add_token_merges([f"{text[left]} {text[right]}" for left, right in _merges(ranks)])
+    writer.add_token_merges([f"{text[left]} {text[right]}" for left, right in _merges()])
     writer.add_bos_token_id(tekken.bos_id)
     writer.add_eos_token_id(tekken.eos_id)
     writer.add_unk_token_id(tekken.unk_id)
     writer.add_pad_token_id(tekken.pad_id)
 
 
-def _merges(ranks: Mapping[bytes, int]) -> Iterator[tuple[bytes, bytes]]:
-    """Every pair of tokens that merges into one, by the rank of the merged token."""
+@cache
+def _merges() -> list[tuple[bytes, bytes]]:
+    """Every pair of tokens that merges into one, by the rank of the merged token; all versions of Tekken share them."""
+    ranks: dict[bytes, int] = _tekkenizer(TokenizerVersion.v3)._tekken_token2id_nospecial
+    merges: list[tuple[bytes, bytes]] = []
     for token in sorted(ranks, key=ranks.__getitem__):
         pairs = [(token[:cut], token[cut:]) for cut in range(1, len(token))]
-        yield from sorted(
+        merges += sorted(
             (pair for pair in pairs if pair[0] in ranks and pair[1] in ranks),
             key=lambda pair: (ranks[pair[0]], ranks[pair[1]]),
         )
+    return merges
 
 
 def _byte_letters() -> dict[int, str]:

@@ -121,16 +121,13 @@ def test_a_hangup_restores_the_terminal(home):
     assert answer.state == "stopped" and "21" in answer.text
 
 
-@pytest.mark.parametrize(
-    ("typed", "answered"),
-    [(text, text) for text in ("[INST]", "</s>", "[TOOL_CALLS]", "[brackets]", "[bold]x[/bold]")]
-    + [("<__media__>", "<media>")],  # Markdown's bold
-)
-def test_hostile_text_is_shown_as_it_was_typed(home, typed, answered):
+def test_hostile_text_is_shown_as_it_was_typed(home):
     with Terminal(home) as screen:
         screen.see(PROMPT)
-        screen.ask(f"Repeat after me: {typed}")
-        screen.until(lambda text: answered in text.partition(typed)[2], "for the answer")
+        for typed in ("[INST]", "</s>", "[bold]x[/bold]", "<__media__>"):
+            answered = typed.replace("__", "")  # Markdown's bold
+            screen.ask(f"Repeat after me: {typed}")
+            screen.until(lambda text: answered in text.partition(f"me: {typed}")[2], "for the answer")  # noqa: B023
 
 
 def test_escapes_in_a_saved_answer_do_not_reach_the_terminal(home):

@@ -119,16 +119,20 @@ def _luminance(colour: Color) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-@pytest.mark.parametrize("name", sorted(SHIPPED))
-async def test_the_screen_has_the_styles_that_are_computed_without_textual(make_app: MakeApp, name: str) -> None:
-    app = make_app(settings=Settings(theme=name))
-    async with app.run_test() as pilot:
-        await rests(pilot)
-        computed = styles(SHIPPED[name].resolved(SHIPPED[DEFAULT]))
-        look = transcript(app).look
-        for role in ROLES:
-            assert alike(getattr(look, role), getattr(computed, role)), role
-        assert all(alike(look.syntax[kind], computed.syntax[kind]) for kind in SYNTAX)
+async def test_the_screen_has_the_styles_that_are_computed_without_textual(make_app: MakeApp) -> None:
+    first, *others = sorted(SHIPPED)
+    app = make_app("# T\n\n`c` **b** [l](https://x.org)\n\n```python\nx = 1 # c\n```", settings=Settings(theme=first))
+    async with app.run_test(size=(110, 30)) as pilot:
+        await send(pilot, "go")
+        for name in (first, *others):
+            app.theme = name
+            await shows(pilot, "x = 1", "l (https://x.org)")
+            await rests(pilot)
+            computed = styles(SHIPPED[name].resolved(SHIPPED[DEFAULT]))
+            look = transcript(app).look
+            for role in ROLES:
+                assert alike(getattr(look, role), getattr(computed, role)), (name, role)
+            assert all(alike(look.syntax[kind], computed.syntax[kind]) for kind in SYNTAX), name
 
 
 @pytest.mark.parametrize("name", sorted(SHIPPED))

@@ -55,12 +55,14 @@ async def test_everything_can_be_done_with_the_keyboard_alone(make_app: MakeApp,
             await shows(pilot, word)
             await pilot.press("escape")
             await until(pilot, lambda: isinstance(app.screen, ChatScreen))
-        before = chat(app).query_one(Transcript).scroll_y
-        await pilot.press("pageup")
-        await until(pilot, lambda: chat(app).query_one(Transcript).scroll_y < before)
-        await pilot.press("end")
         page = chat(app).query_one(Transcript)
-        await until(pilot, lambda: page.scroll_y == page.max_scroll_y >= before)
+        before = page.scroll_y
+        assert before == page.max_scroll_y > 0
+        await pilot.press("pageup")
+        await until(pilot, lambda: page.scroll_y < before)
+        await pilot.press("end")
+        await until(pilot, lambda: page.scroll_y == page.max_scroll_y)
+        assert page.scroll_y == before
         await send(pilot, "/models")
         await shows(pilot, "free on disk")
         await pilot.press("escape", "escape")
