@@ -272,12 +272,12 @@ def test_the_command_line_exports_and_imports(
     with Store(tmp_path / "home" / "data") as store:
         chat = store.new_chat("Bread")
         store.add(chat.id, Message("user", "how?"), 0)
-    history.export(chat.id, "md", None, force=False)
+    history.export(str(chat.id), "md", None, force=False)
     assert capsys.readouterr().out == "# Bread\n\n## You\n\nhow?\n"
     file = tmp_path / "bread.json"
-    history.export(chat.id, "json", file, force=False)
+    history.export(str(chat.id), "json", file, force=False)
     with pytest.raises(ExportError, match="already exists; --force overwrites it"):
-        history.export(chat.id, "json", file, force=False)
+        history.export(str(chat.id), "json", file, force=False)
     history.import_chat(file)
     assert capsys.readouterr().out == "     2  Bread\n"
     for path, words in ((tmp_path, "is not a regular file"), (tmp_path / "none", "cannot read .*: No such file")):

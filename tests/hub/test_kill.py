@@ -1,6 +1,6 @@
 """A download that is killed at any moment is resumed and downloads almost nothing twice.
 
-`LECHAT_KILLS=50` kills that many; without it there are six.
+`LECHAT_KILLS=50` kills that many; without it there are three.
 """
 
 import multiprocessing
@@ -19,7 +19,7 @@ from lechat_tui.models.catalog import Model, Weights
 from lechat_tui.models.download import CONNECTIONS
 from lechat_tui.models.pull import pull
 
-KILLS = int(os.environ.get("LECHAT_KILLS", "6"))
+KILLS = int(os.environ.get("LECHAT_KILLS", "3"))
 CONTENT = random.Random(2).randbytes(16_000_000)
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["huggingface_hub", "httpx2", "lechat_tui.models.pull"])

@@ -39,7 +39,7 @@ FIXED = {
     "Enter opens · Esc cancels",
     "Enter downloads · Esc hides this",
     "Enter selects · Esc stays",
-    "Enter opens · Delete deletes",
+    "Enter opens · F2 renames\nSpace marks · Delete deletes",
     "y says yes, n says no · Enter selects · Esc says no",
     "Esc closes · Up, Down, PgUp, PgDn scroll",
     "Enter opens, Esc goes back",
