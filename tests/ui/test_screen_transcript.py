@@ -116,7 +116,7 @@ async def test_a_theme_of_the_user_is_used_and_a_broken_one_is_reported(make_app
     (folder / "sea.toml").write_text('primary = "#0000FF"\nbackground = "#000011"\n')
     (folder / "broken.toml").write_text('primray = "#0000FF"\n')
     app = make_app("an answer", settings=Settings(theme="sea"))
-    async with app.run_test(size=(100, 24)) as pilot:
+    async with app.run_test(size=(200, 24)) as pilot:
         await shows(pilot, "✗", "broken.toml", "unknown key primray; did you mean primary?")
         await send(pilot, "go")
         await shows(pilot, "an answer")
