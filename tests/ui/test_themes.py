@@ -218,7 +218,7 @@ def test_a_broken_file_is_one_sentence(tmp_path: Path, text: str, said: str) -> 
     assert set(found.known) == set(SHIPPED)
     broken, folder, latin = found.complaints
     assert said in broken and "\n" not in broken
-    assert "can't be read" in folder and "is not a theme" in latin
+    assert "can't be read" in folder and "is not text in UTF-8" in latin
 
 
 def _colours(app: LeChat, text: str) -> set[object]:
