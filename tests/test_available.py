@@ -167,7 +167,7 @@ def test_the_users_choice_comes_first_installed_or_not(tmp_path: Path) -> None:
     wanted, first = model("wanted", "code"), model("first", "text", folder=tmp_path)
     assert models_of(first, wanted, text="wanted").for_role("text") is wanted
     assert models_of(first, wanted, text="").for_role("text") is first
-    with pytest.raises(ModelError, match=r"did you mean wanted?"):
+    with pytest.raises(ModelError, match=r"text = 'wantd' in config.toml: .* did you mean wanted?"):
         models_of(first, wanted, text="wantd").for_role("text")
 
 

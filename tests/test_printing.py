@@ -16,6 +16,11 @@ def test_no_escape_reaches_a_terminal(capsys: pytest.CaptureFixture[str], monkey
     assert not set(written) & {"\x1b", "\x07", "\x9b", "\udcff"} and written.count("␛]0;pwned␇␛[2J") == 5
 
 
+def test_a_name_with_line_breaks_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    printing.say("a\n\r\nlechat: all is well")
+    assert capsys.readouterr().err == "a  lechat: all is well\n"
+
+
 def test_a_pipe_gets_what_a_model_wrote_unchanged(capsys: pytest.CaptureFixture[str]) -> None:
     printing.content("a\x1b[1mb")
     assert capsys.readouterr().out == "a\x1b[1mb"

@@ -17,6 +17,9 @@ MODEL = Model("m", "M", ("text",), Weights("/nowhere/m.gguf"), temperature=0.4, 
 def test_settings_override_the_model_and_the_model_overrides_the_defaults():
     assert Setup(MODEL).sampling() == Sampling(0.4, top_p=0.9)
     assert Setup(MODEL, Settings(temperature=0.0, seed=7)).sampling() == Sampling(0.0, top_p=0.9, seed=7)
+    stopping = replace(MODEL, stop=("END",))
+    assert Setup(stopping).sampling().stop == ("END",)
+    assert Setup(stopping, Settings(stop=("x",))).sampling().stop == ("x",)
     assert Setup(MODEL).tuning() == TuningOptions(threads=2)
     tuned = Settings(threads=3, gpu_layers=0, kv_type="q8_0", mmap=False, speculate=False)
     assert Setup(MODEL, tuned).tuning() == TuningOptions(0, 3, kv_type="q8_0", mmap=False, speculate=False)

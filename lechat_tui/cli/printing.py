@@ -17,8 +17,8 @@ def content(text: str) -> None:
 
 
 def say(text: str, *, end: str = "\n") -> None:
-    """Print to stderr, at once."""
-    print(safe(text), end=end, file=sys.stderr, flush=True)
+    """Print to stderr, at once, as one line: a name in it may have line breaks."""
+    print(safe(" ".join(text.splitlines())), end=end, file=sys.stderr, flush=True)
 
 
 def rewrite(text: str, *, end: str = "") -> None:

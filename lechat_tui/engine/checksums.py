@@ -58,7 +58,7 @@ def remember(files: Iterable[Unverified], record: Path) -> None:
             if entry := _entry(file):
                 known.pop(key := str(file.path.resolve()), None)
                 known[key] = entry
-        record.parent.mkdir(parents=True, exist_ok=True)
+        writing.private_folder(record.parent)
         writing.write(record, msgspec.json.encode(dict(list(known.items())[-_MAX_ENTRIES:])), mode=0o600, sync=False)
 
 

@@ -90,7 +90,10 @@ class Models:
     def for_role(self, role: ModelRole) -> Model:
         """The user's choice, else the first installed model of the role that fits. Raises `ModelError`."""
         if wanted := self._wanted.get(role):
-            return self.get(wanted)
+            try:
+                return self.get(wanted)
+            except ModelError as error:
+                raise ModelError(f"{role} = {wanted!r} in config.toml: {error}") from error
         candidates = (model for model in locate.installed(self.catalog, self._local) if role in model.roles)
         if chosen := choose.first_that_fits(candidates, self._machine):
             return chosen

@@ -11,7 +11,7 @@ from lechat_tui.errors import LechatError
 from lechat_tui.machine import split_files
 from lechat_tui.machine.footprint import ModelShape
 from lechat_tui.settings import tables
-from lechat_tui.settings.ranges import Share, Size, Temperature, Threads, Tokens, TokensPerSecond, TopK
+from lechat_tui.settings.ranges import Share, Size, StopTexts, Temperature, Threads, Tokens, TokensPerSecond, TopK
 from lechat_tui.settings.tables import TableError, build
 from lechat_tui.units import size_text
 from lechat_tui.values import dataclass
@@ -119,6 +119,8 @@ class Model:
     top_p: Share = 1.0
     top_k: TopK = 0
     min_p: Share = 0.0
+    stop: StopTexts = ()
+    """Texts before which an answer ends, unless the user's settings name others."""
     threads: Threads | None = None
     """CPU threads, for a model that is slower with all of them."""
     pace: TokensPerSecond | None = None

@@ -57,7 +57,7 @@ class Blobs:
 
     def write(self, content: bytes) -> Path:
         """Store the bytes, whole or not at all. Raises `OSError`."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        writing.private_folder(self.folder)
         path = self.path(name_of(content))
         if not path.is_file() or path.stat().st_size != len(content):
             writing.write(path, content, mode=0o600)

@@ -5,6 +5,7 @@ import sqlite3
 import time
 from pathlib import Path
 
+from lechat_tui import writing
 from lechat_tui.store import queries
 from lechat_tui.store.blobs import Blobs
 from lechat_tui.store.errors import OTHER_WAYS, StoreError
@@ -35,7 +36,7 @@ def database_file(folder: Path | None) -> str:
     """The database's file, made for its owner alone when it is new. Raises `OSError` where nothing can be written."""
     if folder is None:
         return ":memory:"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    writing.private_folder(folder)
     file = folder / "history.db"
     os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     if not os.access(folder, os.W_OK):

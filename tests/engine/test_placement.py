@@ -56,6 +56,14 @@ def test_two_gpus_hold_what_one_does_not():
     assert place(SPEC, PC, MISTRAL_SMALL, [12 * GIB, 12 * GIB]).gpu_layers == -1
 
 
+def test_memory_that_cpu_and_gpu_share_is_counted_once():
+    mac = Machine(cores=8, physical=8, memory=Memory(16 * GIB, 12 * GIB))
+    placed = place(SPEC, mac, MISTRAL_SMALL, [11 * GIB], shared=True)
+    assert placed.gpu_layers == 0
+    assert place(SPEC, mac, MISTRAL_SMALL, [11 * GIB]).gpu_layers > 10
+    assert place(SPEC, mac, MINISTRAL_8B, [11 * GIB], shared=True).gpu_layers == -1
+
+
 def test_a_context_set_by_the_user_is_not_changed():
     mine = replace(SPEC, adapt=False)
     placed = place(mine, PC, MINISTRAL_8B, [8 * GIB])

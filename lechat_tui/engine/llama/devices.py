@@ -26,6 +26,11 @@ class Device:
     def is_gpu(self) -> bool:
         return "GPU" in self.type
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether its memory is the CPU's. ggml calls the GPU of a Mac just a GPU (ggml-metal.cpp)."""
+        return self.type == "integrated GPU" or self.name.startswith(("Metal", "MTL"))
+
 
 def devices() -> list[Device]:
     """The devices this build of llama.cpp knows and this machine has."""
@@ -38,9 +43,17 @@ def gpu_memory() -> list[int] | None:
 
     A GPU that shares the CPU's memory counts only where there is no other, as in llama.cpp itself.
     """
+    return [device.memory for device in _used()] or None
+
+
+def shares_memory() -> bool:
+    """Whether the GPUs that are used have no memory of their own but use the CPU's, as on Apple silicon."""
+    return any(device.is_shared for device in _used())
+
+
+def _used() -> list[Device]:
     found = [device for device in devices() if device.is_gpu]
-    own = [device for device in found if device.type == "GPU"] or found
-    return [device.memory for device in own] or None
+    return [device for device in found if device.type == "GPU"] or found
 
 
 def _device(ggml: ctypes.CDLL, pointer: ctypes.c_void_p) -> Device:

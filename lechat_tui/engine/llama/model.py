@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import llama_cpp
 from lechat_tui.engine.base import EngineError, FlashAttention, Loading, LocalModel
 from lechat_tui.engine.llama.adapters import Adapters, file_identity
 from lechat_tui.engine.llama.cache import Cache
-from lechat_tui.engine.llama.devices import gpu_memory
+from lechat_tui.engine.llama.devices import gpu_memory, shares_memory
 from lechat_tui.engine.llama.log import Log
 from lechat_tui.engine.llama.placement import shape_of
 from lechat_tui.engine.llama.prompt import ChatTemplate
@@ -65,8 +66,9 @@ class Llama:
         machine, gpus = machine or hardware.read(), gpu_memory()
         uncertain = gpus and spec.tuning.gpu_layers < 0 and not self._surely_fits(max(gpus))
         predicted = self._predicted_need() if uncertain else None
-        self._model = self._load(report, choose(spec, machine, gpus=gpus, need=predicted))
-        self.tuning = choose(spec, machine, gpus=gpus, need=predicted or self._memory_need(self._model))
+        tuned = partial(choose, spec, machine, gpus=gpus, shared=shares_memory())
+        self._model = self._load(report, tuned(need=predicted))
+        self.tuning = tuned(need=predicted or self._memory_need(self._model))
         """How llama.cpp is set up for this machine, and why."""
         self.vocab = Vocab(llama_cpp.llama_model_get_vocab(self._model), metadata(self._model))
         self.template = ChatTemplate(self._template(), self.vocab, spec.system)

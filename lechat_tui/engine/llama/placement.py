@@ -67,9 +67,17 @@ def shape_of(metadata: Mapping[str, str], vocabulary: int) -> ModelShape | None:
     )
 
 
-def place(spec: LocalModel, machine: Machine, need: MemoryNeed | None, gpus: Sequence[int] | None) -> Placement:
+def place(
+    spec: LocalModel,
+    machine: Machine,
+    need: MemoryNeed | None,
+    gpus: Sequence[int] | None,
+    *,
+    shared: bool = False,
+) -> Placement:
     """Where the model goes on a machine with so many bytes on each GPU: 0 for an unknown size, None without any GPU.
 
+    With `shared`, these bytes are part of the RAM, which is counted once: all of the model goes to the GPU or none.
     Without a `need`, or with a GPU of unknown size, nothing can be calculated and everything is as requested.
     """
     requested = _requested(spec, gpu=gpus is not None)
@@ -78,12 +86,20 @@ def place(spec: LocalModel, machine: Machine, need: MemoryNeed | None, gpus: Seq
         return requested
     total, available = machine.memory.total, machine.memory.available
     ram = None if total is None else ram_budget(total)
-    budget = Budget(tuple(map(gpu_budget, gpus or ())) if automatic else (), ram, available)
+    on_cpu = Budget((), ram, available)
+    budgets: tuple[Budget, ...]
+    if not automatic:
+        budgets = (on_cpu,)
+    elif shared:
+        budgets = (Budget(tuple(gpus or ())), on_cpu)
+    else:
+        budgets = (Budget(tuple(map(gpu_budget, gpus or ())), ram, available),)
     contexts = [spec.context, *(step for step in reversed(CONTEXT_STEPS) if spec.adapt and step < spec.context)]
     kv_types: Sequence[KvType] = (spec.tuning.kv_type,) if spec.tuning.kv_type else KV_TYPES
     comfortable = comfortable_context(spec.context, images=need.images)
-    found = search(need, budget, contexts, kv_types=kv_types, comfortable=comfortable if spec.adapt else spec.context)
-    found = found or Place(contexts[-1], kv_types[-1], NO_OFFLOAD)
+    comfortable = comfortable if spec.adapt else spec.context
+    places = (search(need, budget, contexts, kv_types=kv_types, comfortable=comfortable) for budget in budgets)
+    found = next(filter(None, places), None) or Place(contexts[-1], kv_types[-1], NO_OFFLOAD)
     if not automatic:
         return _explained(spec, requested, found, "the memory")
     on_gpu = f"the {size_text(sum(gpus or ()))} of GPU memory"

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from lechat_tui import writing
 from lechat_tui.engine.costs import Costs
 from lechat_tui.engine.llama.cells import Cell
 
@@ -195,7 +196,7 @@ class StateFiles:
         size = len(line) + 65 + len(data)
         if size > self._limit:
             return False
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        writing.private_folder(self._folder)
         if shutil.disk_usage(self._folder).free < size + MIN_FREE_DISK_BYTES:
             logging.warning("the state %s was not saved: the disk is nearly full", path.name)
             return False

@@ -36,16 +36,21 @@ class Tuning:
 
 
 def choose(
-    spec: LocalModel, machine: Machine, *, gpus: Sequence[int] | None = None, need: MemoryNeed | None = None
+    spec: LocalModel,
+    machine: Machine,
+    *,
+    gpus: Sequence[int] | None = None,
+    shared: bool = False,
+    need: MemoryNeed | None = None,
 ) -> Tuning:
     """The settings for this model.
 
-    `gpus` has the bytes of each GPU that llama.cpp can use, 0 for an unknown size; None without any. `need` is the
-    memory the model needs, where that is known.
+    `gpus` has the bytes of each GPU that llama.cpp can use, 0 for an unknown size; None without any. `shared` says that
+    these are part of the RAM. `need` is the memory the model needs, where that is known.
     """
     threads, why_threads = _threads(spec, machine)
     batch, why_batch = _batch(spec, gpu=bool(gpus))
-    placed = place(spec, machine, replace(need, batch=batch) if need else None, gpus)
+    placed = place(spec, machine, replace(need, batch=batch) if need else None, gpus, shared=shared)
     flash, why_flash = _flash_attention(spec, placed.kv_type)
     why_threads_batch = SET_BY_USER if spec.tuning.threads_batch else "as many as for decoding"
     why_mmap = "llama.cpp chooses what suits the device" if spec.tuning.mmap is None else SET_BY_USER
