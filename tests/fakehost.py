@@ -25,6 +25,7 @@ class FakeHost:
         self.answers = list(answers)
         self.notes: list[str] = []
         self.filled: list[str] = []
+        self.questions: list[str] = []
         self.errors: list[str] = []
         self.asked: list[str] = []
         self.attachments: list[Attachment] = []
@@ -118,6 +119,7 @@ class FakeHost:
         return self.answers.pop(0)
 
     async def confirm(self, question: str) -> bool:
+        self.questions.append(question)
         return self.answers.pop(0) == "yes"
 
     def copy(self, text: str) -> str:

@@ -122,8 +122,9 @@ async def test_an_existing_file_is_replaced_only_after_a_diff_and_a_yes(
     file.write_text("x = 0\n")
     file.chmod(0o700)
     host = host_with(store, models, CODE, "no", "yes")
-    assert await host.do(f"/save 1 {file}") == "--- x.py\n+++ x.py, new\n@@ -1 +1 @@\n-x = 0\n+x = 1"
-    assert host.notes[-1] == "nothing was written" and file.read_text() == "x = 0\n"
+    assert await host.do(f"/save 1 {file}") == "nothing was written"
+    changes = "--- x.py\n+++ x.py, new\n@@ -1 +1 @@\n-x = 0\n+x = 1"
+    assert host.questions == [f"{changes}\n\nReplace {file}?"] and file.read_text() == "x = 0\n"
     await host.do(f"/save 1 {file}")
     assert file.read_text() == "x = 1\n" and file.stat().st_mode & 0o777 == 0o700
 

@@ -56,6 +56,9 @@ def test_what_other_programs_call_it(line, meant):
         ("-fa on hello", "flash_attention"),
         ("-o colour red hello", "no option colour"),
         ("run", "needs a model"),
+        ("--think hello", "/think shows"),
+        ("-x hello", "/copy code"),
+        ("--format json hello", "ask for JSON"),
     ],
 )
 def test_what_has_no_counterpart_is_one_sentence(line, named):

@@ -47,6 +47,10 @@ def test_a_sentence_that_begins_like_leaving_is_a_question(line: str) -> None:
         ("/show parameters", "temperature"),
         ("/temperature 0.5", "temperature is 0.5"),
         ("/thinking off", "folded"),
+        ("/set nothink", "folded"),
+        ("/set system 'be kind'", "chat:\nbe kind\n"),
+        ("/rewind 2", "nothing to undo"),
+        ("/template", "/prompt QUESTION"),
     ],
 )
 async def test_a_foreign_command_does_what_was_meant_or_says_what_does(host: FakeHost, line: str, shown: str) -> None:

@@ -156,6 +156,8 @@ def find_chat(history: Store, id: str) -> Chat:
     """The chat with this ID, or the one added to last for `last`. Raises `StoreError` if there is none."""
     number = int(id) if id.isdecimal() and len(id) <= MAX_ID_DIGITS else 0
     chat = history.latest() if id == "last" else history.chat(number)
+    if chat is None and id == "last":
+        raise StoreError("there is no chat yet")
     if chat is None:
         raise StoreError(f"there is no chat {id}; lechat chats ls lists them")
     return chat

@@ -349,7 +349,7 @@ def _run() -> object:
     try:
         return _chosen(sys.argv[1:])
     except typer.TyperException as error:
-        message = _NOISE.sub("", error.format_message()).rstrip(".")
+        message = _NOISE.sub("", error.format_message()).replace("Input should be", "it must be").rstrip(".")
         return edge.complain(edge.Failure(f"{message}; lechat --help shows the usage", edge.USAGE))
     except foreign.Unsupported as error:
         return edge.complain(edge.Failure(str(error), edge.USAGE))

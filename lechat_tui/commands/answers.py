@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from lechat_tui.commands.base import Choice, Host, command
+from lechat_tui.commands.base import Choice, Host, command, key_of
 from lechat_tui.commands.checks import index_of
 from lechat_tui.talk.conversation import Replay, replay_of
 
@@ -29,6 +29,9 @@ async def regen(host: Host, rest: str) -> None:
     if all(message.role != "user" for message in messages[: index + 1]):
         host.say(f"there is no question before message {first}", error=True)
     else:
+        if numbered and any(message.role == "user" for message in messages[index + 1 :]):
+            before = key_of(host.bindings(), "branch_before")
+            host.say(f"what followed message {first} stays on another branch; {before} or /branch shows it")
         _regenerate(host, messages[index].id if numbered else 0, after.strip() if numbered else rest)
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MAX_DIFF_LINES = 60
 """Shown before a file is replaced."""
 
+MAX_ASKED_LINES = 6
+"""Of them, in the question whether to replace it; the chat shows all of more."""
+
 SAVE_USAGE = "/save N PATH saves code block N of the last answer, /save answer PATH all of it"
 
 
@@ -68,6 +71,7 @@ async def export(host: Host, rest: str) -> None:
         return
     file = user_path(path or exports.file_name(chat.title, format))
     if not path and not await host.confirm(f"Write this chat to {file}?"):
+        host.say("nothing was written; /export PATH writes to a file without asking")
         return
     text = await asyncio.to_thread(exports.text_of, conversation.store, chat, format)
     await write(host, file, text, shown=False)
@@ -110,9 +114,14 @@ async def write(host: Host, file: Path, text: str, *, shown: bool = True) -> Non
     if old == new:
         host.say(f"{file} already has exactly this content")
         return
-    if old is not None and shown:
-        host.say(difference(old, text, file.name))
     question = f"Replace {file}?" if old is not None else _missing_folder(file.parent)
+    if old is not None and shown:
+        changes = difference(old, text, file.name)
+        lines = changes.split("\n")
+        if len(lines) > MAX_ASKED_LINES:
+            host.say(changes)
+            lines[MAX_ASKED_LINES:] = [f"... and {len(lines) - MAX_ASKED_LINES} more lines, in the chat"]
+        question = "\n".join((*lines, "", question))
     if question and not await host.confirm(question):
         host.say("nothing was written")
         return

@@ -68,6 +68,9 @@ TABLE = {
     **{name: Foreign(sentence=sentence) for sentence, names in _SENTENCES.items() for name in names.split()},
 }
 
+SET = {"verbose": "/stats on", "quiet": "/stats off", "think": "/think on", "nothink": "/think off"}
+"""What `/set` of Ollama sets with these words, and the command that does."""
+
 SHOW = {
     "parameters": "/set",
     "system": "/system",

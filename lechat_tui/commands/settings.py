@@ -6,7 +6,8 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from lechat_tui.commands.base import Host, command
+from lechat_tui.commands import foreign
+from lechat_tui.commands.base import Host, command, run
 from lechat_tui.models.adapters import read, written
 from lechat_tui.settings import config
 from lechat_tui.settings.config import OPTIONS, Option
@@ -24,8 +25,10 @@ async def set(host: Host, rest: str) -> None:
     value = value.strip()
     if not words or words == "parameter":
         host.say(_listed(host))
+    elif name in foreign.SET:
+        await run(host, foreign.SET[name])
     elif name == "system":
-        await system(host, value)
+        await system(host, unquoted(value))
     elif name == "lora":
         lora(host, value)
     elif name == "keep":
@@ -68,6 +71,11 @@ def _value(setup: Setup, row: Option) -> str:
     if row.repeats:
         return " ".join(json.dumps(text, ensure_ascii=False) for text in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def unquoted(text: str) -> str:
+    """The text without the quotes around all of it, as other programs want them."""
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
 async def keep(host: Host, text: str) -> None:

@@ -224,11 +224,15 @@ async def test_at_a_binary_file_is_one_line_and_the_question_comes_back(make_app
         assert prompt(pilot).text == f"what is @{binary}"
 
 
-async def test_ctrl_c_clears_and_twice_quits(make_app: MakeApp) -> None:
+async def test_ctrl_c_clears_and_twice_quits(make_app: MakeApp, tmp_path: Path) -> None:
     app = make_app()
+    (tmp_path / "notes.txt").write_text("hello")
     async with app.run_test(size=(80, 24)) as pilot:
+        await send(pilot, f"/attach {tmp_path / 'notes.txt'}")
+        await shows(pilot, "▤ notes.txt")
         await pilot.press("a", "b", "ctrl+c")
         assert prompt(pilot).text == ""
+        await hides(pilot, "▤ notes.txt")
         await pilot.press("ctrl+c")
         await shows(pilot, "Ctrl+C again quits")
         assert app.is_running

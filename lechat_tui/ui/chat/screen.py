@@ -306,13 +306,14 @@ class ChatScreen(StyledOnceScreen):
             self.parts.requests.take_back()
 
     def action_interrupt(self) -> None:
-        """Copy the selection; else stop the answer; else clear the prompt; else quit, when pressed twice."""
+        """Copy the selection; else stop; else clear the prompt and its attachments; else quit, when pressed twice."""
         if self.action_copy_selection():
             return
         if self.parts.queue.answering:
             self.parts.tasks.start("stop", self.parts.queue.stop)
-        elif self._prompt.text:
-            self._prompt.set_text("")
+        elif self._prompt.text or self._widgets.box.attachments:
+            self._widgets.box.fill("", ())
+            self.parts.unsent.save_soon()
         elif self.parts.quit.pressed_twice():
             self.action_leave()
         else:
