@@ -96,7 +96,8 @@ def _receipt(receipt: Receipt | None) -> dict[str, Any] | None:
         return None
     row: dict[str, Any] = json.loads(json.dumps(asdict(receipt)))
     sampling = row.pop("sampling")
-    assert sampling.pop("stop") == []  # newer than 0.1.0
+    newer = sampling.pop("stop"), row.pop("threads"), row.pop("cpu"), row.pop("server")
+    assert not any(newer)
     return {**row, **sampling}
 
 

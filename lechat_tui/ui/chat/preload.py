@@ -7,6 +7,9 @@ from lechat_tui.models.catalog import Model, ModelError, ModelRole
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.widgets.status import StatusLine
 
+LOADING = "loading"
+"""The state that the status line shows meanwhile."""
+
 
 class Preload:
     """Loads the model of the chat, and shows it in the status line."""
@@ -28,11 +31,12 @@ class Preload:
     async def load(self) -> None:
         """Load the model, so that the first question does not have to wait. Raises `ModelError` and `EngineError`."""
         conversation = self._conversation
-        self._status.change(state="loading", hints=await asyncio.to_thread(self._hints))
+        hints = await asyncio.to_thread(self._hints)
+        self._status.change(state=self._status.status.state or LOADING, hints=hints)
         try:
             await conversation.engine.load(await asyncio.to_thread(conversation.spec))
         finally:
-            if not self._answering():
+            if not self._answering() and self._status.status.state == LOADING:  # not what the user has to read
                 self._status.change(state="")
 
     def _hints(self) -> list[str]:
