@@ -30,7 +30,7 @@ async def chats(host: Host, rest: str) -> None:
         await resume(host, rest)
 
 
-@command("/resume", "pick an earlier chat", argument="[WORDS]")
+@command("/resume", "open an earlier chat", argument="[WORDS]")
 async def resume(host: Host, rest: str) -> None:
     found = host.store.chats(limit=MAX_CHATS, matching=rest)
     if not found:

@@ -103,8 +103,8 @@ async def test_escape_closes_the_list_and_keeps_the_word(make_app: MakeApp) -> N
 
 async def test_enter_on_a_row_runs_a_command_without_an_argument(make_app: MakeApp) -> None:
     async with make_app().run_test(size=(80, 24)) as pilot:
-        await pilot.press(*"/und", "enter")
-        await shows(pilot, "· there is nothing to undo")
+        await pilot.press(*"/red", "enter")
+        await shows(pilot, "· there is nothing to bring back")
 
 
 async def test_enter_on_a_row_completes_a_command_with_an_argument(make_app: MakeApp) -> None:
