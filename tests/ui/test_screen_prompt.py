@@ -254,10 +254,10 @@ async def test_the_palette_runs_commands(make_app: MakeApp) -> None:
     async with make_app().run_test(size=(100, 50)) as pilot:
         await pilot.press("ctrl+p")
         await shows(pilot, "open an earlier chat")
-        await pilot.press(*"renam")
+        await pilot.press(*"attach")
         await hides(pilot, "open an earlier chat")
         await pilot.press("enter")
-        await until(pilot, lambda: prompt(pilot).text == "/rename ")
+        await until(pilot, lambda: prompt(pilot).text == "/attach ")
 
 
 async def test_an_earlier_question_is_found_with_ctrl_r(make_app: MakeApp, store: Store) -> None:
