@@ -5,6 +5,7 @@ half completes the request. Of a message that did not fit it keeps only the numb
 left out; a request that wants its text after all is sent again as a whole.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -51,24 +52,30 @@ class Incoming:
 
     def __init__(self) -> None:
         self._messages: list[Message] = []
+        self._settled = 0
+        """How many messages at the beginning are counted, and are there only as far as they must stay."""
 
     def completed(self, same: int, request: Request[LocalModel]) -> Request[LocalModel]:
         """The request with all of its messages, the first of which are those of the last request."""
         self._messages[same:] = request.messages
+        self._settled = min(self._settled, same)
         return replace(request, messages=tuple(self._messages))
 
     def count(self, fitted: Fitted) -> None:
         """Keep the tokens of the messages, where they were counted, and not the text of those that did not fit."""
-        left_out = set(fitted.left_out)
-        for index, (message, tokens) in enumerate(zip(self._messages, fitted.costs, strict=False)):
+        left_out = set(fitted.left_out[bisect_left(fitted.left_out, self._settled) :])
+        for index in range(self._settled, len(fitted.costs)):
+            message, tokens = self._messages[index], fitted.costs[index]
             if index in left_out:
                 self._messages[index] = _stub(message.role, tokens)
             elif not isinstance(message, Counted):
                 self._messages[index] = _counted(message, tokens)
+        self._settled = max([self._settled, *fitted.left_out[-1:]])
 
     def forget(self) -> None:
         """Drop everything."""
         self._messages.clear()
+        self._settled = 0
 
 
 def _same(sent: Sequence[Message], wanted: Sequence[Message]) -> int:

@@ -63,7 +63,8 @@ def summary_request(hint: str = "") -> Message:
 def _sendable(messages: Sequence[Message], *, images: bool) -> Iterator[tuple[int, Message]]:
     """The messages that are not empty, with their indexes. An answer to a pinned question counts as pinned."""
     pinned = False
-    for index, message in enumerate(messages if images else _without_images(messages)):
+    described = not images and any(message.attachments for message in messages)
+    for index, message in enumerate(_without_images(messages) if described else messages):
         if pinned or message.pinned or message.role == "summary":
             pinned = message.pinned or message.role in ("summary", "assistant")
         if message.text.strip() or message.attachments:
