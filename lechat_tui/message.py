@@ -2,6 +2,7 @@
 
 from dataclasses import field, replace
 from pathlib import Path
+from sys import intern
 from typing import Literal
 
 from lechat_tui.values import dataclass
@@ -150,6 +151,12 @@ class Receipt:
     """Host and port of the server that answered; empty for this machine's own engine."""
     pieces: int = 1
     """How many times the answer was continued, plus one. The other figures are of the last piece."""
+
+    def share_texts(self) -> "Receipt":
+        """Use the texts that other receipts have, too, so that a long chat keeps each of them once; returns itself."""
+        for name in ("model", "file", "sha256", "quant", "template", "engine", "kv_type", "memory", "stop_reason"):
+            object.__setattr__(self, name, intern(getattr(self, name)))
+        return self
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,8 @@ class Answer(Item):
         """Free the rows and the parsed text of a stored answer."""
         if self._message:
             super().release()
-            _ = self.thinking  # which has measured how long it took
+            if not self.thinking:  # or it has measured how long it took
+                del self.thinking
             self._unread = self._message
             self._finished, self._finished_for = [], None
             self.__dict__.pop("_reader", None)

@@ -114,6 +114,6 @@ def _valid(value: Any) -> Any:
 def decode_receipt(text: str | None) -> Receipt | None:
     """A stored receipt; None when it is unreadable, since the answer matters more than how it was made."""
     try:
-        return msgspec.json.decode(text, type=Receipt) if text else None
+        return msgspec.json.decode(text, type=Receipt).share_texts() if text else None
     except (msgspec.DecodeError, UnicodeError):
         return None

@@ -55,7 +55,7 @@ class GrowingAnswer:
                 await self._grow(event)
             case Done(receipt):
                 self._state = state_of(receipt)
-                self.message = replace(self.message, receipt=self._counted(receipt))
+                self.message = replace(self.message, receipt=self._counted(receipt).share_texts())
                 self.started = self.started or self._continued is not None
             case _:
                 pass

@@ -25,8 +25,8 @@ from lechat_tui.ui.look.themes import parse_color
 MAX_COLUMN_CELLS = 100
 """The width of the column of text is at most this."""
 
-MAX_RENDERED_ITEMS = 256
-"""Items whose rows are kept: those in view, and those that were in view last."""
+MIN_RENDERED_ITEMS = 128
+"""Items whose rows are kept, in a small view: those in view, and those that were in view last."""
 
 BLANK = Row(())
 
@@ -96,7 +96,7 @@ class RowView(ScrollView, can_focus=False):
         """The height of an item, whose rows are kept; those of the item that was measured longest ago are freed."""
         self._rendered.pop(item, None)
         self._rendered[item] = None
-        if len(self._rendered) > MAX_RENDERED_ITEMS:
+        if len(self._rendered) > max(MIN_RENDERED_ITEMS, self.size.height):  # an item has two rows at least
             oldest = next(iter(self._rendered))
             del self._rendered[oldest]
             oldest.release()
