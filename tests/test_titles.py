@@ -10,6 +10,7 @@ import pytest
 
 from lechat_tui.engine.base import Delta, EngineError, Event, Fitted, Request
 from lechat_tui.engine.echo import EchoEngine, Step
+from lechat_tui.message import Receipt
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, Weights
 from lechat_tui.settings.config import Settings
@@ -162,3 +163,10 @@ async def test_a_model_that_fails_names_nothing_and_reports_nothing(new_chat: Ca
     Titler(conversation, pytest.fail, idle=0).start()
     engine.ended.clear()
     await asyncio.wait_for(engine.ended.wait(), 10)
+
+
+def test_a_slow_model_is_not_kept_busy_with_a_title() -> None:
+    slow = Receipt("m", prompt_tokens=40, ttft_ms=9000, tokens_per_s=2)
+    fast = Receipt("m", prompt_tokens=4000, cached_tokens=3960, ttft_ms=300, tokens_per_s=20)
+    assert titles.title_seconds(fast) < 2 < titles.MAX_TITLE_SECONDS < titles.title_seconds(slow)
+    assert titles.title_seconds(Receipt("m")) == 0, "nothing was measured"

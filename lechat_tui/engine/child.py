@@ -95,6 +95,8 @@ class Child:
         self.users = 0
         """How many callers are using it now."""
         self.last_used = time.monotonic()
+        self.load_seconds = 0.0
+        """How long it took to load the model."""
 
     @classmethod
     async def start(
@@ -291,6 +293,7 @@ class Child:
                 self._fraction = fraction
             case wire.Reply(0, wire.Loaded(size)):
                 self.loaded, self.memory = True, size
+                self.load_seconds = time.monotonic() - self.last_used
             case wire.Reply(0, wire.Failed(reason)):
                 self._end(reason)
             case wire.Reply(turn, event) if turn == self._turn:

@@ -17,6 +17,9 @@ SCAN_SECONDS = 2e-5
 MAX_CHANGE = 4.0
 """A measurement counts at most as this many times the estimate: another program may have disturbed it."""
 
+MIN_LOAD_SECONDS = 2.0
+"""Loading a model in less is no loss."""
+
 Operation = Literal["evaluate", "save", "restore", "write", "read"]
 
 _SCALES: dict[Operation, float] = {"evaluate": 64, "save": 1e7, "restore": 1e7, "write": 1e7, "read": 1e7}
@@ -68,3 +71,11 @@ class Costs:
     def scan_pays(self, missing: int, files: int) -> bool:
         """Whether to look for missing cells in the files of other chats, of which there are this many."""
         return missing * self.evaluate > files * SCAN_SECONDS
+
+
+def reload_loss(load_seconds: float, idle_seconds: float) -> float:
+    """What unloading a model costs: the seconds to load it again, less the longer it has not been used.
+
+    Models that are loaded quickly count the same, so that of those the least recently used is unloaded first.
+    """
+    return max(load_seconds, MIN_LOAD_SECONDS) / max(idle_seconds, 0.001)

@@ -1,8 +1,8 @@
 """The engine for models on this machine: a child process for each warm model. Does not import llama_cpp.
 
 A child that is not busy is unloaded when it was not used for `keep_warm` seconds, when the warm models together take
-more than `room` bytes, or when the machine's memory runs short. The least recently used goes first, and for the last
-two reasons never the one that was used last.
+more than `room` bytes, or when the machine's memory runs short. First goes the one that was not used for longest or
+loads quickest (`costs.reload_loss`), and for the last two reasons never the one that was used last.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from typing import cast
 
 from lechat_tui.engine.base import EngineError, Event, Fitted, Loading, LocalModel, ModelSpec, Request
 from lechat_tui.engine.child import Child, Timeouts, Unresponsive
+from lechat_tui.engine.costs import reload_loss
 from lechat_tui.machine import hardware
 from lechat_tui.machine.hardware import Memory
 from lechat_tui.machine.split_files import size_on_disk
@@ -187,8 +188,10 @@ class LocalEngine:
         return child
 
     def _idle(self) -> list[LocalModel]:
-        """The models that nobody uses now, least recently used first."""
-        return [model for model, child in self._children.items() if not child.users]
+        """The models that nobody uses now, those first that are missed least."""
+        now = time.monotonic()
+        idle = {model: child for model, child in self._children.items() if not child.users}
+        return sorted(idle, key=lambda model: reload_loss(idle[model].load_seconds, now - idle[model].last_used))
 
     async def _unload(self, model: LocalModel) -> None:
         """End a model's process; its memory is free when this returns."""

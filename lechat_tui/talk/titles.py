@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from lechat_tui.engine.base import Delta, Fitted, Request
-from lechat_tui.message import GREEDY, Message
+from lechat_tui.message import GREEDY, Message, Receipt
 from lechat_tui.plaintext import safe
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.talk.open_chat import first_title
@@ -19,6 +19,12 @@ TITLE_REQUEST = "Give our conversation a title of at most six words, in its lang
 MAX_TITLE_TOKENS = 24
 """About twelve words."""
 
+REQUEST_TOKENS = 32
+"""Tokens that are evaluated for a title, at most: those of the request."""
+
+MAX_TITLE_SECONDS = 15.0
+"""A model that needs longer would keep the machine busy for a title that is hardly better than the question."""
+
 MAX_TITLE_WORDS = 12
 
 TITLE_MARKS = " \t\"'`*_#“”„«».:"
@@ -28,7 +34,7 @@ TITLE_MARKS = " \t\"'`*_#“”„«».:"
 def can_name(conversation: Conversation) -> bool:
     """Whether the chat has an answer, its automatic title, and a model that can name it.
 
-    False where that would push a message out of the context window, or load another model.
+    False where that would push a message out of the context window, load another model, or take too long.
     """
     chat, messages = conversation.chat, conversation.messages
     if not chat or conversation.private or conversation.busy or not conversation.settings.titles or len(messages) < 2:
@@ -41,9 +47,18 @@ def can_name(conversation: Conversation) -> bool:
         and last.state == "complete"
         and last.receipt is not None
         and last.receipt.model == conversation.model.id
+        and title_seconds(last.receipt) <= MAX_TITLE_SECONDS
         and not left_out(messages)
         and not conversation.nearly_full
     )
+
+
+def title_seconds(receipt: Receipt) -> float:
+    """How long a title will take at most, by the speed of this answer; 0 where that was not measured."""
+    evaluated = receipt.prompt_tokens - receipt.cached_tokens
+    prefill = receipt.ttft_ms / 1000 * REQUEST_TOKENS / max(evaluated, REQUEST_TOKENS)
+    decode = MAX_TITLE_TOKENS / receipt.tokens_per_s if receipt.tokens_per_s else 0.0
+    return prefill + decode
 
 
 async def name_chat(conversation: Conversation) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lechat_tui.engine.costs import Costs
+from lechat_tui.engine.costs import Costs, reload_loss
 
 SLOW = Costs(evaluate=0.1)
 """A model of 24B on a CPU; its states have 160 kB for each token."""
@@ -51,3 +51,9 @@ def test_costs_follow_the_measurements_and_one_that_was_disturbed_changes_little
         costs = costs.measured("evaluate", 100, 4.0).measured("write", 100_000_000, 1.0)
     assert costs.evaluate == pytest.approx(0.04, rel=0.01) and costs.write == pytest.approx(1e-8, rel=0.01)
     assert Costs().measured("write", 10_000, 1.0).write < 1.01 * Costs().write, "a small file says little"
+
+
+def test_a_model_that_takes_long_to_load_stays_longer_and_quick_ones_go_by_their_last_use() -> None:
+    assert reload_loss(30, 600) > reload_loss(3, 100)
+    assert reload_loss(30, 6000) < reload_loss(3, 100)
+    assert reload_loss(0.1, 60) > reload_loss(1.5, 61)
