@@ -1,12 +1,13 @@
 """Whether a turn costs the same however long the chat has become: time, and memory of both processes.
 
-    python benchmarks/long_chat.py [MODEL.gguf] [--turns 100 500 2000] [--context 2048] [--tokens 12]
+    python benchmarks/long_chat.py [MODEL.gguf] [--turns 100 500 2000] [--context 2048] [--tokens 12] [--without screen]
 
 The program runs in a terminal of 120 by 40 and asks one question after the other in one chat, with the model in its
 child process; the history is on disk. For each of the turns named, and those just before it, it prints the median time
 of a turn, from the question to the end of the answer, the CPU time and the resident memory of both processes, and how
 they compare with the first one. The context window is full before that, so that all prompts are about as long. The
-turns between are not painted, to save time.
+turns between are not painted, to save time. `--without screen` asks without a screen, `--without model` lets the
+question itself be the answer.
 """
 
 import argparse
@@ -18,12 +19,15 @@ import statistics
 import sys
 import tempfile
 import time
-from contextlib import nullcontext
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing, nullcontext
 from pathlib import Path
 
 from terminal import Terminal
 
 from lechat_tui import paths
+from lechat_tui.engine.base import Engine, Event, Request
+from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.engine.local import LocalEngine
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, Weights
@@ -38,6 +42,9 @@ from lechat_tui.ui.chat.screen import ChatScreen
 AROUND = 40
 """Turns up to each of those named that are measured with it."""
 
+Measured = tuple[float, ...]
+"""Seconds of a turn, and then, of this process and the child: CPU seconds so far, and bytes in memory."""
+
 QUESTIONS = ("What is {a} + {b}?", "What is the capital of France?", "My name is Anna.", "What is my name? {a}")
 
 
@@ -46,44 +53,71 @@ class Asking(LeChat):
 
     CSS_PATH = str(Path(sys.modules[ChatScreen.__module__].__file__ or "").parents[1] / "lechat.tcss")
     turns: tuple[int, ...] = ()
-    result: Path
+    rows: list[Measured]
 
     def on_ready(self) -> None:
         """Ask after the first paint."""
         self.run_worker(self._ask_all())
 
     async def _ask_all(self) -> None:
-        screen = self.screen
-        assert isinstance(screen, ChatScreen)
-        rows = []
-        for turn in range(max(self.turns)):
-            question = QUESTIONS[turn % len(QUESTIONS)].format(a=turn % 7, b=turn // 7 % 9)
-            measured = any(0 <= last - turn <= AROUND for last in self.turns)
-            with nullcontext() if measured else self.batch_update():  # all is done but the painting
-                began = time.perf_counter()
-                screen.host.ask(question)
-                await finished(screen)
-                pids = os.getpid(), child()
-                rows.append((time.perf_counter() - began, *map(cpu, pids), *map(resident, pids)))
-                await asyncio.sleep(0.01)  # for what follows an answer
-            if turn == 50:
-                gc.freeze()  # as cli/screen.py does
-        self.result.write_text(json.dumps(rows))
+        self.rows = await ask_all(self.turns, self._ask_one)
         self.exit()
 
+    async def _ask_one(self, question: str, *, painted: bool) -> None:
+        screen = self.screen
+        assert isinstance(screen, ChatScreen)
+        with nullcontext() if painted else self.batch_update():  # all is done but the painting
+            screen.host.ask(question)
+            while True:
+                if not screen.parts.queue.answering:
+                    return
+                await asyncio.sleep(0.005)
 
-async def finished(screen: ChatScreen) -> None:
-    """Wait for the end of the turn."""
-    while True:
-        if not screen.parts.queue.answering:
-            return
-        await asyncio.sleep(0.005)
+
+async def ask_all(turns: Sequence[int], ask: Callable[..., Awaitable[None]]) -> list[Measured]:
+    """Ask as often as wanted; returns what was measured after each turn."""
+    rows = []
+    for turn in range(max(turns)):
+        question = QUESTIONS[turn % len(QUESTIONS)].format(a=turn % 7, b=turn // 7 % 9)
+        began = time.perf_counter()
+        await ask(question, painted=any(0 <= last - turn <= AROUND for last in turns))
+        seconds = time.perf_counter() - began
+        pids = os.getpid(), child()
+        rows.append((seconds, *map(cpu, pids), *map(resident, pids)))
+        await asyncio.sleep(0.01)  # for what follows an answer
+        if turn == AROUND:
+            gc.freeze()  # as cli/screen.py does
+    return rows
+
+
+async def ask_without_screen(conversation: Conversation, turns: Sequence[int]) -> list[Measured]:
+    """The same with the conversation alone."""
+
+    async def ask(question: str, *, painted: bool) -> None:
+        async with aclosing(conversation.ask(question)) as events:
+            async for _ in events:
+                pass
+
+    rows = await ask_all(turns, ask)
+    await conversation.engine.close()
+    return rows
+
+
+class Forgetful(EchoEngine):
+    """Keeps no list of what it was asked."""
+
+    async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
+        """Answer with the question."""
+        self.requests.clear()
+        async with aclosing(super().stream(request)) as events:
+            async for event in events:
+                yield event
 
 
 def child() -> int:
-    """The engine's process."""
-    (pid,) = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return int(pid)
+    """The engine's process; this one without a model."""
+    pids = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return int(pids[0]) if pids else os.getpid()
 
 
 def resident(pid: int) -> int:
@@ -101,14 +135,21 @@ def run(options: argparse.Namespace) -> None:
     """Run the program in this terminal."""
     store = Store(paths.data())
     model = Model("m", "M", ("text",), Weights(str(options.model)), context=options.context, temperature=0.0, threads=1)
-    engine = LocalEngine(paths.logs(), states=paths.cache() / "states", limit=1_000_000_000)
+    engine: Engine = Forgetful()
+    if options.without != "model":
+        engine = LocalEngine(paths.logs(), states=paths.cache() / "states", limit=1_000_000_000)
     settings = Settings(max_tokens=options.tokens)
-    app = Asking(
-        Conversation(store, engine, Models({"m": model}), model, settings=settings), jobs=Jobs(), machine=Resources
-    )
-    app.turns, app.result = tuple(options.turns), options.result
+    conversation = Conversation(store, engine, Models({"m": model}), model, settings=settings)
+    turns = tuple(options.turns)
     gc.freeze()
-    app.run()
+    if options.without == "screen":
+        rows = asyncio.run(ask_without_screen(conversation, turns))
+    else:
+        app = Asking(conversation, jobs=Jobs(), machine=Resources)
+        app.turns = turns
+        app.run()
+        rows = app.rows
+    options.result.write_text(json.dumps(rows))
 
 
 def report(rows: list[list[float]], turns: list[int]) -> None:
@@ -135,6 +176,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, nargs="+", default=[100, 500, 2000])
     parser.add_argument("--context", type=int, default=2048)
     parser.add_argument("--tokens", type=int, default=12)
+    parser.add_argument("--without", choices=("screen", "model"))
     parser.add_argument("--result", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.result:

@@ -202,8 +202,9 @@ async def test_a_child_that_does_not_obey_a_stop_is_replaced_and_the_next_questi
     script = f"""
 loaded()
 while True:
-    t = answer(); say('Delta', t, text=str(os.getpid()))
-    if not os.path.exists({flag!r}): open({flag!r}, 'w').close(); hear()
+    t = answer(); first = not os.path.exists({flag!r}); open({flag!r}, 'w').close()
+    say('Delta', t, text=str(os.getpid()))
+    if first: hear()
     done(t)
 """
     local = engine(script, tmp_path, timeouts=Timeouts(stop=0.3))

@@ -425,6 +425,8 @@ def test_what_a_long_chat_leaves_out_is_not_kept_and_what_was_written_is_not_kep
     for left_out in range(1, 20):
         cache.cells = list(range(300))
         states.restore_best([0, *range(1000 * left_out, 1000 * left_out + 200)], 1, left_out=left_out)
+    cache.cells = list(range(300))
+    states.restore_best([*range(290), *range(2000, 2020)], 1, left_out=20)  # the end of an answer was cut
     assert len(list(states.known_cells())) == 1, "the cache itself"
     cache.cells = list(range(300))
     states.restore_best(list(range(5000, 5300)), 2)

@@ -19,6 +19,10 @@ from lechat_tui.values import dataclass
 MEMORY_PARTS = 16
 """The snapshots may take one in so many bytes of the machine's memory."""
 
+MIN_LOSS_PARTS = 16
+"""Of a state that loses less than one in so many of its cells, no snapshot is taken: the end of an answer that was cut,
+or a request for a title, will not be wanted again."""
+
 MAX_SNAPSHOTS = 16
 """Of chats that are left one after the other, before there is time to write them."""
 
@@ -192,7 +196,7 @@ class SavedStates:
         branch of the chat will overwrite it.
         """
         cells = list(self._cache.cells)
-        if lost * self.costs.evaluate <= MIN_GAIN_SECONDS:
+        if lost * MIN_LOSS_PARTS < len(cells) or lost * self.costs.evaluate <= MIN_GAIN_SECONDS:
             return
         if leaving and equal_prefix(cells, self._written) == len(cells):
             return

@@ -90,8 +90,8 @@ class StateFiles:
     @property
     def costs(self) -> Costs | None:
         """What had been measured when the newest file was written."""
-        newest = max(self._known.values(), key=lambda known: known[1], default=None)
-        return newest[2].costs if newest else None
+        known = [(changed, header.costs) for _, changed, header in self._known.values() if header.costs]
+        return max(known, key=lambda row: row[0])[1] if known else None
 
     def states(self) -> Iterator[State]:
         """The states in all files; invalid files are deleted."""
