@@ -15,6 +15,7 @@ from textual.command import Provider
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import LineFilter
+from textual.theme import Theme
 from textual.worker import WorkerFailed
 
 from lechat_tui import clipboard
@@ -52,6 +53,10 @@ class LeChat(AnyWindowApp):
     DEFAULT_MODE = "chat"
     """The mode of the chat screen, so that no empty screen is laid out below it."""
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Slash}
+
+    _variables_of: Theme | None = None
+    """The theme of `_variables`."""
+    _variables: dict[str, str]
 
     def __init__(
         self,
@@ -105,6 +110,12 @@ class LeChat(AnyWindowApp):
     def get_line_filters(self) -> list[LineFilter]:
         """The filters that every row passes on its way to the terminal."""
         return [*without_gray(super().get_line_filters()), *self._added_filters]
+
+    def get_css_variables(self) -> dict[str, str]:
+        """The variables of the stylesheet; Textual asks four times at the start, and computes shades each time."""
+        if self._variables_of is not self.current_theme:
+            self._variables_of, self._variables = self.current_theme, super().get_css_variables()
+        return self._variables
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The variables of the default theme, for those that a theme leaves out."""

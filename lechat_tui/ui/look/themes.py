@@ -1,6 +1,5 @@
 """Themes as Textual takes them."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 from rich.color import Color
@@ -19,7 +18,7 @@ def read_themes(*folders: Path) -> Themes:
 
 def textual_theme(theme: Theme) -> TextualTheme:
     """The same theme, to be registered with an app."""
-    return TextualTheme(**asdict(theme))
+    return TextualTheme(**vars(theme))
 
 
 def parse_color(text: str) -> Color | None:
