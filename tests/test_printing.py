@@ -1,5 +1,7 @@
 """What the command line prints."""
 
+import errno
+
 import pytest
 
 from lechat_tui.cli import edge, printing
@@ -19,6 +21,18 @@ def test_no_escape_reaches_a_terminal(capsys: pytest.CaptureFixture[str], monkey
 def test_a_name_with_line_breaks_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     printing.say("a\n\r\nlechat: all is well")
     assert capsys.readouterr().err == "a  lechat: all is well\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), "ulimit -n"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "not enough memory"),
+        (MemoryError(), "not enough memory"),
+    ],
+)
+def test_what_runs_short_is_a_sentence(error: Exception, sentence: str) -> None:
+    assert sentence in edge.failure(error).message and "unexpected" not in edge.failure(error).message
 
 
 def test_a_pipe_gets_what_a_model_wrote_unchanged(capsys: pytest.CaptureFixture[str]) -> None:

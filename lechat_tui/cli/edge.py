@@ -1,5 +1,6 @@
 """The edge of the program: every failure inside becomes one line on stderr and an exit code."""
 
+import errno
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,14 @@ MAX_MESSAGE_CHARACTERS = 1000
 
 MAX_ERROR_CHARACTERS = 200
 """Of an unexpected exception, whose text may be as long as what caused it."""
+
+
+LIMITS = {
+    errno.EMFILE: "too many files are open for the limit of this shell; ulimit -n 256 raises it",
+    errno.ENFILE: "too many files are open on this machine; close some programs, then try again",
+    errno.ENOMEM: "there is not enough memory; close some programs, or raise the limit of this shell (ulimit -v)",
+}
+"""What a machine or a shell can run short of, with what to do."""
 
 
 class Interrupted(LechatError):
@@ -67,6 +76,10 @@ def failure(error: Exception) -> Failure:
     match error:
         case LechatError():
             return Failure(str(error), _exit_code(error))
+        case MemoryError():
+            return Failure(LIMITS[errno.ENOMEM], FAILED)
+        case OSError(errno=number) if number in LIMITS:
+            return Failure(LIMITS[number], FAILED)
         case _:
             return Failure(_unexpected(error), FAILED)
 
@@ -113,7 +126,6 @@ def log(error: Exception) -> None:
 
 def open_log() -> None:
     """Send warnings and errors of this process to `lechat.log`; to nowhere when that file cannot be written."""
-    import errno
     import logging
 
     from lechat_tui import writing
