@@ -16,13 +16,13 @@ import llama_cpp
 import numpy as np
 import sentencepiece
 from gguf import GGUFWriter, TokenType
-from mistral_common.protocol.instruct.chunk import ImageChunk, TextChunk
+from mistral_common.protocol.instruct.chunk import ImageChunk, ImageURLChunk, TextChunk
 from mistral_common.protocol.instruct.messages import AssistantMessage, SystemMessage, UserMessage
 from mistral_common.protocol.instruct.normalize import get_normalizer
 from mistral_common.protocol.instruct.request import ChatCompletionRequest
 from mistral_common.protocol.instruct.validator import ValidationMode, get_validator
 from mistral_common.tokens.tokenizers.base import TokenizerVersion
-from mistral_common.tokens.tokenizers.image import ImageEncoding
+from mistral_common.tokens.tokenizers.image import ImageConfig, ImageEncoder, ImageEncoding, SpecialImageIDs
 from mistral_common.tokens.tokenizers.instruct import (
     InstructTokenizerV3,
     InstructTokenizerV7,
@@ -79,12 +79,13 @@ IMAGE = 10
 """The control token [IMG], which stands for every image here."""
 
 
-class _OneToken:
+class _OneToken(ImageEncoder):
     """Encodes an image as one token: how many there are is a matter of the projector."""
 
-    image_token = IMAGE
+    def __init__(self) -> None:
+        super().__init__(ImageConfig(image_patch_size=1, max_image_size=1), SpecialImageIDs(IMAGE, IMAGE, IMAGE))
 
-    def __call__(self, chunk: ImageChunk) -> ImageEncoding:
+    def __call__(self, content: ImageChunk | ImageURLChunk) -> ImageEncoding:
         return ImageEncoding([IMAGE], np.zeros((3, 1, 1)))
 
 
