@@ -6,6 +6,7 @@ whether they accepted the text cannot be known.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -91,12 +92,26 @@ def osc52(text: str, environment: Mapping[str, str] = os.environ) -> str:
     return plain
 
 
+MAC_READ_COMMANDS = (
+    ("pngpaste", "-"),
+    ("osascript", "-e", "get the clipboard as «class PNGf»"),
+    ("pbpaste",),
+)
+"""The same on a Mac; `pngpaste` may be installed, the others are a part of macOS."""
+
+_APPLE_DATA = re.compile(rb"\s*\xc2\xabdata PNGf([0-9A-F]+)\xc2\xbb\s*")
+"""How `osascript` prints an image: `«data PNGf89504E47...»`, in UTF-8."""
+
+
 def read(environment: Mapping[str, str] = os.environ) -> bytes | None:
     """The content of the clipboard, a PNG image or text; None when there is none or it cannot be read."""
     readers = [command for variable, command in READ_COMMANDS if environment.get(variable)]
     if sys.platform == "darwin" and not _remote(environment):
-        readers.insert(0, ("pbpaste",))
-    return next((content for content in (_output(command, environment) for command in readers) if content), None)
+        readers = [*MAC_READ_COMMANDS, *readers]
+    outputs = (_output(command, environment) for command in readers)
+    content = next(filter(None, outputs), None)
+    image = _APPLE_DATA.fullmatch(content) if content else None
+    return bytes.fromhex(image[1].decode()) if image else content
 
 
 def _remote(environment: Mapping[str, str]) -> bool:

@@ -17,6 +17,9 @@ State = Literal["complete", "draft", "stopped", "interrupted", "failed", "cut"]
 AttachmentKind = Literal["image", "text"]
 """What is in an attached file. The text of a `text` file is sent in UTF-8, in a fence."""
 
+Span = tuple[int, int]
+"""A part of a text: its first character, and the one behind its last."""
+
 StopReason = Literal["end", "length", "stopped", "failed"]
 """Why an answer ended: the model's end token, a limit of tokens, the user, or an error of the engine."""
 
@@ -167,6 +170,8 @@ class Message:
     text: str
     thinking: str = ""
     attachments: tuple[Attachment, ...] = ()
+    pasted: tuple[Span, ...] = ()
+    """The long pastes in the text, in order; they are shown folded."""
     state: State = "complete"
     receipt: Receipt | None = None
     pinned: bool = False

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 SIMPLE = frozenset(("ansi", "cons25", "linux", "unknown", "vt52", "vt100", "vt102", "vt220"))
 """Values of `TERM` for terminals whose fonts lack the shapes that the screen uses."""
@@ -20,6 +20,19 @@ INTERMEDIARIES = (
 
 MIN_KITTY_VERSION = 0, 28
 """The first version of kitty with Unicode placeholders, which show an image in text cells."""
+
+MIN_BIDI_VTE = 5800
+"""The first version of VTE, as in `VTE_VERSION`, that reorders text from right to left, and can be asked not to."""
+
+EXPLICIT_BIDI, IMPLICIT_BIDI = "\x1b[8l", "\x1b[8h"
+"""Ask a terminal to show characters in the cells they were written to, or to reorder them (BDSM, in ECMA-48).
+
+VTE understands them, others ignore them: https://terminal-wg.pages.freedesktop.org/bidi/.
+"""
+
+TextOrder = Literal["logical", "visual", "words"]
+"""In which order text from right to left is written: `logical` leaves reordering to the terminal, `words` leaves it the
+letters in each word."""
 
 UTF8 = re.compile(r"utf-?8", re.IGNORECASE)
 
@@ -57,6 +70,24 @@ def shows_kitty_images(environment: Mapping[str, str] = os.environ) -> bool:
             return _is_recent_kitty(environment.get("KITTY_INSTALLATION_DIR", ""))
         case _:
             return False
+
+
+def text_order(chosen: str, *, screen: bool, environment: Mapping[str, str] = os.environ) -> TextOrder:
+    """The order for what was chosen in the settings (`bidi`); `auto` goes by what is known of the terminal.
+
+    `screen` says whether the whole screen is used, after `EXPLICIT_BIDI`; multiplexers do not pass that on.
+    """
+    known: dict[str, TextOrder] = {"terminal": "logical", "lechat": "visual", "words": "words"}
+    if chosen in known:
+        return known[chosen]
+    if environment.get("TERM") == "xterm-kitty":
+        return "words"
+    version = environment.get("VTE_VERSION", "")
+    if version.isdecimal() and int(version) >= MIN_BIDI_VTE:
+        multiplexed = any(environment.get(name) for name in ("TMUX", "STY", "ZELLIJ"))
+        return "visual" if screen and not multiplexed else "logical"
+    program = environment.get("TERM_PROGRAM") == "Apple_Terminal"
+    return "logical" if program or environment.get("KONSOLE_VERSION") or environment.get("MLTERM") else "visual"
 
 
 def _is_recent_kitty(folder: str) -> bool:

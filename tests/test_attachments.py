@@ -13,7 +13,7 @@ from PIL import Image
 
 from lechat_tui.attachments.files import AttachmentError, File
 from lechat_tui.attachments.images import check_image, is_image
-from lechat_tui.attachments.mentions import Mentions, mentioned, mentions, pasted_path, pasted_paths
+from lechat_tui.attachments.mentions import Mentions, mentioned, mentions, pasted_mentions, pasted_path, pasted_paths
 from lechat_tui.attachments.pixels import FORMATS
 from lechat_tui.attachments.reading import read
 from lechat_tui.attachments.texts import MAX_TEXT_BYTES, decoded, inlined
@@ -229,6 +229,27 @@ def test_several_files_can_be_dropped_at_once(dropped: Path, tmp_path: Path) -> 
     (tmp_path / "notes.txt").write_text("hello")
     for text in (f"{other} {tmp_path}/notes.txt", f"{other}\nand this", f"{other} '"):
         assert pasted_paths(text) == []
+
+
+def test_dropped_text_files_become_mentions(dropped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    notes, script = tmp_path / "my notes.txt", tmp_path / "run"
+    notes.write_text("hello")
+    script.write_text("#!/bin/sh")
+    (tmp_path / "program").write_bytes(b"ELF\0")
+    for text, expected in (
+        (str(notes), f'@"{notes}"'),
+        (f"'{notes}'", f'@"{notes}"'),
+        (script.as_uri(), f"@{script}"),
+        (f"'{notes}' {script} ", f'@"{notes}" @{script}'),
+        (f"{script}\n{dropped}", f'@{script} @"{dropped}"'),
+        ("run", ""),
+        (f"cat {script}", ""),
+        (f"{tmp_path}/program", ""),
+        (str(tmp_path), ""),
+        (f"{tmp_path}/none.txt", ""),
+    ):
+        assert pasted_mentions(text) == expected, text
 
 
 @pytest.mark.parametrize("name", ["~nobody-of-this-name/x", "nul\0", "x" * 5000, "a/" * 3000, "", "."])

@@ -30,6 +30,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         stats = true
         reduced = true
         pictures = "blocks"
+        bidi = "terminal"
         temperature = 1
         top_p = 0.9
         top_k = 40
@@ -66,6 +67,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         stats=True,
         reduced=True,
         pictures="blocks",
+        bidi="terminal",
         temperature=1.0,
         top_p=0.9,
         top_k=40,

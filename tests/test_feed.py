@@ -57,7 +57,7 @@ def test_a_question_without_an_answer_says_so_until_the_next_turn(feed: Feed, vi
     assert UNANSWERED not in shown(viewport)
     feed.hide_activity()
     feed.mark_unanswered()
-    feed.add_question("Well?", ())
+    feed.add_question(Message("user", "Well?"))
     assert UNANSWERED not in shown(viewport)
     feed.load(CHAT)
     feed.mark_unanswered()
@@ -65,7 +65,7 @@ def test_a_question_without_an_answer_says_so_until_the_next_turn(feed: Feed, vi
 
 
 def test_an_answer_grows_and_ends_as_it_was_stored(feed: Feed, viewport: Viewport[Item]) -> None:
-    feed.add_question("Who?", ())
+    feed.add_question(Message("user", "Who?"))
     answer = feed.begin_answer()
     feed.grow_answer("I ", "text")
     feed.grow_answer("am", "text")
@@ -87,7 +87,7 @@ def test_an_answer_is_dropped_or_resumed(feed: Feed, viewport: Viewport[Item]) -
 
 def test_activity_and_queued_questions_stay_at_the_end(feed: Feed, viewport: Viewport[Item]) -> None:
     feed.load(CHAT[:2])
-    feed.queue([("later", ())])
+    feed.queue([Message("user", "later")])
     feed.show_activity("loading", 0.5, "Esc stops")
     feed.add(Note("a note"))
     feed.begin_answer()
@@ -102,9 +102,9 @@ def test_activity_and_queued_questions_stay_at_the_end(feed: Feed, viewport: Vie
 def test_what_follows_the_last_question_is_removed(feed: Feed, viewport: Viewport[Item]) -> None:
     feed.load(CHAT)
     feed.add(Note("a note"))
-    feed.queue([("later", ())])
+    feed.queue([Message("user", "later")])
     feed.remove_after_question()
-    assert shown(viewport)[-2:] == ["▌ And now?", "▌ later  queued"]
+    assert shown(viewport)[-2:] == ["▌ And now?", "▌ later  queued 1"]
 
 
 @pytest.mark.parametrize(("pinned", "text"), [(False, DIVIDER), (True, DIVIDER_PINNED)])
@@ -149,13 +149,13 @@ def test_a_summary_is_folded(feed: Feed, viewport: Viewport[Item]) -> None:
 
 
 def test_a_word_is_found_in_any_case_and_accent() -> None:
-    rows = Question("nothing here\nun Élève").rows(WIDTH, LOOK)
+    rows = Question(Message("user", "nothing here\nun Élève")).rows(WIDTH, LOOK)
     assert find_word(rows, "ELEVE") == (1, 5, 10)
     assert find_word(rows, "absent") is None
 
 
 def test_selected_text_is_copied_without_bars_indents_and_wrapping() -> None:
-    items: list[Item] = [Question("one two three four five six seven eight nine ten"), Note("a note")]
+    items: list[Item] = [Question(Message("user", "one two three four five six seven eight nine ten")), Note("a note")]
     end = Point(position(1, 0) + 1, 99)
 
     def rows(index: int) -> Sequence[Row]:
@@ -176,5 +176,5 @@ def test_of_errors_in_a_row_the_newest_are_kept_and_a_question_removes_them(
     assert [item.text for item in viewport.items if isinstance(item, Note)] == [
         "a note", "error 2", "error 3", "error 4"
     ]  # fmt: skip
-    feed.add_question("hello", ())
+    feed.add_question(Message("user", "hello"))
     assert [item.text for item in viewport.items if isinstance(item, Note)] == ["a note"]

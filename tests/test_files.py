@@ -97,6 +97,17 @@ def test_an_image_on_the_clipboard_is_preferred_to_text(tmp_path: Path) -> None:
     assert clipboard.read(environment) == b"PNG"
 
 
+@pytest.mark.parametrize(
+    ("name", "script"),
+    [("pngpaste", "printf PNG"), ("osascript", "echo '«data PNGf504E47»'"), ("pbpaste", "printf PNG")],
+)
+def test_a_mac_gives_an_image_or_text(name: str, script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    program(tmp_path / "bin", name, script)
+    assert clipboard.read(desktop(tmp_path / "bin")) == b"PNG"
+    assert clipboard.read(desktop(tmp_path / "bin", SSH_CONNECTION="x")) is None
+
+
 # /save
 
 

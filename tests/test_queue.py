@@ -41,9 +41,11 @@ def test_dropped_turns_are_named_by_their_commands_except_questions() -> None:
     assert not queue.waiting and queue.drop() == ""
 
 
-def test_the_newest_turn_is_taken_back_first() -> None:
+def test_a_turn_is_taken_from_any_place_and_put_back_there() -> None:
     queue = held()
-    queue.add(Turn("one"))
-    queue.add(Turn("two"))
-    assert [turn.text for turn in (queue.take_back(), queue.take_back()) if turn] == ["two", "one"]
-    assert queue.take_back() is None
+    for text in ("one", "two", "three"):
+        queue.add(Turn(text))
+    taken = queue.take(1)
+    assert taken.text == "two" and [turn.text for turn in queue.waiting] == ["one", "three"]
+    queue.add(taken, 1)
+    assert [turn.text for turn in queue.waiting] == ["one", "two", "three"]

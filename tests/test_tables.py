@@ -13,6 +13,7 @@ from lechat_tui.drawing.tables import cells
         ("| `a | b` | c |", ["`a | b`", "c"]),
         ("| `ls | wc` | counts | files |", ["`ls | wc`", "counts | files"]),
         (r"| a \| b | c |", ["a | b", "c"]),
+        (r"| `a \| b | c` | d | e |", ["`a | b | c`", "d | e"]),
         ("> | ``x | `y`` | c |", ["``x | `y``", "c"]),
         ("| ` | c | d", ["`", "c | d"]),
         ("a | b | c", ["a", "b | c"]),

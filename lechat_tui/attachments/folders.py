@@ -115,18 +115,27 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_offered(entry: os.DirEntry[str]) -> bool:
-    """Whether it is text or an image: by its suffix, else by its first bytes."""
-    suffix = Path(entry.name).suffix.lower()
-    if suffix in BINARIES or not entry.name.isprintable():
-        return False
+    """Whether it is text or an image."""
     try:
-        if not entry.is_file():
+        if not entry.name.isprintable() or not entry.is_file():
             return False
-        if suffix in TEXTS or suffix in IMAGES:
-            return True
-        with Path(entry.path).open("rb") as file:
-            return b"\0" not in file.read(_HEAD_BYTES)
     except OSError:
+        return False
+    path = Path(entry.path)
+    return path.suffix.lower() in IMAGES or is_text_file(path)
+
+
+def is_text_file(path: Path) -> bool:
+    """Whether it is a file with text: by its suffix, else by its first bytes."""
+    suffix = path.suffix.lower()
+    try:
+        if suffix in BINARIES or suffix in IMAGES or not path.is_file():
+            return False
+        if suffix in TEXTS:
+            return True
+        with path.open("rb") as file:
+            return b"\0" not in file.read(_HEAD_BYTES)
+    except (OSError, ValueError):  # a name no file can have
         return False
 
 

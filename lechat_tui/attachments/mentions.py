@@ -2,10 +2,11 @@
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lechat_tui.attachments.files import user_path
+from lechat_tui.attachments.folders import is_text_file
 from lechat_tui.attachments.images import is_image_file
 from lechat_tui.values import dataclass
 
@@ -18,21 +19,41 @@ _IMAGE_PATH = re.compile(
 )
 
 
-def pasted_path(text: str) -> Path | None:
+def pasted_path(text: str, accepts: Callable[[Path], bool] = is_image_file) -> Path | None:
     """The image file that was dropped on the terminal or pasted as a path; None for any other text.
 
-    Terminals quote the path, escape its spaces, or write a `file://` URL.
+    Terminals quote the path, escape its spaces, or write a `file://` URL. `accepts` says which files count instead.
     """
     text = text.strip()
     if not text or len(text) > MAX_PATH_CHARACTERS or "\n" in text or "\0" in text:
         return None
     forms = (text, _unquoted(text), re.sub(r"\\(.)", r"\1", text))
-    return next((path for path in map(user_path, filter(None, forms)) if path and is_image_file(path)), None)
+    return next((path for path in map(user_path, filter(None, forms)) if path and accepts(path)), None)
 
 
-def pasted_paths(text: str) -> list[Path]:
+def pasted_mentions(text: str) -> str:
+    """Text files that were dropped or pasted as whole paths, each as an `@path`; empty for any other text."""
+    found = pasted_paths(text, _is_mentionable)
+    return " ".join(mention(str(path)) for path in found)
+
+
+def mention(file: str) -> str:
+    """A path as it is written into a question."""
+    return f'@"{file}"' if re.search(r"\s", file) else f"@{file}"
+
+
+def is_dropped_text(path: Path) -> bool:
+    """Whether it may be a text file that was dropped: a whole path, as file managers write it."""
+    return path.is_absolute() and is_text_file(path)
+
+
+def _is_mentionable(path: Path) -> bool:
+    return '"' not in str(path) and (is_dropped_text(path) or is_image_file(path))
+
+
+def pasted_paths(text: str, accepts: Callable[[Path], bool] = is_image_file) -> list[Path]:
     """The image files that were dropped or pasted together, a line or a word each; none for any other text."""
-    if one := pasted_path(text):
+    if one := pasted_path(text, accepts):
         return [one]
     text = text.strip()
     if not text or len(text) > MAX_PATH_CHARACTERS * 4:
@@ -42,13 +63,13 @@ def pasted_paths(text: str) -> list[Path]:
         words = shlex.split(text)
     except ValueError:  # a quote that does not end
         words = []
-    return next((found for found in (_all_images(lines), _all_images(words)) if found), [])
+    return next((found for found in (_all(lines, accepts), _all(words, accepts)) if found), [])
 
 
-def _all_images(texts: Sequence[str]) -> list[Path]:
+def _all(texts: Sequence[str], accepts: Callable[[Path], bool]) -> list[Path]:
     found: list[Path] = []
     for text in texts:
-        path = pasted_path(text)
+        path = pasted_path(text, accepts)
         if path is None:
             return []
         found.append(path)

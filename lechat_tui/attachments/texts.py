@@ -2,11 +2,13 @@
 
 import codecs
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from lechat_tui.attachments.files import AttachmentError
 from lechat_tui.message import Attachment, Message
-from lechat_tui.plaintext import safe, storable
+from lechat_tui.plaintext import invisible, safe, storable
 
 MAX_TEXT_BYTES = 20_000_000
 """Of the file; more than any context window holds."""
@@ -61,6 +63,15 @@ def stored_text(file: Attachment) -> str:
         sentence = f"{safe(file.name)} is not stored any more; /edit the question and attach it again"
         raise AttachmentError(sentence) from error
     return decoded(content, file.name)
+
+
+def invisible_characters(text: str, files: Sequence[Attachment]) -> int:
+    """The number of characters in a question and its text files that are sent, but that no terminal shows."""
+    count = invisible(text)
+    for file in files:
+        with suppress(AttachmentError):  # sending it reports that
+            count += invisible(stored_text(file)) if file.kind == "text" else 0
+    return count
 
 
 def inlined(message: Message) -> Message:

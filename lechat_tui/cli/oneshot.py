@@ -8,6 +8,7 @@ from contextlib import aclosing, suppress
 from dataclasses import asdict, fields
 from typing import Literal
 
+from lechat_tui.attachments.texts import invisible_characters
 from lechat_tui.cli import printing, streams
 from lechat_tui.cli.inputs import Input, NoPrompt
 from lechat_tui.cli.overflow import Overflow, fitting
@@ -96,6 +97,8 @@ async def _answer(
         if conversation.setup.loras:
             hints.say(f"{conversation.setup.title} answers, with adapters applied")
         text, attached = await fitting(conversation, question, files, overflow, hints.say)
+        if hidden := invisible_characters(text, attached):
+            hints.say(phrases.invisible_characters(hidden))
         async with aclosing(conversation.ask(text, attached, title=question.instruction)) as events:
             async for event in events:
                 hints.show(event, conversation.model.id)

@@ -28,6 +28,14 @@ ENDINGS: dict[State, str] = {
 """The line below an answer that is not complete."""
 
 
+def ending(state: State, text: str, thinking: bool) -> str:
+    """The line below an answer that is not complete, else empty. Thinking without a text is not sent later."""
+    line = ENDINGS.get(state, "")
+    if thinking and not text.strip():
+        return line.replace(";", " while thinking, so the next question is sent without it;", 1)
+    return line
+
+
 class Answer(Item):
     """What the model wrote. It grows piece by piece: only blocks that may still change are rendered again."""
 
@@ -136,8 +144,8 @@ class Answer(Item):
                 parts.append(indented(tail, look))
             else:
                 parts[-1] = chain(finished, indented(tail, look))
-        if ending := ENDINGS.get(self._state):
-            parts.append(indented(text_rows([(ending, look.soft)], inner), look))
+        if line := ending(self._state, self._text, bool(thinking)):
+            parts.append(indented(text_rows([(line, look.soft)], inner), look))
         blank = row(())
         return chain.from_iterable(chain((blank,), part) if number else part for number, part in enumerate(parts))
 

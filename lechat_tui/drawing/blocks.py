@@ -7,6 +7,7 @@ from markdown_it.tree import SyntaxTreeNode
 from rich.cells import cell_len
 from rich.style import Style
 
+from lechat_tui.drawing.bidi import CELL, CODE, has_rtl, is_rtl
 from lechat_tui.drawing.code import code_rows
 from lechat_tui.drawing.latex import readable
 from lechat_tui.drawing.markdown import Block
@@ -149,13 +150,14 @@ class _Renderer:
             yield from self._stacked(head, body, width)
             return
         aligns = [str(cell.attrs.get("style", "")).removeprefix("text-align:") for cell in rows[0]]
-        yield from _table_row(head, widths, aligns, look)
-        yield row([(COLUMN_GAP.join("─" * size for size in widths), look.line)])
+        rtl = is_rtl([run for cell in head for run in cell])
+        yield from _table_row(head, widths, aligns, look, rtl=rtl)
+        yield row([(COLUMN_GAP.join("─" * size for size in widths), look.line)], rtl=rtl)
         tall = any(cell_len(plain(cell)) > size for cells in body for cell, size in zip(cells, widths, strict=False))
         for number, cells in enumerate(body):
             if number and tall:
                 yield row(())
-            yield from _table_row(cells, widths, aligns, look)
+            yield from _table_row(cells, widths, aligns, look, rtl=rtl)
 
     def _stacked(self, head: list[list[Run]], body: list[list[list[Run]]], width: int) -> Iterator[Row]:
         """A table that is too wide: each row as lines of `head: cell`."""
@@ -163,7 +165,7 @@ class _Renderer:
             if number:
                 yield row(())
             for name, cell in zip(head, cells, strict=False):
-                yield from text_rows([*name, (": ", self._look.soft), *cell], width)
+                yield from text_rows([*name, (": ", self._look.soft), *cell] if plain(name) else cell, width)
 
     def _inline(self, node: SyntaxTreeNode, style: Style) -> Iterator[Run]:
         for child in node.children:
@@ -177,7 +179,7 @@ class _Renderer:
             case "softbreak" | "hardbreak":
                 yield "\n", style  # a model that writes a line end means one
             case "code_inline":
-                yield node.content, look.code
+                yield node.content, look.code + CODE
             case "strong":
                 yield from self._inline(node, style + look.strong)
             case "em":
@@ -190,9 +192,10 @@ class _Renderer:
                 runs = list(self._inline(node, style + look.link + click))
                 yield from runs
                 if plain(runs) not in (target, target.removeprefix("mailto:")):
-                    yield f" ({target})", look.soft + click
+                    yield " ", look.soft
+                    yield f"({target})", look.soft + click + CODE
             case "math_inline":
-                yield readable(node.content), style + look.math
+                yield readable(node.content), style + look.math + CODE
             case "image":
                 yield f"{node.content or 'image'} ({node.attrs.get('src', '')})", look.soft
             case "text" if self._task:
@@ -221,15 +224,19 @@ def _columns(rows: Sequence[Sequence[Sequence[Run]]], width: int) -> list[int] |
 
 
 def _table_row(
-    cells: Sequence[Sequence[Run]], widths: Sequence[int], aligns: Sequence[str], look: Look
+    cells: Sequence[Sequence[Run]], widths: Sequence[int], aligns: Sequence[str], look: Look, *, rtl: bool
 ) -> Iterator[Row]:
+    """The rows of one row of a table; `rtl` says that its first column is at the right."""
     columns = [[line for line, _ in wrap(cell, size)] for cell, size in zip(cells, widths, strict=False)]
     for number in range(max(len(column) for column in columns)):
         runs: list[Run] = []
         for column, size, align in zip(columns, widths, aligns, strict=False):
             line = column[number] if number < len(column) else []
             space = size - cell_len(plain(line))
-            left = {"right": space, "center": space // 2}.get(align, 0)
+            before = {("left" if rtl else "right"): space, "center": space // 2}.get(align, 0)
+            if not align and not rtl and is_rtl(line):
+                before = space
             gap = COLUMN_GAP if runs else ""
-            runs += [(gap + " " * left, look.text), *line, (" " * (space - left), look.text)]
-        yield row([run for run in runs if run[0]])
+            cell = [(text, style + CELL) for text, style in line] if rtl or has_rtl(plain(line)) else line
+            runs += [(gap + " " * before, look.text), *cell, (" " * (space - before), look.text)]
+        yield row([run for run in runs if run[0]], rtl=rtl)

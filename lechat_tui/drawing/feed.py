@@ -11,7 +11,7 @@ from lechat_tui.drawing.question import Question
 from lechat_tui.drawing.thumbnails import Thumbnails
 from lechat_tui.drawing.viewport import Viewport
 from lechat_tui.engine.base import DeltaKind
-from lechat_tui.message import Attachment, Message, Receipt
+from lechat_tui.message import Message, Receipt
 
 MAX_ERRORS = 3
 """Errors in a row that are shown."""
@@ -69,11 +69,11 @@ class Feed:
             self._remove(self._last_errors()[: 1 - MAX_ERRORS])
         self._viewport.insert(len(self._viewport.items) - self._floating, item)
 
-    def add_question(self, text: str, attachments: Sequence[Attachment]) -> None:
+    def add_question(self, question: Message) -> None:
         """Add a question that was sent; errors since the last message are read by now, and go away."""
         self._remove(self._last_errors())
         self._unmark()
-        self.add(Question(text, attachments, thumbnails=self._thumbnails))
+        self.add(Question(question, thumbnails=self._thumbnails))
 
     def mark_unanswered(self) -> None:
         """Say below the last message, a question, that no answer came; until something else happens."""
@@ -159,12 +159,12 @@ class Feed:
         self._remove([self._activity])
         return True
 
-    def queue(self, questions: Sequence[tuple[str, Sequence[Attachment]]]) -> None:
-        """Show these questions as queued, and no others."""
+    def queue(self, questions: Sequence[Message]) -> None:
+        """Show these questions as queued, in this order, and no others."""
         self._remove([item for item in self._viewport.items if isinstance(item, Question) and item.queued])
-        for text, attachments in questions:
+        for number, question in enumerate(questions, 1):
             self._floating += 1
-            self._viewport.insert(len(self._viewport.items), Question(text, attachments, queued=True))
+            self._viewport.insert(len(self._viewport.items), Question(question, queued=number))
 
     # Marks on messages
 
@@ -220,7 +220,7 @@ class Feed:
     def _item(self, message: Message) -> Item:
         match message.role:
             case "user":
-                return Question(message.text, message.attachments, thumbnails=self._thumbnails)
+                return Question(message, thumbnails=self._thumbnails)
             case "summary":
                 return Summary(message)
             case _:

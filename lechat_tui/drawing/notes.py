@@ -102,7 +102,7 @@ def _table_rows(text: str, style: Style, width: int) -> Iterator[Row]:
             yield from text_rows([(line, style)], width)
             continue
         left, indent = column[0], cell_len(column[0])
-        for number, (runs, _, joint) in enumerate(text_rows([(line[len(left) :], style)], width - indent)):
+        for number, (runs, _, joint, _) in enumerate(text_rows([(line[len(left) :], style)], width - indent)):
             yield Row([(" " * indent if number else left, style), *runs], indent if number else 0, joint)
 
 

@@ -10,10 +10,11 @@ from typing import NamedTuple
 from rich.cells import cell_len, chop_cells
 from rich.style import Style
 
+from lechat_tui.drawing import bidi
 from lechat_tui.plaintext import safe
 from lechat_tui.values import dataclass
 
-Run = tuple[str, Style]
+Run = bidi.Run
 """A piece of text in one style."""
 
 TAB_CELLS = 4
@@ -53,6 +54,8 @@ class Row(NamedTuple):
     """Characters at its start that are decoration and are not copied."""
     joint: str | None = None
     """What joined it to the row above before the line was wrapped: a space or nothing; None if a line begins here."""
+    rtl: bool = False
+    """Whether it is written from right to left: its end is at the left, its beginning at the right of the column."""
 
     @property
     def text(self) -> str:
@@ -72,12 +75,16 @@ def _word() -> re.Pattern[str]:
 def wrap(runs: Iterable[Run], width: int) -> Iterator[tuple[list[Run], str | None]]:
     """Runs as lines of at most `width` cells, each with its joint (see `Row`). The text is made safe for a terminal."""
     for line in lines(runs):
-        text = plain(line)
-        cuts = [0, *_breaks(text, max(width, 1)), len(text)]
-        for start, end in pairwise(cuts):
-            joint = None if not start else " " if text[start - 1].isspace() else ""
-            last = end == len(text)
-            yield _cut(line, start, end if last else start + len(text[start:end].rstrip())), joint
+        yield from _wrapped(line, width)
+
+
+def _wrapped(line: Sequence[Run], width: int) -> Iterator[tuple[list[Run], str | None]]:
+    text = plain(line)
+    cuts = [0, *_breaks(text, max(width, 1)), len(text)]
+    for start, end in pairwise(cuts):
+        joint = None if not start else " " if text[start - 1].isspace() else ""
+        last = end == len(text)
+        yield bidi.cut(line, start, end if last else start + len(text[start:end].rstrip())), joint
 
 
 def lines(runs: Iterable[Run]) -> Iterator[list[Run]]:
@@ -112,41 +119,34 @@ def _breaks(text: str, width: int) -> Iterator[int]:
             used += cell_len(word)
 
 
-def _cut(line: Sequence[Run], start: int, end: int) -> list[Run]:
-    cut: list[Run] = []
-    at = 0
-    for text, style in line:
-        piece = text[max(start - at, 0) : max(end - at, 0)]
-        if piece:
-            cut.append((piece, style))
-        at += len(text)
-    return cut
-
-
-def row(runs: Iterable[Run], *, skip: int = 0, joint: str | None = None) -> Row:
+def row(runs: Iterable[Run], *, skip: int = 0, joint: str | None = None, rtl: bool = False) -> Row:
     """A row of runs that fit."""
-    return Row(list(runs), skip, joint)
+    return Row(list(runs), skip, joint, rtl)
 
 
 def text_rows(runs: Iterable[Run], width: int) -> list[Row]:
-    """Runs wrapped into rows."""
-    return [row(line, joint=joint) for line, joint in wrap(runs, width)]
+    """Runs wrapped into rows; each line has the direction of what is written in it."""
+    rows: list[Row] = []
+    for line in lines(runs):
+        rtl = bidi.is_rtl(line)
+        rows += [row(part, joint=joint, rtl=rtl) for part, joint in _wrapped(line, width)]
+    return rows
 
 
 def prefixed(rows: Iterable[Row], first: Run, rest: Run, *, copied: bool = False) -> Iterator[Row]:
     """Rows with `first` before the first one and `rest` before the others, which is copied with them if `copied`."""
-    for number, (runs, skip, joint) in enumerate(rows):
+    for number, (runs, skip, joint, rtl) in enumerate(rows):
         before = rest if number else first
         if skip or not copied:
             skip += len(before[0])
-        yield Row([before, *runs], skip, joint)
+        yield Row([before, *runs], skip, joint, rtl)
 
 
 def filled(rows: Iterable[Row], width: int, style: Style) -> Iterator[Row]:
     """Rows on this style, filled up to this width."""
-    for runs, skip, joint in rows:
+    for runs, skip, joint, rtl in rows:
         space = width - cell_len(plain(runs))
-        yield Row([*((text, style + own) for text, own in runs), (" " * space, style)], skip, joint)
+        yield Row([*((text, style + own) for text, own in runs), (" " * space, style)], skip, joint, rtl)
 
 
 def plain(runs: Iterable[Run]) -> str:

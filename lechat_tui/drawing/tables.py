@@ -31,7 +31,7 @@ def cells(line: str, count: int) -> list[str]:
             found.append(current)
             current = ""
         else:
-            current += "|" if piece[0] == r"\|" else piece[0]
+            current += piece[0].replace(r"\|", "|")
     found.append(current.strip().removesuffix("|"))
     return [cell.strip() for cell in found]
 

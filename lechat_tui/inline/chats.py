@@ -38,7 +38,7 @@ class Chats:
             match message.role:
                 case "user":
                     unanswered = message is messages[-1]
-                    self._flow.item(Question(message.text, message.attachments, unanswered=unanswered))
+                    self._flow.item(Question(message, unanswered=unanswered))
                 case "summary":
                     self._flow.item(Summary(message))
                 case _:

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from lechat_tui.drawing.answer import ENDINGS, Answer
+from lechat_tui.drawing.answer import Answer, ending
 from lechat_tui.drawing.ascii import to_ascii
+from lechat_tui.drawing.bidi import visual
 from lechat_tui.drawing.items import INDENT, Item
 from lechat_tui.drawing.rows import Look, Row, prefixed, row, text_rows
 from lechat_tui.drawing.styles import styles_on_any_background
@@ -23,6 +24,7 @@ from lechat_tui.engine.base import DeltaKind
 from lechat_tui.inline.streamed import StreamedMarkdown, StreamedThinking
 from lechat_tui.message import Message
 from lechat_tui.plaintext import safe
+from lechat_tui.terminal import TextOrder
 
 THEME = "terminal16"
 """On the terminal's own background, only the terminal's own colors are sure to be readable."""
@@ -46,11 +48,21 @@ class Flow:
     thinking = False
     """Whether thinking is written, or only how long it took."""
 
-    def __init__(self, console: Console, themes: Themes, *, reduced: bool = False, live: bool = True) -> None:
+    def __init__(
+        self,
+        console: Console,
+        themes: Themes,
+        *,
+        reduced: bool = False,
+        live: bool = True,
+        order: TextOrder = "logical",
+    ) -> None:
+        """`order` is that of text from right to left; a file gets it as it is."""
         self._console = console
         self._look = styles_on_any_background(themes.named(THEME), themes.known[DEFAULT])
         self._reduced = reduced
         self._live = live
+        self._order: TextOrder = order if console.is_terminal else "logical"
         self._live_widths: Sequence[int] = ()
         """The cells of each live row on the screen."""
         self._next_update = 0.0
@@ -116,9 +128,9 @@ class Flow:
         self._write(answer.close())
         if message:
             self._write(answer.late_links(message.text))
-        if message and (ending := ENDINGS.get(message.state)):
+        if message and (line := ending(message.state, message.text, bool(message.thinking))):
             gap = [row(())] if self._has_rows else []
-            self._write([*gap, *text_rows([(ending, self._look.soft)], self._inner)])
+            self._write([*gap, *text_rows([(line, self._look.soft)], self._inner)])
         self.rows([row(())])
 
     def _begin_text(self) -> StreamedMarkdown:
@@ -189,13 +201,14 @@ class Flow:
 
     def _show_live(self, rows: Sequence[Row]) -> None:
         self.rows(rows)
-        self._live_widths = [cell_len(one.text.rstrip()) for one in rows]
+        self._live_widths = [self.width if one.rtl else cell_len(one.text.rstrip()) for one in rows]
 
     def _print(self, rows: Sequence[Row]) -> None:
         """Write the rows at once, so that the terminal never shows half of them."""
         lines = []
         for one in rows:
-            line = Text.assemble(*((to_ascii(text) if self._reduced else text, style) for text, style in one.runs))
+            pieces = visual(one.runs, rtl=one.rtl, width=self.width, order=self._order)
+            line = Text.assemble(*((to_ascii(text) if self._reduced else text, style) for text, style, _ in pieces))
             line.rstrip()
             lines.append(line)
         if lines:

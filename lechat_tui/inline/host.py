@@ -12,6 +12,7 @@ from rich.console import Console
 
 from lechat_tui import clipboard
 from lechat_tui.attachments.images import check_image, is_image
+from lechat_tui.attachments.texts import invisible_characters
 from lechat_tui.commands.base import Bound, Choice
 from lechat_tui.drawing.answer import Answer
 from lechat_tui.drawing.notes import Note
@@ -31,8 +32,9 @@ from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.plaintext import safe, storable
 from lechat_tui.settings.choices import Choices
 from lechat_tui.store import Chat, Store
+from lechat_tui.talk import phrases
 from lechat_tui.talk.conversation import Conversation, Replay
-from lechat_tui.terminal import is_dumb
+from lechat_tui.terminal import is_dumb, text_order
 from lechat_tui.units import size_text
 
 Download = Callable[[Model, bool], Model | None]
@@ -71,7 +73,8 @@ class InlineHost(WithoutScreen):
         self._console = Console(highlight=False, markup=False, emoji=False)
         reduced = conversation.settings.reduced
         live = self._console.is_terminal and not reduced and not is_dumb()
-        self.flow = Flow(self._console, themes, reduced=reduced, live=live)
+        order = text_order(conversation.settings.bidi, screen=False)
+        self.flow = Flow(self._console, themes, reduced=reduced, live=live, order=order)
         self.draft = Draft()
         self.pending: deque[Callable[[], Awaitable[None]]] = deque()
         """What is left to do for the line that was entered: answers of the model, choices of the user."""
@@ -118,6 +121,8 @@ class InlineHost(WithoutScreen):
 
     def _ask(self, text: str, title: str = "") -> None:
         attachments, replaced = self.draft.take()
+        if hidden := invisible_characters(text, attachments):
+            self.say(phrases.invisible_characters(hidden))
         events = partial(self._conversation.ask, text, attachments, instead=replaced)
         has_images = any(attachment.kind == "image" for attachment in attachments)
         self._enqueue(PendingAnswer(events, title, has_images=has_images))

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from lechat_tui.attachments.mentions import mentions, pasted_path
+from lechat_tui.attachments.mentions import is_dropped_text, mentions, pasted_path
 from lechat_tui.attachments.reading import read
 from lechat_tui.commands.base import is_command, key_of, may_be_saved
 from lechat_tui.commands.base import run as run_command
@@ -156,7 +156,7 @@ class Session:
             await asyncio.to_thread(conversation.history.add_prompt, text)
         if is_command(line):
             await run_command(self._host, line)
-        elif path := pasted_path(line):
+        elif path := pasted_path(line) or pasted_path(line, is_dropped_text):
             self._host.attach(await asyncio.to_thread(self._keep, path))
         else:
             self._host.ask(await asyncio.to_thread(self._with_mentions, text))

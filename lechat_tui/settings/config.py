@@ -54,6 +54,9 @@ class Settings:
     pictures: Literal["auto", "kitty", "blocks", "none"] = "auto"
     """How thumbnails are drawn: by the terminal with Kitty's graphics protocol, as half blocks, or not at all; `auto`
     is `kitty` where the terminal is known to draw images in cells, and `blocks` elsewhere."""
+    bidi: Literal["auto", "terminal", "lechat", "words"] = "auto"
+    """Who puts Hebrew and Arabic into the order of the cells: the terminal or lechat; with `words`, lechat orders words
+    and the terminal the letters in each. `auto` goes by the terminal."""
     temperature: Temperature | None = None
     """Randomness; 0 always picks the most likely token. Unset, this and the next four are the model card's."""
     top_p: Share | None = None

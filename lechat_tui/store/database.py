@@ -27,7 +27,9 @@ from lechat_tui.store.rows import (
     Listing,
     chat_of,
     decode_receipt,
+    decode_spans,
     encode_receipt,
+    encode_spans,
     moment,
     text,
     whole,
@@ -39,7 +41,7 @@ ABANDONED_SECONDS = 5.0
 _LATEST_FIRST = "ORDER BY last DESC, id DESC"
 """The order of the chats in every list: by the last message, whatever the clock said when it was added."""
 
-_MESSAGE_COLUMNS = "id, coalesce(parent, 0), role, text, thinking, state, receipt, pinned, created"
+_MESSAGE_COLUMNS = "id, coalesce(parent, 0), role, text, thinking, state, receipt, pinned, created, pasted"
 
 
 class Store:
@@ -373,6 +375,7 @@ class Store:
                     text=text(words),
                     thinking=text(thinking),
                     attachments=tuple(attached.get(id, ())),
+                    pasted=decode_spans(text(pasted), text(words)),
                     state=state if state in get_args(State) else "interrupted",
                     receipt=decode_receipt(text(receipt)),
                     pinned=bool(pinned),
@@ -380,7 +383,7 @@ class Store:
                     parent=whole(parent),
                     created=moment(created),
                 )
-                for id, parent, role, words, thinking, state, receipt, pinned, created in db.execute(
+                for id, parent, role, words, thinking, state, receipt, pinned, created, pasted in db.execute(
                     query, {"chat": chat}
                 )
             ]
@@ -408,10 +411,11 @@ def _insert_chat(db: sqlite3.Connection, chat: Chat) -> int:
 def _insert_message(db: sqlite3.Connection, files: Blobs, chat: int, message: Message, now: float) -> int:
     """A new message below its parent; returns its ID."""
     query = """INSERT INTO message (chat, parent, role, text, thinking, state, receipt, pinned, created, written,
-               attached) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+               attached, pasted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
     row = (message.role, message.text, message.thinking, message.state, encode_receipt(message.receipt), message.pinned)
+    pasted = encode_spans(message.pasted)
     attached = "\n".join(files.text(file.sha256) for file in message.attachments if file.kind == "text")
-    id = db.execute(query, (chat, message.parent or None, *row, message.created, now, attached)).lastrowid or 0
+    id = db.execute(query, (chat, message.parent or None, *row, message.created, now, attached, pasted)).lastrowid or 0
     for place, file in enumerate(message.attachments):
         blobs.attach(db, id, place, file)
     return id

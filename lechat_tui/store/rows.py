@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import chain
 from typing import Any
 
 import msgspec
 
-from lechat_tui.message import Attachment, Receipt
+from lechat_tui.message import Attachment, Receipt, Span
 from lechat_tui.plaintext import storable
 from lechat_tui.values import dataclass
 
@@ -117,3 +118,18 @@ def decode_receipt(text: str | None) -> Receipt | None:
         return msgspec.json.decode(text, type=Receipt).share_texts() if text else None
     except (msgspec.DecodeError, UnicodeError):
         return None
+
+
+def encode_spans(spans: Sequence[Span]) -> str:
+    """Spans as JSON; empty for none."""
+    return msgspec.json.encode(spans).decode() if spans else ""
+
+
+def decode_spans(encoded: str, text: str) -> tuple[Span, ...]:
+    """Stored spans of a text; none if they do not fit it, since they only say what is folded."""
+    try:
+        spans = msgspec.json.decode(encoded, type=tuple[Span, ...]) if encoded else ()
+    except (msgspec.DecodeError, UnicodeError):
+        return ()
+    edges = [0, *chain.from_iterable(spans), len(text)]
+    return spans if edges == sorted(edges) else ()

@@ -18,7 +18,7 @@ from lechat_tui.engine.base import (
     Request,
     Server,
 )
-from lechat_tui.message import Attachment, Message, Receipt, Sampling
+from lechat_tui.message import Attachment, Message, Receipt, Sampling, Span
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError
 from lechat_tui.settings.config import Settings
@@ -227,7 +227,13 @@ class Conversation(OpenChat):
             self.engine.forget(chat.id)
 
     async def ask(
-        self, text: str, attachments: Sequence[Attachment] = (), *, title: str = "", instead: int = 0
+        self,
+        text: str,
+        attachments: Sequence[Attachment] = (),
+        *,
+        pasted: Sequence[Span] = (),
+        title: str = "",
+        instead: int = 0,
     ) -> AsyncGenerator[Event, None]:
         """Store the question, answer it, store the answer. Closing the generator stops and keeps what has arrived.
 
@@ -239,7 +245,7 @@ class Conversation(OpenChat):
             self.write_unwritten()
             shown = self.index_of(instead)
             index = len(self.messages) if shown is None else shown
-            question = Message("user", text, attachments=tuple(attachments))
+            question = Message("user", text, attachments=tuple(attachments), pasted=tuple(pasted))
             self.models.remember(self.model, keep=not self.private)
             await self._store_question(
                 question, index, title=title or text, system=self.setup.own_system, model=self.model.id

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from lechat_tui.engine.base import Delta, Event, Fitted, Loading, Prefill, Waiting
 from lechat_tui.message import Receipt
+from lechat_tui.plaintext import INVISIBLE_SIGN
 from lechat_tui.units import latency_text
 
 MIN_SHOWN_PREFILL_TOKENS = 512
@@ -45,6 +46,12 @@ def missing_from_summary(count: int) -> str:
     if count == 1:
         return "the oldest message no longer fits and is missing from the summary"
     return f"the {count} oldest messages no longer fit and are missing from the summary"
+
+
+def invisible_characters(count: int) -> str:
+    """For a question with characters that no terminal shows."""
+    characters = "1 invisible character" if count == 1 else f"{count:,} invisible characters"
+    return f"the question has {characters}, which the model reads; {INVISIBLE_SIGN} shows where"
 
 
 def tool_call_dropped(model: str) -> str:

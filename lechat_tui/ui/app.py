@@ -25,8 +25,10 @@ from lechat_tui.drawing.thumbnails import graphics
 from lechat_tui.plaintext import safe
 from lechat_tui.settings.choices import Choices
 from lechat_tui.talk.conversation import Conversation
+from lechat_tui.terminal import text_order
 from lechat_tui.ui.chat.screen import ChatScreen
-from lechat_tui.ui.driver import InvalidInput, TerminalDriver
+from lechat_tui.ui.driver import InvalidInput, OrderingDriver, TerminalDriver
+from lechat_tui.ui.look.bidi import Bidi
 from lechat_tui.ui.look.plain import added_filters, without_gray
 from lechat_tui.ui.look.start_page import ENTER, StartPage
 from lechat_tui.ui.look.themes import read_themes, textual_theme
@@ -75,6 +77,7 @@ class LeChat(AnyWindowApp):
         self._themes = themes or read_themes()
         self._start_page = start_page
         self._copied = ""
+        self._order = text_order(conversation.settings.bidi, screen=True)
         raise_frame_rate()
         read_alt_enter_as_new_line()
         super().__init__()
@@ -86,6 +89,8 @@ class LeChat(AnyWindowApp):
         self._complaints = (*self._themes.complaints, *filter(None, [self._themes.missing(chosen)]))
         self._reduced = conversation.settings.reduced
         self._added_filters = added_filters(no_color=self.no_color, reduced=self._reduced)
+        if self._order != "logical":
+            self._added_filters = [Bidi(self._order), *self._added_filters]
         self.set_class(self._reduced, "-reduced")
         self.set_class(self.no_color, "-plain")
         if self._reduced:
@@ -125,7 +130,7 @@ class LeChat(AnyWindowApp):
         """Our own driver in a terminal; it takes over from the start page of the last run."""
         driver = super().get_driver_class()
         if driver is LinuxDriver:
-            driver = TerminalDriver
+            driver = TerminalDriver if self._order == "logical" else OrderingDriver
         return taking_over(driver, self._start_page) if self._start_page else driver
 
     def refresh_css(self, animate: bool = True) -> None:

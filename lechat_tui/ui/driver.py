@@ -16,6 +16,7 @@ from textual import constants, events, messages
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
+from lechat_tui.terminal import EXPLICIT_BIDI, IMPLICIT_BIDI
 from lechat_tui.terminal_input import Alt, Escape, Invalid, Paste, Sequence, Text, Token, Tokenizer
 from lechat_tui.ui.textual_private import SequenceReader
 
@@ -191,3 +192,19 @@ class TerminalDriver(LinuxDriver):
                     found = source.expire()
                 for message in found:
                     self.process_message(message)
+
+
+class OrderingDriver(TerminalDriver):
+    """The driver of an app that writes text from right to left in the order of the cells."""
+
+    def start_application_mode(self) -> None:
+        """Take the terminal, and ask it not to reorder text."""
+        super().start_application_mode()
+        if self._writer_thread:
+            self.write(EXPLICIT_BIDI)
+
+    def stop_application_mode(self) -> None:
+        """Let the terminal reorder text again, and give it back."""
+        if self._writer_thread:
+            self.write(IMPLICIT_BIDI)
+        super().stop_application_mode()

@@ -7,9 +7,6 @@ from textual.binding import Binding, BindingType
 
 from lechat_tui.commands.base import Bound, key_of
 
-PROMPT_BINDINGS: list[BindingType] = [Binding("ctrl+o", "unfold", "Unfold pasted text", id="unfold")]
-"""The bindings of the prompt, with their default keys."""
-
 CHAT_BINDINGS: list[BindingType] = [
     Binding("escape", "stop", "Stop; what arrived is kept", id="stop"),
     Binding(
@@ -27,7 +24,8 @@ CHAT_BINDINGS: list[BindingType] = [
     Binding("ctrl+g", "editor", "Write the question in $EDITOR", id="editor", priority=True),
     Binding("ctrl+f", "run('/search')", "Search all chats", id="search", priority=True),
     Binding("ctrl+r", "history", "Pick an earlier question", id="history", priority=True),
-    Binding("ctrl+t", "thinking", "Show or hide the last thinking", id="thinking", priority=True),
+    Binding("ctrl+t", "fold('thinking')", "Show or hide the last thinking", id="thinking", priority=True),
+    Binding("ctrl+o", "fold('sent')", "Unfold pasted text and sent files", id="unfold"),
     Binding("ctrl+y", "run('/copy')", "Copy the answer", id="copy", priority=True),
     Binding("ctrl+p", "app.command_palette", "Command palette", id="palette", priority=True),
     Binding("f1", "run('/help', True)", "Help", id="help", priority=True),
@@ -64,7 +62,7 @@ class Keymap:
     @property
     def bindings(self) -> list[Bound]:
         """All rebindable actions with their keys."""
-        named = [one for one in (*CHAT_BINDINGS, *PROMPT_BINDINGS) if isinstance(one, Binding) and one.id]
+        named = [one for one in CHAT_BINDINGS if isinstance(one, Binding) and one.id]
         return [
             Bound(
                 name=binding.id or "",

@@ -14,7 +14,7 @@ import lechat_tui
 from lechat_tui.commands.key_names import shown
 from lechat_tui.engine.base import Delta, Prefill
 from lechat_tui.engine.echo import EchoEngine
-from lechat_tui.ui.keys import CHAT_BINDINGS, PROMPT_BINDINGS
+from lechat_tui.ui.keys import CHAT_BINDINGS
 
 PACKAGE = Path(lechat_tui.__file__).parent
 
@@ -95,7 +95,7 @@ def test_a_text_with_a_key_is_found(source: str, found: bool) -> None:
 
 
 def test_the_default_keys_look_like_keys_to_this_test() -> None:
-    bindings = [one for one in (*CHAT_BINDINGS, *PROMPT_BINDINGS) if isinstance(one, Binding)]
+    bindings = [one for one in CHAT_BINDINGS if isinstance(one, Binding)]
     unseen = [one.key for one in bindings if not KEY.search(shown(one.key.split(",")))]
     assert unseen == ["question_mark", "end"]  # a character, and an English word
 

@@ -191,8 +191,11 @@ def test_stopped_thinking_ends_with_its_line() -> None:
     flow = flow_to(file := io.StringIO())
     flow.grow("Let me", "thinking")
     flow.end(Message("assistant", "", thinking="Let me", state="stopped"))
-    first, gap, ending, last = file.getvalue().splitlines()
-    assert first.startswith("  ▸ thought") and ending.startswith("  ■ stopped") and gap == last == ""
+    first, gap, *ending, last = file.getvalue().splitlines()
+    assert first.startswith("  ▸ thought") and gap == last == ""
+    assert "■ stopped while thinking, so the next question is sent without it; /continue" in " ".join(
+        map(str.strip, ending)
+    )
 
 
 def test_an_answer_cannot_send_control_sequences() -> None:

@@ -135,7 +135,8 @@ def question(file: Path, thumbnails: Thumbnails) -> Question:
     """A question with an image, as in the transcript."""
     Image.new("RGB", (30, 16), "red").save(file)
     thumbnails.allow(colors=True)
-    return Question("what", (Attachment("f00", "x.png", "image", file, 0, 30, 16),), thumbnails=thumbnails)
+    image = Attachment("f00", "x.png", "image", file, 0, 30, 16)
+    return Question(Message("user", "what", attachments=(image,)), thumbnails=thumbnails)
 
 
 def decode_all(thumbnails: Thumbnails) -> None:
@@ -192,7 +193,7 @@ def test_text_cannot_forge_an_image() -> None:
     text = f"{FORGED} &#x10EEEE; `{FORGED}`\n\n```\n{FORGED}\n```\n\n| {FORGED} |\n|--|\n\n[{FORGED}](https://a.org/{FORGED})"
     items = (
         Answer(Message("assistant", text, thinking=text)),
-        Question(text, (Attachment("f00", f"{FORGED}.png", "image", Path("x"), 0, 1, 1),)),
+        Question(Message("user", text, attachments=(Attachment("f00", f"{FORGED}.png", "image", Path("x"), 0, 1, 1),))),
     )
     for item in items:
         item.unfolded = True

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from seeing import MakeApp, hides, prompt, rests, screen_text, send, shows, until
+from seeing import MakeApp, chat, hides, prompt, rests, screen_text, send, shows, until
 from textual.events import Key, Paste
 
 from lechat_tui.engine.echo import EchoEngine
@@ -153,6 +153,24 @@ async def test_a_pasted_path_of_an_image_attaches_it(make_app: MakeApp, tmp_path
         assert prompt(pilot).text == ""
         await pilot.press("backspace")
         await hides(pilot, "a red.png")
+        (tmp_path / "my notes.txt").write_text("note")
+        await pilot.press("x")
+        prompt(pilot).post_message(Paste(f"'{tmp_path}/my notes.txt'"))
+        await until(pilot, lambda: prompt(pilot).text == f'x @"{tmp_path}/my notes.txt" ')
+
+
+async def test_the_prompt_shows_text_from_right_to_left_at_the_right_and_a_click_finds_its_characters(
+    make_app: MakeApp,
+) -> None:
+    async with make_app().run_test(size=(60, 24)) as pilot:
+        editor = prompt(pilot)
+        editor.insert("שלום abc")
+        await shows(pilot, "abc םולש │")
+        right = editor.content_size.width
+        await pilot.click(editor, offset=(right - 2, 0))
+        assert editor.cursor_location == (0, 1)
+        await pilot.press("x")
+        assert editor.text == "שxלום abc"
 
 
 async def test_pasted_escape_sequences_are_shown_as_text(make_app: MakeApp) -> None:
@@ -178,24 +196,29 @@ async def test_at_a_path_attaches_a_text_file(make_app: MakeApp, tmp_path: Path)
     engine = EchoEngine("read")
     async with make_app(engine).run_test(size=(80, 24)) as pilot:
         await send(pilot, f"sum up @{notes} for me@example.org")
-        await shows(pilot, "▌ sum up notes.md for me@example.org", "▌ ▤ notes.md 21 bytes", "read")
+        await shows(pilot, "▌ sum up notes.md for me@example.org", "▌ ▸ notes.md · 1 line · 21 bytes", "read")
         assert "fence" not in screen_text(pilot.app)
         await rests(pilot)
     asked = engine.requests[0].messages[-1].text
     assert asked == "notes.md:\n````\na ```fence``` inside\n````\n\nsum up notes.md for me@example.org"
 
 
-async def test_a_long_question_is_folded_and_unfolds_with_a_click(make_app: MakeApp) -> None:
+async def test_a_sent_paste_is_one_line_that_a_click_or_a_key_unfolds(make_app: MakeApp, store: Store) -> None:
     async with make_app("read").run_test(size=(80, 40)) as pilot:
-        prompt(pilot).post_message(Paste("\n".join(f"number {n}" for n in range(200))))
-        await until(pilot, lambda: prompt(pilot).text == "[pasted 200 lines]")
-        await pilot.press("enter")
-        await shows(pilot, "number 0", "more lines", "number 199", "read")
-        assert "number 100" not in screen_text(pilot.app)
-        row = next(n for n, text in enumerate(screen_text(pilot.app).splitlines()) if "more lines" in text)
+        prompt(pilot).post_message(Paste("\n".join(f"number {n}" for n in range(20))))
+        await until(pilot, lambda: prompt(pilot).text == "[pasted 20 lines]")
+        await pilot.press(*" sum", "enter")
+        await shows(pilot, "▸ pasted text · 20 lines", "▌ sum", "read")
+        assert "number 10" not in screen_text(pilot.app)
+        row = next(n for n, text in enumerate(screen_text(pilot.app).splitlines()) if "pasted text" in text)
         await pilot.click(offset=(6, row))
-        await pilot.press("pageup", "pageup", "pageup")
-        await shows(pilot, "number 100")
+        await shows(pilot, "▾ pasted text", "│ number 10")
+        await pilot.press("ctrl+o")
+        await hides(pilot, "number 10")
+        chat(pilot.app).host.edit(0)
+        await until(pilot, lambda: prompt(pilot).text == "[pasted 20 lines] sum")
+    asked = store.path(1)[0]
+    assert asked.text.endswith("number 19 sum") and asked.pasted == ((0, len(asked.text) - 4),)
 
 
 async def test_an_edited_question_keeps_its_text_file(make_app: MakeApp, tmp_path: Path) -> None:
@@ -203,7 +226,7 @@ async def test_an_edited_question_keeps_its_text_file(make_app: MakeApp, tmp_pat
     engine = EchoEngine("read", "read again")
     async with make_app(engine).run_test(size=(80, 24)) as pilot:
         await send(pilot, f"/attach {tmp_path}/notes.md")
-        await shows(pilot, "▤ notes.md 4 bytes  backspace removes")
+        await shows(pilot, "▤ notes.md · 1 line · 4 bytes  backspace removes")
         await send(pilot, "sum up")
         await shows(pilot, "read")
         await rests(pilot)

@@ -127,7 +127,7 @@ def shop(models: Models) -> Models:
 def test_the_model_manager(store: Store, shop: Models, size: tuple[int, int], snap_compare: Any) -> None:
     async def manage(pilot: Pilot[None]) -> None:
         await send(pilot, "/models")
-        await shows(pilot, "free on disk", "fits 10 t/s")
+        await shows(pilot, "free on disk", "fits 10 tokens/s")
         await pilot.press("down", "down", "down", "down")
         await shows(pilot, "▌ mistral-moyenne", "Fits")
 
@@ -203,7 +203,7 @@ async def test_every_state_of_the_chat(
             await take(f"talk-{theme}")
         app.theme = "mistral-dark"
         await pilot.press("ctrl+t")
-        transcript(app).queue([("and who owes the docs?", ())])
+        transcript(app).queue([Message("user", "and who owes the docs?")])
         transcript(app).show_activity("reading 204 new tokens, 2,676 kept", 0.4, "about 2 s left · Esc stops")
         await take("talk-thinking-shown-reading-queued")
         transcript(app).hide_activity()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from seeing import MACHINE, NOON, MakeApp, hides, prompt, rests, screen_text, send, shows, transcript, until
+from seeing import MACHINE, NOON, MakeApp, chat, hides, prompt, rests, screen_text, send, shows, transcript, until
 from textual.timer import Timer
 
 from lechat_tui import paths
@@ -125,22 +125,39 @@ async def test_questions_sent_during_an_answer_are_queued_shown_and_answered_in_
         await send(pilot, "first")
         await shows(pilot, "first answer")
         await send(pilot, "second")
-        await shows(pilot, "▌ second  queued")
+        await shows(pilot, "▌ second  queued 1")
         go.set()
         await shows(pilot, "second answer")
         assert "queued" not in screen_text(app)
 
 
-async def test_up_takes_a_queued_question_back(make_app: MakeApp) -> None:
+async def test_queued_questions_are_edited_dropped_and_put_back_one_by_one(make_app: MakeApp) -> None:
     app = make_app([Delta("busy"), asyncio.Event()])
     async with app.run_test(size=(80, 24)) as pilot:
+        editor = prompt(pilot)
         await send(pilot, "first")
         await shows(pilot, "busy")
-        await send(pilot, "not yet")
-        await shows(pilot, "▌ not yet  queued")
-        await pilot.press("up")
-        await hides(pilot, "queued")
-        assert prompt(pilot).text == "not yet"
+        for text in ("one", "two\nlines", "three"):
+            await send(pilot, text)
+        await shows(pilot, "▌ one  queued 1", "▌ three  queued 3")
+        await pilot.press("up", "up")
+        assert editor.text == "two\nlines"
+        await shows(pilot, "queued 2 · Enter queues it again", "▌ three  queued 2")
+        await pilot.press("exclamation_mark", "enter")
+        await shows(pilot, "▌ two!", "lines  queued 2", "▌ three  queued 3")
+        await pilot.press("up", "up", "up", "up")
+        assert editor.text == "two!\nlines", "after the queue come the lines that were sent"
+        await pilot.press("down", "down", "up", "up", "up")
+        assert editor.text == "one"
+        await pilot.press("ctrl+u", "enter")
+        await shows(pilot, "▌ two!", "lines  queued 1", "▌ three  queued 2")
+        await hides(pilot, "Enter queues it again")
+        await pilot.press("up", "x", "escape")
+        await shows(pilot, "▌ three  queued 2")
+        assert editor.text == "" and chat(app).parts.queue.answering
+        row = next(n for n, line in enumerate(screen_text(app).splitlines()) if "queued 1" in line)
+        await pilot.click(offset=(screen_text(app).splitlines()[row].index("queued 1"), row))
+        assert editor.text == "two!\nlines"
 
 
 async def test_loading_and_reading_are_shown_in_numbers(make_app: MakeApp) -> None:
@@ -374,7 +391,7 @@ async def test_regenerating_waits_for_the_running_answer(make_app: MakeApp) -> N
         await shows(pilot, "first try")
         await send(pilot, "/regen")
         await send(pilot, "and then?")
-        await shows(pilot, "▌ regenerate the answer  queued", "▌ and then?  queued")
+        await shows(pilot, "▌ regenerate the answer  queued 1", "▌ and then?  queued 2")
         go.set()
         await rests(pilot)
         assert "first try" not in screen_text(app)

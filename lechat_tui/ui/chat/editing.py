@@ -3,7 +3,7 @@
 from lechat_tui.store import Draft
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.keys import Keymap
-from lechat_tui.ui.widgets.prompt import PromptBox
+from lechat_tui.ui.widgets.prompt_box import PromptBox
 
 
 class Editing:
@@ -37,7 +37,7 @@ class Editing:
         question = self._conversation.messages[index]
         if not self:
             self._aside = Draft(self._box.prompt.full_text, self._box.take_attachments())
-        self._box.fill(question.text, question.attachments)
+        self._box.fill(question.text, question.attachments, question.pasted)
         self.mark(index)
 
     def mark(self, index: int) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from lechat_tui.message import Attachment, Message
+from lechat_tui.message import Message
 from lechat_tui.plaintext import safe
 from lechat_tui.store import StoreError
 from lechat_tui.talk import prompt
@@ -13,9 +13,6 @@ from lechat_tui.ui.widgets.transcript import Transcript
 
 EXCHANGE = 2
 """Messages at the end of a chat that a turn changes: a question and its answer."""
-
-Waiting = tuple[str, Sequence[Attachment]]
-"""The text and the attachments of a queued turn."""
 
 
 class MessageView:
@@ -34,7 +31,7 @@ class MessageView:
         self._transcript = transcript
         self._shown = shown
         self._changed = changed
-        self._queue: Sequence[Waiting] = ()
+        self._queue: Sequence[Message] = ()
         self._marked = ""
         """The model for which the branches of all messages but the last are marked; empty for none."""
         self._divided: tuple[int, bool, int] | None = None
@@ -61,7 +58,7 @@ class MessageView:
         self._transcript.show(messages)
         self._transcript.queue(self._queue)
 
-    def queue(self, waiting: Sequence[Waiting]) -> None:
+    def queue(self, waiting: Sequence[Message]) -> None:
         """Show these turns as queued, below all messages."""
         self._queue = waiting
         self._transcript.queue(waiting)
@@ -71,11 +68,11 @@ class MessageView:
         self._transcript.note(text, error=error)
         self._changed()
 
-    def add_question(self, text: str, attachments: Sequence[Attachment], index: int | None) -> None:
+    def add_question(self, question: Message, index: int | None) -> None:
         """Show a question that was sent, in place of the message at this index if there is one."""
         if index is not None:
             self._show(self._conversation.messages[:index])
-        self._transcript.add_question(text, attachments)
+        self._transcript.add_question(question)
         self._changed()
 
     def remove_answer(self, index: int | None) -> None:

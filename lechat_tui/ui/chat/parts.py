@@ -22,6 +22,7 @@ from lechat_tui.ui.chat.preload import Preload
 from lechat_tui.ui.chat.progress import AnswerProgress
 from lechat_tui.ui.chat.prompt_attachments import PromptAttachments
 from lechat_tui.ui.chat.queue import TurnQueue
+from lechat_tui.ui.chat.queue_editing import QueueEditing
 from lechat_tui.ui.chat.quit import Quit
 from lechat_tui.ui.chat.suspend import ExternalProgram
 from lechat_tui.ui.chat.tasks import BackgroundTasks
@@ -32,7 +33,8 @@ from lechat_tui.ui.chat.unsent import UnsentText
 from lechat_tui.ui.keys import Keymap
 from lechat_tui.ui.widgets.downloads import Downloads
 from lechat_tui.ui.widgets.offers import Offers
-from lechat_tui.ui.widgets.prompt import PLACEHOLDER, PromptBox
+from lechat_tui.ui.widgets.prompt import PLACEHOLDER
+from lechat_tui.ui.widgets.prompt_box import PromptBox
 from lechat_tui.ui.widgets.recents import Recents
 from lechat_tui.ui.widgets.sidebar import ChatsButton, Sidebar
 from lechat_tui.ui.widgets.status import StatusLine
@@ -124,10 +126,15 @@ class Parts:
             ended=self._turn_ended,
         )
         self.editing = Editing(conversation, box, keymap)
+        self.queue_editing = QueueEditing(conversation, self.queue, box, self.editing, keymap)
+        box.emptied = self.queue_editing.drop
+        box.prompt.step_queue = self.queue_editing.step
         self.unsent = UnsentText(conversation, box, self.editing, lambda: self.queue.waiting, self.tasks)
         self.attachments = PromptAttachments(conversation, box, self.unsent.save_soon)
         self.titler = Titler(conversation, self.chats.refresh)
-        self.requests = TurnRequests(conversation, self.queue, self.view, box, self.editing, self.unsent, self.titler)
+        self.requests = TurnRequests(
+            conversation, self.queue, self.view, box, self.editing, self.queue_editing, self.unsent, self.titler
+        )
         self.chat_switch = ChatSwitch(
             conversation,
             self.queue,
@@ -160,6 +167,7 @@ class Parts:
     def _chat_opened(self, was_private: bool) -> None:
         if was_private:
             self.tasks.start("prompts", self.load_prompts)  # Up must not recall what was typed in the private chat
+        self.queue_editing.drop()
         self.requests.show_queue()
         self.view.show()
         self.models.chat_opened()

@@ -37,11 +37,14 @@ class PromptActions:
                     self._prompt.set_text(text)
                 raise
         line = text.strip()
+        if self._parts.queue_editing.requeue(line):
+            return
         if is_command(line):
             self._transcript.to_end()  # its output is shown there
             await run(self._host, line)
             return
-        self._host.ask(await self._parts.attachments.attach_mentioned(submission))
+        question = await self._parts.attachments.attach_mentioned(submission)
+        self._parts.requests.ask(question.text, question.pasted)
 
     async def attach_files(self, paths: Sequence[Path]) -> None:
         """Attach dropped files, in order; an error of one does not stop the others."""

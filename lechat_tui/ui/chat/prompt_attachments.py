@@ -9,10 +9,10 @@ from lechat_tui.attachments.images import check_image, is_image
 from lechat_tui.attachments.mentions import mentions
 from lechat_tui.attachments.reading import read
 from lechat_tui.message import Attachment
-from lechat_tui.plaintext import safe, storable
+from lechat_tui.plaintext import storable
 from lechat_tui.talk.conversation import Conversation
-from lechat_tui.ui.widgets.pastes import Submission
-from lechat_tui.ui.widgets.prompt import PromptBox
+from lechat_tui.ui.widgets.pastes import Expanded, Submission
+from lechat_tui.ui.widgets.prompt_box import PromptBox
 
 
 class PromptAttachments:
@@ -29,7 +29,7 @@ class PromptAttachments:
         self._box.attach(file)
         self._changed()
 
-    async def attach_mentioned(self, submission: Submission) -> str:
+    async def attach_mentioned(self, submission: Submission) -> Expanded:
         """Attach the files that the text mentions; the text to send.
 
         Raises `AttachmentError` before any is attached.
@@ -57,7 +57,7 @@ class PromptAttachments:
             return f"the image on the clipboard is attached to the next question ({file.width}x{file.height})"
         if not content:
             return "the clipboard can't be read here; paste with your terminal's shortcut, or use /attach PATH"
-        self._box.prompt.insert(safe(storable(content.decode("utf-8", "replace"))))
+        self._box.prompt.insert_pasted(storable(content.decode("utf-8", "replace")))
         self._box.prompt.focus()
         return ""
 

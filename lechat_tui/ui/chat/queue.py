@@ -9,7 +9,7 @@ from typing import Literal
 
 from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
-from lechat_tui.message import Attachment
+from lechat_tui.message import Attachment, Message, Span
 from lechat_tui.models.catalog import Model
 from lechat_tui.talk.conversation import Replay
 from lechat_tui.values import dataclass
@@ -24,6 +24,8 @@ class Turn:
 
     text: str = ""
     attachments: tuple[Attachment, ...] = ()
+    pasted: tuple[Span, ...] = ()
+    """The long pastes in the text."""
     kind: Literal["ask", "again", "compact", "continue", "compare"] = "ask"
     how: Replay | None = None
     """How an answer is regenerated; None means with the current settings."""
@@ -33,24 +35,25 @@ class Turn:
     """The model that answers again, or is compared; None is the chat's."""
 
     @property
-    def waiting(self) -> str:
-        """The text that is shown while the turn is queued."""
+    def question(self) -> Message:
+        """The question, or what is shown in its place while the turn is queued."""
         texts = {
             "again": "regenerate the answer",
             "compact": "summarize",
             "continue": "continue the answer",
             "compare": "compare",
         }
-        return texts.get(self.kind, self.text)
+        text = texts.get(self.kind, self.text)
+        return Message("user", text, attachments=self.attachments, pasted=self.pasted if text is self.text else ())
 
     @property
     def line(self) -> str:
-        """The command line that asks for it; empty for a question, which is saved as a draft."""
+        """The command line that asks for it; empty for a question."""
         command = {"again": "/regen", "compact": "/compact", "continue": "/continue", "compare": "/compare"}
         if self.kind == "ask":
             return ""
         words = (command[self.kind], self.model.id if self.model else "", *self.text.split())
-        return shorten(" ".join(filter(None, words)), MAX_LINE_CHARACTERS, placeholder=" …")
+        return " ".join(filter(None, words))
 
 
 class TurnQueue:
@@ -86,9 +89,9 @@ class TurnQueue:
         """Whether a turn is running."""
         return self._running is not None
 
-    def add(self, turn: Turn) -> None:
-        """Run this turn once all earlier ones are over."""
-        self._waiting.append(turn)
+    def add(self, turn: Turn, place: int | None = None) -> None:
+        """Run this turn once all earlier ones are over; `place` is the number of those that wait before it."""
+        self._waiting.insert(len(self._waiting) if place is None else place, turn)
         self._changed()
         self.next()
 
@@ -107,15 +110,21 @@ class TurnQueue:
             self._running = None
             self._ended()
 
-    def take_back(self) -> Turn | None:
-        """Remove the newest waiting turn; None if none waits."""
-        return self._waiting.pop() if self._waiting else None
+    def take(self, place: int) -> Turn:
+        """Remove and return the waiting turn at this place, from 0. Raises `IndexError`."""
+        turn = self._waiting[place]
+        del self._waiting[place]
+        self._changed()
+        return turn
 
     def drop(self) -> str:
-        """Remove all waiting turns; the command lines of those that are no question, with commas between them."""
-        dropped = ", ".join(turn.line for turn in self._waiting if turn.line)
+        """Remove all waiting turns; the command lines of those that are no question, with commas between them.
+
+        Questions are saved as drafts.
+        """
+        lines = [shorten(turn.line, MAX_LINE_CHARACTERS, placeholder=" …") for turn in self._waiting if turn.line]
         self._waiting.clear()
-        return dropped
+        return ", ".join(lines)
 
     def hold(self) -> None:
         """Start no turn until `release`."""

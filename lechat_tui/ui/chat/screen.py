@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual import on
 from textual.app import ComposeResult
@@ -31,7 +31,8 @@ from lechat_tui.ui.widgets.chat_list import ChatList
 from lechat_tui.ui.widgets.downloads import Downloads
 from lechat_tui.ui.widgets.greeting import Greeting
 from lechat_tui.ui.widgets.offers import Offers
-from lechat_tui.ui.widgets.prompt import Prompt, PromptBox
+from lechat_tui.ui.widgets.prompt import Prompt
+from lechat_tui.ui.widgets.prompt_box import PromptBox
 from lechat_tui.ui.widgets.recents import Recents
 from lechat_tui.ui.widgets.sidebar import ChatsButton, Sidebar
 from lechat_tui.ui.widgets.status import Status, StatusLine
@@ -247,10 +248,10 @@ class ChatScreen(StyledOnceScreen):
     def _dropped(self, event: Prompt.Dropped) -> None:
         self.parts.tasks.start("attach", self._actions.attach_files, event.paths)
 
-    @on(Prompt.Recalled)
-    def _recalled(self) -> None:
-        if not self.parts.requests.take_back():
-            self._prompt.recall(1)
+    @on(Transcript.QueuedClicked)
+    def _queued_clicked(self, event: Transcript.QueuedClicked) -> None:
+        self.parts.queue_editing.pick(event.place)
+        self._prompt.focus()
 
     def action_edit(self) -> None:
         """Edit the last question, or, if one is edited, the one before it; after Ctrl+X, open the user's editor."""
@@ -298,12 +299,14 @@ class ChatScreen(StyledOnceScreen):
 
     async def action_stop(self) -> None:
         """Cancel the edit; else stop the answer; else take back what is queued."""
-        if self.parts.editing:
+        if self.parts.queue_editing:
+            self.parts.queue_editing.cancel()
+        elif self.parts.editing:
             self.parts.editing.end()
         elif self.parts.queue.answering:
             self.parts.tasks.start("stop", self.parts.queue.stop)
         elif not self._prompt.text:
-            self.parts.requests.take_back()
+            self.parts.queue_editing.step(1)
 
     def action_interrupt(self) -> None:
         """Copy the selection; else stop; else clear the prompt and its attachments; else quit, when pressed twice."""
@@ -369,10 +372,13 @@ class ChatScreen(StyledOnceScreen):
     def _walked(self, event: Transcript.Walked) -> None:
         self.parts.tasks.start("walk", self.host.navigation.to_branch, event.place, event.by)
 
-    def action_thinking(self) -> None:
-        """Show or hide the thinking of the last answer that has any."""
-        if not self._transcript.fold_thinking():
-            self._status.change(state="no answer here has thinking")
+    def action_fold(self, what: Literal["thinking", "sent"]) -> None:
+        """Fold or unfold the last thinking; or the pastes in the prompt, else what was sent with a question."""
+        if what == "thinking":
+            if not self._transcript.fold_thinking():
+                self._status.change(state="no answer here has thinking")
+        elif not self._prompt.unfold_pastes() and not self._transcript.fold_sent():
+            self._status.change(state="no question here has pasted text or a file")
 
     def action_leave(self) -> None:
         """Quit, as `/exit` does."""

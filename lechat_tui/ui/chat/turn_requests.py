@@ -1,14 +1,15 @@
 """Puts turns into the queue: questions with what is attached, and the other things the model is asked to do."""
 
-from lechat_tui.message import Attachment
+from lechat_tui.message import Attachment, Span
 from lechat_tui.models.catalog import Model
 from lechat_tui.talk.conversation import Conversation, Replay
 from lechat_tui.ui.chat.editing import Editing
 from lechat_tui.ui.chat.message_view import MessageView
 from lechat_tui.ui.chat.queue import Turn, TurnQueue
+from lechat_tui.ui.chat.queue_editing import QueueEditing
 from lechat_tui.ui.chat.titler import Titler
 from lechat_tui.ui.chat.unsent import UnsentText
-from lechat_tui.ui.widgets.prompt import PromptBox
+from lechat_tui.ui.widgets.prompt_box import PromptBox
 
 
 class TurnRequests:
@@ -21,6 +22,7 @@ class TurnRequests:
         view: MessageView,
         box: PromptBox,
         editing: Editing,
+        queue_editing: QueueEditing,
         unsent: UnsentText,
         titler: Titler,
     ) -> None:
@@ -29,13 +31,16 @@ class TurnRequests:
         self._view = view
         self._box = box
         self._editing = editing
+        self._queue_editing = queue_editing
         self._unsent = unsent
         self._titler = titler
 
-    def ask(self, text: str) -> None:
+    def ask(self, text: str, pasted: tuple[Span, ...] = ()) -> None:
         """Send a question with what is attached, in place of the one that is edited, if any."""
         edited = self._editing.take()
-        self._add(Turn(text, self._box.take_attachments(), message=edited))
+        turn = Turn(text, self._box.take_attachments(), pasted, message=edited)
+        self._titler.stop()
+        self._queue.add(turn, self._queue_editing.leave())
         if edited:
             self._editing.end()
 
@@ -60,22 +65,11 @@ class TurnRequests:
         self._titler.stop()
         self._queue.add(turn)
 
-    def take_back(self) -> bool:
-        """Put the newest waiting request back into the prompt; False if none waits."""
-        turn = self._queue.take_back()
-        if turn is None:
-            return False
-        self._put_back(turn)
-        self.show_queue()
-        return True
-
     def put_back(self, turn: Turn) -> None:
         """Put a question that could not be stored back into the prompt, unless something is typed there."""
-        if not self._box.prompt.text:
-            self._put_back(turn)
-
-    def _put_back(self, turn: Turn) -> None:
-        self._box.prompt.set_text(turn.text)
+        if self._box.prompt.text:
+            return
+        self._box.prompt.set_text(turn.text, turn.pasted)
         index = self._conversation.index_of(turn.message) if turn.kind == "ask" else None
         if index is not None:
             self._editing.mark(index)
@@ -84,5 +78,5 @@ class TurnRequests:
 
     def show_queue(self) -> None:
         """Show what waits, and store it with the drafts."""
-        self._view.queue([(turn.waiting, turn.attachments) for turn in self._queue.waiting])
+        self._view.queue([turn.question for turn in self._queue.waiting])
         self._unsent.save_soon()

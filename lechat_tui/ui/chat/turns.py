@@ -1,7 +1,9 @@
 """Runs each kind of turn and keeps the transcript in step."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
+from lechat_tui.attachments.texts import invisible_characters
 from lechat_tui.engine.base import Event
 from lechat_tui.errors import LechatError
 from lechat_tui.store import Draft, StoreError
@@ -58,9 +60,12 @@ class TurnRunner:
     async def _ask(self, turn: Turn) -> None:
         await self._models.prepare_question(turn.attachments)
         before = self._conversation.messages
-        self._view.add_question(turn.text, turn.attachments, self._index(turn))
+        self._view.add_question(turn.question, self._index(turn))
+        if hidden := await asyncio.to_thread(invisible_characters, turn.text, turn.attachments):
+            self._view.note(phrases.invisible_characters(hidden))
+        events = self._conversation.ask(turn.text, turn.attachments, pasted=turn.pasted, instead=turn.message)
         try:
-            await self._follow(self._conversation.ask(turn.text, turn.attachments, instead=turn.message))
+            await self._follow(events)
         except StoreError:
             if self._conversation.messages is before:
                 self._view.show()

@@ -11,7 +11,7 @@ from lechat_tui.ui.chat.drafts import Drafts
 from lechat_tui.ui.chat.editing import Editing
 from lechat_tui.ui.chat.queue import Turn
 from lechat_tui.ui.chat.tasks import BackgroundTasks
-from lechat_tui.ui.widgets.prompt import PromptBox
+from lechat_tui.ui.widgets.prompt_box import PromptBox
 
 SAVE_DELAY_SECONDS = 0.4
 """Time from a key to the disk, at most."""

@@ -99,13 +99,13 @@ def row(offer: Offer, job: "Job | None", width: int, *, chosen: bool) -> Line:
     spans: list[Span] = [("▌ " if chosen else "  ", "bar" if chosen else ""), (name, style)]
     if offer.closed:
         return [*spans, (f"  use {safe(model.instead)}", "faint")]
-    if width >= 104:
+    if width >= 108:
         spans.append((f"  {', '.join(model.roles):<18}", "soft"))
     if width >= MIN_CELLS_FOR_QUANTIZATION:
         spans.append((f"  {parameters(model):>9}  {padded(model.weights.quant, 9)}", "soft"))
     spans.append((f"  {size(model):>8}", "soft"))
     if width >= 66:
-        spans.append((f"  {padded(verdict(offer), 13)}", _tone(offer.fit)))
+        spans.append((f"  {padded(verdict(offer), 17)}", _tone(offer.fit)))
     else:
         spans.append((f"  {padded(_short_verdict(offer.fit), 7)}", _tone(offer.fit)))
     spans += _state(offer, job)
@@ -153,7 +153,7 @@ def size(model: Model) -> str:
 def verdict(offer: Offer) -> str:
     """Whether it runs here, and its expected tokens per second."""
     speed = _speed(offer)
-    return f"fits {speed} t/s" if speed else _short_verdict(offer.fit)
+    return f"fits {speed} tokens/s" if speed else _short_verdict(offer.fit)
 
 
 def _short_verdict(fit: "Fit | None") -> str:

@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from lechat_tui.drawing.bidi import CELL
 from lechat_tui.plaintext import safe
 from lechat_tui.store import Chat, Listing
 from lechat_tui.ui.widgets.styled_lines import padded
@@ -213,7 +214,8 @@ class ChatList(ScrollView, can_focus=True):
         for text, name in runs:
             if cell_len(text) > left:
                 text = set_cell_size(text, max(left - 1, 0)) + "…"
-            segments.append(Segment(text, self._style(name) + base if lit else base + self._style(name)))
+            style = self._style(name) + base if lit else base + self._style(name)
+            segments.append(Segment(text, style + CELL if name == "title" else style))
             left -= cell_len(text)
         return Strip(segments).extend_cell_length(width, base).crop(0, width)
 

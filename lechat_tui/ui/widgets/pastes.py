@@ -2,11 +2,20 @@
 
 import re
 
+from lechat_tui.message import Span
 from lechat_tui.plaintext import storable
 from lechat_tui.values import dataclass
 
 MAX_LINES, MAX_CHARS = 12, 1_000
 """A paste with more lines or characters is folded."""
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """A text to send, and where its long pastes are."""
+
+    text: str
+    pasted: tuple[Span, ...] = ()
 
 
 class Pastes:
@@ -32,11 +41,25 @@ class Pastes:
         """The text with the pasted texts in place of the labels."""
         return self._labels.sub(lambda found: self._texts[found[0]], text) if self._labels else text
 
-    def spans(self, line: str) -> list[tuple[int, int]]:
+    def unfold(self, text: str) -> Expanded:
+        """The same as it can be stored, with where the pasted texts are."""
+        pieces: list[str] = []
+        spans: list[Span] = []
+        done = size = 0
+        for start, end in self.spans(text):
+            typed, pasted = storable(text[done:start]), storable(self._texts[text[start:end]])
+            size += len(typed)
+            spans.append((size, size + len(pasted)))
+            size += len(pasted)
+            pieces += typed, pasted
+            done = end
+        return Expanded("".join([*pieces, storable(text[done:])]), tuple(spans))
+
+    def spans(self, line: str) -> list[Span]:
         """The labels in a line: the first character and the one behind the last, for each."""
         return [found.span() for found in self._labels.finditer(line)] if self._labels else []
 
-    def label_at(self, line: str, column: int) -> tuple[int, int] | None:
+    def label_at(self, line: str, column: int) -> Span | None:
         """The label that this column is within, not at one of its ends."""
         return next(((start, end) for start, end in self.spans(line) if start < column < end), None)
 
@@ -52,11 +75,11 @@ class Submission:
     @property
     def text(self) -> str:
         """The whole text."""
-        return self.expanded(self.typed)
+        return self.expanded(self.typed).text
 
-    def expanded(self, typed: str) -> str:
+    def expanded(self, typed: str) -> Expanded:
         """Another text with the same pastes, in place of their labels."""
-        return storable(self.pastes.expand(typed))
+        return self.pastes.unfold(typed)
 
 
 def is_long(text: str) -> bool:

@@ -1,36 +1,26 @@
-"""The prompt: an editor that grows, the attachments of the next question, and earlier questions."""
+"""The prompt: an editor that grows, with folded pastes and earlier questions."""
 
-import asyncio
 import re
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
 
 from rich.text import Text
-from textual import on
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.content import Content
+from textual.binding import Binding
 from textual.events import Click, Key, Paste
 from textual.geometry import Offset
 from textual.message import Message
-from textual.widgets import OptionList, Static, TextArea
+from textual.widgets import TextArea
 from textual.widgets.text_area import Edit, EditResult, Location, Selection
-from textual.worker import Worker
 
-from lechat_tui.attachments.folders import files_below
-from lechat_tui.attachments.mentions import pasted_paths
+from lechat_tui.attachments.mentions import mention, pasted_mentions, pasted_paths
 from lechat_tui.commands.arguments import Argument
 from lechat_tui.commands.base import Command, find
-from lechat_tui.drawing.question import chip
-from lechat_tui.message import Attachment
+from lechat_tui.message import Span
 from lechat_tui.plaintext import safe
-from lechat_tui.ui.keys import PROMPT_BINDINGS
 from lechat_tui.ui.look.text_styles import text_style
 from lechat_tui.ui.widgets.completion import CompletionList
+from lechat_tui.ui.widgets.ordered_editor import OrderedTextArea
 from lechat_tui.ui.widgets.pastes import Pastes, Submission, is_long
 from lechat_tui.values import dataclass
 
@@ -49,9 +39,6 @@ MAX_UNFOLDED_CHARS = 50_000
 MAX_MENTION_CHARS = 400
 """Characters before the cursor that are searched for a file that is being named."""
 
-FILES_MAX_AGE_SECONDS = 5.0
-"""The files of the folder are listed again if the list is older."""
-
 EDITING_KEYS = {
     key.strip(): binding.action
     for binding in TextArea.BINDINGS
@@ -61,10 +48,8 @@ EDITING_KEYS = {
 """What each key does in an editor."""
 
 
-class Prompt(TextArea):
+class Prompt(OrderedTextArea):
     """The editor. Enter sends, and Up brings back what was sent before."""
-
-    BINDINGS: ClassVar[list[BindingType]] = PROMPT_BINDINGS
 
     @dataclass
     class Submitted(Message):
@@ -81,9 +66,6 @@ class Prompt(TextArea):
     class Emptied(Message):
         """Backspace in an empty prompt."""
 
-    class Recalled(Message):
-        """Up in an empty prompt: the user wants the last queued question back, if any."""
-
     def __init__(self, completions: CompletionList) -> None:
         self._pastes = Pastes()
         super().__init__(placeholder=PLACEHOLDER, highlight_cursor_line=False, compact=True)
@@ -98,6 +80,8 @@ class Prompt(TextArea):
         """Whether the last key was Ctrl+X, of the shell's Ctrl+X Ctrl+E."""
         self.screen_action: Callable[[str], str] = lambda key: ""
         """The action of the screen for a key, run in the order of the keys."""
+        self.step_queue: Callable[[int], bool] = lambda by: False
+        """Takes the queued question before (1) or after (-1) the one in the prompt; False if there is none."""
         # Not as bindings: a binding would overtake characters that are still on their way to the editor
         self._list_keys: dict[str, Callable[[], None]] = {
             "up": partial(completions.move, -1),
@@ -118,10 +102,17 @@ class Prompt(TextArea):
         cut = len(start) if text.startswith(start) else len(text)
         return self._pastes.expand(text[:cut]), self._pastes.expand(text[cut:])
 
-    def set_text(self, text: str) -> None:
-        """Replace the text, and put the cursor at its end."""
+    def set_text(self, text: str, pasted: Sequence[Span] = ()) -> None:
+        """Replace the text, with these parts of it folded, and put the cursor at its end."""
         self._pastes = Pastes()
-        self._show(safe(text) if len(text) <= MAX_UNFOLDED_CHARS else self._pastes.fold(safe(text), ""))
+        pieces: list[str] = []
+        end = 0
+        for start, stop in pasted:
+            pieces += safe(text[end:start]), self._pastes.fold(safe(text[start:stop]), text)
+            end = stop
+        rest = text[end:]
+        pieces.append(safe(rest) if len(rest) <= MAX_UNFOLDED_CHARS else self._pastes.fold(safe(rest), ""))
+        self._show("".join(pieces))
 
     def _show(self, text: str) -> None:
         self.text = text
@@ -224,8 +215,7 @@ class Prompt(TextArea):
         found = self._named
         if found:
             spaced = self.document.get_line(row)[column : column + 1] == " "
-            name = f'@"{file}"' if re.search(r"\s", file) else f"@{file}"
-            self.replace(f"{name} ", (row, found.start()), (row, column + spaced))
+            self.replace(f"{mention(file)} ", (row, found.start()), (row, column + spaced))
 
     def _close(self) -> None:
         self._list.close(self.text)
@@ -275,11 +265,13 @@ class Prompt(TextArea):
         if label:
             self._unfold(at[0], *label)
 
-    def action_unfold(self) -> None:
-        """Unfold all pastes."""
-        for row in range(self.document.line_count - 1, -1, -1):
-            for start, end in reversed(self._pastes.spans(self.document.get_line(row))):
-                self._unfold(row, start, end)
+    def unfold_pastes(self) -> bool:
+        """Unfold all pastes; False if there are none."""
+        rows = range(self.document.line_count - 1, -1, -1)
+        found = [(row, *span) for row in rows for span in reversed(self._pastes.spans(self.document.get_line(row)))]
+        for row, start, end in found:
+            self._unfold(row, start, end)
+        return bool(found)
 
     def _unfold(self, row: int, start: int, end: int) -> None:
         label = self.document.get_line(row)[start:end]
@@ -313,29 +305,46 @@ class Prompt(TextArea):
     def on_paste(self, event: Paste) -> None:
         """Attach dropped files, and fold a long text; the editor inserts the rest."""
         event.stop()
-        text = event.text.replace("\r\n", "\n").replace("\r", "\n")  # many terminals end the lines of a paste with CR
+        event.prevent_default()
+        self.insert_pasted(event.text)
+
+    def insert_pasted(self, text: str) -> None:
+        """Insert a pasted text: a label if it is long, `@path` for a text file; an image is attached."""
+        text = text.replace("\r\n", "\n").replace("\r", "\n")  # many terminals end the lines of a paste with CR
+        row, column = self.cursor_location
         if paths := pasted_paths(text):
             self.post_message(self.Dropped(paths))
-            event.prevent_default()
-            return
-        text = safe(text)
-        event.text = self._pastes.fold(text, self.text) if is_long(text) else text
+        elif named := pasted_mentions(text):
+            begins = self.document.get_line(row)[:column][-1:].strip() == ""
+            self._replace_selected(f"{named} " if begins else f" {named} ")
+        else:
+            text = safe(text)
+            self._replace_selected(self._pastes.fold(text, self.text) if is_long(text) else text)
+
+    def _replace_selected(self, text: str) -> None:
+        self.replace(text, *self.selection, maintain_selection_offset=False)
 
     def action_cursor_up(self, select: bool = False) -> None:
         """Move up; from the first line, to the question sent before."""
         if select or not self.cursor_at_first_line:
             super().action_cursor_up(select)
-        elif not self.text:
-            self.post_message(self.Recalled())
         else:
-            self.recall(1)
+            self._go_back(1)
+            self.move_cursor((0, len(self.document.get_line(0))))  # where Up goes further back
 
     def action_cursor_down(self, select: bool = False) -> None:
         """Move down; from the last line, to the question sent after."""
         if select or not self.cursor_at_last_line:
             super().action_cursor_down(select)
         else:
-            self.recall(-1)
+            self._go_back(-1)
+
+    def _go_back(self, by: int) -> None:
+        """Go to an earlier question, or a later one if negative: those that are queued come first."""
+        if not self._back and self.step_queue(by):
+            self._close()  # its keys would be those of the list
+        else:
+            self.recall(by)
 
     def recall(self, by: int) -> None:
         """Go so many questions back, or forward if negative."""
@@ -358,91 +367,3 @@ class Prompt(TextArea):
             super().action_delete_left()
         else:
             self.post_message(self.Emptied())
-
-
-class Chips(Static):
-    """The attachments of the next question."""
-
-    def show(self, attachments: Sequence[Attachment]) -> None:
-        """Show these, and the key that removes them."""
-        chips = "  ".join(map(chip, attachments))
-        self.update(Content(f"{chips}  backspace removes"))
-        self.set_class(bool(attachments), "-shown")
-
-
-class PromptBox(Vertical):
-    """The prompt, its attachments and the list of completions."""
-
-    @dataclass
-    class Sent(Message):
-        """The user sent this, with what is attached."""
-
-        submission: Submission
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._list = CompletionList(lambda: self.mount(self._list, before="#frame"))
-        self.prompt = Prompt(self._list)
-        self.completions = self._list
-        self.attachments: list[Attachment] = []
-        self._chips = Chips(markup=False)
-        self._listed_at = float("-inf")
-        """When the files of the folder were listed."""
-
-    def compose(self) -> ComposeResult:
-        with Vertical(id="frame"):
-            yield self._chips
-            yield self.prompt
-
-    def attach(self, attachment: Attachment) -> None:
-        """Attach a file to the next question."""
-        self.attachments.append(attachment)
-        self._chips.show(self.attachments)
-
-    def fill(self, text: str, attachments: Sequence[Attachment]) -> None:
-        """Have this text and these attachments, and nothing else."""
-        self.prompt.set_text(text)
-        self.attachments[:] = attachments
-        self._chips.show(self.attachments)
-
-    def set_title(self, title: str) -> None:
-        """Show a title on the frame; none if it is empty."""
-        self.query_one("#frame").border_title = Content(title).markup if title else None
-
-    def take_attachments(self) -> tuple[Attachment, ...]:
-        """Remove and return the attachments."""
-        taken = tuple(self.attachments)
-        self.attachments.clear()
-        self._chips.show(())
-        return taken
-
-    @on(Prompt.Emptied)
-    def _remove_last(self) -> None:
-        if self.attachments:
-            self.attachments.pop()
-            self._chips.show(self.attachments)
-
-    @on(TextArea.Changed)
-    @on(TextArea.SelectionChanged)
-    def _typed(self) -> None:
-        self.prompt.follow()
-        if self.prompt.mentioning and time.monotonic() - self._listed_at > FILES_MAX_AGE_SECONDS:
-            self._listed_at = time.monotonic()
-            _: Worker[None] = self.run_worker(self._list_files, group="files", exclusive=True)
-
-    async def _list_files(self) -> None:
-        """List the files of the folder, in a thread."""
-        self._list.files = await asyncio.to_thread(files_below, Path())
-        self._listed_at = time.monotonic()
-        self.prompt.follow()
-
-    @on(Prompt.Submitted)
-    def _submitted(self, event: Prompt.Submitted) -> None:
-        event.stop()
-        if event.submission.text.strip() or self.attachments:
-            self.post_message(self.Sent(event.submission))
-
-    @on(OptionList.OptionSelected)
-    def _clicked(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
-        self.prompt.click_row()

@@ -5,6 +5,7 @@ scrolls up.
 """
 
 from collections.abc import Callable
+from functools import cached_property
 
 from rich.segment import Segment
 from rich.style import Style
@@ -15,11 +16,14 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
+from lechat_tui.drawing.bidi import has_rtl, visual
 from lechat_tui.drawing.items import Item
 from lechat_tui.drawing.rows import Look, Row
 from lechat_tui.drawing.selection import MAX_ROWS, Point, position, selected_text
 from lechat_tui.drawing.styles import styles
 from lechat_tui.drawing.viewport import Viewport
+from lechat_tui.terminal import TextOrder
+from lechat_tui.ui.look.bidi import order_of, without_bidi
 from lechat_tui.ui.look.themes import parse_color
 
 MAX_COLUMN_CELLS = 100
@@ -63,6 +67,10 @@ class RowView(ScrollView, can_focus=False):
         """The index of the item at the top of a view that does not follow, and its line there."""
         self._once_open: Callable[[], None] | None = None
         """Called once the view has a size."""
+
+    @cached_property
+    def _order(self) -> TextOrder:
+        return order_of(self)
 
     @property
     def following(self) -> bool:
@@ -220,7 +228,7 @@ class RowView(ScrollView, can_focus=False):
         escape sequences) is then made once, and scrolling is cheap.
         """
         above = self.gutter.top
-        filters, background = self.get_line_filters(), self.background_colors[1]
+        filters, background = without_bidi(self.get_line_filters()), self.background_colors[1]
         blank, view = Strip.blank(self.size.width, Style(bgcolor=background.rich_color)), self._view()
         strips: list[Strip] = []
         for y in crop.line_range:
@@ -266,8 +274,8 @@ class RowView(ScrollView, can_focus=False):
         self._painted = painted
         selection = self.text_selection
         view = [
-            self._highlight(strip, selection.get_span(place)) if selection else strip
-            for place, (_, strip) in painted.items()
+            self._highlight(row, strip, selection.get_span(place)) if selection else strip
+            for place, (row, strip) in painted.items()
         ]
         view += [Strip.blank(self.size.width, ground)] * (height - len(view))
         if view and not self._following:
@@ -286,17 +294,32 @@ class RowView(ScrollView, can_focus=False):
         return Strip.join([strip.crop(0, end - len(text)), Strip([Segment(text, style)]), strip.crop(end)])
 
     def _paint(self, row: Row, place: int, ground: Style) -> Strip:
+        if self._is_reordered(row):
+            return self._paint_in_order(row, place, ground)
         runs = [(" " * self.margin, Style.null()), *row.runs]
         strip = Strip([Segment(text, style) for text, style in runs if text])
         return strip.adjust_cell_length(self.size.width, Style.null()).apply_style(ground).apply_offsets(0, place)
 
-    def _highlight(self, strip: Strip, span: tuple[int, int] | None) -> Strip:
+    def _is_reordered(self, row: Row) -> bool:
+        return self._order != "logical" and (row.rtl or has_rtl(row.text))
+
+    def _paint_in_order(self, row: Row, place: int, ground: Style) -> Strip:
+        """A row in the order of the cells; each piece knows its place in the text, which the selection needs."""
+        margin = self.margin
+        segments = [Segment(" " * margin, Style.from_meta({"offset": (0, place)}))]
+        for text, style, start in visual(row.runs, rtl=row.rtl, width=self.column_width, order=self._order):
+            segments.append(Segment(text, style + Style.from_meta({"offset": (margin + start, place)})))
+        return Strip(segments).adjust_cell_length(self.size.width, Style.null()).apply_style(ground)
+
+    def _highlight(self, row: Row, strip: Strip, span: tuple[int, int] | None) -> Strip:
         if span is None:
             return strip
         start, end = span
+        style = self.screen.get_component_rich_style("screen--selection")
+        if self._is_reordered(row):
+            return _highlight_in_order(strip, start, self.margin + len(row.text.rstrip()) if end < 0 else end, style)
         text = strip.text
         end = len(text.rstrip()) if end < 0 else end
-        style = self.screen.get_component_rich_style("screen--selection")
         left, right = (strip.index_to_cell_position(min(at, len(text))) for at in (start, max(start, end)))
         chosen = [Segment(text, (old or Style.null()) + style) for text, old, _ in strip.crop(left, right)]
         return Strip.join([strip.crop(0, left), Strip(chosen), strip.crop(right)])
@@ -327,3 +350,14 @@ class RowView(ScrollView, can_focus=False):
             self.margin,
         )
         return text, "\n"
+
+
+def _highlight_in_order(strip: Strip, start: int, end: int, style: Style) -> Strip:
+    """A strip whose segments have the places of their text in their metadata, with those from start to end selected."""
+    segments: list[Segment] = []
+    for text, old, _ in strip:
+        place = old.meta.get("offset", (end, 0))[0] if old else end
+        left, right = (min(max(at - place, 0), len(text)) for at in (start, end))
+        parts = (text[:left], old), (text[left:right], (old or Style.null()) + style), (text[right:], old)
+        segments += [Segment(part, one) for part, one in parts if part]
+    return Strip(segments, strip.cell_length)

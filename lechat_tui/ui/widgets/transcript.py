@@ -15,10 +15,11 @@ from textual.worker import Worker
 
 from lechat_tui.drawing.feed import Feed
 from lechat_tui.drawing.notes import Note, Summary
+from lechat_tui.drawing.question import Question
 from lechat_tui.drawing.selection import find_word
 from lechat_tui.drawing.thumbnails import Graphics, Thumbnails
 from lechat_tui.engine.base import DeltaKind
-from lechat_tui.message import Attachment, Message
+from lechat_tui.message import Message
 from lechat_tui.ui.widgets.row_view import RowView
 from lechat_tui.values import dataclass
 
@@ -37,6 +38,12 @@ class Transcript(RowView, can_focus=False):
 
         place: int
         by: int
+
+    @dataclass
+    class QueuedClicked(Event):
+        """The user wants the queued question at this place, counted from 0, back in the prompt."""
+
+        place: int
 
     def __init__(
         self, *, graphics: Graphics = "blocks", end_key: Callable[[], str] = str, id: str | None = None
@@ -64,9 +71,9 @@ class Transcript(RowView, can_focus=False):
         self.screen.clear_selection()
         self.to_end()
 
-    def add_question(self, text: str, attachments: Sequence[Attachment] = ()) -> None:
+    def add_question(self, question: Message) -> None:
         """Show a question that was sent."""
-        self._feed.add_question(text, attachments)
+        self._feed.add_question(question)
         self.to_end()
 
     def grow_answer(self, text: str, kind: DeltaKind) -> None:
@@ -137,8 +144,8 @@ class Transcript(RowView, can_focus=False):
         if self._feed.hide_activity():
             self.fit()
 
-    def queue(self, questions: Sequence[tuple[str, Sequence[Attachment]]]) -> None:
-        """Show these questions as queued, and no others."""
+    def queue(self, questions: Sequence[Message]) -> None:
+        """Show these questions as queued, in this order, and no others."""
         self._feed.queue(questions)
         self.fit()
 
@@ -162,6 +169,28 @@ class Transcript(RowView, can_focus=False):
         folded = self._feed.fold_newest_thinking()
         self.fit()
         return folded
+
+    def fold_sent(self) -> bool:
+        """Fold or unfold what was sent with the last question in view that has a file or a long paste.
+
+        Without one in view, with the last of all; False when no question has any.
+        """
+        first, last = self.messages_in_view()
+        questions = [(n, item) for n, item in enumerate(self._feed.messages) if isinstance(item, Question)]
+        foldable = [(n, item) for n, item in questions if item.foldable]
+        if not foldable:
+            return False
+        _, question = next(((n, item) for n, item in reversed(foldable) if first <= n <= last), foldable[-1])
+        index = self.viewport.index(question)
+        self._fold(index)
+        if question.unfolded and self.viewport.height(index) > self.size.height:
+            self.stay_at(self.viewport.top(index))  # its end would be in view
+        return True
+
+    def _fold(self, index: int) -> None:
+        self.viewport.items[index].fold()
+        self.viewport.measure(index)
+        self.fit()
 
     def show_thinking(self, shown: bool) -> None:
         """Unfold the thinking of every answer, and of those to come, or fold it."""
@@ -275,10 +304,10 @@ class Transcript(RowView, can_focus=False):
         index = self.viewport.index_at(self.scroll_offset.y + event.y - self.gutter.top)
         if by := meta.get("walk"):
             self.post_message(self.Walked(self._feed.messages_above(index), by))
+        elif queued := meta.get("queued"):
+            self.post_message(self.QueuedClicked(queued - 1))
         elif meta.get("fold"):
-            self.viewport.items[index].fold()
-            self.viewport.measure(index)
-            self.fit()
+            self._fold(index)
         elif meta.get("open"):
             self.app.open_url(meta["open"])
         elif meta.get("lines"):
