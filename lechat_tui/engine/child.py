@@ -92,6 +92,7 @@ class Child:
         """Bytes of memory it used to load the model."""
         self.adapter_bytes = 0
         """Size of the adapters applied to the model."""
+        self._engines = 1
         self.users = 0
         """How many callers are using it now."""
         self.last_used = time.monotonic()
@@ -191,6 +192,12 @@ class Child:
             self._process.kill()
             self._end(f"the engine of {self._model.name} did not stop and was killed; ask again to restart it")
             self._unresponsive = True
+
+    def share(self, engines: int) -> None:
+        """Tell the child how many engines work now, itself included, if that has changed."""
+        if engines != self._engines:
+            self._engines = engines
+            self._send(wire.Share(engines))
 
     def forget(self, chat: int) -> None:
         """Tell the child that a chat was deleted."""

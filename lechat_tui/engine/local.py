@@ -8,8 +8,8 @@ loads quickest (`costs.reload_loss`), and for the last two reasons never the one
 import asyncio
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
@@ -60,6 +60,8 @@ class LocalEngine:
         """Least recently used first."""
         self._sizes: dict[LocalModel, int] = {}
         """Bytes that each model took when it was loaded, context included, as its child reported."""
+        self._working: list[Child] = []
+        """The children that answer now; one that has requests waiting is in it more than once."""
         self._starting = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
 
@@ -91,9 +93,11 @@ class LocalEngine:
         async with aclosing(self._warm(model)) as loading:
             async for progress in loading:
                 yield progress
-        async with self._using(model) as child, aclosing(child.answer(_of_local(request))) as events:
-            async for event in events:
-                yield event
+        async with self._using(model) as child:
+            with self._answering(child):
+                async with aclosing(child.answer(_of_local(request))) as events:
+                    async for event in events:
+                        yield event
 
     async def plan(self, request: Request) -> Fitted:
         """What would fit of this request. Raises `EngineError`."""
@@ -163,6 +167,23 @@ class LocalEngine:
         finally:
             child.users -= 1
             child.last_used = time.monotonic()
+
+    @contextmanager
+    def _answering(self, child: Child) -> Iterator[None]:
+        """The child answers within this context, and takes its part of the cores."""
+        self._working.append(child)
+        self._share_cores()
+        try:
+            yield
+        finally:
+            self._working.remove(child)
+            self._share_cores()
+
+    def _share_cores(self) -> None:
+        """Tell the children that answer now how many they are."""
+        working = set(self._working)
+        for child in working:
+            child.share(len(working))
 
     async def _child(self, model: LocalModel) -> Child:
         """The model's process, started if there is none, and now the most recently used."""

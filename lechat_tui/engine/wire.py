@@ -1,8 +1,8 @@
 """The frames between the program and the engine's child process: one line of JSON each.
 
-Down: `Load`, `Answer`, `Plan`, `Stop`, `Forget`. Up: `Loaded`, `Resend`, `Failed` and the events of `base`. Every
-answer carries a turn number, counted up by the parent, so that the rest of a stopped answer is not taken for the next
-one. A request has only the messages that the last one did not have, see `transfer.py`.
+Down: `Load`, `Answer`, `Plan`, `Stop`, `Forget`, `Share`. Up: `Loaded`, `Resend`, `Failed` and the events of `base`.
+Every answer carries a turn number, counted up by the parent, so that the rest of a stopped answer is not taken for the
+next one. A request has only the messages that the last one did not have, see `transfer.py`.
 """
 
 import json
@@ -60,6 +60,13 @@ class Forget:
 
 
 @dataclass(frozen=True)
+class Share:
+    """So many engines of this program work at the same time now: share the cores with them."""
+
+    engines: int
+
+
+@dataclass(frozen=True)
 class Loaded:
     """The model is warm."""
 
@@ -88,9 +95,9 @@ class Reply:
     event: Any
 
 
-Frame = Load | Answer | Plan | Stop | Forget | Reply
+Frame = Load | Answer | Plan | Stop | Forget | Share | Reply
 
-_DOWN: Mapping[str, type] = {kind.__name__: kind for kind in (Load, Answer, Plan, Stop, Forget)}
+_DOWN: Mapping[str, type] = {kind.__name__: kind for kind in (Load, Answer, Plan, Stop, Forget, Share)}
 _UP: Mapping[str, type] = {
     kind.__name__: kind for kind in (Loading, Loaded, Resend, Fitted, Prefill, Delta, Done, Failed)
 }
@@ -108,7 +115,7 @@ def encode(frame: Frame) -> bytes:
         return json.dumps(msgspec.to_builtins(row, enc_hook=str)).encode() + b"\n"
 
 
-def decode_down(line: bytes) -> Load | Answer | Plan | Stop | Forget:
+def decode_down(line: bytes) -> Load | Answer | Plan | Stop | Forget | Share:
     """The frame in a line from the parent. Raises `EngineError` for an invalid one."""
     match _row(line):
         case [str(kind), body] if kind in _DOWN:

@@ -48,6 +48,8 @@ class Channel:
         self._stopped = 0
         self._closed = False
         self._work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self.engines = 1
+        """How many engines of the program work now."""
         self.loaded = False
         """True once there may be something to save at the end."""
 
@@ -63,6 +65,8 @@ class Channel:
                 os._exit(UNREADABLE)
             if isinstance(frame, wire.Stop):
                 self._stopped = max(self._stopped, frame.turn)
+            elif isinstance(frame, wire.Share):
+                self.engines = frame.engines
             else:
                 self._work.put(frame)
         self._close()
@@ -155,6 +159,8 @@ def _serve(channel: Channel, load: wire.Load) -> None:
     llama = Llama(load.model, lambda event: channel.send(0, event), load.states, load.limit)
     if verification:
         checksums.remember(verification.files, verification.record)
+    if llama.threads:
+        llama.threads.engines = lambda: channel.engines
     channel.loaded = True
     channel.send(0, wire.Loaded(_memory()))
     incoming = Incoming()

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from lechat_tui.engine.base import (
     Delta,
     Done,
     EngineError,
+    Event,
     Fitted,
     Loading,
     LocalModel,
@@ -422,4 +424,24 @@ async def test_a_child_that_dies_during_a_plan_is_reported(tmp_path):
     local = engine("loaded(); hear(); os.kill(os.getpid(), signal.SIGKILL)", tmp_path)
     with pytest.raises(EngineError, match="signal 9"):
         await local.plan(request(spec(tmp_path)))
+    await local.close()
+
+
+async def until_text(events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+    async for event in events:
+        yield event
+        if isinstance(event, Delta):
+            return
+
+
+async def test_children_that_answer_at_the_same_time_are_told_to_share_the_cores(tmp_path):
+    script = "loaded(); t = answer(); say('Delta', t, text='one'); say('Delta', t, text=str(hear())); done(t)"
+    local = engine(script, tmp_path)
+    async with aclosing(local.stream(request(spec(tmp_path)))) as events:
+        async for event in events:
+            if event == Delta("one"):
+                async with aclosing(local.stream(request(spec(tmp_path, "other")))) as others:
+                    assert Delta("one") in [other async for other in until_text(others)]
+            elif isinstance(event, Delta):
+                assert event.text == str(["Share", {"engines": 2}])
     await local.close()

@@ -128,6 +128,18 @@ def test_threads_follow_what_other_programs_leave(readable: bool) -> None:
         assert machine.now - began < (1.0 if readable else 40.0)
 
 
+def test_two_engines_share_the_cores() -> None:
+    first, second = Engine(Simulated(4)), Engine(Simulated(4))
+    first.write(200)
+    for engine in (first, second):
+        engine.choice.allow_sharing(False)
+    for _ in range(400):
+        for engine, other in ((first, second), (second, first)):
+            engine.machine.others = other.choice.mode.threads
+            engine.write(1)
+    assert first.choice.mode == second.choice.mode == Mode(2)
+
+
 def test_other_programs_get_their_cores_where_threads_cannot_yield() -> None:
     engine = Engine(Simulated(2, 1), can_yield=False)
     engine.write(200)

@@ -44,6 +44,7 @@ PINNED = Request(SPEC, (Message("user", "hello", pinned=True),))
         wire.Plan(4, PINNED),
         wire.Answer(5, Request(LAID, TALK)),
         wire.Stop(3),
+        wire.Share(2),
     ],
 )
 def test_frames_to_the_child_arrive_unchanged(frame):

@@ -1,7 +1,7 @@
 """Sets llama.cpp's threads while an answer is made, by what `threads.py` chooses."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import llama_cpp
@@ -51,6 +51,8 @@ class ThreadPool:
         self._recorded: dict[int, int] = {}
         self._is_fixed = False
         """Whether the number of threads for decoding is not free in this answer."""
+        self.engines: Callable[[], int] = lambda: 1
+        """Returns how many engines of the program work now; each takes its part of the cores."""
         self._mode = Mode(self._limit)
         self._written: Mode | None = None
         """The mode of the last token, while nothing else has set another one."""
@@ -160,8 +162,11 @@ class ThreadPool:
             self._follow()
 
     def _follow(self) -> None:
-        self._decode.follow(self._cores.level)
-        self._prefill.follow(self._cores.level)
+        engines = self.engines()
+        level = min(self._cores.level, max(1, self._limit // engines))
+        for choice in (self._decode, self._prefill):
+            choice.allow_sharing(self._wait.available and engines == 1)
+            choice.follow(level)
 
     def _apply(self, mode: Mode) -> None:
         decode, batch = self._set_decode or mode.threads, self._set_prefill or mode.threads

@@ -256,6 +256,17 @@ class Choice:
         self._number = level
         self._enter()
 
+    def allow_sharing(self, allowed: bool) -> None:
+        """Whether threads may share cores: two engines that do would make each other slower."""
+        if allowed == self._can_yield:
+            return
+        self._can_yield = allowed
+        for number, level in self._levels.items():
+            if not allowed and level.best.yields:
+                level.best = Mode(number)
+            level.challengers = {mode: one for mode, one in level.challengers.items() if not mode.yields}
+        self._enter()
+
     def restart(self) -> None:
         """Other work begins, whose cost is not comparable: what a step costs grows with the context before it."""
         self._enter()
