@@ -9,7 +9,7 @@ import pytest
 from lechat_tui import paths
 from lechat_tui.cli.oneshot import Hints
 from lechat_tui.commands.receipts import table
-from lechat_tui.engine.base import Fitted, LocalModel, Request, TuningOptions
+from lechat_tui.engine.base import EngineError, Fitted, LocalModel, Request, TuningOptions
 from lechat_tui.engine.llama.answer import answer, plan
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.placement import SET_BY_USER, place, shape_of
@@ -136,3 +136,9 @@ def test_the_note_is_printed_on_stderr_unless_quiet(capsys):
 def test_the_note_is_in_the_receipt():
     assert ("memory", NOTE) in list(table(Receipt("m", memory=NOTE)))
     assert "memory" not in dict(table(Receipt("m")))
+
+
+def test_a_context_larger_than_the_memory_is_refused_before_it_is_allocated():
+    spec = LocalModel("chaton", paths.bundled("chaton") / "chaton-q8_0.gguf", context=2**31 - 1)
+    with pytest.raises(EngineError, match=r"a context of 2147483647 tokens needs .* this machine has"):
+        Llama(spec, lambda event: None, machine=PC)

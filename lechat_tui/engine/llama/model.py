@@ -27,11 +27,12 @@ from lechat_tui.engine.llama.tuning import Tuning, choose
 from lechat_tui.engine.llama.vision import Projector
 from lechat_tui.engine.llama.vocab import Vocab
 from lechat_tui.machine import hardware
-from lechat_tui.machine.footprint import GIB, KvType
+from lechat_tui.machine.footprint import GIB, KvType, kv_bytes
 from lechat_tui.machine.hardware import Machine
 from lechat_tui.machine.placement import MemoryNeed
 from lechat_tui.machine.split_files import size_on_disk
 from lechat_tui.message import Adapter
+from lechat_tui.units import size_text
 
 MAX_BATCH = 512
 """The most tokens evaluated in one call."""
@@ -72,6 +73,7 @@ class Llama:
         """How llama.cpp is set up for this machine, and why."""
         self.vocab = Vocab(llama_cpp.llama_model_get_vocab(self._model), metadata(self._model))
         self.template = ChatTemplate(self._template(), self.vocab, spec.system)
+        self._check_memory(machine)
         self._params = self._context_params()
         self.context = self._open_context(self._params)
         self.threads = None if self.tuning.gpu_layers else ThreadPool(self.context, spec.tuning, machine)
@@ -224,6 +226,18 @@ class Llama:
         params.flash_attn_type = _FLASH_ATTENTION[self.tuning.flash_attention]
         params.type_k = params.type_v = _KV_TYPES[self.tuning.kv_type]
         return params
+
+    def _check_memory(self, machine: Machine) -> None:
+        """Raise `EngineError` for a KV cache larger than the RAM: the system would promise it, and then end programs."""
+        need, total = self._memory_need(self._model), machine.memory.total
+        if need is None or total is None or self.tuning.gpu_layers:
+            return
+        kv = kv_bytes(need.shape, self.tuning.context, self.tuning.kv_type)
+        if kv > total:
+            raise EngineError(
+                f"a context of {self.tuning.context} tokens needs {size_text(kv)} of memory, and this machine has "
+                f"{size_text(total)}; a smaller --ctx-size needs less"
+            )
 
     def _open_context(self, params: llama_cpp.llama_context_params) -> llama_cpp.llama_context_p:
         context: llama_cpp.llama_context_p | None = llama_cpp.llama_init_from_model(self._model, params)
