@@ -228,7 +228,7 @@ class Llama:
         return params
 
     def _check_memory(self, machine: Machine) -> None:
-        """Raise `EngineError` for a KV cache larger than the RAM: the system would promise it, and then end programs."""
+        """Raise `EngineError` for a KV cache larger than the RAM: the system would promise it, then end programs."""
         need, total = self._memory_need(self._model), machine.memory.total
         if need is None or total is None or self.tuning.gpu_layers:
             return
