@@ -101,11 +101,11 @@ def test_a_dumb_terminal_gets_no_control_sequence(home: Path) -> None:
 
 def test_no_color_and_reduced_are_respected(home: Path) -> None:
     with Terminal(home, "--reduced", size=(80, 24), more={"NO_COLOR": "1"}) as screen:
-        screen.see("Ask le chat", "What shall we talk about?")
+        screen.see("Ask le chat", "How can I help?")
         screen.ask("/help")
         shown = screen.see("/models", "Esc closes")
         screen.type("esc")
-        screen.see("What shall we talk about?")
+        screen.see("How can I help?")
         screen.ask("/exit")
         assert screen.ended() == 0
     assert shown.isascii()

@@ -169,7 +169,7 @@ async def test_new_keeps_the_old_chat_and_can_ask_a_question(make_app: MakeApp, 
         assert "first matter" not in screen_text(pilot.app)
         await rests(pilot)
         await pilot.press("ctrl+n")
-        await shows(pilot, "What shall we talk about?")
+        await shows(pilot, "How can I help?")
     assert [c.title for c in store.chats()] == ["second matter", "first matter"]
 
 

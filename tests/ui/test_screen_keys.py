@@ -45,7 +45,7 @@ async def test_a_rebound_key_works_at_once_and_after_a_restart(tmp_path: Path, s
 async def test_the_palette_has_settings_models_and_themes(make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(100, 40)) as pilot:
-        await shows(pilot, "What shall we talk about?")
+        await shows(pilot, "How can I help?")
         await pilot.press("ctrl+p", *"terminal16")
         await shows(pilot, "/theme terminal16")
         await pilot.press("enter")

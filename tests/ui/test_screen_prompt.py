@@ -49,7 +49,7 @@ async def test_an_empty_prompt_sends_nothing(make_app: MakeApp, store: Store) ->
     async with make_app().run_test(size=(80, 24)) as pilot:
         await pilot.press("space", "enter")
         await rests(pilot)
-        assert "What shall we talk about?" in screen_text(pilot.app)
+        assert "How can I help?" in screen_text(pilot.app)
     assert store.chats() == []
 
 

@@ -267,6 +267,6 @@ async def test_reduced_mode(make_app: MakeApp, store: Store, picture: Callable[[
         await rests(pilot)
         picture(app, "completion-reduced")
         await pilot.press("escape", "ctrl+u", "ctrl+n")
-        await shows(pilot, "What shall we talk about?")
+        await shows(pilot, "How can I help?")
         await rests(pilot)
         picture(app, "start-reduced")

@@ -97,6 +97,25 @@ async def test_selected_text_is_copied_without_wrapping_and_indents(make_app: Ma
     )
 
 
+async def test_text_from_right_to_left_is_selected_and_copied_in_its_own_order(make_app: MakeApp) -> None:
+    app = make_app("שלום (world) עולם")
+    async with app.run_test(size=(60, 24)) as pilot:
+        await send(pilot, "go")
+        await rests(pilot)
+        shown = "םלוע (world) םולש"
+        x, y = place(app, shown)
+        assert x - 1 + len(shown) == transcript(app).margin + transcript(app).column_width - 2, "at the right"
+        await pilot.mouse_down(offset=(x + len(shown) - 2, y))
+        await pilot.hover(offset=(x + 4, y))
+        await pilot.mouse_up(offset=(x + 4, y))
+        color = app.screen.get_component_rich_style("screen--selection").bgcolor
+        row = next(row for row in map(transcript(app).render_line, range(24)) if shown in row.text)
+        assert "".join(text for text, style, _ in row if style and style.bgcolor == color) == "(world) םולש"
+        await pilot.press("ctrl+c")
+        await pilot.pause()
+    assert app.clipboard == "שלום (world)"
+
+
 async def test_a_theme_changes_at_once_and_an_unknown_one_is_reported(make_app: MakeApp) -> None:
     app = make_app("`code` and more")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -148,7 +167,7 @@ def luminance(color: Color) -> float:
 async def test_the_prompt_and_the_status_are_visible_on_every_screen(make_app: MakeApp, size: tuple[int, int]) -> None:
     app = make_app(LONG)
     async with app.run_test(size=size) as pilot:
-        await shows(pilot, "What shall we talk about?", "Ask le chat", "petit text")
+        await shows(pilot, "How can I help?", "Ask le chat", "petit text")
         await send(pilot, "go")
         await rests(pilot)
         await shows(pilot, "paragraph 59", "Ask le chat", "petit text")

@@ -45,7 +45,7 @@ async def test_the_first_paint_needs_no_model_which_is_loaded_afterwards(make_ap
     engine = EchoEngine()
     app = make_app(engine)
     async with app.run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "Bonjour. What shall we talk about?", "petit text")
+        await shows(pilot, "Bonjour. How can I help?", "petit text")
         await until(pilot, lambda: engine.loaded)
     assert engine.loaded[0].name == "petit"
 

@@ -33,7 +33,7 @@ async def test_everything_can_be_done_with_the_keyboard_alone(make_app: MakeApp,
         await pilot.press("tab", "down", "enter")
         await shows(pilot, "a question of the second")
         await pilot.press("ctrl+n")
-        await shows(pilot, "What shall we talk about?")
+        await shows(pilot, "How can I help?")
         await pilot.press("tab", "escape", *"Hello", "enter")
         await shows(pilot, "An answer.")
         await pilot.press("ctrl+s")
@@ -87,7 +87,7 @@ async def _walk(pilot: Pilot[None]) -> str:
     """The text of several screens, one after the other."""
     app = pilot.app
     pages = []
-    await shows(pilot, "What shall we talk about?")
+    await shows(pilot, "How can I help?")
     pages.append(screen_text(app))  # type: ignore[arg-type]
     await send(pilot, "Show me everything")
     await shows(pilot, "a.b")
@@ -115,7 +115,7 @@ async def test_reduced_mode_shows_ascii_only_and_leaves_words_unchanged(make_app
 async def test_without_reduced_mode_there_are_frames_and_a_cat(make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(100, 36)) as pilot:
-        await shows(pilot, "What shall we talk about?")
+        await shows(pilot, "How can I help?")
         assert "██" in screen_text(app) and "╭" in screen_text(app)
 
 

@@ -57,4 +57,4 @@ async def test_a_short_window_shows_the_prompt_alone(make_app: MakeApp) -> None:
     async with app.run_test(size=(40, 8)) as pilot:
         await rests(pilot)
         assert "Ask le chat" in screen_text(app)
-        assert "shall we talk" not in screen_text(app)
+        assert "How can I help" not in screen_text(app)

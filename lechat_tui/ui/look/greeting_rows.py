@@ -26,7 +26,7 @@ def hello(hour: int) -> str:
 def greeting_rows(hour: int, height: int, *, with_cat: bool) -> Sequence[Sequence[Cells]]:
     """The greeting on a screen of this height."""
     words: list[list[Cells]] = [
-        [(f"{hello(hour)}. What shall we talk about?", "bold", "")],
+        [(f"{hello(hour)}. How can I help?", "bold", "")],
         [(PROMISE, "soft", "")],
         [],
     ]
