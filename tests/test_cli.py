@@ -104,6 +104,7 @@ def test_an_answer_ends_before_a_stop_string(lechat):
 def test_json_has_the_receipt(lechat):
     run = lechat("--json", "--temperature", "0.5", "--seed", "9", "--max-tokens", "40", "What is 7 + 5?")
     receipt = json.loads(run.stdout)["receipt"]
+    assert receipt["threads"][0] == 1 and receipt["cpu"]
     assert receipt["file"] == "chaton-q8_0.gguf" and receipt["quant"] == "Q8_0" and len(receipt["template"]) == 12
     assert len(receipt["sha256"]) == 64
     assert (receipt["temperature"], receipt["seed"], receipt["max_tokens"]) == (0.5, 9, 40)

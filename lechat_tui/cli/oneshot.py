@@ -45,6 +45,8 @@ RECEIPT = (
     "server",
     "adapters",
     "kv_type",
+    "threads",
+    "cpu",
     "memory",
 )
 """Fields of a receipt in `receipt`: how the answer was made."""
