@@ -17,12 +17,10 @@ from chats import TEXT
 from walking import STORY, Walk
 
 from lechat_tui.engine.base import Prefill, Request
-from lechat_tui.engine.llama.cache import Cache
 from lechat_tui.engine.llama.cells import common_prefix
 from lechat_tui.engine.llama.continuing import first_prompt
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.prefill import prefill
-from lechat_tui.engine.llama.saved_states import SavedStates
 from lechat_tui.engine.llama.segments import cells_of
 from lechat_tui.message import Message
 
@@ -30,7 +28,6 @@ WALKS = int(os.environ.get("LECHAT_WALKS", "1"))
 STEPS = 10
 
 ONLY_WINDOW = "gemma3, only its window"
-"""A KV cache that drops what is behind the sliding window: not what the program asks for, but the rules hold for it."""
 
 SHAPES = (*random_models.WRITERS, ONLY_WINDOW)
 
@@ -50,6 +47,15 @@ EDITS = {
 }
 
 
+class OnlyWindow(Llama):
+    """A model whose KV cache drops what is behind the sliding window: the program does not ask for one."""
+
+    def _context_params(self) -> llama_cpp.llama_context_params:
+        params = super()._context_params()
+        params.swa_full = False
+        return params
+
+
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Llama]:
     """Loads the model of a shape; all that are given one folder share their saved states."""
@@ -60,15 +66,8 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Llama]:
         path = folder / f"{name}.gguf"
         if not path.exists():
             random_models.WRITERS[name](path, TEXT.path)
-        llama = Llama(replace(TEXT, name=name, path=path), lambda _: None, states, 100_000_000)
-        if shape == ONLY_WINDOW:
-            params = llama._context_params()
-            params.swa_full = False
-            made = llama_cpp.llama_init_from_model(llama_cpp.llama_get_model(llama.context), params)
-            llama_cpp.llama_free(llama.context)
-            llama.context, llama.cache = made, Cache(made)
-            llama.saved_states = SavedStates(llama.cache, llama._state_files())
-        return llama
+        kind = OnlyWindow if shape == ONLY_WINDOW else Llama
+        return kind(replace(TEXT, name=name, path=path), lambda _: None, states, 100_000_000)
 
     return start
 
