@@ -187,6 +187,21 @@ def test_closing_the_answer_inside_accepted_draft_tokens_drops_the_rest(llama):
     assert held_by_memory(llama) == len(llama.cache.cells)
 
 
+@pytest.mark.parametrize("closed", [True, False])
+def test_the_first_token_is_sent_before_it_is_evaluated(llama, closed):
+    text = "one two three. "
+    before = len(llama.vocab.tokenize(text)) * 2
+    started(llama, llama.vocab.tokenize(text) * 2)
+    with closing(Script(llama, text)) as script:
+        pieces = Generation(llama, script, 3).run(lambda: False)
+        assert next(pieces).text and held_by_memory(llama) == before
+        if closed:
+            pieces.close()  # type: ignore[attr-defined]
+        else:
+            list(pieces)
+    assert held_by_memory(llama) == len(llama.cache.cells) == before + (1 if closed else 3)
+
+
 def test_an_end_inside_accepted_draft_tokens_ends_the_answer(llama):
     text = "one two three four five six seven. "
     started(llama, llama.vocab.tokenize(text) * 2)

@@ -67,6 +67,8 @@ class Generation:
         """Draft tokens that llama.cpp holds behind the cells of the cache, the next one last."""
         self._row = -1
         """The row of the last evaluation's logits from which the next token is sampled."""
+        self._first: int | None = None
+        """The first token while it is not evaluated: it is sent before that, since somebody waits for it."""
         self._evaluation_seconds = 0.0
         """Time of the last evaluation, without waiting for the device; 0 once it is recorded."""
         self.count = 0
@@ -89,6 +91,7 @@ class Generation:
         try:
             yield from self._deltas(stopped)
         finally:
+            self._evaluate_first()
             self._drop_pending()
 
     def _deltas(self, stopped: Callable[[], bool]) -> Iterator[Delta]:
@@ -115,8 +118,9 @@ class Generation:
         yield from _joined(waiting + rest, self.count)
 
     def _next(self) -> int | None:
-        """The next token, evaluated and in the cache; None, with the reason set, when there is none."""
+        """The next token, evaluated and in the cache unless it is the first; None, with the reason set, for none."""
         llama = self._llama
+        self._evaluate_first()
         if self.count == self._limit or len(llama.cache.cells) >= llama.window:
             self.reason = "length"
             return None
@@ -129,6 +133,9 @@ class Generation:
         self.count += 1
         if self._speculation:
             self._speculation.add(token)
+        if self.count == 1:
+            self._first = token
+            return token
         if self._pending and token == self._pending[-1]:
             self._pending.pop()
             self._row += 1
@@ -138,6 +145,14 @@ class Generation:
             self._evaluate(token)
         llama.cache.extend((token,))
         return token
+
+    def _evaluate_first(self) -> None:
+        """Evaluate the first token if it is not yet."""
+        if self._first is None:
+            return
+        token, self._first = self._first, None
+        self._evaluate(token)
+        self._llama.cache.extend((token,))
 
     def _sample(self) -> int:
         """A token from the logits; this waits for a device that computes on its own."""
