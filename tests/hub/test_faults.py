@@ -352,7 +352,7 @@ def test_a_mirror_whose_etags_change_does_not_start_a_download_over(hub, cache, 
         {"X-Repo-Commit"},
         {"ETag", "X-Linked-ETag", "X-Linked-Size", "Content-Length", "X-Repo-Commit"},
     ],
-    ids=str,
+    ids=len,
 )
 def test_the_catalog_stands_in_for_missing_headers(hub, cache, tiny, hidden):
     hub.hidden = hidden
