@@ -8,13 +8,16 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lechat_tui import paths, writing
 from lechat_tui.models import names, scan
 from lechat_tui.models.catalog import Model, ModelError, Weights
 from lechat_tui.models.listing import listed
-from lechat_tui.models.registry import Registry, table
 from lechat_tui.units import size_text
+
+if TYPE_CHECKING:
+    from lechat_tui.models.registry import Registry
 
 _SPARE_BYTES = 10**9
 """Disk space that a copy leaves free."""
@@ -47,6 +50,8 @@ def files_in(path: Path) -> list[Path]:
 
 def register(model: Model) -> None:
     """Add the model to the registry, or replace the one of the same id. Raises `ModelError`."""
+    from lechat_tui.models.registry import table
+
     with _registry().rewriting() as rows:
         rows[model.id] = table(model)
 
@@ -88,7 +93,9 @@ def named(model: Model, id: str) -> Model:
     return replace(model, id=id)
 
 
-def _registry() -> Registry:
+def _registry() -> "Registry":
+    from lechat_tui.models.registry import Registry
+
     return Registry(registry(), _HEAD, "delete it and import the models again")
 
 

@@ -6,14 +6,16 @@ The rows are a catalog, `servers.toml`, read before the user's own. They hold wh
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lechat_tui import network, paths
 from lechat_tui.engine.base import Server
-from lechat_tui.engine.remote.pieces import ServerModel
-from lechat_tui.models import consent
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
-from lechat_tui.models.registry import Registry, table
+
+if TYPE_CHECKING:
+    from lechat_tui.engine.remote.pieces import ServerModel
+    from lechat_tui.models.registry import Registry
 
 _HEAD = "# Models on servers, written by lechat connect; lechat connect --remove NAME removes them.\n\n"
 _UNTYPEABLE = re.compile(r"[^\w.+~@:/-]+")
@@ -33,7 +35,7 @@ def server_of(model: Model) -> Server:
     return Server(model.server, model.key_env, model.key_file, model.cacert, model.dialect)
 
 
-def rows(name: str, server: Server, title: str, found: Iterable[ServerModel]) -> list[Model]:
+def rows(name: str, server: Server, title: str, found: "Iterable[ServerModel]") -> list[Model]:
     """A row for each model that a server offers, with the id `NAME/MODEL`."""
     return [
         Model(
@@ -70,12 +72,13 @@ def check_name(name: str) -> str:
     return name
 
 
-async def add(server: Server, name: str = "") -> tuple[str, list[Model], list[ServerModel]]:
+async def add(server: Server, name: str = "") -> "tuple[str, list[Model], list[ServerModel]]":
     """Ask a server what it offers and add that to the registry, under a name of its own unless one is given.
 
     Returns what kind of server it is, the rows, and what it said about each. Raises `EngineError` and `ModelError`.
     """
     from lechat_tui.engine.remote import discovery
+    from lechat_tui.models.registry import table
 
     found = await discovery.connect(server)
     if not found.models:
@@ -108,11 +111,15 @@ def remove(name: str) -> int:
 
 def is_allowed(server: Server) -> bool:
     """Whether the user has agreed to send chats there. A server on this machine needs no consent."""
+    from lechat_tui.models import consent
+
     return server.is_here or consent.accepted(_key(server))
 
 
 def allow(server: Server) -> None:
     """Record that the user agreed to send chats there. Raises `ModelError`."""
+    from lechat_tui.models import consent
+
     if not server.is_here:
         consent.accept(_key(server), server.label)
 
@@ -152,7 +159,7 @@ def _short(name: str) -> str:
     return _UNTYPEABLE.sub("-", name).strip("-/") or "model"
 
 
-def _roles(model: ServerModel) -> tuple[ModelRole, ...]:
+def _roles(model: "ServerModel") -> tuple[ModelRole, ...]:
     roles: tuple[ModelRole, ...] = ("code", "text") if _CODE.search(model.name) else ("text", "code")
     return (*roles, "vision") if model.images else roles
 
@@ -164,5 +171,7 @@ def _drop(written: dict[str, object], name: str) -> int:
     return len(gone)
 
 
-def _registry() -> Registry:
+def _registry() -> "Registry":
+    from lechat_tui.models.registry import Registry
+
     return Registry(registry(), _HEAD, "delete it and connect the servers again")

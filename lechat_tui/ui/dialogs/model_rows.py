@@ -116,7 +116,7 @@ def row(offer: Offer, job: "Job | None", width: int, *, chosen: bool) -> Line:
 
 
 def _name_width(width: int) -> int:
-    return 30 if width >= 110 else 26 if width >= 66 else 22
+    return 30 if width >= 120 else 26 if width >= 66 else 22
 
 
 def _tone(fit: "Fit | None") -> str:
