@@ -136,7 +136,7 @@ async def test_a_theme_of_the_user_is_used_and_a_broken_one_is_reported(make_app
     (folder / "broken.toml").write_text('primray = "#0000FF"\n')
     app = make_app("an answer", settings=Settings(theme="sea"))
     async with app.run_test(size=(200, 24)) as pilot:
-        await shows(pilot, "✗", "broken.toml", "unknown key primray; did you mean primary?")
+        await shows(pilot, "✗", "unknown key primray; did you mean primary?")
         await send(pilot, "go")
         await shows(pilot, "an answer")
         assert transcript(app).rich_style.bgcolor == Color.parse("#000011").rich_color
