@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import sys
 
 from lechat_tui import terminal
@@ -16,10 +17,12 @@ SETTLED_SECONDS = 3.0
 
 
 def run(conversation: Conversation, start_page: StartPage | None = None) -> None:
-    """Show the conversation until the user quits; `front` is what the terminal shows meanwhile."""
+    """Show the conversation until the user quits; `start_page` is what the terminal shows meanwhile."""
     edge.open_log()
     gc.freeze()  # imported modules are never garbage: collections during an answer need not scan them
     gc.enable()
+    for name in ("COLUMNS", "LINES"):  # exported, they are the size of some window, and Textual prefers them
+        os.environ.pop(name, None)
     if canvas := terminal.first_terminal(sys.__stderr__, sys.__stdout__):
         # Textual writes to `sys.__stderr__` and takes no other stream. It gets the one that is a terminal, so that
         # `lechat 2> file` works, and with a buffer, so that a resize in mid-write loses nothing.

@@ -45,7 +45,7 @@ def test_a_long_session(home, red_circle):
         screen.see("7 + 5 = 12.")
         screen.ask("/vision")
         screen.see("chaton-vision answers from now on")
-        screen.ask(f"/image {red_circle}")
+        screen.ask("/image red.png")
         screen.see("red.png 256x256")  # attached, not only typed
         screen.ask("What is in this picture?")
         screen.see("A red circle.")

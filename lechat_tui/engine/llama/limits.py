@@ -38,9 +38,9 @@ def limited(seconds: float, extra_bytes: int) -> Iterator[None]:
         if not running:
             return
         left = end - time.thread_time()
-        if left <= 0:
-            raise TooLong
         signal.setitimer(signal.ITIMER_PROF, max(left, _SHORTEST_SECONDS))
+        if left <= 0:
+            raise TooLong  # Python ignores it inside a callback of its own; then the timer expires again
 
     previous = signal.signal(signal.SIGPROF, expire)
     signal.setitimer(signal.ITIMER_PROF, seconds)  # it counts all threads, so it never expires too late
