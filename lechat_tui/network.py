@@ -10,6 +10,9 @@ from lechat_tui.errors import LechatError
 _VARIABLES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 """The variables that huggingface_hub reads, too; the first one that is set decides."""
 
+STAYS_HERE = "everything stays on this machine"
+"""What the user reads where nothing is sent anywhere."""
+
 _TRUE = ("1", "ON", "YES", "TRUE")
 
 

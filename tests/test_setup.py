@@ -9,6 +9,7 @@ from lechat_tui.message import Sampling
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Lora, Model, ModelError, Weights
 from lechat_tui.settings.config import Settings
+from lechat_tui.talk import phrases
 from lechat_tui.talk.setup import Setup
 
 MODEL = Model("m", "M", ("text",), Weights("/nowhere/m.gguf"), temperature=0.4, top_p=0.9, context=4096, threads=2)
@@ -45,6 +46,17 @@ def test_the_title_names_the_adapters_with_their_scale():
 def test_a_model_that_is_not_downloaded_has_no_spec():
     with pytest.raises(ModelError):
         Setup(MODEL).spec(Models({"m": MODEL}))
+
+
+@pytest.mark.parametrize(
+    ("server", "elsewhere"), [("", ""), ("http://localhost:8080", ""), ("https://gpu.example.org", "gpu.example.org")]
+)
+def test_it_says_whether_the_chat_leaves_this_machine(server, elsewhere):
+    setup = Setup(replace(MODEL, server=server, model="m"))
+    assert setup.elsewhere == elsewhere
+    assert (setup.elsewhere in phrases.promise(setup.elsewhere)) and ("machine" in phrases.promise("")), (
+        "in plain words"
+    )
 
 
 def test_the_spec_says_whether_the_window_may_be_shortened(tmp_path):

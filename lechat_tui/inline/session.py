@@ -20,6 +20,7 @@ from lechat_tui.inline.lines import LineReader, hidden_input
 from lechat_tui.inline.loop import BackgroundLoop
 from lechat_tui.message import Attachment
 from lechat_tui.settings.choices import Choices
+from lechat_tui.talk import phrases
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.talk.retention import remove_old
 
@@ -112,16 +113,16 @@ class Session:
         await self._conversation.engine.close()
 
     def _welcome(self) -> None:
-        flow, model = self._host.flow, self._conversation.model
+        flow, setup = self._host.flow, self._conversation.setup
         stop, leave = (key_of(LINE_KEYS, name) for name in ("stop", "leave"))
         flow.text(
-            f"{self._conversation.setup.title} answers; everything stays on this machine\n"
+            f"{setup.title} answers; {phrases.promise(setup.elsewhere)}\n"
             f"{stop} stops an answer, {leave} quits, /help lists the commands"
         )
         if self._conversation.notice:
             flow.text(self._conversation.notice)
-        if model.toy:
-            flow.text(f"{model.id} is a toy model; /models lists real ones")
+        if setup.model.toy:
+            flow.text(f"{setup.model.id} is a toy model; /models lists real ones")
         flow.text("")
         if self._conversation.messages:
             self._host.show_chat()

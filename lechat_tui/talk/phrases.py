@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from lechat_tui.engine.base import Delta, Event, Fitted, Loading, Prefill, Waiting
 from lechat_tui.message import Receipt
+from lechat_tui.network import STAYS_HERE
 from lechat_tui.plaintext import INVISIBLE_SIGN
 from lechat_tui.units import latency_text
 
@@ -67,6 +68,11 @@ def no_images(model: str) -> str:
 def offer_image_model(model: str, other: str) -> str:
     """The question whether to switch to a model that supports images."""
     return f"{model} can't see images; switch to {other}?"
+
+
+def promise(elsewhere: str) -> str:
+    """Where a chat stays, by `Setup.elsewhere`."""
+    return f"this chat is sent to {elsewhere}" if elsewhere else STAYS_HERE
 
 
 def figures(receipt: Receipt) -> str:

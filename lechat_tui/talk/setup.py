@@ -56,6 +56,14 @@ class Setup:
             return f"{self.model.id} on {servers.server_of(self.model).label}"
         return " + ".join((self.model.id, *map(_short_name, self.loras)))
 
+    @property
+    def elsewhere(self) -> str:
+        """The other machine that the chat is sent to, as host and port; empty if nothing leaves this one."""
+        if not self.model.server:
+            return ""
+        server = servers.server_of(self.model)
+        return "" if server.is_here else server.label
+
     def sampling(self) -> Sampling:
         """How to sample: the user's settings, else the model's values, else the defaults."""
         return _filled(Sampling, (self.settings, self.model))

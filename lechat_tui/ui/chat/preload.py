@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
 from lechat_tui.talk.conversation import Conversation
+from lechat_tui.ui.widgets.greeting import Greeting
 from lechat_tui.ui.widgets.status import StatusLine
 
 LOADING = "loading"
@@ -27,6 +28,8 @@ class Preload:
     def show(self, role: ModelRole) -> None:
         """Show which model answers."""
         self._status.change(model=self._conversation.setup.title, role=role, context=self._conversation.window)
+        for greeting in self._status.screen.query(Greeting):
+            greeting.refresh()
 
     async def load(self) -> None:
         """Load the model, so that the first question does not have to wait. Raises `ModelError` and `EngineError`."""

@@ -21,6 +21,7 @@ from lechat_tui.commands.program import DOUBLE_PRESS_SECONDS
 from lechat_tui.drawing.thumbnails import Graphics
 from lechat_tui.settings.choices import Choices
 from lechat_tui.talk.conversation import Conversation
+from lechat_tui.talk.phrases import promise
 from lechat_tui.ui.chat.chat_lists import WIDE
 from lechat_tui.ui.chat.host import ScreenHost
 from lechat_tui.ui.chat.parts import Parts, Surroundings, Widgets
@@ -96,7 +97,7 @@ class ChatScreen(StyledOnceScreen):
         self.set_class(not conversation.messages, "-empty")  # before the first styling: styling again costs time
 
     def compose(self) -> ComposeResult:
-        widgets = self._widgets
+        widgets, conversation = self._widgets, self._conversation
         self.parts.chats.open(self.app.size.width >= WIDE)
         self.parts.onboarding.begin(self._conversation.model)
         self.set_class(self.app.size.height < SHORT, "-short")
@@ -105,7 +106,11 @@ class ChatScreen(StyledOnceScreen):
         with Vertical(id="chat"):
             yield widgets.transcript
             with Vertical(id="bottom"), Vertical(id="column"):
-                yield Greeting(self._clock().hour, cat=not self._conversation.settings.reduced)
+                yield Greeting(
+                    self._clock().hour,
+                    lambda: promise(conversation.setup.elsewhere),
+                    cat=not conversation.settings.reduced,
+                )
                 yield widgets.box
                 yield widgets.status
                 yield widgets.downloads

@@ -4,10 +4,10 @@ import os
 from collections.abc import Mapping, Sequence
 
 from lechat_tui import paths
+from lechat_tui.network import STAYS_HERE
 
 CAT = ("X.....X", "XX...XX", "XXXXXXX", "X.XXX.X", "XXX.XXX", ".XXXXX.")
 BANDS = ("band-1", "band-2", "band-3", "band-4", "band-5", "band-5")
-PROMISE = "everything stays on this machine"
 MIN_ROWS_FOR_CAT = 28
 """On a screen with fewer rows the cat is a kitten."""
 
@@ -23,11 +23,11 @@ def hello(hour: int) -> str:
     return "Bonsoir" if hour >= 18 or hour < 5 else "Bonjour"
 
 
-def greeting_rows(hour: int, height: int, *, with_cat: bool) -> Sequence[Sequence[Cells]]:
-    """The greeting on a screen of this height."""
+def greeting_rows(hour: int, height: int, *, with_cat: bool, promise: str = STAYS_HERE) -> Sequence[Sequence[Cells]]:
+    """The greeting on a screen of this height; `promise` says where the chat stays."""
     words: list[list[Cells]] = [
         [(f"{hello(hour)}. How can I help?", "bold", "")],
-        [(PROMISE, "soft", "")],
+        [(promise, "soft", "")],
         [],
     ]
     if not with_cat or height < MIN_ROWS_FOR_KITTEN:

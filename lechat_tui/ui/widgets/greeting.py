@@ -1,6 +1,6 @@
 """The greeting of the start page, with a cat."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.segment import Segment
 from rich.style import Style
@@ -15,8 +15,10 @@ from lechat_tui.ui.look.text_styles import text_style
 class Greeting(Widget):
     """Shown until the first question."""
 
-    def __init__(self, hour: int, *, cat: bool = True) -> None:
+    def __init__(self, hour: int, promise: Callable[[], str], *, cat: bool = True) -> None:
+        """`promise` returns where the chat stays; call `refresh` when that has changed."""
         super().__init__()
+        self._promise = promise
         self._hour = hour
         self._cat = cat
 
@@ -33,7 +35,7 @@ class Greeting(Widget):
         return Strip(segments).text_align(self.size.width, "center").apply_style(self.rich_style)
 
     def _rows(self) -> Sequence[Sequence[Cells]]:
-        return greeting_rows(self._hour, self.app.size.height, with_cat=self._cat)
+        return greeting_rows(self._hour, self.app.size.height, with_cat=self._cat, promise=self._promise())
 
     def _style(self, name: str, behind: str) -> Style:
         style = text_style(self.app, name)
