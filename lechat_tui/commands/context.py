@@ -114,7 +114,7 @@ def ledger(conversation: Conversation, sent: Sequence[Message], fitted: Fitted) 
     return "\n".join(
         (
             *rows,
-            f"{fitted.tokens:,} of {fitted.room:,} tokens {bar} {used:.0%}",
+            f"{'about ' if fitted.estimated else ''}{fitted.tokens:,} of {fitted.room:,} tokens {bar} {used:.0%}",
             f"the window has {fitted.limit:,}; {fitted.limit - fitted.room:,} of them are reserved for the answer",
             *([fitted.note] if fitted.note else []),
             "/pin N keeps a message in it, /compact replaces messages with a summary, /set context N enlarges it",
