@@ -6,6 +6,7 @@
 import os
 import random
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,7 @@ async def test_random_keys_never_end_the_program_and_every_question_is_stored(
             await press(pilot, app, dice)
             assert app.is_running
     asked = {next(m.text for m in reversed(request.messages) if m.role == "user") for request in engine.requests}
-    with sqlite3.connect(tmp_path / "data" / "history.db") as history:
+    with closing(sqlite3.connect(tmp_path / "data" / "history.db")) as history:
         kept = {text for (text,) in history.execute("SELECT text FROM message WHERE role = 'user'")}
     asked = {text for text in asked if not text.startswith(SUMMARY_REQUEST)}  # `/compact` asks by itself
     assert asked and asked <= kept
