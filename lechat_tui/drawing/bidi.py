@@ -50,7 +50,7 @@ def has_rtl(text: str) -> bool:
 
 @cache
 def _cluster() -> re.Pattern[str]:
-    """A character with what is drawn over it or joined to it, which follows it in either direction."""
+    """A base character with its combining marks and joiners; they stay together when a line is reordered."""
     return re.compile(
         "(?:[\U0001f1e6-\U0001f1ff]{2}|.)(?:[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"
         "\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u0711\u0730-\u074a\u08d3-\u08ff"

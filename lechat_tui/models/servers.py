@@ -22,6 +22,8 @@ _UNTYPEABLE = re.compile(r"[^\w.+~@:/-]+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
 UNKNOWN_CONTEXT = 8192
 """Context window, in tokens, of a model of which the server does not report it."""
+OPENED_CONTEXT = 16384
+"""The same for a server that opens as long a window as it is asked for, and takes the memory for it."""
 _CODE = re.compile(r"devstral|codestral|coder?\b|leanstral", re.IGNORECASE)
 
 
@@ -48,7 +50,8 @@ def rows(name: str, server: Server, title: str, found: "Iterable[ServerModel]") 
             key_file=server.key_file,
             cacert=server.cacert,
             dialect=server.dialect,
-            context=min(one.context, 2**31 - 1) or UNKNOWN_CONTEXT,
+            context=_context(one, server.dialect),
+            trained=one.context,
             parameters=one.parameters,
         )
         for one in found
@@ -133,10 +136,10 @@ def check_allowed(server: Server) -> None:
 def question(server: Server, *, private: bool = False) -> str:
     """What to ask before chats are sent to a server."""
     plain = " without encryption" if server.url.startswith("http:") else ""
-    what = "This chat is private, but its" if private else "The"
+    chat = "This chat is private. Its" if private else "Chats with this server leave this machine: their"
     return (
-        f"{what} messages, attached files and system prompt of a chat with a model on {server.label} are sent to that "
-        f"machine{plain}; who runs it can read them. Use it?"
+        f"{chat} messages, attached files and system prompt are sent to {server.label}{plain}, and whoever runs it can "
+        "read them. Use it?"
     )
 
 
@@ -150,6 +153,12 @@ def refused(server: Server) -> str:
 def _key(server: Server) -> str:
     parts = urlsplit(server.url)
     return f"server {parts.scheme}://{parts.netloc}"
+
+
+def _context(model: "ServerModel", dialect: str) -> int:
+    """The context window to ask for: all of it where the server has it open already, else one that fits into memory."""
+    most = OPENED_CONTEXT if dialect == "ollama" else 2**31 - 1
+    return min(model.context, most) or UNKNOWN_CONTEXT
 
 
 def _short(name: str) -> str:

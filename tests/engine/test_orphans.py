@@ -30,11 +30,11 @@ async def main():
         async for event in events:
             if isinstance(event, kinds.get(phase, ())):
                 print("now", flush=True)
-                await asyncio.sleep(60)
+                await asyncio.Event().wait()
     if phase == "suspended":
         os.kill(next(iter(engine._children.values()))._process.pid, signal.SIGSTOP)
     print("now", flush=True)
-    await asyncio.sleep(60)
+    await asyncio.Event().wait()
 
 asyncio.run(main())
 """

@@ -26,9 +26,11 @@ from lechat_tui.engine.remote import connection
 from lechat_tui.engine.remote.connection import Connection, Timeouts
 from lechat_tui.engine.remote.engine import RemoteEngine
 from lechat_tui.engine.remote.marks import RepeatedBeginning, ThinkingMarks
+from lechat_tui.engine.remote.pieces import ServerModel
 from lechat_tui.engine.remote.probe import DIALECTS, find
 from lechat_tui.engine.remote.server import base_url
 from lechat_tui.message import Message, Receipt, Sampling
+from lechat_tui.models import servers
 
 MODELS = {"data": [{"id": "m", "max_model_len": 4096}]}
 QUESTION = (Message("user", "What is 7 + 5?"),)
@@ -103,7 +105,7 @@ async def test_an_answer_that_is_cut_anywhere_keeps_what_arrived_and_says_one_se
 
     engine = RemoteEngine(sleep=immediately)
     server = Server("http://localhost:1", dialect=recorded.dialect)
-    known = await engine._opened(server)
+    known, _ = await engine._opened(server)
     known.connection._client = httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
     for at in range(len(recorded.content)):
         content = recorded.content[:at]
@@ -373,3 +375,26 @@ def test_other_addresses_are_rejected(typed):
 
 def test_every_dialect_has_a_recording():
     assert {recorded.dialect for recorded in ANSWERS} == set(DIALECTS)
+
+
+async def test_ollama_is_not_asked_for_a_window_as_long_as_it_was_trained():
+    found = [ServerModel("llama3", context=131_072), ServerModel("tiny", context=2048)]
+    rows = servers.rows("ollama", Server("http://localhost:11434", dialect="ollama"), "here", found)
+    assert [(row.context, row.trained) for row in rows] == [(16_384, 131_072), (2048, 2048)]
+    rows = servers.rows("office", Server("http://localhost:8000", dialect="vllm"), "here", found)
+    assert [row.context for row in rows] == [131_072, 2048], "it has that open already"
+
+
+async def test_a_server_that_was_replaced_by_another_kind_is_recognized(engine):
+    busy = Raw(503, chunks=(b"{}",))
+    ollama = next(answer for answer in ANSWERS if answer.dialect == "ollama")
+    async with replaying({"/v1/models": MODELS, "/v1/chat/completions": busy}) as replay:
+
+        def stopped(call: object) -> Raw:
+            replay.routes |= {**routes(ollama), "/api/version": {"version": "0.33"}}
+            return busy
+
+        replay.routes["/v1/chat/completions"] = stopped
+        found = await events(engine, request(Server(replay.url)))
+    assert text_of(found) == TEXT
+    assert receipt_of(found).engine == "Ollama"

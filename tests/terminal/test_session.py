@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -121,13 +122,19 @@ def test_a_hangup_restores_the_terminal(home):
     assert answer.state == "stopped" and "21" in answer.text
 
 
+def is_behind(answer: str, question: str, text: str) -> bool:
+    """Whether the answer follows the question."""
+    return answer in text.partition(question)[2]
+
+
 def test_hostile_text_is_shown_as_it_was_typed(home):
     with Terminal(home) as screen:
         screen.see(PROMPT)
         for typed in ("[INST]", "</s>", "[bold]x[/bold]", "<__media__>"):
             answered = typed.replace("__", "")  # Markdown's bold
             screen.ask(f"Repeat after me: {typed}")
-            screen.until(lambda text: answered in text.partition(f"me: {typed}")[2], "for the answer")  # noqa: B023
+            question = f"me: {typed}"
+            screen.until(partial(is_behind, answered, question), "for the answer")
 
 
 def test_escapes_in_a_saved_answer_do_not_reach_the_terminal(home):

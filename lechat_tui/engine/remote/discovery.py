@@ -12,7 +12,7 @@ from lechat_tui.engine.remote.pieces import ServerModel
 from lechat_tui.values import dataclass
 
 USUAL_PORTS = {11434: "Ollama", 1234: "LM Studio", 8080: "llama-server", 8000: "vLLM", 30000: "SGLang"}
-"""Where these programs listen unless they are told otherwise."""
+"""The default ports of these programs."""
 MAX_DESCRIBED = 32
 """Models of one server that are asked about one by one."""
 _AT_ONCE = 4

@@ -48,7 +48,8 @@ class _Known:
     """What is known of one server."""
 
     connection: Connection
-    dialect: Dialect
+    dialect: Dialect | None = None
+    """None until the server has been asked what it is."""
     models: dict[str, ServerModel] = field(default_factory=dict)
 
 
@@ -90,21 +91,21 @@ class RemoteEngine:
 
     async def plan(self, request: Request[RemoteModel]) -> Fitted:
         """What would fit of this request. Raises `EngineError`."""
-        known = await self._known(request.model)
-        chat = await self._chat(known, request)
-        fitted, _ = await self._ledger(request.model).plan(known.dialect, chat)
+        known, dialect = await self._opened(request.model.server)
+        chat = await self._chat(known, dialect, request)
+        fitted, _ = await self._ledger(request.model).plan(dialect, chat)
         return fitted
 
     async def load(self, model: RemoteModel) -> None:
         """Find out what the server is, and have it load the model if it can. Raises `EngineError`."""
-        known = await self._known(model)
-        await self._described(known, model.remote)
-        await known.dialect.load(model.remote)
+        known, dialect = await self._opened(model.server)
+        await self._described(known, dialect, model.remote)
+        await dialect.load(model.remote)
 
     async def models(self, server: Server) -> tuple[Dialect, list[ServerModel]]:
         """The kind of a server and the models it offers. Raises `EngineError`."""
-        known = await self._opened(server)
-        return known.dialect, await known.dialect.models()
+        _, dialect = await self._opened(server)
+        return dialect, await dialect.models()
 
     def forget(self, chat: int) -> None:
         """Nothing is kept for a chat."""
@@ -117,16 +118,16 @@ class RemoteEngine:
 
     async def _answer(self, request: Request[RemoteModel]) -> AsyncGenerator[Event, None]:
         model = request.model
-        known = await self._known(model)
-        chat = await self._chat(known, request)
-        if chat.continues and not known.dialect.continues:
-            raise EngineError(f"{known.dialect.title} can't continue an answer; /regen answers the question again")
-        prompt = await self._fitted(known, model, chat)
-        receipt = _receipt(model, known.dialect, prompt, request)
-        yield replace(prompt.fitted, note=_note(known, model, chat), receipt=receipt)
+        known, dialect = await self._opened(model.server)
+        chat = await self._chat(known, dialect, request)
+        if chat.continues and not dialect.continues:
+            raise EngineError(f"{dialect.title} can't continue an answer; /regen answers the question again")
+        prompt = await self._fitted(dialect, model, chat)
+        receipt = _receipt(model, dialect, prompt, request)
+        yield replace(prompt.fitted, note=_note(dialect, known.models.get(chat.model), model, chat), receipt=receipt)
         answer = _Answer(receipt)
-        async with aclosing(known.dialect.stream(prompt.chat)) as pieces:
-            filters = _Filters(known.dialect, prompt.chat)
+        async with aclosing(dialect.stream(prompt.chat)) as pieces:
+            filters = _Filters(dialect, prompt.chat)
             try:
                 async for piece in pieces:
                     for event in answer.take(piece, filters):
@@ -146,46 +147,39 @@ class RemoteEngine:
             self._ledger(model).learn(prompt.chat.messages, final.prompt_tokens)
         yield Done(final)
 
-    async def _fitted(self, known: _Known, model: RemoteModel, chat: Chat) -> FittedChat:
+    async def _fitted(self, dialect: Dialect, model: RemoteModel, chat: Chat) -> FittedChat:
         try:
-            return await self._ledger(model).fitted(known.dialect, chat)
+            return await self._ledger(model).fitted(dialect, chat)
         except ServerError as error:
             raise _explained(error, chat) from error
 
-    async def _chat(self, known: _Known, request: Request[RemoteModel]) -> Chat:
+    async def _chat(self, known: _Known, dialect: Dialect, request: Request[RemoteModel]) -> Chat:
         """The request as a dialect takes it, with a seed and the context window."""
         model = request.model
-        described = await self._described(known, model.remote)
+        described = await self._described(known, dialect, model.remote)
         sampling = request.sampling
         if sampling.seed is None:
             sampling = replace(sampling, seed=random.randrange(_MAX_SEED))
-        window = _window(known.dialect, model, described)
+        window = _window(dialect, model, described)
         return Chat(model.remote, request.messages, sampling, window, request.continues)
 
-    async def _known(self, model: RemoteModel) -> _Known:
-        return await self._opened(model.server)
-
-    async def _opened(self, server: Server) -> _Known:
+    async def _opened(self, server: Server) -> tuple[_Known, Dialect]:
         if (known := self._servers.get(server)) is None:
-            connection = Connection(server, self._timeouts)
-            try:
-                known = _Known(connection, await probe.find(connection))
-            except BaseException:
-                await connection.close()
-                raise
-            self._servers[server] = known
-        return known
+            known = self._servers[server] = _Known(Connection(server, self._timeouts))
+        if known.dialect is None:
+            known.dialect = await probe.find(known.connection)
+        return known, known.dialect
 
-    async def _described(self, known: _Known, name: str) -> ServerModel:
+    async def _described(self, known: _Known, dialect: Dialect, name: str) -> ServerModel:
         if (described := known.models.get(name)) is None:
-            described = known.models[name] = await known.dialect.describe(name)
+            described = known.models[name] = await dialect.describe(name)
         return described
 
     def _forget_server(self, server: Server) -> None:
-        """Ask again what it is and what its models are: it may have been replaced."""
+        """Ask again next time what it is and what its models are: another one may have taken its place."""
         if known := self._servers.get(server):
             known.models.clear()
-            known.dialect = type(known.dialect)(known.connection)
+            known.dialect = None
 
     def _ledger(self, model: RemoteModel) -> Ledger:
         return self._ledgers.setdefault((model.server, model.remote), Ledger())
@@ -275,14 +269,13 @@ def _window(dialect: Dialect, model: RemoteModel, described: ServerModel) -> int
     return model.context or described.context or ASSUMED_WINDOW
 
 
-def _note(known: _Known, model: RemoteModel, chat: Chat) -> str:
+def _note(dialect: Dialect, described: ServerModel | None, model: RemoteModel, chat: Chat) -> str:
     """What the server cannot do that the settings ask for, and what had to be assumed."""
     notes = []
-    ignored = [_NAMES[name] for name in known.dialect.ignored if getattr(chat.sampling, name) != _OFF[name]]
+    ignored = [_NAMES[name] for name in dialect.ignored if getattr(chat.sampling, name) != _OFF[name]]
     if ignored:
-        notes.append(f"{known.dialect.title} ignores {_listed(ignored)}")
-    described = known.models.get(chat.model)
-    if not (known.dialect.chooses_window or model.context or (described and described.context)):
+        notes.append(f"{dialect.title} ignores {_listed(ignored)}")
+    if not (dialect.chooses_window or model.context or (described and described.context)):
         notes.append(
             f"the server does not report its context window; {chat.window:,} tokens are assumed (/set context)"
         )
