@@ -23,7 +23,6 @@ affects all equally.
 
 import argparse
 import asyncio
-import os
 import shutil
 import statistics
 import tempfile
@@ -35,7 +34,7 @@ from pathlib import Path
 
 import gguf
 import llama_cpp
-from peers import Peer, llama_bench, llama_server
+from peers import Peer, llama_bench, llama_server, silence_llama
 
 from lechat_tui import paths
 from lechat_tui.engine.base import Done, LocalModel, ModelSpec, Request, TuningOptions
@@ -257,7 +256,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=4, help="even, since the two contexts alternate")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # llama.cpp logs a lot
+    silence_llama()
     with tempfile.TemporaryDirectory() as folder:
         model = options.model or endless(paths.bundled("chaton") / "chaton-q8_0.gguf", Path(folder))
         if options.course:

@@ -12,7 +12,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from terminal import Terminal
+from terminal_program import Terminal
 
 from lechat_tui import paths
 

@@ -22,8 +22,9 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, nullcontext
 from pathlib import Path
+from typing import cast
 
-from terminal import Terminal
+from terminal_program import Terminal
 
 from lechat_tui import paths
 from lechat_tui.engine.base import Engine, Event, Request
@@ -51,7 +52,6 @@ QUESTIONS = ("What is {a} + {b}?", "What is the capital of France?", "My name is
 class Asking(LeChat):
     """lechat, asking by itself."""
 
-    CSS_PATH = str(Path(sys.modules[ChatScreen.__module__].__file__ or "").parents[1] / "lechat.tcss")
     turns: tuple[int, ...] = ()
     rows: list[Measured]
 
@@ -64,8 +64,7 @@ class Asking(LeChat):
         self.exit()
 
     async def _ask_one(self, question: str, *, painted: bool) -> None:
-        screen = self.screen
-        assert isinstance(screen, ChatScreen)
+        screen = cast(ChatScreen, self.screen)
         with nullcontext() if painted else self.batch_update():  # all is done but the painting
             screen.host.ask(question)
             while True:

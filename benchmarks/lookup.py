@@ -15,16 +15,17 @@ or not.
 """
 
 import argparse
-import os
 import random
 import statistics
 from contextlib import closing
 from pathlib import Path
 
 import llama_cpp
+from peers import silence_llama
 
 from lechat_tui import paths
 from lechat_tui.engine.base import LocalModel, TuningOptions
+from lechat_tui.engine.llama.cells import Cell
 from lechat_tui.engine.llama.decode import Generation, decode
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.sampling import Sampler
@@ -81,7 +82,7 @@ class Eager(Speculation):
         return self.lookup.propose(min(most, DRAFT_SIZES[self._drafts % len(DRAFT_SIZES)]))
 
 
-def drawn(llama: Llama, question: list[int], sampling: Sampling, tokens: int) -> tuple[list[int], int]:
+def drawn(llama: Llama, question: list[int], sampling: Sampling, tokens: int) -> tuple[list[Cell], int]:
     """The tokens of an answer, and how many of them were accepted drafts."""
     llama.cache.clear()
     decode(llama.context, question)
@@ -120,7 +121,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--same", type=int, metavar="QUESTIONS", help="compare the answers instead")
     options = parser.parse_args()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # llama.cpp logs a lot
+    silence_llama()
     spec = LocalModel(
         "model", options.model, context=2 * options.tokens + 256, tuning=TuningOptions(threads=options.threads)
     )

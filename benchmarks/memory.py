@@ -17,19 +17,19 @@ from pathlib import Path
 
 from random_model import SHAPES, Shape
 
-from lechat_tui.engine.base import LocalModel, ModelSpec, TuningOptions
+from lechat_tui.engine.base import LocalModel, TuningOptions
 from lechat_tui.machine import footprint
 from lechat_tui.machine.footprint import KvType
 
 CONTEXTS, BATCHES = (4096, 32_768), (512, 128)
 KV_TYPES: tuple[KvType, ...] = ("f16", "q8_0")
-FEW = {"8b": ((8192, "f16", 512), (32_768, "q8_0", 512))}
+FEW: dict[str, tuple[tuple[int, KvType, int], ...]] = {"8b": ((8192, "f16", 512), (32_768, "q8_0", 512))}
 """The configurations of a model that takes long to load."""
 
 MIB = 1 << 20
 
 
-def load(spec: ModelSpec) -> None:
+def load(spec: LocalModel) -> None:
     """Load a model as the engine does, and print the peak memory of this process in bytes."""
     import resource
 

@@ -1,9 +1,11 @@
 """What lechat is compared with: llama-cpp-python's chat, and llama.cpp's programs if they are on the PATH."""
 
 import json
+import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -17,6 +19,12 @@ from llama_cpp.llama_chat_format import MTMDChatHandler
 
 PATIENCE = 120.0
 """Seconds a server may take to load its model."""
+
+
+def silence_llama() -> None:
+    """Drop what llama.cpp logs to stderr, which is a lot. What Python prints there is still shown."""
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ import argparse
 import asyncio
 import base64
 import hashlib
-import os
 import statistics
 import tempfile
 import time
@@ -24,11 +23,11 @@ from contextlib import aclosing, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from peers import Peer
+from peers import Peer, silence_llama
 from PIL import Image, ImageDraw
 
 from lechat_tui import paths
-from lechat_tui.engine.base import Delta, Done, LocalModel, ModelSpec, Request, TuningOptions
+from lechat_tui.engine.base import Delta, Done, LocalModel, Request, TuningOptions
 from lechat_tui.engine.llama.decode import decode
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.local import LocalEngine
@@ -71,7 +70,7 @@ class Ours:
         self.engine = engine
         self.messages = list(before)
 
-    async def ask(self, model: ModelSpec, text: str, *pictures: Attachment) -> Turn:
+    async def ask(self, model: LocalModel, text: str, *pictures: Attachment) -> Turn:
         """Ask and measure."""
         self.messages.append(Message("user", text, attachments=pictures))
         request = Request(model, tuple(self.messages), SAMPLING)
@@ -108,7 +107,7 @@ class Theirs:
         return Turn(0, asked.evaluated, asked.first, asked.encoded)
 
 
-async def chat(model: ModelSpec, rounds: int) -> None:
+async def chat(model: LocalModel, rounds: int) -> None:
     """Each turn of a chat."""
     mine, theirs = [], []
     for _ in range(rounds):
@@ -121,7 +120,7 @@ async def chat(model: ModelSpec, rounds: int) -> None:
     _print(f"a chat with {model.path.name}, against create_chat_completion", mine, theirs)
 
 
-async def edit(model: ModelSpec, rounds: int) -> None:
+async def edit(model: LocalModel, rounds: int) -> None:
     """The last question is asked in other words."""
     mine, theirs = [], []
     for _ in range(rounds):
@@ -140,7 +139,7 @@ async def edit(model: ModelSpec, rounds: int) -> None:
     _print(f"the last of {len(QUESTIONS)} questions edited, against create_chat_completion", mine, theirs)
 
 
-async def picture(model: ModelSpec, rounds: int, folder: Path) -> None:
+async def picture(model: LocalModel, rounds: int, folder: Path) -> None:
     """A chat about one image."""
     seen = _drawn(folder)
     mine, theirs = [], []
@@ -156,7 +155,7 @@ async def picture(model: ModelSpec, rounds: int, folder: Path) -> None:
     print(f"images encoded by MTMDChatHandler: {', '.join(str(turn.encoded) for turn in theirs[0])}")
 
 
-async def switch(model: ModelSpec, other: ModelSpec, rounds: int) -> None:
+async def switch(model: LocalModel, other: LocalModel, rounds: int) -> None:
     """Two models take turns: both warm, against one at a time."""
     mine, theirs = [], []
     for _ in range(rounds):
@@ -177,7 +176,7 @@ async def switch(model: ModelSpec, other: ModelSpec, rounds: int) -> None:
     _print(f"{names} in turns, against loading the one that is asked", mine, theirs)
 
 
-async def _ours(*models: ModelSpec, before: str = "") -> tuple[Ours, LocalEngine]:
+async def _ours(*models: LocalModel, before: str = "") -> tuple[Ours, LocalEngine]:
     """A chat with warm models: each has answered something else already."""
     engine = LocalEngine()
     for model in models:
@@ -186,15 +185,15 @@ async def _ours(*models: ModelSpec, before: str = "") -> tuple[Ours, LocalEngine
     return Ours(engine, *messages), engine
 
 
-def _peer(model: ModelSpec) -> Peer:
+def _peer(model: LocalModel) -> Peer:
     """The same model, also warm."""
     peer = _loaded(model)
     Theirs().ask(peer, WARMING)
     return peer
 
 
-def _loaded(model: ModelSpec) -> Peer:
-    return Peer(model.path, context=model.context, threads=model.threads or 1, projector=model.projector)
+def _loaded(model: LocalModel) -> Peer:
+    return Peer(model.path, context=model.context, threads=model.tuning.threads or 1, projector=model.projector)
 
 
 def _drawn(folder: Path) -> Attachment:
@@ -207,7 +206,7 @@ def _drawn(folder: Path) -> Attachment:
     )
 
 
-def pieces(spec: ModelSpec, rounds: int) -> None:
+def pieces(spec: LocalModel, rounds: int) -> None:
     """The same tokens in batches of each size, in turns."""
     llama = Llama(replace(spec, tuning=TuningOptions(threads=1, batch=512)), lambda _: None)
     tokens = llama.vocab.tokenize(LONG * 10)[:512]
@@ -251,7 +250,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # llama.cpp logs a lot
+    silence_llama()
     model = LocalModel("model", options.model, context=CONTEXT, tuning=TuningOptions(threads=options.threads))
     other = LocalModel("other", options.other, context=CONTEXT, tuning=TuningOptions(threads=options.threads))
     vision = LocalModel(

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from contextlib import aclosing, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "real"))
 
@@ -32,7 +32,7 @@ from peers import Peer
 
 from lechat_tui.engine.base import Delta, Done, LocalModel, Request, TuningOptions
 from lechat_tui.engine.local import LocalEngine
-from lechat_tui.message import Message, Sampling
+from lechat_tui.message import Message, Role, Sampling
 
 MODEL = MODELS["smollm2"]
 CONTEXT = 4096
@@ -88,7 +88,7 @@ class Lechat:
         return self._runner.run(self._ask(chat, tokens))
 
     async def _ask(self, chat: list[dict[str, str]], tokens: int) -> Answer:
-        messages = tuple(Message(row["role"], row["content"]) for row in chat)  # type: ignore[arg-type]
+        messages = tuple(Message(cast(Role, row["role"]), row["content"]) for row in chat)
         request = Request(self._spec, messages, Sampling(temperature=0, max_tokens=tokens), chat=1)
         began, times, text, count = time.perf_counter(), [], "", 0
         async with aclosing(self._engine.stream(request)) as events:
@@ -112,7 +112,7 @@ class Python:
         self._peer = Peer(MODEL.path, context=CONTEXT, threads=threads)
 
     def ask(self, chat: list[dict[str, str]], tokens: int) -> Answer:
-        pieces = self._peer.pieces(chat, temperature=0.0, max_tokens=tokens)  # type: ignore[arg-type]
+        pieces = self._peer.pieces(chat, temperature=0.0, max_tokens=tokens)
         return measured(pieces)
 
     def close(self) -> None:

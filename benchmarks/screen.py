@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import screen_history
-from terminal import ROOT, Terminal, percentile
+from terminal_program import ROOT, Terminal, percentile
 
 from lechat_tui.ui.textual_private import FRAMES_PER_SECOND
 

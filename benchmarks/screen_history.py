@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from terminal import ROOT, Terminal, percentile
+from terminal_program import ROOT, Terminal, percentile
 
 from lechat_tui.store import Store
 

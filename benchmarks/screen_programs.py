@@ -7,10 +7,10 @@ import argparse
 import asyncio
 import gc
 import json
-import sys
 import time
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
+from typing import cast
 
 from textual.app import App, ComposeResult
 from textual.containers import VerticalScroll
@@ -26,7 +26,7 @@ from lechat_tui.models.jobs import Jobs
 from lechat_tui.store import Store
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.app import LeChat
-from lechat_tui.ui.chat import screen as chat
+from lechat_tui.ui.chat.screen import ChatScreen
 
 SPEED = 300
 """Tokens per second."""
@@ -151,8 +151,7 @@ class Asking(LeChat):
 
     def on_ready(self) -> None:
         """Ask after the first paint."""
-        assert isinstance(self.screen, chat.ChatScreen)
-        self.screen.host.ask("Write a long answer.")
+        cast(ChatScreen, self.screen).host.ask("Write a long answer.")
 
 
 def lechat(pieces: list[str], meter: Meter, messages: int) -> LeChat:
@@ -175,8 +174,6 @@ def talk(engine: EchoEngine, *, newest: bool) -> Conversation:
 
 class Resting(LeChat):
     """lechat with a meter that runs until it quits."""
-
-    CSS_PATH = str(Path(chat.__file__).parents[1] / "lechat.tcss")
 
     def __init__(self, meter: Meter) -> None:
         super().__init__(talk(EchoEngine(), newest=False), jobs=Jobs(), machine=Resources)
@@ -243,4 +240,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -17,12 +17,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from lechat_tui import paths
-from lechat_tui.engine.base import LocalModel, ModelSpec, Prefill, Request, TuningOptions
+from lechat_tui.engine.base import LocalModel, Prefill, Request, TuningOptions
 from lechat_tui.engine.local import LocalEngine
 from lechat_tui.message import Message, Sampling
 
 
-def question(spec: ModelSpec, number: int, words: int) -> Request:
+def question(spec: LocalModel, number: int, words: int) -> Request:
     """A question of this many words that shares no prefix with others."""
     text = " ".join(f"{number} {at}" for at in range(words // 2))
     return Request(spec, (Message("user", text),), Sampling(temperature=0, max_tokens=1))
@@ -51,7 +51,7 @@ async def stop(engine: LocalEngine, request: Request, after: float) -> tuple[flo
     return time.perf_counter() - began, progress[-1]
 
 
-async def measure(spec: ModelSpec, rounds: int, longest: float) -> None:
+async def measure(spec: LocalModel, rounds: int, longest: float) -> None:
     """Measure and print the results."""
     engine = LocalEngine()
     chance = random.Random(1)

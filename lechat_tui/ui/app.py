@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import RenderableType
@@ -51,7 +52,7 @@ class LeChat(AnyWindowApp):
 
     TITLE = "lechat"
     COMMAND_PALETTE_BINDING = "f24"  # never: `ChatScreen` has a binding that can be changed
-    CSS_PATH = "lechat.tcss"
+    CSS_PATH = Path(__file__).with_name("lechat.tcss")
     DEFAULT_MODE = "chat"
     """The mode of the chat screen, so that no empty screen is laid out below it."""
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Slash}
