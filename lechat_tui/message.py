@@ -20,6 +20,8 @@ AttachmentKind = Literal["image", "text"]
 Span = tuple[int, int]
 """A part of a text: its first character, and the one behind its last."""
 
+Think = Literal["auto", "on", "off"]
+
 StopReason = Literal["end", "length", "stopped", "failed"]
 """Why an answer ended: the model's end token, a limit of tokens, the user, or an error of the engine."""
 
@@ -68,7 +70,7 @@ class Adapter:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How tokens are sampled. A sampler whose value has no effect is left out of the chain."""
+    """How an answer is made. A sampler whose value has no effect is left out of the chain."""
 
     temperature: float = 0.3
     """0 or less is greedy."""
@@ -82,11 +84,14 @@ class Sampling:
     """The most tokens an answer may have; None stops at the model's end token or when the context window is full."""
     stop: tuple[str, ...] = ()
     """Texts before which an answer ends."""
+    think: Think = "auto"
+    """Whether the model thinks before it answers, where it can be told; `auto` leaves it to the model."""
 
     def __str__(self) -> str:
         """The samplers that have an effect, as in `temperature 0.7, top-p 0.9`."""
         penalty = [f"repeat penalty {self.repeat_penalty:g}"] if self.repeat_penalty != 1 else []
         penalty += [f"stop at {', '.join(map(repr, self.stop))}"] if self.stop else []
+        penalty += [f"thinking {self.think}"] if self.think != "auto" else []
         if self.temperature <= 0:
             return ", ".join(["greedy", *penalty])
         top_k = [f"top-k {self.top_k}"] if self.top_k > 0 else []

@@ -39,6 +39,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         seed = 0
         max_tokens = 100
         stop = ["END"]
+        think = "off"
         context = 4096
         gpu_layers = 0
         threads = 2
@@ -76,6 +77,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         seed=0,
         max_tokens=100,
         stop=("END",),
+        think="off",
         context=4096,
         gpu_layers=0,
         threads=2,
@@ -164,7 +166,7 @@ def test_what_the_command_line_overrides_has_the_same_range(value: float) -> Non
 def test_every_option_is_a_setting_with_its_type_and_range() -> None:
     for row in OPTIONS:
         assert hasattr(Settings(), row.name)
-        if not row.repeats:
+        if not (row.repeats or row.switches):
             kind, least, most = row.range
             assert kind in (int, float) and least is not None and (most is None or least < most), row.name
         assert option(row.flag.removeprefix("--")) is row

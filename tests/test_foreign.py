@@ -37,6 +37,8 @@ COMMANDS = ("pull", "get", "ls", "list", "show", "rm", "import", "fit", "bench",
         ("--no-stream hello", "hello"),
         ("-sys x hello", "--system x hello"),
         ("--num-ctx 4096 hello", "--ctx-size 4096 hello"),
+        ("--think=false hello", "--no-think hello"),
+        ("--think=high hello", "--think hello"),
     ],
 )
 def test_what_other_programs_call_it(line, meant):
@@ -56,7 +58,6 @@ def test_what_other_programs_call_it(line, meant):
         ("-fa on hello", "flash_attention"),
         ("-o colour red hello", "no option colour"),
         ("run", "needs a model"),
-        ("--think hello", "/think shows"),
         ("-x hello", "/copy code"),
         ("--format json hello", "ask for JSON"),
     ],

@@ -30,6 +30,14 @@ def test_the_window_to_ask_for_is_the_users_or_the_models():
     assert Setup(MODEL).window == 4096 and Setup(MODEL, Settings(context=1000)).window == 1000
 
 
+def test_a_model_that_must_not_think_is_not_asked_to():
+    model = replace(MODEL, thinking=("<think>", "</think>"), system="Think first.")
+    assert Setup(model, own_system="Be brief.").system == "Be brief.\n\nThink first."
+    quiet = Setup(model, Settings(think="off"), "Be brief.")
+    assert (quiet.system, quiet.sampling().think) == ("Be brief.", "off")
+    assert replace(quiet, own_system="").system == ""
+
+
 def test_another_model_in_the_same_setup_is_a_new_value():
     setup = Setup(MODEL, Settings(temperature=0.7), "be kind")
     other = replace(setup, model=replace(MODEL, id="n", system="think"))

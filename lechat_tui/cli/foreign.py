@@ -128,8 +128,6 @@ SENTENCES = {
     "--keepalive": "keep_warm in config.toml sets after how many idle minutes a model is unloaded",
     "--ttl": "keep_warm in config.toml sets after how many idle minutes a model is unloaded",
     "--theme": "/theme chooses a theme in the full screen; theme = in config.toml sets it, too",
-    "--think": "a model that can think does so on its own; /think shows or folds its thinking in a chat",
-    "--no-think": "a model that can think does so on its own; /think shows or folds its thinking in a chat",
     "--schema": "lechat can't force the form of an answer; ask for JSON in the prompt",
     "--format": "lechat can't force the form of an answer; ask for JSON in the prompt",
     "-x": "lechat prints whole answers; in a chat, /copy code copies a code block and /save 1 PATH writes it",
@@ -156,7 +154,7 @@ VALUES = frozenset(
         *("model", "system", "file", "attach", "image", "resume", "output", "top-p", "top-k", "min-p"),
         *("repeat-penalty", "stop", "lora", "overflow"),
     )
-) | {"-m", "-s", "-f", "-a", *(row.flag for row in settings.OPTIONS)}
+) | {"-m", "-s", "-f", "-a", *(row.flag for row in settings.OPTIONS if not row.switches)}
 """Our options that take a value, which is left alone whatever it looks like."""
 
 
@@ -240,6 +238,8 @@ def _options(arguments: list[str]) -> list[str]:
             found += _llm_option(arguments[n + 1 : n + 3])
             next(words, None)
             next(words, None)
+        elif name == "--think" and equals:
+            found.append("--no-think" if value.casefold() in _NO else "--think")
         elif name in SENTENCES:
             raise Unsupported(SENTENCES[name])
         elif name in OPTIONS and name.startswith("-"):
@@ -249,6 +249,10 @@ def _options(arguments: list[str]) -> list[str]:
         else:
             found.append(word)
     return found
+
+
+_NO = ("false", "off", "no", "none", "0")
+"""What `--think=` of Ollama may be given to mean no."""
 
 
 def _llm_option(words: list[str]) -> list[str]:

@@ -32,6 +32,10 @@ def _parameter(row: Option) -> inspect.Parameter:
         texts = typer.Option(row.flag, metavar=row.metavar, help=row.help)
         annotated = Annotated[list[str] | None, texts]
         return inspect.Parameter(row.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=annotated)
+    if row.switches:
+        flags = typer.Option(f"{row.flag}/--no-{row.name}", help=row.help)
+        switch = Annotated[bool | None, flags]
+        return inspect.Parameter(row.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=switch)
     kind, least, most = row.range
     option = typer.Option(row.flag, min=least, max=most, metavar=row.metavar, help=row.help)
     annotation = Annotated[kind | None, option]  # type: ignore[valid-type]
@@ -40,6 +44,8 @@ def _parameter(row: Option) -> inspect.Parameter:
 
 def _given(row: Option, value: Any) -> Any:
     """The value of an option; None when it was not given, which Typer makes an empty list for those that repeat."""
+    if row.switches:
+        return None if value is None else "on" if value else "off"
     if not row.repeats:
         return value
     return tuple(map(unescaped, value)) if value else None

@@ -29,6 +29,7 @@ _LINES = {
     "/new": "/reset /cls /clean /restart",
     "/regen": "/regenerate /again",
     "/think": "/thinking /reasoning /reason",
+    "/set think off": "/nothink /no_think /no-think",
     "/context": "/messages",
     "/prompt": "/template /tokenize /raw",
     "/attach": "/read /add /upload /include",
@@ -68,8 +69,8 @@ TABLE = {
     **{name: Foreign(sentence=sentence) for sentence, names in _SENTENCES.items() for name in names.split()},
 }
 
-SET = {"verbose": "/stats on", "quiet": "/stats off", "think": "/think on", "nothink": "/think off"}
-"""What `/set` of Ollama sets with these words, and the command that does."""
+SET = {"verbose": "/stats on", "quiet": "/stats off", "think": "/set think on", "nothink": "/set think off"}
+"""What `/set` of Ollama sets with one of these words alone, and the command that does."""
 
 SHOW = {
     "parameters": "/set",

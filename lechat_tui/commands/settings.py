@@ -25,7 +25,7 @@ async def set(host: Host, rest: str) -> None:
     value = value.strip()
     if not words or words == "parameter":
         host.say(_listed(host))
-    elif name in foreign.SET:
+    elif name in foreign.SET and not value:
         await run(host, foreign.SET[name])
     elif name == "system":
         await system(host, unquoted(value))

@@ -65,7 +65,10 @@ async def think(host: Host, rest: str) -> None:
     if rest in ("", "on", "off"):
         host.show_thinking(rest != "off")
         state, other = ("folded", "on") if rest == "off" else ("shown", "off")
-        host.say(f"thinking is {state} from now on, for models that think; /think {other} changes that")
+        host.say(
+            f"thinking is {state} from now on, for models that think; /think {other} changes that, /set think off "
+            "keeps them from thinking"
+        )
     else:
         host.say("/think on shows the thinking of every answer, /think off folds it", error=True)
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_type_hints
 
 from lechat_tui.errors import LechatError
 from lechat_tui.machine.footprint import KvType
+from lechat_tui.message import Think
 from lechat_tui.settings.ranges import (
     Batch,
     Keep,
@@ -73,6 +74,8 @@ class Settings:
     """Maximum answer length, in tokens."""
     stop: StopTexts | None = None
     """End an answer before any of these texts."""
+    think: Think = "auto"
+    """Whether a model that can think does so before it answers; `auto` leaves it to the model."""
     context: Tokens | None = None
     """Context window, in tokens; unset is the catalog's choice for the model, or as much of it as fits."""
     gpu_layers: Layers = -1
@@ -127,6 +130,11 @@ class Option:
         return self.name == "stop"
 
     @property
+    def switches(self) -> bool:
+        """Whether it is turned on and off, with a flag for each."""
+        return self.name == "think"
+
+    @property
     def range(self) -> tuple[type, float | None, float | None]:
         """Its type, and the least and the greatest value."""
         hint = _HINTS[self.name]
@@ -159,6 +167,7 @@ OPTIONS = (
         "TEXT",
         ("stop_sequence", "stop_sequences", "reverse_prompt"),
     ),
+    Option("think", "--think", "Whether a model that can think does so first.", "auto", "on|off|auto"),
     Option(
         "context",
         "--ctx-size",

@@ -30,9 +30,12 @@ class Setup:
     def system(self) -> str:
         """The system prompt in force: the chat's own, else the user's setting, else the model's.
 
-        Reasoning models keep their own system prompt after the user's; without it they stop reasoning.
+        Reasoning models keep their own system prompt after the user's; without it they stop reasoning, so it is left
+        out where they shall not.
         """
         own = self.own_system or self.settings.system
+        if self.model.thinking and self.settings.think == "off":
+            return own
         if own and self.model.thinking and self.model.system:
             return f"{own}\n\n{self.model.system}"
         return own or self.model.system

@@ -274,6 +274,40 @@ def test_a_template_may_collect_and_repeat(vocabulary):
     assert ids == (1, *(t for text in ("1: one", "2: two", "3: three") for t in (3, *vocab.tokenize(text), 4)))
 
 
+SWITCHES = [
+    ("enable_thinking", "true", "false"),
+    ("thinking", "true", "false"),
+    ("reasoning_effort", "high", "none"),
+    ("thinking_mode", "enabled", "disabled"),
+    ("thinking_budget", "-1", "0"),
+    ("reasoning_effort {#<|channel|>analysis#}", "high", "low"),
+]
+
+
+@pytest.mark.parametrize(("name", "on", "off"), SWITCHES)
+def test_thinking_is_switched_by_the_variable_of_the_template(name, on, off, vocabulary):
+    vocab = vocabulary("v3-tekken")
+    variable, _, comment = name.partition(" ")
+    said = f"{{{{ {variable} | string | lower if {variable} is defined else '?' }}}}"
+    template = ChatTemplate(f"{comment}{{{{ messages[-1].content }}}} {said}", vocab)
+    for think, shown in (("auto", "?"), ("on", on), ("off", off)):
+        assert template.prompt(chat("u", "hi"), think).ids == (1, *vocab.tokenize(f"hi {shown}"))
+        assert template.obeys(think)
+
+
+def test_a_template_without_a_switch_is_known_and_its_own_request_to_think_is_left_out(vocabulary):
+    vocab = vocabulary("v3-tekken")
+    source = (
+        "{% set default_system_message = 'Use [THINK].' %}{% for m in messages %}"
+        "{% if loop.first and m.role != 'system' %}{{ default_system_message }}{% endif %}{{ m.content }}{% endfor %}"
+    )
+    template = ChatTemplate(source, vocab)
+    assert template.prompt(chat("u", "hi")).ids == (1, *vocab.tokenize("Use [THINK].hi"))
+    assert template.prompt(chat("u", "hi"), "off").ids == (1, *vocab.tokenize("hi"))
+    assert not template.obeys("on") and not template.obeys("off")
+    assert ChatTemplate(source, vocab, system="Use [THINK].").obeys("off")
+
+
 def test_a_question_of_any_length_passes_through_the_template(template):
     long = "word " * 800_000
     assert len(template("v7-tekken").prompt(chat("u", long)).ids) > 800_000

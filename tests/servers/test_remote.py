@@ -162,6 +162,43 @@ async def test_sampling_is_sent_as_the_server_calls_it(engine, dialect, expected
     assert ("ignores top-k, min-p and repeat penalty" in note) == (dialect in ("openai", "mistral"))
 
 
+TEMPLATE = {"enable_thinking": False, "thinking": False}
+NO_THINKING = {
+    "openai": {"reasoning_effort": "none"},
+    "mistral": {"reasoning_effort": "none"},
+    "llama-server": {"reasoning_effort": "none", "chat_template_kwargs": TEMPLATE},
+    "vllm": {"reasoning_effort": "none", "chat_template_kwargs": TEMPLATE},
+    "sglang": {"reasoning_effort": "none", "chat_template_kwargs": TEMPLATE},
+    "ollama": {"think": False},
+    "lm-studio": {},
+}
+
+
+@pytest.mark.parametrize(("dialect", "expected"), NO_THINKING.items())
+async def test_thinking_is_turned_off_as_each_server_wants_it(engine, dialect, expected):
+    recorded = next(answer for answer in ANSWERS if answer.dialect == dialect)
+    quiet = Sampling(temperature=0.0, think="off")
+    async with replaying(routes(recorded)) as replay:
+        server = Server(replay.url, dialect=dialect)
+        await events(engine, request(server))
+        found = await events(engine, request(server, sampling=quiet))
+        asked, told = [call.body for call in replay.calls if call.path == recorded.path]
+    assert {key: told[key] for key in told.keys() - asked.keys()} == expected
+    note = next(event.note for event in found if isinstance(event, Fitted))
+    assert ("LM Studio has no switch for thinking" in note) == (dialect == "lm-studio")
+    assert receipt_of(found).sampling.think == ("auto" if dialect == "lm-studio" else "off")
+
+
+async def test_a_model_that_cannot_think_is_not_told_to(engine):
+    recorded = next(answer for answer in ANSWERS if answer.dialect == "ollama")
+    show = {"capabilities": ["completion"], "model_info": {"llama.context_length": 8192}}
+    async with replaying({**routes(recorded), "/api/show": show}) as replay:
+        asked = request(Server(replay.url, dialect="ollama"), sampling=Sampling(think="on"))
+        found = await events(engine, asked)
+    assert "think" not in next(call.body for call in replay.calls if call.path == recorded.path)
+    assert "can't think" in next(event.note for event in found if isinstance(event, Fitted))
+
+
 @pytest.mark.parametrize("dialect", ["llama-server", "vllm", "mistral", "ollama", "openai"])
 async def test_an_answer_is_continued_as_each_server_wants_it(engine, dialect):
     recorded = next(answer for answer in ANSWERS if answer.dialect == dialect)

@@ -75,7 +75,7 @@ def _continued(llama: Llama, asked: Request, prompt: FittedPrompt, answer: Messa
         left_out = set(fitted.left_out)
         kept = [message for index, message in enumerate(asked.messages) if index not in left_out]
         detokenizer = Detokenizer(llama.vocab, continuing=True)
-        segments = segments_of(llama, llama.template.continuation([*kept, answer]))
+        segments = segments_of(llama, llama.template.continuation([*kept, answer], asked.sampling.think))
     return AnswerPrompt(segments, replace(fitted, tokens=length(llama, segments)), detokenizer)
 
 

@@ -17,6 +17,8 @@ from lechat_tui.values import dataclass
 TEMPLATE_TOKENS = 8
 """Tokens that a template writes around one message: no Mistral template writes more."""
 
+NO_THINKING_SWITCH = "its chat template has no switch for thinking, so it thinks or not as it always does"
+
 LONG_CHARACTERS = 3
 """Characters for each token of the context window from which on the messages are counted before they are rendered."""
 
@@ -91,7 +93,7 @@ def _fitted(llama: Llama, request: Request, reserved: int = 0) -> FittedPrompt:
         if counted_only and any(_is_counted_only(messages[i]) for i in kept):
             raise MissingMessages
         try:
-            prompt = llama.template.prompt([messages[i] for i in kept])
+            prompt = llama.template.prompt([messages[i] for i in kept], request.sampling.think)
         except TemplateTooLong:
             if list(kept) == must_stay:
                 raise
@@ -105,8 +107,14 @@ def _fitted(llama: Llama, request: Request, reserved: int = 0) -> FittedPrompt:
         kept = fewer()
     left_out = tuple(sorted(set(range(len(messages))).difference(kept)))
     counted = tuple(cost - TEMPLATE_TOKENS for cost in costs()) if left_out else ()
-    fitted = Fitted(tokens, llama.window, left_out, limit, counted, note=llama.tuning.note)
+    fitted = Fitted(tokens, llama.window, left_out, limit, counted, note=_note(llama, request))
     return FittedPrompt(segments, fitted, prompt.framing)
+
+
+def _note(llama: Llama, request: Request) -> str:
+    """What was reduced for the memory, and whether the model cannot be told to think or not to."""
+    obeys = llama.template.obeys(request.sampling.think)
+    return "; ".join(filter(None, [llama.tuning.note, "" if obeys else NO_THINKING_SWITCH]))
 
 
 def _characters(messages: Sequence[Message]) -> int:

@@ -9,15 +9,16 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import count, dropwhile, groupby, islice
 
 from lechat_tui.engine.base import EngineError
 from lechat_tui.engine.llama.rows import Form, Row, form_of
 from lechat_tui.engine.llama.sandbox import Sandbox
-from lechat_tui.engine.llama.thinking import PLAIN, Framing, framing, opened_by
+from lechat_tui.engine.llama.thinking import FORMATS, PLAIN, Framing, framing, opened_by
+from lechat_tui.engine.llama.thinking_switch import switched
 from lechat_tui.engine.llama.vocab import Vocab, any_of
-from lechat_tui.message import Attachment, Message
+from lechat_tui.message import Attachment, Message, Think
 from lechat_tui.values import dataclass
 
 
@@ -64,6 +65,9 @@ class _Marks:
 _WHITE_SPACE = "\u205f\u2008\u2006\u2005\u2004\u2000\u2001\u1680"
 """Spaces that are hardly ever used."""
 
+_OWN_SYSTEM = "default_system_message"
+"""In the templates of Mistral that write a system prompt of their own where there is none."""
+
 _MAX_COMPARED_WORDS = 50
 """Words of a question that are looked for in a prompt that changes it."""
 
@@ -88,28 +92,29 @@ class ChatTemplate:
         self._forged = re.compile(f"(?={special}).", re.DOTALL)
         """Matches the first character of text that reads like a control token."""
 
-    def prompt(self, messages: Sequence[Message]) -> Prompt:
+    def prompt(self, messages: Sequence[Message], think: Think = "auto") -> Prompt:
         """The prompt for the next answer. Raises `EngineError`."""
-        ordered = self._ordered(messages)
+        ordered = self._ordered(messages, think)
         marks = _marks(ordered)
-        text = self._with_system(ordered, marks, self._render_question)
+        text = self._with_system(ordered, marks, partial(self._render_question, think=think))
         prompt = self._tokenized(text, marks, ordered)
         self._check_question(text, ordered, marks)
         return replace(prompt, framing=self._framing(text, ordered, marks))
 
-    def continuation(self, messages: Sequence[Message]) -> Prompt:
+    def continuation(self, messages: Sequence[Message], think: Think = "auto") -> Prompt:
         """The prompt that continues the last message, an unfinished answer. Raises `EngineError`.
 
         It begins with the prompt of the question wherever the template allows that.
         """
-        ordered = self._ordered(messages)
+        ordered = self._ordered(messages, think)
         if ordered[-1].role != "assistant":
-            return self.prompt(messages)
+            return self.prompt(messages, think)
         marks = _marks(ordered)
-        asked = self._with_system(ordered[:-1], marks, self._render_question)
+        asked = self._with_system(ordered[:-1], marks, partial(self._render_question, think=think))
         self._check_question(asked, ordered, marks)
         try:
-            text, end, _ = self._with_system(ordered, marks, self._render_unfinished).partition(marks.end)
+            render = partial(self._render_unfinished, think=think)
+            text, end, _ = self._with_system(ordered, marks, render).partition(marks.end)
         except EngineError:
             text, end = "", ""
         if not (end and text.startswith(asked)):
@@ -118,6 +123,10 @@ class ChatTemplate:
             elif not end:
                 raise EngineError("the model's chat template cannot continue an answer; /regen asks for a new one")
         return self._tokenized(text, marks, ordered)
+
+    def obeys(self, think: Think) -> bool:
+        """Whether thinking can be turned on or off so: by a variable, or by the catalog's system prompt for it."""
+        return think == "auto" or bool(self._switched(think)) or any(form.opening in self._system for form in FORMATS)
 
     def count(self, message: Message) -> int:
         """Tokens of the message's own text, without its images and what the template writes around it."""
@@ -135,7 +144,10 @@ class ChatTemplate:
         """Whether earlier thinking is passed on: not where the marks would be ordinary text for this vocabulary."""
         return "[THINK]" not in self._source or self._vocab.special("[THINK]") is not None
 
-    def _ordered(self, messages: Sequence[Message]) -> list[Message]:
+    def _switched(self, think: Think) -> dict[str, object]:
+        return switched(self._sandbox.variables, self._source, think) if think != "auto" else {}
+
+    def _ordered(self, messages: Sequence[Message], think: Think = "auto") -> list[Message]:
         """The messages as templates expect them: no empty answers, alternating roles, a question first."""
         kept = [message for message in messages if message.role != "assistant" or message.text.strip()]
         first = next((index for index, message in enumerate(kept) if message.role == "user"), len(kept))
@@ -143,6 +155,8 @@ class ChatTemplate:
         ordered = [self._stripped(message) for message in _merged([*system, *kept[first:]])]
         if not any(message.role == "user" for message in ordered):
             raise EngineError("there is no question to answer")
+        if think == "off" and ordered[0].role != "system" and self._asks_to_think:
+            return [Message("system", ""), *ordered]
         return ordered
 
     def _stripped(self, message: Message) -> Message:
@@ -164,11 +178,16 @@ class ChatTemplate:
             return render(_folded(messages), marks)
         return text if all(part in text for part in system) else render(_folded(messages), marks)
 
-    def _render_question(self, messages: list[Message], marks: _Marks) -> str:
-        return self._render(self._rows(messages, marks), answering=True)
+    @cached_property
+    def _asks_to_think(self) -> bool:
+        """Whether the template's own system prompt asks for thinking."""
+        return _OWN_SYSTEM in self._source and "[THINK]" in self._source
 
-    def _render_unfinished(self, messages: list[Message], marks: _Marks) -> str:
-        return self._render(self._rows(messages, marks, end=marks.end), answering=False)
+    def _render_question(self, messages: list[Message], marks: _Marks, *, think: Think) -> str:
+        return self._render(self._rows(messages, marks), answering=True, think=think)
+
+    def _render_unfinished(self, messages: list[Message], marks: _Marks, *, think: Think) -> str:
+        return self._render(self._rows(messages, marks, end=marks.end), answering=False, think=think)
 
     def _rows(self, messages: list[Message], marks: _Marks, *, end: str = "") -> list[Row]:
         """The messages for the template, each with its images' numbers in front of its text; the last before `end`."""
@@ -214,7 +233,7 @@ class ChatTemplate:
         question = _last_question(messages).text.strip()
         return replace(self._default_framing, opened=opened_by(rendered.replace(marks.guard, ""), question))
 
-    def _render(self, rows: Sequence[Row], *, answering: bool) -> str:
+    def _render(self, rows: Sequence[Row], *, answering: bool, think: Think = "auto") -> str:
         vocab = self._vocab
         return self._sandbox.render(
             rows,
@@ -223,6 +242,7 @@ class ChatTemplate:
             add_generation_prompt=answering,
             tools=None,
             documents=None,
+            **self._switched(think),
         )
 
     def _tokenized(self, text: str, marks: _Marks, messages: list[Message]) -> Prompt:

@@ -7,10 +7,10 @@ A template gets the functions that transformers gives it: `raise_exception`, `st
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from datetime import datetime
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any, NoReturn
 
-from jinja2 import Template, TemplateError, nodes
+from jinja2 import Template, TemplateError, meta, nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.runtime import Context
@@ -62,6 +62,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def __init__(self, source: str) -> None:
         """Compile the template. Raises `EngineError`."""
         # not optimized: Jinja would evaluate constants while compiling, where no step is counted
+        self._source = source
         super().__init__(trim_blocks=True, lstrip_blocks=True, optimized=False, extensions=[_Generation, loopcontrols])
         self._steps = 0
         self._max_characters = _MAX_EXTRA_CHARACTERS
@@ -79,6 +80,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
                 self._template = Template.from_code(self, self.compile(tree), self.make_globals(None))
         except _TEMPLATE_ERRORS as error:
             raise EngineError(f"the model's chat template is broken: {_reason(error)}") from error
+
+    @cached_property
+    def variables(self) -> frozenset[str]:
+        """The names that the template reads and does not always set itself."""
+        with limited(_MAX_SECONDS, _MAX_EXTRA_BYTES):
+            return frozenset(meta.find_undeclared_variables(self.parse(self._source)))
 
     def render(self, messages: Sequence[Mapping[str, Any]], **values: object) -> str:
         """The text that the template renders. Raises `EngineError`, `TemplateTooLong` where it is stopped."""

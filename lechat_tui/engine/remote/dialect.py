@@ -88,6 +88,10 @@ class Dialect:
         """Tokens of the whole prompt, images included; None if the server can't count. Raises `ServerError`."""
         return None
 
+    def switch(self, on: bool) -> dict[str, Any]:
+        """The keys that turn thinking on or off; empty if the server has no switch."""
+        return {"reasoning_effort": "high" if on else "none"}
+
     async def load(self, name: str) -> None:
         """Have the server load a model, where it can be asked to. Raises `ServerError`."""
 
@@ -110,7 +114,12 @@ class Dialect:
             "stream": True,
             "stream_options": {"include_usage": True},
             **self.sampling(chat.sampling),
+            **self.thinking(chat.sampling),
         }
+
+    def thinking(self, sampling: Sampling) -> dict[str, Any]:
+        """The keys for thinking; empty where that is left to the model."""
+        return {} if sampling.think == "auto" else self.switch(sampling.think == "on")
 
     def sampling(self, sampling: Sampling) -> dict[str, Any]:
         """The keys for how to sample."""
@@ -161,6 +170,14 @@ class Dialect:
                     yield Delta(said, "thinking")
             elif said := text(part.get("text")):
                 yield Delta(said)
+
+
+def template_switch(on: bool) -> dict[str, Any]:
+    """The keys for a server that passes variables on to the model's chat template, by their usual names."""
+    return {
+        "reasoning_effort": "high" if on else "none",
+        "chat_template_kwargs": {"enable_thinking": on, "thinking": on},
+    }
 
 
 def thinking_of(delta: JSON) -> Iterator[Delta]:

@@ -124,7 +124,7 @@ class RemoteEngine:
             raise EngineError(f"{dialect.title} can't continue an answer; /regen answers the question again")
         prompt = await self._fitted(dialect, model, chat)
         receipt = _receipt(model, dialect, prompt, request)
-        yield replace(prompt.fitted, note=_note(dialect, known.models.get(chat.model), model, chat), receipt=receipt)
+        yield replace(prompt.fitted, note=_note(dialect, known.models.get(chat.model), request, chat), receipt=receipt)
         answer = _Answer(receipt)
         async with aclosing(dialect.stream(prompt.chat)) as pieces:
             filters = _Filters(dialect, prompt.chat)
@@ -160,6 +160,8 @@ class RemoteEngine:
         sampling = request.sampling
         if sampling.seed is None:
             sampling = replace(sampling, seed=random.randrange(_MAX_SEED))
+        if described.thinking is False or not dialect.switch(sampling.think == "on"):
+            sampling = replace(sampling, think="auto")
         window = _window(dialect, model, described)
         return Chat(model.remote, request.messages, sampling, window, request.continues)
 
@@ -269,13 +271,17 @@ def _window(dialect: Dialect, model: RemoteModel, described: ServerModel) -> int
     return model.context or described.context or ASSUMED_WINDOW
 
 
-def _note(dialect: Dialect, described: ServerModel | None, model: RemoteModel, chat: Chat) -> str:
+def _note(dialect: Dialect, described: ServerModel | None, request: Request[RemoteModel], chat: Chat) -> str:
     """What the server cannot do that the settings ask for, and what had to be assumed."""
     notes = []
+    if request.sampling.think == "on" and described and described.thinking is False:
+        notes.append("the server says that this model can't think")
+    elif request.sampling.think != "auto" and not dialect.switch(True):
+        notes.append(f"{dialect.title} has no switch for thinking")
     ignored = [_NAMES[name] for name in dialect.ignored if getattr(chat.sampling, name) != _OFF[name]]
     if ignored:
         notes.append(f"{dialect.title} ignores {_listed(ignored)}")
-    if not (dialect.chooses_window or model.context or (described and described.context)):
+    if not (dialect.chooses_window or request.model.context or (described and described.context)):
         notes.append(
             f"the server does not report its context window; {chat.window:,} tokens are assumed (/set context)"
         )

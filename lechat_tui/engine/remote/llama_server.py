@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from lechat_tui.engine.base import DialectName, Prefill
-from lechat_tui.engine.remote.dialect import Chat, Dialect
+from lechat_tui.engine.remote.dialect import Chat, Dialect, template_switch
 from lechat_tui.engine.remote.errors import ServerError
 from lechat_tui.engine.remote.pieces import JSON, Piece, ServerModel, Usage, number, table, tables, text
 from lechat_tui.message import Message, Sampling
@@ -43,12 +43,15 @@ class LlamaServer(Dialect):
             return {}
 
     async def count(self, chat: Chat) -> int | None:
-        body = {"model": chat.model, "messages": self.messages(chat)}
+        body = {"model": chat.model, "messages": self.messages(chat), **self.thinking(chat.sampling)}
         try:
             payload = await self.connection.post("/v1/chat/completions/input_tokens", body)
         except ServerError:
             return None  # an older server
         return number(payload.get("input_tokens")) or None
+
+    def switch(self, on: bool) -> dict[str, Any]:
+        return template_switch(on)
 
     def body(self, chat: Chat) -> dict[str, Any]:
         return {**super().body(chat), "return_progress": True, "reasoning_format": "auto"}

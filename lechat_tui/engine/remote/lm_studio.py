@@ -1,6 +1,6 @@
 """LM Studio. https://lmstudio.ai/docs/developer/rest"""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from lechat_tui.engine.base import DialectName
 from lechat_tui.engine.remote.dialect import Dialect
@@ -13,6 +13,9 @@ class LMStudio(Dialect):
     name: ClassVar[DialectName] = "lm-studio"
     title: ClassVar[str] = "LM Studio"
     ignored: ClassVar[tuple[str, ...]] = ("min_p",)
+
+    def switch(self, on: bool) -> dict[str, Any]:
+        return {}  # its chat completions have none
 
     async def models(self) -> list[ServerModel]:
         payload = await self.connection.get("/api/v1/models")

@@ -58,6 +58,9 @@ class Ollama(Dialect):
     async def load(self, name: str) -> None:
         await self.connection.post("/api/chat", {"model": name, "messages": []}, seconds=900.0)
 
+    def switch(self, on: bool) -> dict[str, Any]:
+        return {"think": on}
+
     def body(self, chat: Chat) -> dict[str, Any]:
         options = self.sampling(chat.sampling)
         if chat.window:
@@ -68,6 +71,7 @@ class Ollama(Dialect):
             "stream": True,
             "truncate": False,
             "options": options,
+            **self.thinking(chat.sampling),
         }
 
     def sampling(self, sampling: Sampling) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from lechat_tui.engine.base import DialectName
-from lechat_tui.engine.remote.dialect import Chat, Dialect
+from lechat_tui.engine.remote.dialect import Chat, Dialect, template_switch
 from lechat_tui.engine.remote.errors import ServerError
 from lechat_tui.engine.remote.pieces import number
 from lechat_tui.message import Sampling
@@ -16,6 +16,9 @@ class SGLang(Dialect):
     title: ClassVar[str] = "SGLang"
     ignored: ClassVar[tuple[str, ...]] = ()
     continues: ClassVar[bool] = True
+
+    def switch(self, on: bool) -> dict[str, Any]:
+        return template_switch(on)
 
     def body(self, chat: Chat) -> dict[str, Any]:
         body = super().body(chat)
@@ -40,6 +43,8 @@ class VLLM(SGLang):
 
     async def count(self, chat: Chat) -> int | None:
         body: dict[str, Any] = {"model": chat.model, "messages": self.messages(chat)}
+        if "chat_template_kwargs" in (switch := self.thinking(chat.sampling)):
+            body["chat_template_kwargs"] = switch["chat_template_kwargs"]
         if chat.continues:
             body |= {"continue_final_message": True, "add_generation_prompt": False}
         try:
