@@ -251,8 +251,19 @@ def fit(
     context: Annotated[
         int | None, typer.Option(min=256, max=2**24, metavar="N", help="Context window in tokens.")
     ] = None,
+    on: Annotated[str, typer.Option(metavar="SERVER", help="What a connected server or one at a URL has.")] = "",
     json: Json = False,
+    offline: Annotated[bool, OFFLINE] = False,
 ) -> None:
+    if offline:
+        network.forbid()
+    if on:
+        if vram or ram or unified or disk or context:
+            raise typer.BadParameter("--on can't be combined with the options that describe a machine")
+        from lechat_tui.cli import fit_on
+
+        fit_on.run(on, name, as_json=json)
+        return
     from lechat_tui.cli import fit
 
     fit.run(name, fit.MachineFlags(vram or (), ram, unified, disk), context=context, as_json=json)

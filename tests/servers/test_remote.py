@@ -10,6 +10,7 @@ import pytest
 from recorded import ANSWERS, TEXT, Recorded
 from replay import Raw, choice, replaying, sse, stream
 
+from lechat_tui.cli import fit_on
 from lechat_tui.engine.base import (
     ContextOverflow,
     Delta,
@@ -24,6 +25,7 @@ from lechat_tui.engine.base import (
 )
 from lechat_tui.engine.remote import connection
 from lechat_tui.engine.remote.connection import Connection, Timeouts
+from lechat_tui.engine.remote.discovery import connect
 from lechat_tui.engine.remote.engine import RemoteEngine
 from lechat_tui.engine.remote.marks import RepeatedBeginning, ThinkingMarks
 from lechat_tui.engine.remote.pieces import ServerModel
@@ -412,6 +414,18 @@ def test_other_addresses_are_rejected(typed):
 
 def test_every_dialect_has_a_recording():
     assert {recorded.dialect for recorded in ANSWERS} == set(DIALECTS)
+
+
+async def test_what_a_server_has_loaded_is_told_as_far_as_it_reports_that():
+    tags = {"models": [{"name": "big", "size": 9 * 10**9}, {"name": "small", "size": 2 * 10**9}]}
+    loaded = {"name": "big", "size": 10 * 10**9, "size_vram": 6 * 10**9, "context_length": 4096}
+    show = {"model_info": {"llama.context_length": 8192}}
+    answers = {"/api/tags": tags, "/api/show": show, "/api/ps": {"models": [loaded]}}
+    async with replaying(answers) as replay:
+        found = await connect(Server(replay.url, dialect="ollama"), running=True)
+    big, small = fit_on.table(found.models)
+    assert "9.0 GB" in big and "4,096 tokens" in big and big.endswith("loaded: 10.0 GB, 6.0 GB on a GPU")
+    assert "8,192 tokens" in small and small.endswith("not loaded")
 
 
 async def test_ollama_is_not_asked_for_a_window_as_long_as_it_was_trained():

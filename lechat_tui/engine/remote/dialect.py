@@ -4,7 +4,7 @@ A dialect is one class: it lists the models, builds the body of a request and re
 are subclasses that differ in what their servers differ in.
 """
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar
 
@@ -83,6 +83,10 @@ class Dialect:
     async def describe(self, name: str) -> ServerModel:
         """What the server says about one of its models. Raises `ServerError`."""
         return next((model for model in await self.models() if model.name == name), ServerModel(name))
+
+    async def running(self, models: Sequence[ServerModel]) -> list[ServerModel]:
+        """These models with what each takes while it is loaded, where the server says so. Raises `ServerError`."""
+        return list(models)
 
     async def count(self, chat: Chat) -> int | None:
         """Tokens of the whole prompt, images included; None if the server can't count. Raises `ServerError`."""

@@ -29,12 +29,13 @@ class Found:
     models: list[ServerModel]
 
 
-async def connect(server: Server) -> Found:
-    """Find out what the server is and what it offers. Raises `EngineError`."""
+async def connect(server: Server, *, running: bool = False) -> Found:
+    """Find out what the server is and what it offers; with `running`, also what is loaded. Raises `EngineError`."""
     connection = Connection(server)
     try:
         dialect = await probe.find(connection)
         models = await _described(dialect, await dialect.models())
+        models = await dialect.running(models) if running else models
     finally:
         await connection.close()
     return Found(replace(server, dialect=dialect.name), dialect.name, dialect.title, models)

@@ -34,6 +34,7 @@ class LlamaServer(Dialect):
             images="image" in accepted if isinstance(accepted, list) else None,
             parameters=number(meta.get("n_params")) / 1e9,
             bytes=number(meta.get("size")),
+            loaded=text(table(row.get("status")).get("value")) in ("", "loaded"),
         )
 
     async def _props(self) -> JSON:

@@ -33,6 +33,7 @@ class LMStudio(Dialect):
             name=_name(row),
             context=opened or number(row.get("max_context_length")),
             images=vision if isinstance(vision, bool) else text(row.get("type")) == "vlm" or None,
+            loaded=bool(loaded) if "loaded_instances" in row else None,
             bytes=number(row.get("size_bytes")),
             quant=text(table(quant).get("name")) or text(quant),
         )

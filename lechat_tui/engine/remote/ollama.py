@@ -4,7 +4,8 @@ Its OpenAI-compatible route ignores the size of the context window and cuts the 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from lechat_tui.engine.base import Delta, DialectName
@@ -54,6 +55,11 @@ class Ollama(Dialect):
             parameters=_billions(text(details.get("parameter_size"))),
             quant=text(details.get("quantization_level")),
         )
+
+    async def running(self, models: Sequence[ServerModel]) -> list[ServerModel]:
+        payload = await self.connection.get("/api/ps")
+        rows = {text(row.get("name")): row for row in tables(payload.get("models"))}
+        return [_running(model, rows.get(model.name)) for model in models]
 
     async def load(self, name: str) -> None:
         await self.connection.post("/api/chat", {"model": name, "messages": []}, seconds=900.0)
@@ -105,6 +111,14 @@ class Ollama(Dialect):
             speed = new / (nanoseconds / 1e9) if nanoseconds else None
             yield Usage(prompt=number(event.get("prompt_eval_count")) or None, completion=new, tokens_per_s=speed)
             yield Ended("length" if event.get("done_reason") == "length" else "end")
+
+
+def _running(model: ServerModel, row: JSON | None) -> ServerModel:
+    if row is None:
+        return replace(model, loaded=False)
+    memory, gpu_memory = number(row.get("size")), number(row.get("size_vram"))
+    context = number(row.get("context_length")) or model.context
+    return replace(model, loaded=True, memory=memory, gpu_memory=gpu_memory, context=context)
 
 
 def _billions(size: str) -> float:

@@ -48,6 +48,12 @@ class ServerModel:
     bytes: int = 0
     """Size of the weights; 0 if the server does not say."""
     quant: str = ""
+    loaded: bool | None = None
+    """Whether it is loaded now; None if the server does not say."""
+    memory: int = 0
+    """Bytes that it takes while it is loaded; 0 if the server does not say."""
+    gpu_memory: int = 0
+    """How many of those are on a GPU."""
 
 
 def number(value: object) -> int:

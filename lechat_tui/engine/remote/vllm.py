@@ -1,11 +1,12 @@
 """vLLM and SGLang. https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html"""
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from lechat_tui.engine.base import DialectName
 from lechat_tui.engine.remote.dialect import Chat, Dialect, template_switch
 from lechat_tui.engine.remote.errors import ServerError
-from lechat_tui.engine.remote.pieces import number
+from lechat_tui.engine.remote.pieces import JSON, ServerModel, number
 from lechat_tui.message import Sampling
 
 
@@ -19,6 +20,9 @@ class SGLang(Dialect):
 
     def switch(self, on: bool) -> dict[str, Any]:
         return template_switch(on)
+
+    def model(self, row: JSON) -> ServerModel:
+        return replace(super().model(row), loaded=True)
 
     def body(self, chat: Chat) -> dict[str, Any]:
         body = super().body(chat)
