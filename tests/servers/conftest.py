@@ -1,11 +1,13 @@
-"""Servers for tests: one that plays recordings, and a real llama-server with the toy model."""
+"""Real servers for tests, with the toy model: llama-server, and the one of llama-cpp-python."""
 
 import json
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -49,26 +51,48 @@ class LlamaServer:
 
 @pytest.fixture(scope="session")
 def llama_server() -> Iterator[LlamaServer]:
-    folder = paths.bundled("chaton")
-    files = [str(folder / name) for name in ("chaton-q8_0.gguf", "chaton-mmproj-q8_0.gguf")]
+    with running(["-c", _PROGRAM, *toy()]) as process:
+        assert process.stdout
+        url = next(line.split()[1] for line in process.stdout if line.startswith("at "))
+        _wait(url, "/health")
+        yield LlamaServer(url)
+
+
+@pytest.fixture(scope="session")
+def python_server() -> Iterator[Server]:
+    """The server of llama-cpp-python, which is one of those that only have OpenAI's chat completions."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    one = ["--n_ctx", "1024", "--n_threads", "1", "--n_threads_batch", "1"]
+    with running(["-m", "llama_cpp.server", "--model", toy()[0], "--port", str(port), *one]):
+        _wait(f"http://127.0.0.1:{port}", "/v1/models")
+        yield Server(f"http://127.0.0.1:{port}")
+
+
+def toy() -> list[str]:
+    """The files of the toy model."""
+    return [str(paths.bundled("chaton") / name) for name in ("chaton-q8_0.gguf", "chaton-mmproj-q8_0.gguf")]
+
+
+@contextmanager
+def running(arguments: Sequence[str]) -> "Iterator[subprocess.Popen[str]]":
+    """A Python program in a child process, which is killed at the end."""
     with subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, *files],
+        [sys.executable, *arguments],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     ) as process:  # fmt: skip
         try:
-            url = next(line.split()[1] for line in process.stdout if line.startswith("at "))
-            _wait(url)
-            yield LlamaServer(url)
+            yield process
         finally:
             process.kill()
 
 
-def _wait(url: str) -> None:
-    for _ in range(600):
+def _wait(url: str, path: str) -> None:
+    for _ in range(1200):
         try:
-            with urllib.request.urlopen(f"{url}/health") as response:
-                if json.load(response)["status"] == "ok":
-                    return
+            with urllib.request.urlopen(f"{url}{path}") as response:
+                json.load(response)
+                return
         except OSError:
             time.sleep(0.05)
     raise TimeoutError(url)

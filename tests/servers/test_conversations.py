@@ -1,6 +1,7 @@
 """Whole conversations, the same with a model of this machine and with one on a real llama-server."""
 
 import asyncio
+import io
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +15,10 @@ from PIL import Image, ImageDraw
 
 from lechat_tui import paths
 from lechat_tui.cli import compose
-from lechat_tui.engine.base import ContextOverflow, Delta, Fitted
+from lechat_tui.drawing.themes import read_themes
+from lechat_tui.engine.base import ContextOverflow, Delta, EngineError, Fitted, Server
 from lechat_tui.engine.remote.discovery import connect
+from lechat_tui.inline.session import Session
 from lechat_tui.message import Attachment
 from lechat_tui.models import servers
 from lechat_tui.models.available import Models
@@ -27,23 +30,42 @@ from lechat_tui.talk.conversation import Conversation
 pytest.importorskip("xllamacpp")
 
 
-@pytest.fixture(scope="session")
-def server_row(llama_server) -> Model:
+def row_on(server: Server) -> Model:
+    """The model that the server offers."""
     with ThreadPoolExecutor() as pool:  # this thread has an event loop already
-        found = pool.submit(asyncio.run, connect(llama_server.server)).result()
-    (row,) = servers.rows("office", llama_server.server, "here", found.models)
+        found = pool.submit(asyncio.run, connect(server)).result()
+    (row,) = servers.rows("office", found.server, "here", found.models)
     return row
 
 
+@pytest.fixture(scope="session")
+def server_row(llama_server) -> Model:
+    return row_on(llama_server.server)
+
+
 @pytest.fixture(params=["local", "server"])
-async def conversation(request, tmp_path):
-    rows = read(paths.bundled("models.toml"))
-    row = request.getfixturevalue("server_row") if request.param == "server" else rows["chaton-vision"]
-    models = Models({**rows, row.id: row})
-    engine = compose.engine()
+def kind(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def row(request, kind) -> Model:
+    here = read(paths.bundled("models.toml"))["chaton-vision"]
+    return request.getfixturevalue("server_row") if kind == "server" else here
+
+
+def begun(store: Store, row: Model) -> Conversation:
+    models = Models({**read(paths.bundled("models.toml")), row.id: row})
+    settings = Settings(temperature=0.0, context=1024, threads=1, titles=False)
+    return Conversation(store, compose.engine(), models, row, settings=settings)
+
+
+@pytest.fixture
+async def conversation(row, tmp_path):
     with Store(tmp_path / "data") as store:
-        yield Conversation(store, engine, models, row, settings=Settings(temperature=0.0, context=1024, threads=1))
-    await engine.close()
+        conversation = begun(store, row)
+        yield conversation
+        await conversation.engine.close()
 
 
 async def ask(conversation: Conversation, text: str, *files: Attachment) -> str:
@@ -108,6 +130,30 @@ async def test_answers_branch_and_are_regenerated_and_cut(conversation):
     assert (conversation.messages[-1].state, conversation.messages[-1].receipt.completion_tokens) == ("cut", 3)
 
 
+async def test_the_answer_of_another_model_stands_beside_the_first(conversation, request):
+    await ask(conversation, "What is 7 + 5?")
+    first = conversation.messages[-1]
+    here = conversation.models.get("chaton")
+    other = here if conversation.model.server else request.getfixturevalue("server_row")
+    async with aclosing(conversation.regenerate(model=other)) as events:
+        assert await collected(events) == "7 + 5 = 12."
+    second = conversation.messages[-1]
+    assert conversation.store.siblings(second.id) == [first.id, second.id]
+    assert [first.receipt.model, second.receipt.model] == [conversation.model.id, other.id]
+    assert [bool(first.receipt.server), bool(second.receipt.server)] == [bool(conversation.model.server), other != here]
+
+
+async def test_a_chat_is_replaced_by_its_summary(conversation):
+    await ask(conversation, "My name is Ada.")
+    await ask(conversation, "What is 7 + 5?")
+    async with aclosing(conversation.compact()) as events:
+        text = await collected(events)
+    assert text.strip()
+    assert conversation.messages[-1].role == "summary"
+    assert [text in message.text for message in conversation.prompt()] == [True]
+    assert await ask(conversation, "What is 2 + 3?")
+
+
 async def test_an_image_is_seen(conversation, tmp_path):
     assert await ask(conversation, "What is in this picture?", circle(tmp_path, conversation.store)) == "A red circle."
     assert conversation.messages[-1].receipt.pictures == 1
@@ -154,15 +200,68 @@ def test_a_key_is_found_in_no_file(llama_server, tmp_path, monkeypatch, capfd):
     assert not [content for content in (*written, *shown) if secret.encode() in content]
 
 
-def test_a_one_shot_question_is_answered_by_the_server(llama_server, tmp_path, monkeypatch, capfd):
+def test_a_chat_in_the_scrollback_is_answered(row, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO("What is 7 + 5?\n/why\n/regen\n/compact\n"))
+    with Store(tmp_path / "data") as store:
+        Session(begun(store, row), read_themes()).run()
+    shown = capsys.readouterr().out
+    assert shown.count("7 + 5 = 12.") >= 2
+    assert row.id in shown
+    assert bool(row.server) == (" on 127.0.0.1:" in shown)
+
+
+def test_a_one_shot_question_is_answered(kind, llama_server, tmp_path, monkeypatch, capfd):
     lechat = caller(tmp_path, monkeypatch, capfd)
-    connected = lechat("connect", llama_server.url, "--name", "office")
-    assert connected.returncode == 0, connected.stderr
-    (id,) = (line.split()[0] for line in connected.stdout.splitlines())
-    answered = lechat("-m", id, "--output", "json", "What is 7 + 5?")
-    row = json.loads(answered.stdout)
-    assert (row["text"], row["model"]) == ("7 + 5 = 12.", id)
-    assert row["receipt"]["server"] in llama_server.url
+    id = "chaton"
+    if kind == "server":
+        connected = lechat("connect", llama_server.url, "--name", "office")
+        assert connected.returncode == 0, connected.stderr
+        (id,) = (line.split()[0] for line in connected.stdout.splitlines())
+    answered = json.loads(lechat("-m", id, "--output", "json", "What is 7 + 5?").stdout)
+    assert (answered["text"], answered["model"]) == ("7 + 5 = 12.", id)
+    assert answered["receipt"]["server"] == ("" if kind == "local" else llama_server.server.label)
+    events = [
+        json.loads(line) for line in lechat("-m", id, "--output", "stream-json", "-c", "Hello").stdout.splitlines()
+    ]
+    assert {"fitted", "text", "done"} <= {event["type"] for event in events}
+
+
+def test_a_server_is_listed_inspected_and_forgotten(llama_server, tmp_path, monkeypatch, capfd):
+    lechat = caller(tmp_path, monkeypatch, capfd)
+    (id,) = (line.split()[0] for line in lechat("connect", llama_server.url, "--name", "office").stdout.splitlines())
     assert id in lechat("connect", "--list").stdout
+    fits = lechat("fit", "--on", "office").stdout
+    assert "does not report the memory of its machine" in fits
+    assert "2,048 tokens  loaded" in fits
+    assert json.loads(lechat("fit", id, "--on", llama_server.url, "--json").stdout)["models"][0]["loaded"]
+    assert "has no model other" in lechat("fit", "other", "--on", "office").stderr
+    assert "connected are: office" in lechat("fit", "--on", "home").stderr
     assert lechat("connect", "--remove", "office").returncode == 0
     assert lechat("-m", id, "Hello").returncode == 1
+
+
+async def test_a_server_with_openais_chat_completions_alone_answers(request, tmp_path):
+    pytest.importorskip("starlette_context", reason="needs llama-cpp-python[server]")
+    server = request.getfixturevalue("python_server")
+    with Store(tmp_path / "data") as store:
+        conversation = begun(store, row_on(server))
+        assert await ask(conversation, "What is 7 + 5?") == "7 + 5 = 12."
+        await ask(conversation, "My name is Ada.")
+        assert "Ada" in await ask(conversation, "What is my name?")
+        assert conversation.messages[-1].receipt.completion_tokens > 3
+        async with aclosing(conversation.ask("Count from 1 to 30.")) as events:
+            async for event in events:
+                if isinstance(event, Delta):
+                    break
+        assert conversation.messages[-1].state == "stopped"
+        with pytest.raises(EngineError, match="can't continue an answer; /regen"):
+            async with aclosing(conversation.continue_answer()) as events:
+                await collected(events)
+        conversation.change_settings(replace(conversation.settings, max_tokens=3))
+        await ask(conversation, "Count from 1 to 30.")
+        assert conversation.messages[-1].state == "cut"
+        with pytest.raises(ContextOverflow):
+            await ask(conversation, "word " * 3000)
+        async with aclosing(conversation.compact()) as events:
+            assert await collected(events)
+        await conversation.engine.close()
