@@ -17,6 +17,7 @@ from lechat_tui.commands.base import Bound, Choice
 from lechat_tui.drawing.answer import Answer
 from lechat_tui.drawing.notes import Note
 from lechat_tui.drawing.themes import Themes
+from lechat_tui.engine.running import own_memory
 from lechat_tui.errors import LechatError
 from lechat_tui.inline.answers import Answers, PendingAnswer
 from lechat_tui.inline.chats import Chats
@@ -204,12 +205,15 @@ class InlineHost(WithoutScreen):
     async def manage(self) -> Model | None:
         """Let the user choose from all models."""
         rows = {model.id: model for model in (*self.models.installed(), *self.models.catalog.values())}
-        choices = [Choice(id, id, self._where(model)) for id, model in rows.items()]
+        memory = await asyncio.to_thread(own_memory)
+        choices = [Choice(id, id, self._where(model, memory.get(id, ""))) for id, model in rows.items()]
         return rows.get(await self.choose("Which model?", choices) or "")
 
-    def _where(self, model: Model) -> str:
+    def _where(self, model: Model, memory: str) -> str:
         if model.server:
             return "on a server"
+        if memory:
+            return f"loaded, {memory}"
         if self.models.ready(model):
             return "on this machine"
         return f"not downloaded, {size_text(model.bytes)}" if model.bytes else "not downloaded"

@@ -1,6 +1,7 @@
 """The model manager: lists every model and whether it runs here; downloads, deletes and switches.
 
-Downloads continue after it is closed. Its timer runs only while there is one.
+Downloads continue after it is closed. One timer runs while there are any, another reads how much memory the loaded
+models take.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from textual.widgets import Input
 from textual.worker import Worker
 
 from lechat_tui import network
+from lechat_tui.engine.running import own_memory
 from lechat_tui.errors import LechatError
 from lechat_tui.models import consent, fit, removal
 from lechat_tui.models.available import Models
@@ -43,6 +45,9 @@ MIN_COLUMNS_BESIDE = 140
 
 MIN_ROWS_BELOW = 30
 """Rows from which, on a narrower screen, they stand below it."""
+
+MEMORY_SECONDS = 2.0
+"""Time between two readings of the memory that the loaded models take."""
 
 SCANNING: Span = ("looking for models on this machine", "soft")
 
@@ -104,8 +109,17 @@ class Manager(ModalScreen[Model | None]):
         """Show what is known, then scan for the rest."""
         self._show()
         self._reload()
+        self._watch_memory()
+        self.set_interval(MEMORY_SECONDS, self._watch_memory)
 
     # Display
+
+    def _watch_memory(self) -> None:
+        _: Worker[None] = self.run_worker(self._read_memory, group="memory", exclusive=True)
+
+    async def _read_memory(self) -> None:
+        if self._offers.note_memory(await asyncio.to_thread(own_memory)):
+            self._show()
 
     def _reload(self) -> None:
         self._models.rescan()

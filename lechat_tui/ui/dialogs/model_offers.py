@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from lechat_tui.models import fit
 from lechat_tui.models.available import Models
@@ -22,6 +23,7 @@ class ModelOffers:
         self._current = current
         self._offers: list[Offer] = []
         self._fits: Mapping[str, Fit] = {}
+        self._memory: Mapping[str, str] = {}
         self._variants: dict[str, Model] = {}
         """The quantization that is shown, by the id in the catalog."""
         self.free_disk = ""
@@ -63,6 +65,14 @@ class ModelOffers:
                 best[offer.family] = chosen.model if chosen.fits else offer.model
         self._fits, self._variants = known, best
 
+    def note_memory(self, memory: Mapping[str, str]) -> bool:
+        """The loaded models and the memory each takes, as text; False if that has not changed."""
+        if memory == self._memory:
+            return False
+        self._memory = memory
+        self._offers = [replace(offer, memory=memory.get(offer.model.id, "")) for offer in self._offers]
+        return True
+
     def turn(self, offer: Offer, by: int) -> bool:
         """Offer the model in a larger quantization, or in a smaller one with -1; False if there is none."""
         others = quantizations(offer.model)
@@ -75,9 +85,9 @@ class ModelOffers:
 
     def _offer(self, model: Model) -> Offer:
         files = self._models.files(model) if model.weights.file else None
-        return Offer(
-            model, files.weights if files else None, self._fits.get(model.id), current=model.id == self._current.id
-        )
+        fit, memory = self._fits.get(model.id), self._memory.get(model.id, "")
+        current = model.id == self._current.id
+        return Offer(model, files.weights if files else None, fit, current=current, memory=memory)
 
 
 def quantizations(model: Model) -> list[Model]:

@@ -42,6 +42,8 @@ class Offer:
     """Whether it runs on this machine; None while that is unknown."""
     current: bool = False
     """Whether it is the model in use."""
+    memory: str = ""
+    """The memory it takes now, as text; empty if it is not loaded."""
 
     @property
     def group(self) -> str:
@@ -129,8 +131,9 @@ def _state(offer: Offer, job: "Job | None") -> list[Span]:
         return [(f"  {percent(job)}", "accent")]
     if job and job.state == "failed" and not offer.file:
         return [("  failed", "error")]
-    if offer.current:
-        return [("  in use", "accent")]
+    if offer.current or offer.memory:
+        spans: list[Span] = [("  in use" if offer.current else "  loaded", "accent")]
+        return [*spans, (f" {offer.memory}", "soft")] if offer.memory else spans
     return [("  ready", "text")] if offer.ready else []
 
 
@@ -206,7 +209,7 @@ def _state_text(offer: Offer, job: "Job | None") -> str:
         return progress_text(job)
     if job and job.state == "failed":
         return job.error
-    words = [offer.model.id, ", ".join(offer.model.roles)]
+    words = [offer.model.id, ", ".join(offer.model.roles), *filter(None, [offer.memory and f"loaded: {offer.memory}"])]
     where = f"on the server {offer.model.server}" if offer.model.server else "on this machine"
     return " · ".join([*words, "in use" if offer.current else where] if offer.ready else words)
 
