@@ -33,6 +33,12 @@ def test_how_a_model_was_made_to_fit_is_told_once_for_each_model():
     assert list(notes.about(fitted, "grand")) == [f"grand: {NOTE}"]
 
 
+def test_what_to_know_before_a_model_is_loaded_is_told_once():
+    notes = phrases.Notes()
+    told = [text for part in (0.0, 0.1, 1.0) for text in notes.about(Loading(part, "it needs 14.2 GB"), "petit")]
+    assert told == ["petit is being loaded, but it needs 14.2 GB"]
+
+
 def test_a_dropped_tool_call_is_told_once_in_an_answer():
     notes, call = phrases.Notes(), Delta("[TOOL_CALLS]", "tool")
     for _ in range(2):

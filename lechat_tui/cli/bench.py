@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import asdict, field, replace
 
 from lechat_tui.cli import compose, printing
-from lechat_tui.engine.base import Delta, Done, Engine, Event, Fitted, LocalModel, Prefill, Request
+from lechat_tui.engine.base import Delta, Done, Engine, Event, Fitted, LocalModel, Prefill, Request, ScarceMemory
 from lechat_tui.errors import LechatError
 from lechat_tui.machine.split_files import size_on_disk
 from lechat_tui.message import Message, Receipt, Sampling
@@ -104,13 +104,22 @@ class Runner:
     async def run(self) -> Figures:
         """Load the model and measure every round. Raises `EngineError`."""
         began = time.perf_counter()
-        await self._engine.load(self._plan.model)
+        await self._load()
         self._figures.load_s = time.perf_counter() - began
         repeats = await self._repeats()
         for number in range(1, self._plan.rounds + 1):
             await self._round(number, f"Text {number}. " + FILLER * repeats)
         self._figures.memory = _memory_of_children()
         return self._figures
+
+    async def _load(self) -> None:
+        """Load the model; one that needs more memory than is free, after a warning."""
+        try:
+            await self._engine.load(self._plan.model, careful=True)
+        except ScarceMemory as error:
+            self._progress.clear()
+            printing.say(f"lechat: {error}")
+            await self._engine.load(self._plan.model)
 
     async def _round(self, number: int, text: str) -> None:
         """A long question, the next one in that chat, and a long answer."""

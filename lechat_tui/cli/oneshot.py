@@ -203,8 +203,8 @@ def _fields(receipt: Receipt, names: Sequence[str]) -> dict[str, object]:
 def _as_line(event: Event, conversation: Conversation) -> dict[str, object]:
     """An event as `--output stream-json` prints it."""
     match event:
-        case Loading(fraction):
-            return {"type": "loading", "fraction": fraction}
+        case Loading(fraction, note):
+            return {"type": "loading", "fraction": fraction} | ({"note": note} if note else {})
         case Waiting(reason):
             return {"type": "waiting", "reason": reason}
         case Fitted(tokens, limit, left_out):

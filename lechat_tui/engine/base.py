@@ -33,6 +33,10 @@ class ContextOverflow(EngineError):
     """The messages that must stay, such as the system prompt and the question, do not fit into the context window."""
 
 
+class ScarceMemory(EngineError):
+    """The model was not loaded: it needs more memory than is free now, and the machine would become very slow."""
+
+
 @dataclass(frozen=True)
 class TuningOptions:
     """How llama.cpp is asked to run a model. None leaves a choice to the engine; a value overrides it."""
@@ -232,6 +236,8 @@ class Loading:
 
     fraction: float
     """0 to 1."""
+    note: str = ""
+    """What to know before the weights are loaded, as a sentence; empty for nothing."""
 
 
 @dataclass(frozen=True)
@@ -312,8 +318,11 @@ class Engine(Protocol):
         """Which messages of this request would fit, and how many tokens each has. Raises `EngineError`."""
         ...
 
-    async def load(self, model: ModelSpec) -> None:
-        """Load the model, so that the next request does not wait for it. Raises `EngineError`."""
+    async def load(self, model: ModelSpec, *, careful: bool = False) -> None:
+        """Load the model, so that the next request does not wait for it. Raises `EngineError`.
+
+        With `careful`, a model that needs more memory than is free now is not loaded: raises `ScarceMemory`.
+        """
         ...
 
     def forget(self, chat: int) -> None:

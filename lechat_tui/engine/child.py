@@ -17,7 +17,17 @@ from typing import BinaryIO
 
 from lechat_tui import paths, writing
 from lechat_tui.engine import wire
-from lechat_tui.engine.base import ContextOverflow, Done, EngineError, Event, Fitted, Loading, LocalModel, Request
+from lechat_tui.engine.base import (
+    ContextOverflow,
+    Done,
+    EngineError,
+    Event,
+    Fitted,
+    Loading,
+    LocalModel,
+    Request,
+    ScarceMemory,
+)
 from lechat_tui.engine.transfer import Outgoing
 from lechat_tui.machine.split_files import size_on_disk
 from lechat_tui.values import dataclass
@@ -82,7 +92,7 @@ class Child:
         self._answering = asyncio.Lock()
         self._frames: asyncio.Queue[object] = asyncio.Queue()
         """What the child has sent for the current turn."""
-        self._fraction = 0.0
+        self._progress = Loading(0.0)
         self._failure: EngineError | None = None
         self._changed = asyncio.Event()
         self._reader = asyncio.create_task(self._read())
@@ -109,8 +119,9 @@ class Child:
         states: Path | None,
         limit: int,
         timeouts: Timeouts,
+        careful: bool = False,
     ) -> "Child":
-        """Start the process, which begins to load the model at once.
+        """Start the process, which begins to load the model at once; `careful` as in `Engine.load`.
 
         Not through asyncio's own subprocesses: they kill a child that still runs when the program ends, and it may be
         saving its KV cache then.
@@ -122,7 +133,7 @@ class Child:
         transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdout), process.stdout)
         stdin, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, process.stdin)
         child = cls(model, process, (stdout, transport), stdin, log, timeouts)
-        child._send(wire.Load(model, states, limit))
+        child._send(wire.Load(model, states, limit, careful))
         return child
 
     @property
@@ -136,7 +147,7 @@ class Child:
             if self._failure:
                 raise self._failure
             changed = self._changed
-            yield Loading(self._fraction)
+            yield self._progress
             while not await _within(self._timeouts.silence, changed.wait()):
                 self._wake()
 
@@ -296,21 +307,21 @@ class Child:
 
     def _receive(self, reply: wire.Reply) -> None:
         match reply:
-            case wire.Reply(0, Loading(fraction)):
-                self._fraction = fraction
+            case wire.Reply(0, Loading(fraction, note)):
+                self._progress = Loading(fraction, note or self._progress.note)
             case wire.Reply(0, wire.Loaded(size)):
                 self.loaded, self.memory = True, size
                 self.load_seconds = time.monotonic() - self.last_used
-            case wire.Reply(0, wire.Failed(reason)):
-                self._end(reason)
+            case wire.Reply(0, wire.Failed(reason, kind)):
+                self._end(reason, ScarceMemory if kind == "memory" else EngineError)
             case wire.Reply(turn, event) if turn == self._turn:
                 self._frames.put_nowait(event)
             case _:
                 return  # the rest of an answer that was stopped
         self._announce()
 
-    def _end(self, reason: str) -> None:
-        self._failure = self._failure or EngineError(reason)
+    def _end(self, reason: str, kind: type[EngineError] = EngineError) -> None:
+        self._failure = self._failure or kind(reason)
         self._frames.put_nowait(wire.Failed(reason))
         self._announce()
 
@@ -375,7 +386,7 @@ async def _within(seconds: float, happening: Awaitable[object]) -> bool:
 def _event(frame: object) -> Event:
     """The event in a frame of a turn. Raises `EngineError` for a `Failed` frame."""
     if isinstance(frame, wire.Failed):
-        raise ContextOverflow(frame.reason) if frame.overflow else EngineError(frame.reason)
+        raise ContextOverflow(frame.reason) if frame.kind == "overflow" else EngineError(frame.reason)
     assert isinstance(frame, Event)
     return frame
 

@@ -43,7 +43,7 @@ class EchoEngine:
         self._pace = pace
         self._load_error = load_error
 
-    async def load(self, model: ModelSpec) -> None:
+    async def load(self, model: ModelSpec, *, careful: bool = False) -> None:
         """Record the model. Raises `load_error`, where one is given."""
         self.loaded.append(model)
         if self._load_error:

@@ -13,7 +13,7 @@ from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
-from lechat_tui.engine.base import EngineError, Event, Fitted, Loading, LocalModel, ModelSpec, Request
+from lechat_tui.engine.base import EngineError, Event, Fitted, Loading, LocalModel, ModelSpec, Request, ScarceMemory
 from lechat_tui.engine.child import Child, Timeouts, Unresponsive
 from lechat_tui.engine.costs import reload_loss
 from lechat_tui.machine import hardware
@@ -65,12 +65,13 @@ class LocalEngine:
         self._starting = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
 
-    async def load(self, model: ModelSpec) -> None:
+    async def load(self, model: ModelSpec, *, careful: bool = False) -> None:
         """Start the model's process and wait until it is warm. Raises `EngineError`.
 
-        Its adapters are applied by the first request that names them.
+        With `careful`, raises `ScarceMemory` for a model that needs more memory than is free once idle models are
+        unloaded. Its adapters are applied by the first request that names them.
         """
-        async with aclosing(self._warm(_local(model).bare)) as loading:
+        async with aclosing(self._warm(_local(model).bare, careful=careful)) as loading:
             async for _ in loading:
                 pass
 
@@ -128,27 +129,27 @@ class LocalEngine:
         self._children.clear()
         await asyncio.gather(*(child.release() for child in children))
 
-    async def _warm(self, model: LocalModel) -> AsyncGenerator[Loading, None]:
+    async def _warm(self, model: LocalModel, *, careful: bool = False) -> AsyncGenerator[Loading, None]:
         """Yield progress until the model is warm. Raises `EngineError`.
 
         Only llama.cpp knows how much GPU memory is free: when a load fails, the idle models are unloaded and it is
-        tried once more.
+        tried once more. So it is after a careful load that another caller began.
         """
         try:
-            async with aclosing(self._loading(model)) as loading:
+            async with aclosing(self._loading(model, careful)) as loading:
                 async for progress in loading:
                     yield progress
-        except EngineError:
+        except EngineError as error:
             idle = [other for other in self._idle() if other != model]
-            if not idle:
+            if not idle and (careful or not isinstance(error, ScarceMemory)):
                 raise
             await asyncio.gather(*(self._unload(other) for other in idle))
-            async with aclosing(self._loading(model)) as loading:
+            async with aclosing(self._loading(model, careful)) as loading:
                 async for progress in loading:
                     yield progress
 
-    async def _loading(self, model: LocalModel) -> AsyncGenerator[Loading, None]:
-        async with self._using(model) as child:
+    async def _loading(self, model: LocalModel, careful: bool) -> AsyncGenerator[Loading, None]:
+        async with self._using(model, careful=careful) as child:
             if child.loaded:
                 return
             async with aclosing(child.loading()) as loading:
@@ -158,9 +159,9 @@ class LocalEngine:
             await self._unload_surplus()
 
     @asynccontextmanager
-    async def _using(self, model: LocalModel) -> AsyncIterator[Child]:
+    async def _using(self, model: LocalModel, *, careful: bool = False) -> AsyncIterator[Child]:
         """The model's process, which is not unloaded within this context."""
-        child = await self._child(model)
+        child = await self._child(model, careful)
         child.users += 1
         try:
             yield child
@@ -185,15 +186,15 @@ class LocalEngine:
         for child in working:
             child.share(len(working))
 
-    async def _child(self, model: LocalModel) -> Child:
+    async def _child(self, model: LocalModel, careful: bool) -> Child:
         """The model's process, started if there is none, and now the most recently used."""
         if (child := self._children.get(model)) is None or child.ended:
             async with self._starting:
-                child = await self._started(model)
+                child = await self._started(model, careful)
         self._children[model] = self._children.pop(model, child)
         return child
 
-    async def _started(self, model: LocalModel) -> Child:
+    async def _started(self, model: LocalModel, careful: bool) -> Child:
         child = self._children.get(model)
         if child and not child.ended:
             return child  # started by another caller meanwhile
@@ -201,7 +202,13 @@ class LocalEngine:
             await self._unload(model)
         await self._make_room(model)
         child = await Child.start(
-            model, self._worker, logs=self._logs, states=self._states, limit=self._limit, timeouts=self._timeouts
+            model,
+            self._worker,
+            logs=self._logs,
+            states=self._states,
+            limit=self._limit,
+            timeouts=self._timeouts,
+            careful=careful,
         )
         self._children[model] = child
         if self._watching is None or self._watching.done():
@@ -220,9 +227,10 @@ class LocalEngine:
             await child.close()
 
     async def _make_room(self, model: LocalModel) -> None:
-        """Unload idle models until the new one fits beside the others."""
+        """Unload idle models until the new one fits beside the others, and into the memory that is free now."""
         for other in self._idle():
-            if sum(map(self._size, self._children)) + self._size(model) <= self._room:
+            fits = sum(map(self._size, self._children)) + self._size(model) <= self._room
+            if fits and not self._memory().is_short(self._size(model)):
                 return
             await self._unload(other)
 

@@ -25,9 +25,9 @@ class RouterEngine:
         """What would fit of this request. Raises `EngineError`."""
         return await self._engine(request.model).plan(request)
 
-    async def load(self, model: ModelSpec) -> None:
-        """Make the model ready for the next request. Raises `EngineError`."""
-        await self._engine(model).load(model)
+    async def load(self, model: ModelSpec, *, careful: bool = False) -> None:
+        """Make the model ready for the next request. Raises `EngineError`; with `careful` also `ScarceMemory`."""
+        await self._engine(model).load(model, careful=careful)
 
     def forget(self, chat: int) -> None:
         """Drop everything that is kept for a chat."""

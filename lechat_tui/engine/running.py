@@ -56,8 +56,7 @@ def own_memory() -> dict[str, str]:
 def _with_memory(rows: list[Running]) -> list[Running]:
     gpu = usage.gpu() if rows else {}
     return [
-        replace(row, mapped_bytes=usage.mapped(row.pid), gpu_bytes=gpu.get(row.pid, 0) if gpu else None)
-        for row in rows
+        replace(row, mapped_bytes=usage.mapped(row.pid), gpu_bytes=gpu.get(row.pid, 0) if gpu else None) for row in rows
     ]
 
 

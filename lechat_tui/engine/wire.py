@@ -8,7 +8,7 @@ next one. A request has only the messages that the last one did not have, see `t
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -25,6 +25,8 @@ class Load:
     """The folder for saved states of the KV cache; None saves none."""
     limit: int = 0
     """The most bytes they may take; 0 keeps none."""
+    careful: bool = False
+    """Fail where the model needs more memory than is free now."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,13 @@ class Resend:
 
 @dataclass(frozen=True)
 class Failed:
-    """Loading or an answer ended with an error; `overflow` when the question does not fit into the context window."""
+    """Loading or an answer ended with an error."""
 
     reason: str
-    overflow: bool = False
+    kind: Literal["", "overflow", "memory"] = ""
+    """`overflow` when the question does not fit into the context window, `memory` when the model was not loaded because
+    it needs more than is free.
+    """
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from functools import partial
 from typing import BinaryIO
 
 from lechat_tui.engine import checksums, wire
-from lechat_tui.engine.base import ContextOverflow, EngineError, Event, Fitted, Loading
+from lechat_tui.engine.base import ContextOverflow, EngineError, Event, Fitted, Loading, ScarceMemory
 from lechat_tui.engine.transfer import Incoming, MissingMessages
 from lechat_tui.private_memory import forbid_core_dumps
 
@@ -127,7 +127,7 @@ def main() -> None:
         if isinstance(first, wire.Load):
             _serve(channel, first)
     except EngineError as error:
-        channel.send(0, wire.Failed(str(error)))
+        channel.send(0, wire.Failed(str(error), "memory" if isinstance(error, ScarceMemory) else ""))
     except Exception as error:  # the edge of the process, and llama.cpp may fail to import: the log has the trace
         logging.exception("the engine failed")
         channel.send(0, wire.Failed(f"the engine failed: {error}"))
@@ -156,7 +156,7 @@ def _serve(channel: Channel, load: wire.Load) -> None:
     verification = load.model.verification
     if verification:
         checksums.complete(load.model.name, verification, lambda fraction: channel.send(0, Loading(fraction)))
-    llama = Llama(load.model, lambda event: channel.send(0, event), load.states, load.limit)
+    llama = Llama(load.model, lambda event: channel.send(0, event), load.states, load.limit, careful=load.careful)
     if verification:
         checksums.remember(verification.files, verification.record)
     if llama.threads:
@@ -206,7 +206,7 @@ def _send_all(channel: Channel, turn: int, events: Iterator[Event]) -> None:
     except MissingMessages:
         channel.send(turn, wire.Resend())
     except EngineError as error:
-        channel.send(turn, wire.Failed(str(error), isinstance(error, ContextOverflow)))
+        channel.send(turn, wire.Failed(str(error), "overflow" if isinstance(error, ContextOverflow) else ""))
     except Exception as error:  # one answer failed; the model stays loaded for the next
         logging.exception("the answer failed")
         channel.send(turn, wire.Failed(f"the answer failed: {error}; lechat paths shows where the log is"))

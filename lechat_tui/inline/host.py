@@ -200,7 +200,7 @@ class InlineHost(WithoutScreen):
 
     async def _load(self) -> None:
         with suppress(LechatError):  # the first question reports it
-            await self._conversation.engine.load(await asyncio.to_thread(self._conversation.spec))
+            await self._conversation.engine.load(await asyncio.to_thread(self._conversation.spec), careful=True)
 
     async def manage(self) -> Model | None:
         """Let the user choose from all models."""

@@ -95,15 +95,20 @@ class Notes:
     def about(self, event: Event, model: str) -> Iterator[str]:
         """The sentences that an event gives rise to, apart from what was left out."""
         match event:
+            case Loading(note=note) if note:
+                yield from self._once(f"{model} is being loaded, but {note}")
             case Fitted(note=note):
                 self._tool_call_reported = False
-                sentence = f"{model}: {note}"
-                if note and sentence not in self._shown:
-                    self._shown.add(sentence)
-                    yield sentence
+                if note:
+                    yield from self._once(f"{model}: {note}")
             case Delta(kind="tool") if not self._tool_call_reported:
                 self._tool_call_reported = True
                 yield tool_call_dropped(model)
+
+    def _once(self, sentence: str) -> Iterator[str]:
+        if sentence not in self._shown:
+            self._shown.add(sentence)
+            yield sentence
 
     def fullness(self, nearly_full: bool) -> str:
         """The warning that the context window is nearly full, when that has become so; else empty."""

@@ -23,6 +23,7 @@ from lechat_tui.engine.base import (
     LocalModel,
     ModelSpec,
     Request,
+    ScarceMemory,
 )
 from lechat_tui.engine.child import Timeouts
 from lechat_tui.engine.local import LocalEngine
@@ -351,6 +352,26 @@ while True: done(answer())
     await heard(local, spec(tmp_path, "a"))
     assert isinstance((await heard(local, spec(tmp_path, "b")))[-1], Done)
     assert len(children()) == 1
+    await local.close()
+
+
+async def test_a_question_loads_what_a_careful_load_has_refused_even_while_it_does(tmp_path):
+    script = """
+kind, load = hear()
+if load["careful"]:
+    say("Failed", 0, reason="it needs more than is free", kind="memory"); os._exit(0)
+say("Loading", 0, fraction=0, note="it needs more"); say("Loading", 0, fraction=1); say("Loaded", 0)
+while True: done(answer())
+"""
+    local, model = engine(script, tmp_path), spec(tmp_path)
+    with pytest.raises(ScarceMemory):
+        await local.load(model, careful=True)
+    refused = asyncio.create_task(local.load(spec(tmp_path, "other"), careful=True))
+    await asyncio.sleep(0)
+    for asked in (model, spec(tmp_path, "other")):
+        events = await heard(local, asked)
+        assert any(isinstance(event, Loading) and event.note for event in events) and isinstance(events[-1], Done)
+    await asyncio.gather(refused, return_exceptions=True)
     await local.close()
 
 

@@ -9,10 +9,11 @@ import pytest
 from lechat_tui import paths
 from lechat_tui.cli.oneshot import Hints
 from lechat_tui.commands.receipts import table
-from lechat_tui.engine.base import EngineError, Fitted, LocalModel, Request, TuningOptions
+from lechat_tui.engine.base import EngineError, Fitted, Loading, LocalModel, Request, ScarceMemory, TuningOptions
 from lechat_tui.engine.llama.answer import answer, plan
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.llama.placement import SET_BY_USER, place, shape_of
+from lechat_tui.engine.llama.tuning import choose, shortage
 from lechat_tui.machine.footprint import GIB, ModelShape
 from lechat_tui.machine.hardware import Machine, Memory
 from lechat_tui.machine.placement import MemoryNeed
@@ -142,3 +143,31 @@ def test_a_context_larger_than_the_memory_is_refused_before_it_is_allocated():
     spec = LocalModel("chaton", paths.bundled("chaton") / "chaton-q8_0.gguf", context=2**31 - 1)
     with pytest.raises(EngineError, match=r"a context of 2147483647 tokens needs .* this machine has"):
         Llama(spec, lambda event: None, machine=PC)
+
+
+def test_a_model_that_needs_more_memory_than_is_free_is_loaded_after_a_warning_and_not_ahead_of_a_question():
+    crowded, told = Machine(1, 1, memory=Memory(GIB, 2_500_000)), list[Loading]()
+    with pytest.raises(ScarceMemory, match=r"is not loaded before it is needed: it needs .* and 2.5 MB are free"):
+        Llama(SQUEEZED, told.append, machine=crowded, careful=True)
+    assert told == []
+    Llama(SQUEEZED, told.append, machine=crowded).close()
+    assert "2.5 MB are free" in told[0].note and not any(event.note for event in told[1:])
+
+
+@pytest.mark.parametrize(
+    ("weights", "need", "layers", "available", "lacks"),
+    [
+        (15 * GIB, None, 0, 16 * GIB, False),
+        (15 * GIB, None, 0, 14 * GIB, True),
+        (15 * GIB, None, -1, 1 * GIB, False),  # all of it is on a GPU
+        (13 * GIB, MISTRAL_SMALL, 0, 14 * GIB, True),  # with its KV cache
+        (15 * GIB, MISTRAL_SMALL, 0, 18 * GIB, False),
+        (15 * GIB, MISTRAL_SMALL, 20, 10 * GIB, False),  # half of it is
+        (15 * GIB, MISTRAL_SMALL, 20, 7 * GIB, True),
+    ],
+)
+def test_a_model_lacks_memory_where_its_part_in_ram_is_larger_than_what_is_free(
+    weights, need, layers, available, lacks
+):
+    tuning = replace(choose(SQUEEZED, Machine(8, 8)), gpu_layers=layers, context=8192)
+    assert bool(shortage(weights, need, tuning, available)) == lacks

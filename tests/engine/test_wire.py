@@ -63,7 +63,7 @@ def test_frames_to_the_child_arrive_unchanged(frame):
         Prefill(1, 2, 0),
         Delta("\n🐈", "thinking"),
         Done(Receipt("m", sampling=Sampling(seed=4), adapters=LAID.applied, kv_type="q8_0")),
-        wire.Failed("no", overflow=True),
+        wire.Failed("no", "overflow"),
     ],
 )
 def test_frames_from_the_child_arrive_unchanged(event):

@@ -12,7 +12,7 @@ from typing import Any
 
 import llama_cpp
 
-from lechat_tui.engine.base import EngineError, FlashAttention, Loading, LocalModel
+from lechat_tui.engine.base import EngineError, FlashAttention, Loading, LocalModel, ScarceMemory
 from lechat_tui.engine.llama.adapters import Adapters, file_identity
 from lechat_tui.engine.llama.cache import Cache
 from lechat_tui.engine.llama.devices import gpu_memory, shares_memory
@@ -23,7 +23,7 @@ from lechat_tui.engine.llama.saved_states import SavedStates
 from lechat_tui.engine.llama.speculation import Speculation
 from lechat_tui.engine.llama.state_files import StateFiles
 from lechat_tui.engine.llama.thread_pool import ThreadPool
-from lechat_tui.engine.llama.tuning import Tuning, choose
+from lechat_tui.engine.llama.tuning import Tuning, choose, shortage
 from lechat_tui.engine.llama.vision import Projector
 from lechat_tui.engine.llama.vocab import Vocab
 from lechat_tui.machine import hardware
@@ -55,8 +55,10 @@ class Llama:
         states: Path | None = None,
         limit: int = 0,
         machine: Machine | None = None,
+        *,
+        careful: bool = False,
     ) -> None:
-        """Load the model. Raises `EngineError`.
+        """Load the model. Raises `EngineError`; with `careful`, `ScarceMemory` if it needs more memory than is free.
 
         `report` takes the progress. `states` is the folder for saved states, of at most `limit` bytes; None saves none.
         `machine` is this one by default.
@@ -66,9 +68,16 @@ class Llama:
         llama_cpp.llama_backend_init()
         machine, gpus = machine or hardware.read(), gpu_memory()
         uncertain = gpus and spec.tuning.gpu_layers < 0 and not self._surely_fits(max(gpus))
-        predicted = self._predicted_need() if uncertain else None
+        available = machine.memory.available
+        doubtful = available is not None and not self._surely_fits(available)
+        predicted = self._predicted_need() if uncertain or doubtful else None
         tuned = partial(choose, spec, machine, gpus=gpus, shared=shares_memory())
-        self._model = self._load(report, tuned(need=predicted))
+        tuning = tuned(need=predicted)
+        if available is not None and doubtful and (lack := shortage(self._file_bytes(), predicted, tuning, available)):
+            if careful:
+                raise ScarceMemory(f"{spec.name} is not loaded before it is needed: {lack}")
+            report(Loading(0.0, lack))
+        self._model = self._load(report, tuning)
         self.tuning = tuned(need=predicted or self._memory_need(self._model))
         """How llama.cpp is set up for this machine, and why."""
         self.vocab = Vocab(llama_cpp.llama_model_get_vocab(self._model), metadata(self._model))
@@ -132,10 +141,13 @@ class Llama:
         finally:
             llama_cpp.llama_set_abort_callback(self.context, llama_cpp.ggml_abort_callback(0), nothing)
 
-    def _surely_fits(self, gpu: int) -> bool:
+    def _surely_fits(self, room: int) -> bool:
         """Whether the model plainly fits into so many bytes, so that its header need not be read first."""
-        projector = size_on_disk(self.spec.projector) if self.spec.projector else 0
-        return self.spec.context <= 32_768 and 2 * (size_on_disk(self.spec.path) + projector) + 4 * GIB <= gpu
+        return self.spec.context <= 32_768 and 2 * self._file_bytes() + 4 * GIB <= room
+
+    def _file_bytes(self) -> int:
+        """The size of the weights and of the projector."""
+        return sum(map(size_on_disk, filter(None, (self.spec.path, self.spec.projector))))
 
     def _predicted_need(self) -> MemoryNeed | None:
         """The memory the model will need, by its file's header; None where that is unknown."""

@@ -8,6 +8,7 @@ from lechat_tui.engine.llama.placement import SET_BY_USER, place
 from lechat_tui.machine.footprint import CPU_BATCH, GPU_BATCH, KvType
 from lechat_tui.machine.hardware import Machine
 from lechat_tui.machine.placement import MemoryNeed
+from lechat_tui.units import size_text
 from lechat_tui.values import dataclass
 
 
@@ -74,6 +75,28 @@ def choose(
             why_mmap,
         ),
         note=placed.note,
+    )
+
+
+def shortage(weights: int, need: MemoryNeed | None, tuning: Tuning, available: int) -> str:
+    """What a model needs and what is free, as a sentence, where it needs more RAM than that; else empty.
+
+    `weights` is the size of its files in bytes, all that is known without a `need`. Weights that are mapped count, too:
+    the system drops and reads them again for each token where they do not fit.
+    """
+    if tuning.gpu_layers < 0:
+        return ""
+    share, wanted = 1.0, weights
+    if need:
+        share -= min(1.0, tuning.gpu_layers / (need.shape.layers + 1))
+        need = replace(need, batch=tuning.batch)
+        wanted = need.bytes(tuning.context, tuning.kv_type, gpu=False) - need.reserve(gpu=False)
+    wanted = int(wanted * share)
+    if wanted <= available:
+        return ""
+    return (
+        f"it needs {size_text(wanted)} of memory and {size_text(available)} are free, so it would be very slow, and so "
+        "would other programs; close some of them, or see lechat fit for models that need less"
     )
 
 

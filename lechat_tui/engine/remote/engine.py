@@ -96,7 +96,7 @@ class RemoteEngine:
         fitted, _ = await self._ledger(request.model).plan(dialect, chat)
         return fitted
 
-    async def load(self, model: RemoteModel) -> None:
+    async def load(self, model: RemoteModel, *, careful: bool = False) -> None:
         """Find out what the server is, and have it load the model if it can. Raises `EngineError`."""
         known, dialect = await self._opened(model.server)
         await self._described(known, dialect, model.remote)

@@ -32,12 +32,15 @@ class Preload:
             greeting.refresh()
 
     async def load(self) -> None:
-        """Load the model, so that the first question does not have to wait. Raises `ModelError` and `EngineError`."""
+        """Load the model, so that the first question does not have to wait. Raises `ModelError` and `EngineError`.
+
+        One that needs more memory than is free is loaded by the first question, so that the user can read that before.
+        """
         conversation = self._conversation
         hints = await asyncio.to_thread(self._hints)
         self._status.change(state=self._status.status.state or LOADING, hints=hints)
         try:
-            await conversation.engine.load(await asyncio.to_thread(conversation.spec))
+            await conversation.engine.load(await asyncio.to_thread(conversation.spec), careful=True)
         finally:
             if not self._answering() and self._status.status.state == LOADING:  # not what the user has to read
                 self._status.change(state="")
