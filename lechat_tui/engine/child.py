@@ -143,13 +143,16 @@ class Child:
 
     async def loading(self) -> AsyncGenerator[Loading, None]:
         """Yield progress until the model is loaded. Raises `EngineError`."""
+        noted = False
         while not self.loaded:
             if self._failure:
                 raise self._failure
-            changed = self._changed
+            changed, noted = self._changed, bool(self._progress.note)
             yield self._progress
             while not await _within(self._timeouts.silence, changed.wait()):
                 self._wake()
+        if not noted and self._progress.note:
+            yield self._progress
 
     async def answer(self, request: Request[LocalModel]) -> AsyncGenerator[Event, None]:
         """Yield the events of one answer. Raises `EngineError`, and `Unresponsive` before the first event."""
@@ -312,8 +315,8 @@ class Child:
             case wire.Reply(0, wire.Loaded(size)):
                 self.loaded, self.memory = True, size
                 self.load_seconds = time.monotonic() - self.last_used
-            case wire.Reply(0, wire.Failed(reason, kind)):
-                self._end(reason, ScarceMemory if kind == "memory" else EngineError)
+            case wire.Reply(0, wire.Failed(reason, cause)):
+                self._end(reason, ScarceMemory if cause == "memory" else EngineError)
             case wire.Reply(turn, event) if turn == self._turn:
                 self._frames.put_nowait(event)
             case _:
@@ -386,7 +389,7 @@ async def _within(seconds: float, happening: Awaitable[object]) -> bool:
 def _event(frame: object) -> Event:
     """The event in a frame of a turn. Raises `EngineError` for a `Failed` frame."""
     if isinstance(frame, wire.Failed):
-        raise ContextOverflow(frame.reason) if frame.kind == "overflow" else EngineError(frame.reason)
+        raise ContextOverflow(frame.reason) if frame.cause == "overflow" else EngineError(frame.reason)
     assert isinstance(frame, Event)
     return frame
 

@@ -86,7 +86,7 @@ class Failed:
     """Loading or an answer ended with an error."""
 
     reason: str
-    kind: Literal["", "overflow", "memory"] = ""
+    cause: Literal["", "overflow", "memory"] = ""
     """`overflow` when the question does not fit into the context window, `memory` when the model was not loaded because
     it needs more than is free.
     """

@@ -140,7 +140,7 @@ t = answer(); say('Delta', t, text='two'); done(t); hear()
 
 
 async def test_a_question_that_is_too_long_is_an_overflow(tmp_path):
-    script = "loaded(); t = answer(); say('Failed', t, reason='too long', overflow=True); hear()"
+    script = "loaded(); t = answer(); say('Failed', t, reason='too long', cause='overflow'); hear()"
     local = engine(script, tmp_path)
     with pytest.raises(ContextOverflow, match="too long"):
         await heard(local, spec(tmp_path))
@@ -359,7 +359,7 @@ async def test_a_question_loads_what_a_careful_load_has_refused_even_while_it_do
     script = """
 kind, load = hear()
 if load["careful"]:
-    say("Failed", 0, reason="it needs more than is free", kind="memory"); os._exit(0)
+    say("Failed", 0, reason="it needs more than is free", cause="memory"); os._exit(0)
 say("Loading", 0, fraction=0, note="it needs more"); say("Loading", 0, fraction=1); say("Loaded", 0)
 while True: done(answer())
 """
