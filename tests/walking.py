@@ -48,7 +48,7 @@ class Walk:
 
     def step(self) -> None:
         """Take a random step, then ask a question and compare."""
-        step = self.dice.choice((self.grow, self.edit, self.switch, self.restart, self.stop, self.go_on))
+        step = self.dice.choice((self.grow, self.edit, self.switch, self.restart, self.rest, self.stop, self.go_on))
         self.steps.append(step.__name__)
         step()
         if step != self.go_on:
@@ -92,6 +92,11 @@ class Walk:
         self.llama.saved_states.flush_all()
         self.llama.close()
         self.llama = self.start()
+
+    def rest(self) -> None:
+        """Return the buffers, as an idle engine does."""
+        self.llama.return_buffers()
+        self.llama.reopen()
 
     def stop(self) -> None:
         """Stop while a long question is evaluated."""

@@ -20,6 +20,15 @@ MAX_CHANGE = 4.0
 MIN_LOAD_SECONDS = 2.0
 """Loading a model in less is no loss."""
 
+MIN_RELEASED_BYTES = 64_000_000
+"""Buffers that are smaller are kept: nobody would miss the memory."""
+
+RELEASE_SECONDS = 300.0
+"""Time without a request after which buffers are returned."""
+
+MAX_REOPEN_SECONDS = 0.25
+"""Where a question would wait longer for its buffers, they are kept as long as there is memory for them."""
+
 Operation = Literal["evaluate", "save", "restore", "write", "read"]
 
 _SCALES: dict[Operation, float] = {"evaluate": 64, "save": 1e7, "restore": 1e7, "write": 1e7, "read": 1e7}
@@ -71,6 +80,19 @@ class Costs:
     def scan_pays(self, missing: int, files: int) -> bool:
         """Whether to look for missing cells in the files of other chats, of which there are this many."""
         return missing * self.evaluate > files * SCAN_SECONDS
+
+
+def release_pays(
+    size: int | None, reopen_seconds: float, idle_seconds: float, *, scarce: bool, exact: bool = True
+) -> bool:
+    """Whether an idle engine returns buffers of so many bytes (None where unknown), which the next question waits for.
+
+    After a while where nobody would notice the wait, and sooner where memory is scarce. `exact` is False where what is
+    lost with the buffers can't all be restored.
+    """
+    if size is not None and size < MIN_RELEASED_BYTES:
+        return False
+    return scarce or (exact and idle_seconds >= RELEASE_SECONDS and reopen_seconds <= MAX_REOPEN_SECONDS)
 
 
 def reload_loss(load_seconds: float, idle_seconds: float) -> float:

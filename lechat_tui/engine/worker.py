@@ -27,6 +27,9 @@ from lechat_tui.private_memory import forbid_core_dumps
 IDLE_SECONDS = 3.0
 """Time without a request after which saved states are written."""
 
+RELEASE_INTERVAL_SECONDS = 60.0
+"""Time between two looks whether the buffers of an idle model should be returned to the system."""
+
 LAST_WRITE_SECONDS = 60.0
 """The most time from the end of stdin to the end of the process."""
 
@@ -73,19 +76,29 @@ class Channel:
         time.sleep(LAST_WRITE_SECONDS)
         os._exit(0)
 
-    def next(self, on_idle: Callable[[Callable[[], bool]], None]) -> Work | None:
+    def next(self, on_idle: Callable[[Callable[[], bool]], None], release: Callable[[float], bool]) -> Work | None:
         """What to do now, or None at the end.
 
-        `on_idle` is called when nothing comes for a while, with a function that says whether something has come since.
+        `on_idle` is called when nothing comes for a while, with a function that says whether something has come since;
+        `release` at intervals from then on, with the idle time in seconds, until it is true.
         """
         try:
             work = self._work.get(timeout=IDLE_SECONDS)
         except queue.Empty:
             on_idle(lambda: not self._work.empty())
-            work = self._work.get()
+            work = self._next_after_rest(release)
         while self._closed and work and not isinstance(work, wire.Forget):  # a deleted chat must not be saved
             work = self._work.get()
         return work
+
+    def _next_after_rest(self, release: Callable[[float], bool]) -> Work | None:
+        began = time.monotonic()
+        while True:
+            try:
+                return self._work.get(timeout=RELEASE_INTERVAL_SECONDS)
+            except queue.Empty:
+                if release(time.monotonic() - began):
+                    return self._work.get()
 
     def first(self) -> Work | None:
         """The first frame."""
@@ -164,7 +177,7 @@ def _serve(channel: Channel, load: wire.Load) -> None:
     channel.loaded = True
     channel.send(0, wire.Loaded(_memory()))
     incoming = Incoming()
-    while work := channel.next(llama.saved_states.flush_idle):
+    while work := channel.next(llama.saved_states.flush_idle, llama.release):
         match work:
             case wire.Answer(turn, request, same):
                 events = answer(llama, incoming.completed(same, request), partial(channel.stopped, turn))

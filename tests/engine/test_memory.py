@@ -3,7 +3,7 @@
 import os
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +11,11 @@ import pytest
 
 from lechat_tui import paths
 from lechat_tui.engine.base import LocalModel, ModelSpec, Request, TuningOptions
+from lechat_tui.engine.costs import RELEASE_SECONDS, Costs, release_pays
+from lechat_tui.engine.llama.answer import answer as answer_events
+from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.local import LocalEngine
-from lechat_tui.message import Message, Sampling
+from lechat_tui.message import Message, Receipt, Sampling
 
 FOLDER = paths.bundled("chaton")
 TEXT = LocalModel("chaton", FOLDER / "chaton-q8_0.gguf", context=16_384, tuning=TuningOptions(threads=1))
@@ -90,3 +93,52 @@ async def test_an_engine_that_answers_again_and_again_does_not_grow(tmp_path, te
             await answer(engine, TEXT, f"{number % 2} {text}")
         [after] = children().values()
     assert after - before < 2 * MEGABYTE
+
+
+def anonymous() -> int:
+    """Bytes of this process's memory that are not mapped files."""
+    _, resident, shared, *_ = map(int, Path("/proc/self/statm").read_text().split())
+    return (resident - shared) * os.sysconf("SC_PAGESIZE")
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
+@pytest.mark.parametrize("saved", [True, False], ids=["saved", "private"])
+def test_an_idle_engine_returns_its_buffers_and_continues_the_chat_where_it_was(tmp_path, saved):
+    spec = replace(TEXT, context=65_536)  # 64 MiB of keys and values
+    question = Message("user", "What is 7 + 5? " + "Please. " * 400)
+    how = {"chat": 1 if saved else None}
+
+    def ask(*messages: Message) -> Receipt:
+        request = Request(spec, messages, Sampling(temperature=0, max_tokens=8), **how)
+        *_, done = answer_events(llama, request, lambda: False)
+        return done.receipt
+
+    with closing(Llama(spec, lambda _: None, tmp_path / "states", 10**9)) as llama:
+        llama.saved_states.costs = Costs(evaluate=0.01)
+        first = ask(question)
+        assert not llama.release(RELEASE_SECONDS / 2)
+        before = anonymous()
+        assert llama.release(RELEASE_SECONDS) and llama.release(RELEASE_SECONDS)
+        assert before - anonymous() > 60 * MEGABYTE
+        llama.saved_states.forget(2)
+        again = ask(question)
+        assert again.cached_tokens == first.prompt_tokens - 1
+        assert anonymous() > before - 20 * MEGABYTE
+
+
+@pytest.mark.parametrize(
+    ("size", "seconds", "idle", "scarce", "exact", "released"),
+    [
+        (10**9, 0.2, 299, False, True, False),
+        (10**9, 0.2, 300, False, True, True),
+        (10**9, 0.4, 3000, False, True, False),  # a wait that would be noticed
+        (10**9, 0.4, 60, True, True, True),
+        (10**9, 0.2, 300, False, False, False),  # a recurrent memory would lose its checkpoints
+        (10**7, 0.2, 3000, True, True, False),
+        (None, 0.2, 300, False, True, True),
+    ],
+)
+def test_buffers_are_returned_where_nobody_waits_for_them_or_memory_is_scarce(
+    size, seconds, idle, scarce, exact, released
+):
+    assert release_pays(size, seconds, idle, scarce=scarce, exact=exact) == released

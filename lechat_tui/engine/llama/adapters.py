@@ -42,6 +42,8 @@ class Adapters:
         self._context = context
         self._log = log
         self._loaded: dict[FileIdentity, Handle] = {}
+        self._scales: Sequence[float] = ()
+        """Of the loaded ones, in their order."""
         self.key = ""
         """Names what is applied, files and scales; empty for nothing."""
 
@@ -66,6 +68,11 @@ class Adapters:
             llama_cpp.llama_adapter_lora_free(before[file])
         return True
 
+    def attach(self, context: llama_cpp.llama_context_p) -> None:
+        """Apply the same adapters to this context, which replaces the other one."""
+        self._context = context
+        self._set(self._scales)
+
     def close(self) -> None:
         """Apply nothing, and free what was applied."""
         self.apply(())
@@ -76,6 +83,7 @@ class Adapters:
         numbers = (ctypes.c_float * len(scales))(*scales)
         if llama_cpp.llama_set_adapters_lora(self._context, handles, len(scales), numbers):
             raise EngineError("llama.cpp rejected the adapters; try again without them")
+        self._scales = scales
 
     def _load(self, files: Mapping[FileIdentity, Path]) -> dict[FileIdentity, Handle]:
         """Load these files, all of them or none. Raises `EngineError`."""

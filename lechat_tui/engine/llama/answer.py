@@ -24,6 +24,7 @@ def answer(llama: Llama, request: Request, stopped: Callable[[], bool]) -> Itera
 
     Raises `EngineError`; `ContextOverflow` when the question does not fit.
     """
+    llama.reopen()
     llama.apply_adapters(request.model.adapters)
     began = time.perf_counter()
     seed = request.sampling.seed
@@ -62,6 +63,7 @@ def answer(llama: Llama, request: Request, stopped: Callable[[], bool]) -> Itera
 
 def plan(llama: Llama, request: Request) -> Iterator[Event]:
     """Yield what would fit of the request. Raises `EngineError`."""
+    llama.reopen()
     yield plan_prompt(llama, request)
 
 

@@ -34,8 +34,7 @@ class Cache:
 
     def __init__(self, context: llama_cpp.llama_context_p, *, room: int | None = None) -> None:
         """`room` is how many bytes the checkpoints may take; by default a share of the machine's memory."""
-        self._context = context
-        self._memory = llama_cpp.llama_get_memory(context)
+        self.attach(context)
         model = llama_cpp.llama_get_model(context)
         self._window = llama_cpp.llama_model_n_swa(model)
         """Tokens that a sliding window reaches back; 0 for a model that attends to all of them."""
@@ -44,6 +43,16 @@ class Cache:
         self._checkpoints: list[_Checkpoint] = []
         """Of prefixes of `cells`, shortest first."""
         self.cells: list[Cell] = []
+
+    def attach(self, context: llama_cpp.llama_context_p) -> None:
+        """Use this context, which is empty, as the cache must be."""
+        self._context = context
+        self._memory = llama_cpp.llama_get_memory(context)
+
+    def detach(self) -> None:
+        """Empty the cache, whose context is freed next."""
+        self.clear()
+        self._memory = None
 
     def usable(self, cells: Sequence[Cell], wanted: Sequence[Cell]) -> int:
         """How many of the wanted cells a state of these cells saves from evaluation."""
@@ -90,7 +99,8 @@ class Cache:
 
     def clear(self) -> None:
         """Empty the cache."""
-        llama_cpp.llama_memory_clear(self._memory, True)
+        if self._memory:
+            llama_cpp.llama_memory_clear(self._memory, True)
         self.cells.clear()
         self._checkpoints.clear()
 

@@ -4,8 +4,9 @@ import ctypes
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import llama_cpp
 
 from lechat_tui.engine.base import EngineError, FlashAttention, Loading, LocalModel, ScarceMemory
+from lechat_tui.engine.costs import release_pays
 from lechat_tui.engine.llama.adapters import Adapters, file_identity
 from lechat_tui.engine.llama.cache import Cache
 from lechat_tui.engine.llama.devices import gpu_memory, shares_memory
@@ -83,8 +85,10 @@ class Llama:
         self.vocab = Vocab(llama_cpp.llama_model_get_vocab(self._model), metadata(self._model))
         self.template = ChatTemplate(self._template(), self.vocab, spec.system)
         self._check_memory(machine)
-        self._params = self._context_params()
+        self._params, self._released = self._context_params(), False
+        began = time.perf_counter()
         self.context = self._open_context(self._params)
+        self._open_seconds = time.perf_counter() - began
         self.threads = None if self.tuning.gpu_layers else ThreadPool(self.context, spec.tuning, machine)
         """Sets the number of threads while it runs; None where a GPU computes."""
         self.adapters = Adapters(self._model, self.context, self._log)
@@ -101,9 +105,46 @@ class Llama:
             self.projector.close()
         if self.threads:
             self.threads.close()
-        self.adapters.close()
-        llama_cpp.llama_free(self.context)
+        if not self._released:
+            self.adapters.close()
+            llama_cpp.llama_free(self.context)
         llama_cpp.llama_model_free(self._model)
+
+    def release(self, idle_seconds: float) -> bool:
+        """Return buffers after so many seconds without a request, if that pays; True when they are returned."""
+        return self._released or (self._release_pays(idle_seconds) and self.return_buffers())
+
+    def return_buffers(self) -> bool:
+        """Return the KV cache and the compute buffers to the system, until `reopen`; the weights stay mapped.
+
+        What the cache holds is kept in memory or in a file: a few cells take much less than a whole window. False where
+        they can't be kept, and nothing was returned.
+        """
+        if not self.saved_states.leave():
+            return False
+        self.cache.detach()
+        llama_cpp.llama_free(self.context)
+        self._released = True
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)  # GNU's allocator keeps what is freed
+        return True
+
+    def reopen(self) -> None:
+        """Make the model ready after its buffers were returned. Raises `EngineError` when there is no memory for it any more."""
+        if not self._released:
+            return
+        self.context = self._open_context(self._params)
+        self._released = False
+        self.cache.attach(self.context)
+        self.adapters.attach(self.context)
+        if self.threads:
+            self.threads.attach(self.context)
+
+    def _release_pays(self, idle_seconds: float) -> bool:
+        need, context, kv_type = self._memory_need(self._model), self.tuning.context, self.tuning.kv_type
+        size = kv_bytes(need.shape, context, kv_type) + need.compute(context, kv_type) if need else None
+        again = self._open_seconds + self.saved_states.resume_seconds
+        return release_pays(size, again, idle_seconds, scarce=hardware.memory().is_short(), exact=self._can_truncate())
 
     def apply_adapters(self, adapters: Sequence[Adapter]) -> None:
         """Apply these adapters and no others. Raises `EngineError`, and then nothing has changed."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
 from pathlib import Path
 
-from lechat_tui.engine.costs import MIN_GAIN_SECONDS, Costs, Operation
+from lechat_tui.engine.costs import MAX_REOPEN_SECONDS, MIN_GAIN_SECONDS, Costs, Operation
 from lechat_tui.engine.llama.cache import Cache
 from lechat_tui.engine.llama.cells import Cell, equal_prefix
 from lechat_tui.engine.llama.state_files import Interrupted, StateFiles, never
@@ -138,6 +138,22 @@ class SavedStates:
         grown = len(cells) - equal_prefix(cells, self._written)
         if grown * MIN_GROWTH_PARTS >= len(cells):
             self._write_cache(interrupted)
+
+    def leave(self) -> bool:
+        """Empty the cache, once what it holds is in a file, in a snapshot, or evaluated again at once; else False."""
+        self.flush_all()
+        cells = list(self._cache.cells)
+        if len(cells) * self.costs.evaluate > MAX_REOPEN_SECONDS and equal_prefix(cells, self._written) < len(cells):
+            self._take_snapshot(len(cells), leaving=True)
+            if not any(one.key == self._key and one.cells == cells for one in self._snapshots):
+                return False
+        self._cache.clear()
+        return True
+
+    @property
+    def resume_seconds(self) -> float:
+        """What it takes to restore what the cache holds, from a file at most."""
+        return self.costs.resume(0, self._cache.state_bytes, file=True) if self._cache.cells else 0.0
 
     def flush_all(self) -> None:
         """Write everything that the files do not hold yet."""

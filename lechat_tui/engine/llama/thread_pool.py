@@ -60,6 +60,11 @@ class ThreadPool:
         self.changes: list[int] = []
         """In pairs: tokens sampled before, and the number of threads from there on."""
 
+    def attach(self, context: llama_cpp.llama_context_p) -> None:
+        """Use this context from now on."""
+        self._context = context
+        self._written = None
+
     def close(self) -> None:
         """Restore the process's wait policy."""
         self._wait.set(yields=False)
