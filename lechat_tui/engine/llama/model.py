@@ -130,7 +130,7 @@ class Llama:
         return True
 
     def reopen(self) -> None:
-        """Make the model ready after its buffers were returned. Raises `EngineError` when there is no memory for it any more."""
+        """Get the buffers again. Raises `EngineError` when there is no memory for them any more."""
         if not self._released:
             return
         self.context = self._open_context(self._params)
