@@ -1,0 +1,51 @@
+"""The tables of a library. The two indexes hold no text of their own: they get it from `scripts.py`."""
+
+import sqlite3
+
+VERSION = 1
+"""Kept as `user_version`."""
+
+WORDS_TOKENIZER = "porter unicode61 remove_diacritics 2 categories ''L* M* N* Co''"
+"""Marks belong to words: the vowels of Indic scripts and of Thai are marks."""
+
+TABLES = """
+    CREATE TABLE source (
+        path TEXT PRIMARY KEY
+    ) WITHOUT ROWID;
+    CREATE TABLE document (
+        id       INTEGER PRIMARY KEY,
+        path     TEXT NOT NULL UNIQUE,
+        name     TEXT NOT NULL,
+        format   TEXT NOT NULL,
+        sha256   TEXT NOT NULL,
+        size     INTEGER NOT NULL,
+        modified INTEGER NOT NULL,
+        pages    INTEGER NOT NULL,
+        added    REAL NOT NULL,
+        notes    TEXT NOT NULL,
+        problem  TEXT NOT NULL
+    );
+    CREATE TABLE passage (
+        id       INTEGER PRIMARY KEY AUTOINCREMENT,
+        document INTEGER NOT NULL REFERENCES document,
+        page     INTEGER NOT NULL,
+        start    INTEGER NOT NULL,
+        end      INTEGER NOT NULL,
+        heading  TEXT NOT NULL,
+        body     TEXT NOT NULL,
+        gap      TEXT NOT NULL
+    );
+    CREATE INDEX passage_document ON passage (document);
+"""
+"""`source`: the folders and files that were added. `modified`: nanoseconds since the epoch. `problem`: why a file can't
+be read. `gap`: the white space between a passage and the next one of its page."""
+
+INDEXES = f"""
+    CREATE VIRTUAL TABLE words USING fts5 (heading, body, content = '', tokenize = '{WORDS_TOKENIZER}');
+    CREATE VIRTUAL TABLE trigrams USING fts5 (heading, body, content = '', tokenize = 'trigram');
+"""
+
+
+def create(db: sqlite3.Connection) -> None:
+    """Create the tables. Raises `sqlite3.OperationalError` without FTS5 or its trigrams."""
+    db.executescript(f"BEGIN IMMEDIATE; {TABLES} {INDEXES} PRAGMA user_version = {VERSION}; COMMIT;")

@@ -1,0 +1,78 @@
+"""Text as the index sees it: without case and accents, and with pairs of characters where a script has no spaces."""
+
+import re
+import unicodedata
+
+import regex
+
+UNSPACED = (
+    "\u0e01-\u0e5b\u0e81-\u0edf\u1000-\u109f\u1780-\u17d3\u2e80-\u2fdf\u3005-\u3007\u3041-\u3096\u309d-\u30fa"
+    "\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uf900-\ufaff\U00020000-\U0003ffff"
+)
+"""Thai, Lao, Burmese, Khmer, kana and ideographs, as a character class."""
+
+_IDEOGRAPHS = "\u2e80-\u2fdf\u3005-\u3007\u3041-\u3096\u309d-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\ua4cf\uf900-\ufaff"
+_RUN = re.compile(f"[{UNSPACED}]+")
+_DENSE_RUN = re.compile(f"[{_IDEOGRAPHS}\U00020000-\U0003ffff]+")
+"""A run of characters of which two or three are a word: too short for trigrams."""
+
+_MARKS = re.compile(
+    "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed]"
+)
+"""Accents, and the vowel points and the stretching of Hebrew and Arabic."""
+
+_ARABIC = str.maketrans("آأإٱىة", "اااايه")
+"""Letters of Arabic that are written one for the other."""
+_HAS_ARABIC = re.compile("[\u0600-\u06ff]")
+
+CHARACTERS_PER_WORD = 2
+"""Of a script without spaces, to compare the length of its texts with others."""
+
+
+def count_words(text: str) -> int:
+    """The number of words; in scripts without spaces, every two characters count as one."""
+    words = len(text.split())
+    if text.isascii():
+        return words
+    return words + sum(len(run) for run in _RUN.findall(text)) // CHARACTERS_PER_WORD
+
+
+def folded(text: str) -> str:
+    """Without case and accents."""
+    text = text.casefold()
+    if text.isascii():
+        return text
+    plain = _MARKS.sub("", unicodedata.normalize("NFKD", text))
+    if _HAS_ARABIC.search(plain):
+        plain = plain.translate(_ARABIC)
+    return unicodedata.normalize("NFC", plain)
+
+
+def by_words(text: str) -> str:
+    """What the index of words gets: runs without spaces become the pairs of their characters, and the last one."""
+    text = folded(text)
+    return text if text.isascii() else _RUN.sub(lambda run: f" {pairs(run[0])} ", text)
+
+
+def by_trigrams(text: str) -> str:
+    """What the index of trigrams gets: everything but ideographs and kana."""
+    text = folded(text)
+    return text if text.isascii() else _DENSE_RUN.sub(" ", text)
+
+
+def pairs(run: str) -> str:
+    """Each two neighbors of a run, and its last character, so that any character begins one of them."""
+    return " ".join([*(run[at : at + 2] for at in range(len(run) - 1)), run[-1]])
+
+
+def is_unspaced(word: str) -> bool:
+    """Whether there are characters of a script without spaces in it."""
+    return _RUN.search(word) is not None
+
+
+_WORDS = regex.compile(rf"[{UNSPACED}]+|[[\p{{L}}\p{{N}}\p{{M}}]--[{UNSPACED}]]+", regex.V1)
+
+
+def words(text: str) -> list[str]:
+    """The words of a question, folded, each once, in order; a run without spaces is one."""
+    return list(dict.fromkeys(_WORDS.findall(folded(text))))
