@@ -4,8 +4,10 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
+from typing import Any
 
 from lechat_tui import writing
 from lechat_tui.documents.model import Document
@@ -141,10 +143,7 @@ class Library:
                 "SELECT path, name, format, sha256, size, modified, pages, added, notes, problem "
                 "FROM document ORDER BY path"
             ).fetchall()
-        return [
-            Entry(*values, notes=tuple(filter(None, notes.split("\n"))), problem=problem)
-            for *values, notes, problem in rows
-        ]
+        return [_entry(row) for row in rows]
 
     def totals(self) -> Totals:
         """How many documents and passages there are. Raises `LibraryError`."""
@@ -292,6 +291,10 @@ def _gaps(document: Document, passages: Sequence[Passage]) -> list[str]:
         texts[one.page][one.end : other.start] if other and other.page == one.page else ""
         for one, other in zip(passages, following, strict=True)
     ]
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    return replace(Entry(*row), notes=tuple(filter(None, row[-2].split("\n"))))
 
 
 def _insert(db: sqlite3.Connection, entry: Entry) -> int:
