@@ -14,8 +14,15 @@ State = Literal["complete", "draft", "stopped", "interrupted", "failed", "cut"]
 """`complete`; `draft` while it is written; `stopped` by the user; `interrupted` when the program died meanwhile;
 `failed` when the engine did; `cut` when it reached the token limit."""
 
-AttachmentKind = Literal["image", "text"]
-"""What is in an attached file. The text of a `text` file is sent in UTF-8, in a fence."""
+AttachmentKind = Literal["image", "text", "document"]
+"""What is in an attached file. The text of a `text` file, and that of the pages of a `document`, is sent in a fence."""
+
+DocumentUse = Literal["whole", "passages", "parts", "beginning"]
+"""What is sent of a document: all pages that were asked for; the `passages` that match the question; in place of it the
+answers about its `parts`, which are in the question; or the `beginning`."""
+
+PageSpan = tuple[int, int, int]
+"""A part of the text of a page: the number of the page, the first character, and the one behind the last."""
 
 Span = tuple[int, int]
 """A part of a text: its first character, and the one behind its last."""
@@ -24,6 +31,27 @@ Think = Literal["auto", "on", "off"]
 
 StopReason = Literal["end", "length", "stopped", "failed"]
 """Why an answer ended: the model's end token, a limit of tokens, the user, or an error of the engine."""
+
+
+@dataclass(frozen=True)
+class Details:
+    """How an attached document is used."""
+
+    pages: str = ""
+    """The pages that were asked for, as in `3-9`; empty for all."""
+    use: DocumentUse = "whole"
+    spans: tuple[PageSpan, ...] = ()
+    """What is sent of it if `use` is `passages` or `beginning`, in the order in which it is sent."""
+    unit: str = "page"
+    """What its pages are called: `page`, `slide`, `sheet`, `chapter` or `part`."""
+    page_count: int = 0
+    """Of all its pages."""
+    characters: int = 0
+    """Of the text that is sent."""
+    tokens: int = 0
+    """Of the text that is sent; 0 until a model has counted them."""
+    pieces: int = 0
+    """In how many parts it was read if `use` is `parts`."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +70,13 @@ class Attachment:
     width: int = 0
     """Pixels; 0 for anything but an image."""
     height: int = 0
+    details: Details | None = None
+    """Of a document."""
+
+    @property
+    def has_text(self) -> bool:
+        """Whether it is sent as text."""
+        return self.kind != "image"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from PIL import Image
 
-from lechat_tui.attachments.files import AttachmentError, File
+from lechat_tui.attachments.files import AttachmentError, File, Named
 from lechat_tui.attachments.images import check_image, is_image
 from lechat_tui.attachments.mentions import Mentions, mentioned, mentions, pasted_mentions, pasted_path, pasted_paths
 from lechat_tui.attachments.pixels import FORMATS
@@ -237,12 +237,15 @@ def test_dropped_text_files_become_mentions(dropped: Path, tmp_path: Path, monke
     notes.write_text("hello")
     script.write_text("#!/bin/sh")
     (tmp_path / "program").write_bytes(b"ELF\0")
+    report = tmp_path / "report.PDF"
+    report.write_bytes(b"%PDF-1.4\0")
     for text, expected in (
         (str(notes), f'@"{notes}"'),
         (f"'{notes}'", f'@"{notes}"'),
         (script.as_uri(), f"@{script}"),
         (f"'{notes}' {script} ", f'@"{notes}" @{script}'),
         (f"{script}\n{dropped}", f'@{script} @"{dropped}"'),
+        (str(report), f"@{report}"),
         ("run", ""),
         (f"cat {script}", ""),
         (f"{tmp_path}/program", ""),
@@ -270,7 +273,15 @@ def test_mentions_are_existing_files_followed_by_anything(tmp_path: Path) -> Non
     (tmp_path / "notes.txt").write_text("seven\n")
     found = mentions(f'See @{tmp_path}/notes.txt, and @"{tmp_path}/red dot.png": me@home, @nobody')
     assert found.text == "See notes.txt, and red dot.png: me@home, @nobody"
-    assert found.files == (tmp_path / "notes.txt", tmp_path / "red dot.png")
+    assert found.files == (Named(tmp_path / "notes.txt"), Named(tmp_path / "red dot.png"))
+
+
+def test_a_mention_may_name_pages(tmp_path: Path) -> None:
+    (tmp_path / "cats.pdf").write_bytes(b"%PDF-1.4")
+    (tmp_path / "a#3.txt").write_text("seven")
+    found = mentions(f"See @{tmp_path}/cats.pdf#3-9, @{tmp_path}/a#3.txt and @{tmp_path}/none.pdf#3")
+    assert found.text == f"See cats.pdf, a#3.txt and @{tmp_path}/none.pdf#3"
+    assert found.files == (Named(tmp_path / "cats.pdf", "3-9"), Named(tmp_path / "a#3.txt"))
 
 
 def test_a_word_that_is_no_file_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,8 +298,8 @@ def test_the_typed_path_of_an_image_attaches_it(tmp_path: Path) -> None:
     escaped = str(image).replace(" ", "\\ ")
     for typed in (f'"{image}"', f"'{image}'", escaped):
         found = mentions(f"what is in {typed}?")
-        assert found.files == (image,) and found.text == "what is in a cat.png?"
-    assert mentions(f"{plain} what is this").files == (plain,)
+        assert found.files == (Named(image),) and found.text == "what is in a cat.png?"
+    assert mentions(f"{plain} what is this").files == (Named(plain),)
     assert mentions(f"compare {plain}, please").text == "compare cat.png, please"
     for text in ("what is a png", "see cat.png", f"{tmp_path}/none.png", "https://x.org/cat.png", f"{tmp_path}.txt"):
         assert mentions(text).text == text and not mentions(text).files

@@ -1,14 +1,18 @@
 """Files that can be attached: what one is, and how its bytes are read."""
 
 import os
+import re
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from lechat_tui.errors import LechatError
-from lechat_tui.message import AttachmentKind
+from lechat_tui.message import AttachmentKind, Details
 from lechat_tui.plaintext import safe
 from lechat_tui.values import dataclass
+
+if TYPE_CHECKING:
+    from lechat_tui.documents.model import Document
 
 
 class AttachmentError(LechatError):
@@ -17,7 +21,7 @@ class AttachmentError(LechatError):
 
 @dataclass(frozen=True)
 class File:
-    """A file that was read and checked: an image that can be decoded, or text."""
+    """A file that was read and checked: an image that can be decoded, text, or a document that was converted."""
 
     name: str
     """The file name without its folder."""
@@ -26,6 +30,37 @@ class File:
     width: int = 0
     """Pixels; 0 for anything but an image."""
     height: int = 0
+    document: "Document | None" = None
+    """What a document was converted to."""
+    details: Details | None = None
+    """How it is used."""
+
+
+_PART = re.compile(r"source|\d(?:[\d,-]*[\d-])?")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A file that was named, and the part of it behind a `#`, as in `report.pdf#3-9`."""
+
+    path: Path
+    part: str = ""
+
+
+def named(text: str) -> Named:
+    """The file of a path as it was typed; a part behind a `#` counts only where no file has the whole name."""
+    path = user_path(text) or Path(text)
+    before, mark, part = text.rpartition("#")
+    if not mark or not _PART.fullmatch(part) or _exists(path):
+        return Named(path)
+    return Named(user_path(before) or Path(before), part)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def read_bytes(path: Path, max_bytes: int) -> bytes:
@@ -63,6 +98,11 @@ def too_large(name: str, max_bytes: int) -> AttachmentError:
 def _without_waiting(path: str, flags: int) -> int:
     """Open a file such that reading never waits: some in /proc are endless, and a file can become a pipe meanwhile."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def pages_path(path: Path) -> Path:
+    """Where the pages of a stored document are: beside its file."""
+    return path.with_name(f"{path.name}.pages")
 
 
 def user_path(text: str) -> Path | None:

@@ -1,4 +1,4 @@
-"""The files below a folder that `@` offers: text and images that git does not ignore."""
+"""The files below a folder that `@` offers: text, documents and images that git does not ignore."""
 
 import os
 import re
@@ -35,10 +35,12 @@ TEXTS = _suffixes(
     "bash c cc cfg conf cpp cs css csv diff go h hpp htm html ini java js json jsonl jsx kt log lua markdown md php pl "
     "py pyi rb rs rst scala sh sql srt svg swift tcss tex toml ts tsv tsx txt vue xml yaml yml zig"
 )
+DOCUMENTS = _suffixes("pdf docx docm dotx pptx pptm ppsx xlsx xlsm xlsb xls ods epub html htm xhtml eml csv tsv")
+"""Those of `documents.formats`, which is not imported for the first paint."""
 BINARIES = _suffixes(
-    "7z a avi avif bin bz2 class db dll dmg docx dylib exe flac gguf gz heic ico iso jar lib m4a mkv mov mp3 mp4 npy "
-    "npz o odt ogg onnx otf parquet pdf pickle pkl pptx psd pt pyc pyd rar safetensors so sqlite tar tgz ttf wasm wav "
-    "webm whl woff woff2 xlsx xz zip zst"
+    "7z a avi avif bin bz2 class db dll dmg doc dylib exe flac gguf gz heic ico iso jar lib m4a mkv mov mp3 mp4 npy "
+    "npz o odp odt ogg onnx otf parquet pickle pkl ppt psd pt pyc pyd rar safetensors so sqlite tar tgz ttf wasm wav "
+    "webm whl woff woff2 xz zip zst"
 )
 
 Ignored = tuple[tuple[Path, "GitIgnoreSpec"], ...]
@@ -46,7 +48,7 @@ Ignored = tuple[tuple[Path, "GitIgnoreSpec"], ...]
 
 
 def files_below(folder: Path, *, max_entries: int = MAX_ENTRIES, max_seconds: float = MAX_SECONDS) -> list[str]:
-    """Text files and images below a folder, as relative paths with `/`, those in nearer folders first.
+    """Text files, documents and images below a folder, as relative paths with `/`, those in nearer folders first.
 
     Left out are hidden files, files that git ignores, links to folders, and names with a quote. The search ends after
     so many entries or seconds.
@@ -115,27 +117,35 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_offered(entry: os.DirEntry[str]) -> bool:
-    """Whether it is text or an image."""
+    """Whether it is text, a document or an image."""
     try:
         if not entry.name.isprintable() or not entry.is_file():
             return False
     except OSError:
         return False
     path = Path(entry.path)
-    return path.suffix.lower() in IMAGES or is_text_file(path)
+    return path.suffix.lower() in IMAGES or is_text_file(path) or is_document_file(path)
 
 
 def is_text_file(path: Path) -> bool:
     """Whether it is a file with text: by its suffix, else by its first bytes."""
     suffix = path.suffix.lower()
     try:
-        if suffix in BINARIES or suffix in IMAGES or not path.is_file():
+        if suffix in (BINARIES | IMAGES | DOCUMENTS - TEXTS) or not path.is_file():
             return False
         if suffix in TEXTS:
             return True
         with path.open("rb") as file:
             return b"\0" not in file.read(_HEAD_BYTES)
     except (OSError, ValueError):  # a name no file can have
+        return False
+
+
+def is_document_file(path: Path) -> bool:
+    """Whether it is a file with the name of a document."""
+    try:
+        return path.suffix.lower() in DOCUMENTS and path.is_file()
+    except (OSError, ValueError):
         return False
 
 

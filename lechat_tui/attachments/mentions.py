@@ -5,8 +5,8 @@ import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lechat_tui.attachments.files import user_path
-from lechat_tui.attachments.folders import is_text_file
+from lechat_tui.attachments.files import Named, named, user_path
+from lechat_tui.attachments.folders import is_document_file, is_text_file
 from lechat_tui.attachments.images import is_image_file
 from lechat_tui.values import dataclass
 
@@ -32,7 +32,7 @@ def pasted_path(text: str, accepts: Callable[[Path], bool] = is_image_file) -> P
 
 
 def pasted_mentions(text: str) -> str:
-    """Text files that were dropped or pasted as whole paths, each as an `@path`; empty for any other text."""
+    """Text files and documents that were dropped or pasted as whole paths, each as an `@path`; empty for other text."""
     found = pasted_paths(text, _is_mentionable)
     return " ".join(mention(str(path)) for path in found)
 
@@ -43,8 +43,8 @@ def mention(file: str) -> str:
 
 
 def is_dropped_text(path: Path) -> bool:
-    """Whether it may be a text file that was dropped: a whole path, as file managers write it."""
-    return path.is_absolute() and is_text_file(path)
+    """Whether it may be a text file or document that was dropped: a whole path, as file managers write it."""
+    return path.is_absolute() and (is_text_file(path) or is_document_file(path))
 
 
 def _is_mentionable(path: Path) -> bool:
@@ -76,11 +76,11 @@ def _all(texts: Sequence[str], accepts: Callable[[Path], bool]) -> list[Path]:
     return found
 
 
-def mentioned(text: str) -> Path | None:
-    """The file of this path, as it may stand behind an `@`; None when there is none."""
-    path = user_path(text)
+def mentioned(text: str) -> Named | None:
+    """The file of this path, as it may stand behind an `@`, pages included; None when there is none."""
+    file = named(text)
     try:
-        return path if path and path.is_file() else None
+        return file if file.path.is_file() else None
     except (OSError, ValueError):  # a name no file can have
         return None
 
@@ -91,26 +91,26 @@ class Mentions:
 
     text: str
     """The question, with the names of the files in place of their paths."""
-    files: tuple[Path, ...] = ()
+    files: tuple[Named, ...] = ()
     """In their order."""
 
 
 def mentions(text: str) -> Mentions:
     """The files behind each `@path` and `@"path"`, and images whose path is typed; a word that is no file stays."""
-    files: list[Path] = []
+    files: list[Named] = []
 
     def name(match: re.Match[str]) -> str:
         word = match[1] or match[2]
         for file in (word, word if match[1] else word.rstrip(".,;:!?)")):
-            if path := mentioned(file):
-                files.append(path)
-                return path.name + word.removeprefix(file)
+            if found := mentioned(file):
+                files.append(found)
+                return found.path.name + word.removeprefix(file)
         return match[0]
 
     def typed(match: re.Match[str]) -> str:
         word = match[1] or match[2] or match[3]
         if "/" in word and (path := pasted_path(word)):
-            files.append(path)
+            files.append(Named(path))
             return path.name
         return match[0]
 

@@ -56,7 +56,14 @@ def _without_mark(content: bytes) -> str:
 
 
 def stored_text(file: Attachment) -> str:
-    """The text of an attached file. Raises `AttachmentError` when it is not stored any more."""
+    """The text of an attached file, of a document what is sent of it.
+
+    Raises `AttachmentError` when it is not stored any more.
+    """
+    if file.kind == "document":
+        from lechat_tui.attachments.documents import sent_text  # not needed for the first paint
+
+        return sent_text(file)
     try:
         content = file.path.read_bytes()
     except OSError as error:
@@ -70,19 +77,28 @@ def invisible_characters(text: str, files: Sequence[Attachment]) -> int:
     count = invisible(text)
     for file in files:
         with suppress(AttachmentError):  # sending it reports that
-            count += invisible(stored_text(file)) if file.kind == "text" else 0
+            count += invisible(stored_text(file)) if file.has_text else 0
     return count
 
 
 def inlined(message: Message) -> Message:
-    """The message with its text files in front of its own text, each in a fence; only images stay attached.
+    """The message with its text files and documents before its own text, each in a fence; only images stay attached.
 
     Raises `AttachmentError` when a file is not stored any more.
     """
-    texts = [fenced(file.name, stored_text(file)) for file in message.attachments if file.kind == "text"]
+    texts = [fenced(_heading(file), stored_text(file)) for file in message.attachments if file.has_text]
     if not texts:
         return message
     return replace(message, text="\n\n".join(filter(None, [*texts, message.text])), attachments=message.images)
+
+
+def _heading(file: Attachment) -> str:
+    """The name of a file, and what of a document is sent."""
+    if file.kind != "document":
+        return file.name
+    from lechat_tui.attachments.documents import heading
+
+    return heading(file)
 
 
 def fenced(name: str, text: str) -> str:

@@ -6,14 +6,14 @@ import stat
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import BinaryIO
 
 from lechat_tui.attachments import reading
-from lechat_tui.attachments.files import AttachmentError, File, read_limited, too_large, user_path
-from lechat_tui.attachments.images import MAX_IMAGE_BYTES, check_image, is_image
+from lechat_tui.attachments.files import AttachmentError, File, named, read_limited, too_large
+from lechat_tui.attachments.images import is_image
 from lechat_tui.attachments.texts import MAX_TEXT_BYTES, decoded, joined
 from lechat_tui.cli import streams
+from lechat_tui.documents.formats import FORMATS, HEAD_BYTES, guessed
 from lechat_tui.errors import LechatError
 from lechat_tui.plaintext import safe
 from lechat_tui.values import dataclass
@@ -65,12 +65,13 @@ def read(words: Sequence[str] | None, files: Sequence[str], *, with_stdin: bool 
     at_terminal = bool(sys.stdin) and sys.stdin.isatty()
     named = [file for file in files if file in STDIN]
     piped = _stdin() if named or (with_stdin and not at_terminal) else b""
-    attached = [reading.check(piped, "stdin") if file in STDIN else _file(file) for file in files]
+    name = _piped_name(piped)
+    attached = [reading.check(piped, name) if file in STDIN else _file(file) for file in files]
     text, note = "", ""
     if named:
         pass
-    elif is_image(piped):
-        attached.append(check_image(piped, "stdin"))
+    elif is_image(piped) or name != "stdin":
+        attached.append(reading.check(piped, name))
     else:
         text, note = _text(piped)
     read = Input(joined(text), joined(" ".join(words or ())), tuple(attached), note)
@@ -96,33 +97,39 @@ def _stdin() -> bytes:
         return b""
 
 
+def _piped_name(piped: bytes) -> str:
+    """The name of what came through a pipe, with the suffix of a document."""
+    format = guessed(piped)
+    return f"stdin{FORMATS[format].suffixes[0]}" if format else "stdin"
+
+
 def _bounded(source: BinaryIO, name: str) -> bytes:
     """All there is to read. Raises `AttachmentError` above the limit of a file with such content, and `OSError`."""
     content = read_limited(source, MAX_TEXT_BYTES)
-    if len(content) > MAX_TEXT_BYTES and is_image(content):
-        content += read_limited(source, MAX_IMAGE_BYTES - len(content))
-        if len(content) > MAX_IMAGE_BYTES:
-            raise too_large(name, MAX_IMAGE_BYTES)
-    elif len(content) > MAX_TEXT_BYTES:
-        raise too_large(name, MAX_TEXT_BYTES)
+    limit = reading.max_bytes(content[:HEAD_BYTES], name)
+    if len(content) > MAX_TEXT_BYTES and limit > MAX_TEXT_BYTES:
+        content += read_limited(source, limit - len(content))
+    if len(content) > limit:
+        raise too_large(name, limit)
     return content
 
 
 def _file(name: str) -> File:
     """A file to attach. A pipe is read to its end, as of `<(command)`. Raises `AttachmentError`."""
-    path = user_path(name) or Path(name)
+    asked = named(name)
+    path = asked.path
     try:
         if not stat.S_ISFIFO(path.stat().st_mode):
-            return reading.read(path)
+            return reading.read_named(asked)
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # else it would wait here for a writer
         with os.fdopen(descriptor, "rb") as source:
             streams.wait_for_input(descriptor, notice=f"waiting for somebody to write to {safe(name)}")
             os.set_blocking(descriptor, True)
-            return reading.check(_bounded(source, safe(name)), path.name)
+            return reading.check(_bounded(source, safe(name)), path.name, asked.part)
     except ValueError as error:  # a name no file can have
         raise AttachmentError(f"there is no file {safe(name)}") from error
     except OSError:
-        return reading.read(path)  # which says why
+        return reading.read_named(asked)  # which says why
 
 
 def _text(piped: bytes) -> tuple[str, str]:

@@ -54,7 +54,7 @@ async def fitting(
         return question.text, files
     instruction = question.instruction
     images = tuple(file for file in files if file.kind == "image")
-    material = joined(*(stored_text(file) for file in files if file.kind == "text"), question.material)
+    material = joined(*(stored_text(file) for file in files if file.has_text), question.material)
 
     async def plan(material: str) -> Fitted:
         _, fitted = await conversation.plan(Message("user", joined(material, instruction), attachments=images))

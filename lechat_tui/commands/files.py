@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lechat_tui import paths, writing
+from lechat_tui.attachments.files import Named, named
 from lechat_tui.attachments.mentions import pasted_path
-from lechat_tui.attachments.reading import read
 from lechat_tui.commands.base import Host, command, shortened
 from lechat_tui.errors import LechatError
 from lechat_tui.talk.fences import fences
@@ -31,13 +31,27 @@ class FileError(LechatError):
     """The file can't be written; the text says why."""
 
 
-@command("/attach", "attach an image or a text file to the next question", argument="PATH", aliases=("/image", "/file"))
+@command(
+    "/attach",
+    "attach an image, a document or a text file to the next question; PATH#3-9 takes pages",
+    argument="PATH",
+    aliases=("/image", "/file"),
+)
 async def attach(host: Host, rest: str) -> None:
     if not rest:
         host.say("/attach needs the path of a file, as in /attach notes.txt")
         return
-    file = await asyncio.to_thread(read, pasted_path(rest) or Path(rest))
+    from lechat_tui.attachments.reading import read_named  # not needed for the first paint
+
+    path = pasted_path(rest)
+    file = await asyncio.to_thread(read_named, Named(path) if path else _typed(rest))
     host.attach(await asyncio.to_thread(host.conversation.keep_attachment, file))
+
+
+def _typed(rest: str) -> Named:
+    """The file that was typed, perhaps in quotes, pages included."""
+    quoted = len(rest) > 2 and rest[0] == rest[-1] and rest[0] in "'\""
+    return named(rest[1:-1] if quoted else rest)
 
 
 @command("/save", "save code block N of the last answer, or all of it, to a file", argument="N|answer PATH")

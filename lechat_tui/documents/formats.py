@@ -76,14 +76,32 @@ def format_of(head: bytes, name: str) -> str:
     return "" if not starts and b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")) else named
 
 
+_PARTS = {"docx": b"word/document.xml", "xlsx": b"xl/workbook", "pptx": b"ppt/presentation.xml"}
+_MIMETYPES = {"epub": b"mimetypeapplication/epub+zip", "ods": b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet"}
+
+
+def guessed(content: bytes) -> str:
+    """The format of a document without a name, as from a pipe; empty for anything else."""
+    if not content.startswith(_ZIP):
+        return format_of(content[:HEAD_BYTES], "")
+    by_type = (format for format, mark in _MIMETYPES.items() if mark in content[:HEAD_BYTES])
+    by_part = (format for format, part in _PARTS.items() if part in content)
+    return next(by_type, "") or next(by_part, "")
+
+
 def refusal(name: str) -> str:
     """Why a document of this name can't be converted, and what to do; empty for names of any other files."""
     what = OTHERS.get(Path(name).suffix.lower())
     return f"{safe(name)} is {what}" if what else ""
 
 
+def is_installed(format: str) -> bool:
+    """Whether the packages that the format needs are installed."""
+    return all(find_spec(package) for package in FORMATS[format].packages)
+
+
 def check_installed(format: str, name: str) -> None:
     """Raise `DocumentError` if a package that the format needs is not installed."""
-    if any(find_spec(package) is None for package in FORMATS[format].packages):
+    if not is_installed(format):
         title = FORMATS[format].title
         raise DocumentError(f"{safe(name)} is a {title}; {INSTALL} installs what reads it")

@@ -45,7 +45,7 @@ class Question(Item):
     @property
     def foldable(self) -> bool:
         """Whether it has an attached text or a long paste, or was long when it was rendered."""
-        return self._long or bool(self._pasted) or any(file.kind == "text" for file in self.attachments)
+        return self._long or bool(self._pasted) or any(file.has_text for file in self.attachments)
 
     def _render(self, width: int, look: Look) -> Iterator[Row]:
         bar = ("▌ ", look.bar)
@@ -92,8 +92,8 @@ class Question(Item):
         yield self.text[done:], False
 
     def _file_rows(self, file: Attachment, thumbnail_size: int, width: int, look: Look) -> list[Row]:
-        """The caption of an image, or an attached text."""
-        if file.kind == "text":
+        """The caption of an image, or an attached text or document."""
+        if file.has_text:
             return self._part_rows(text_caption(file), _text_of(file) if self.unfolded else "", width, look)
         tokens = self._thumbnails.costs.get(file.sha256) if self._thumbnails else None
         parts = chip(file), size_text(thumbnail_size) if thumbnail_size else "", f"{tokens:,} tokens" if tokens else ""
@@ -136,13 +136,17 @@ class Question(Item):
 
 def chip(attachment: Attachment) -> str:
     """An attachment as a label: `▦ board.png 640x480`, `▤ notes.txt · 12 lines · 1.2 kB`."""
-    if attachment.kind == "text":
+    if attachment.has_text:
         return f"▤ {text_caption(attachment)}"
     return f"▦ {attachment.name} {attachment.width}x{attachment.height}"
 
 
 def text_caption(file: Attachment) -> str:
-    """An attached text in a few words: `notes.txt · 12 lines · 1.2 kB`."""
+    """An attached text or document in a few words: `notes.txt · 12 lines · 1.2 kB`."""
+    if file.kind == "document":
+        from lechat_tui.attachments.documents import caption  # not needed for the first paint
+
+        return caption(file)
     return " · ".join(filter(None, (file.name, _lines_of(file), size_text(file.size))))
 
 

@@ -4,11 +4,11 @@ import asyncio
 import signal
 import time
 from contextlib import suppress
-from pathlib import Path
 from types import FrameType
 
+from lechat_tui.attachments.files import Named
 from lechat_tui.attachments.mentions import is_dropped_text, mentions, pasted_path
-from lechat_tui.attachments.reading import read
+from lechat_tui.attachments.reading import read_named
 from lechat_tui.commands.base import is_command, key_of, may_be_saved
 from lechat_tui.commands.base import run as run_command
 from lechat_tui.commands.checks import may_leave
@@ -158,7 +158,7 @@ class Session:
         if is_command(line):
             await run_command(self._host, line)
         elif path := pasted_path(line) or pasted_path(line, is_dropped_text):
-            self._host.attach(await asyncio.to_thread(self._keep, path))
+            self._host.attach(await asyncio.to_thread(self._keep, Named(path)))
         else:
             self._host.ask(await asyncio.to_thread(self._with_mentions, text))
 
@@ -168,5 +168,5 @@ class Session:
         self._host.draft.attach(*map(self._keep, found.files))
         return found.text
 
-    def _keep(self, path: Path) -> Attachment:
-        return self._conversation.keep_attachment(read(path))
+    def _keep(self, file: Named) -> Attachment:
+        return self._conversation.keep_attachment(read_named(file))

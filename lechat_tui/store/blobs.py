@@ -4,21 +4,28 @@ import hashlib
 import sqlite3
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, get_args
 
 from lechat_tui import writing
-from lechat_tui.attachments.files import AttachmentError
+from lechat_tui.attachments.files import pages_path
 from lechat_tui.attachments.texts import decoded
+from lechat_tui.errors import LechatError
 from lechat_tui.message import Attachment, AttachmentKind
 from lechat_tui.plaintext import storable
 from lechat_tui.private_memory import PrivateFolder
-from lechat_tui.store.rows import text, whole
+from lechat_tui.store.rows import decode_details, encode_details, text, whole
+
+if TYPE_CHECKING:
+    from lechat_tui.documents.model import Document
 
 UNSENT_SECONDS = 24 * 3600.0
 """How long a file is stored that no message has."""
 
 
 MAX_SEARCHED_CHARACTERS = 1_000_000
-"""Of a text file, from its beginning."""
+"""Of a text file or a document, from its beginning."""
+
+KINDS: tuple[AttachmentKind, ...] = get_args(AttachmentKind)
 
 
 class Blobs:
@@ -49,19 +56,33 @@ class Blobs:
             return 0
 
     def text(self, sha256: str) -> str:
-        """The beginning of a stored text file, to be searched; empty when it is gone."""
+        """The beginning of a stored text file or document, to be searched; empty when it is gone."""
+        path = self.path(sha256)
         try:
-            return decoded(self.path(sha256).read_bytes(), sha256)[:MAX_SEARCHED_CHARACTERS]
-        except (OSError, AttachmentError):
+            converted = pages_path(path)
+            if converted.is_file():
+                from lechat_tui.documents.model import Document  # not needed for the first paint
+
+                return Document.decode(converted.read_bytes()).text[:MAX_SEARCHED_CHARACTERS]
+            return decoded(path.read_bytes(), sha256)[:MAX_SEARCHED_CHARACTERS]
+        except (OSError, LechatError):
             return ""
 
-    def write(self, content: bytes) -> Path:
-        """Store the bytes, whole or not at all. Raises `OSError`."""
+    def write(self, content: bytes, document: "Document | None" = None) -> Path:
+        """Store the bytes, and beside them the document they were converted to. Raises `OSError`."""
         writing.private_folder(self.folder)
         path = self.path(name_of(content))
         if not path.is_file() or path.stat().st_size != len(content):
             writing.write(path, content, mode=0o600)
+        if document:
+            writing.write(pages_path(path), document.encode(), mode=0o600)
         return path
+
+    def delete(self, sha256: str) -> None:
+        """Delete a file and what it was converted to. Raises `OSError`."""
+        path = self.path(sha256)
+        pages_path(path).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Delete what was temporary."""
@@ -85,20 +106,21 @@ def hold(db: sqlite3.Connection, sha256: str, size: int, since: float) -> None:
 def attach(db: sqlite3.Connection, message: int, place: int, file: Attachment) -> None:
     """Add a file to a message, in this place of its attachments."""
     hold(db, file.sha256, file.size, 0)
-    query = "INSERT INTO attachment (message, place, sha256, name, kind, width, height) VALUES (?, ?, ?, ?, ?, ?, ?)"
-    row = (message, place, file.sha256, storable(file.name), file.kind, file.width or None, file.height or None)
-    db.execute(query, row)
+    query = """INSERT INTO attachment (message, place, sha256, name, kind, width, height, details)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+    more = file.width or None, file.height or None, encode_details(file.details)
+    db.execute(query, (message, place, file.sha256, storable(file.name), file.kind, *more))
 
 
 def attachments_of(db: sqlite3.Connection, blobs: Blobs, chat: int) -> dict[int, list[Attachment]]:
     """The attachments of each message of a chat that has any, by its ID."""
-    query = """SELECT message, sha256, name, kind, size, width, height FROM attachment JOIN blob USING (sha256)
+    query = """SELECT message, sha256, name, kind, size, width, height, details FROM attachment JOIN blob USING (sha256)
                WHERE message IN (SELECT id FROM message WHERE chat = ?) ORDER BY message, place"""
     attached: dict[int, list[Attachment]] = {}
-    for message, sha256, name, kind, size, width, height in db.execute(query, (chat,)):
-        what: AttachmentKind = "image" if kind == "image" else "text"
-        sides = whole(width), whole(height)
-        file = Attachment(text(sha256), text(name), what, blobs.path(text(sha256)), whole(size), *sides)
+    for message, sha256, name, kind, size, width, height, details in db.execute(query, (chat,)):
+        what: AttachmentKind = kind if kind in KINDS else "text"
+        more = whole(width), whole(height), decode_details(text(details))
+        file = Attachment(text(sha256), text(name), what, blobs.path(text(sha256)), whole(size), *more)
         attached.setdefault(message, []).append(file)
     return attached
 
@@ -109,5 +131,5 @@ def forget_unused(db: sqlite3.Connection, blobs: Blobs) -> None:
                AND NOT EXISTS (SELECT 1 FROM attachment WHERE attachment.sha256 = blob.sha256)
                AND NOT EXISTS (SELECT 1 FROM draft WHERE instr(draft.attachments, blob.sha256))"""
     for (sha256,) in db.execute(query, (time.time() - UNSENT_SECONDS,)).fetchall():
-        blobs.path(sha256).unlink(missing_ok=True)
+        blobs.delete(sha256)
         db.execute("DELETE FROM blob WHERE sha256 = ?", (sha256,))

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Self, get_args
+from typing import TYPE_CHECKING, Self, get_args
 
 import msgspec
 
 from lechat_tui import private_memory
-from lechat_tui.message import Attachment, AttachmentKind, Message, Role, State
+from lechat_tui.message import Attachment, AttachmentKind, Details, Message, Role, State
 from lechat_tui.plaintext import storable
 from lechat_tui.store import blobs, connection, drafts, retention, schema, search
 from lechat_tui.store.blobs import Blobs
@@ -34,6 +34,9 @@ from lechat_tui.store.rows import (
     text,
     whole,
 )
+
+if TYPE_CHECKING:
+    from lechat_tui.documents.model import Document
 
 ABANDONED_SECONDS = 5.0
 """An answer that grows and was not written for this long is interrupted: its program has died."""
@@ -286,14 +289,24 @@ class Store:
             return search.search(db, storable(query), limit, full_text=self._full_text)
 
     def keep_attachment(
-        self, content: bytes, name: str, kind: AttachmentKind, width: int = 0, height: int = 0
+        self,
+        content: bytes,
+        name: str,
+        kind: AttachmentKind,
+        width: int = 0,
+        height: int = 0,
+        document: "Document | None" = None,
+        details: Details | None = None,
     ) -> Attachment:
-        """Store a file, once however often it is attached. Width and height, in pixels, are those of an image."""
+        """Store a file, once however often it is attached. Width and height, in pixels, are those of an image.
+
+        What a document was converted to is stored beside it.
+        """
         sha256 = blobs.name_of(content)
         with self._writing() as db:  # the file is written inside, so that no other program deletes it in between
             blobs.hold(db, sha256, len(content), self._clock())
-            path = self._blobs.write(content)
-        return Attachment(sha256, storable(name), kind, path, len(content), width, height)
+            path = self._blobs.write(content, document)
+        return Attachment(sha256, storable(name), kind, path, len(content), width, height, details)
 
     # What was typed
 
@@ -414,7 +427,7 @@ def _insert_message(db: sqlite3.Connection, files: Blobs, chat: int, message: Me
                attached, pasted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
     row = (message.role, message.text, message.thinking, message.state, encode_receipt(message.receipt), message.pinned)
     pasted = encode_spans(message.pasted)
-    attached = "\n".join(files.text(file.sha256) for file in message.attachments if file.kind == "text")
+    attached = "\n".join(files.text(file.sha256) for file in message.attachments if file.has_text)
     id = db.execute(query, (chat, message.parent or None, *row, message.created, now, attached, pasted)).lastrowid or 0
     for place, file in enumerate(message.attachments):
         blobs.attach(db, id, place, file)

@@ -6,13 +6,22 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from lechat_tui.message import Attachment, AttachmentKind
+from lechat_tui.message import Attachment, AttachmentKind, Details
 from lechat_tui.plaintext import storable
 from lechat_tui.store.blobs import Blobs
 from lechat_tui.store.rows import Draft, text
 
-_File = tuple[str, str, AttachmentKind, int, int, int]
-"""An attachment in the JSON of a draft: SHA-256, name, kind, bytes, width, height."""
+
+class _File(msgspec.Struct, array_like=True, omit_defaults=True):
+    """An attachment in the JSON of a draft, as a list; that of an older draft has no details."""
+
+    sha256: str
+    name: str
+    kind: AttachmentKind
+    size: int
+    width: int
+    height: int
+    details: Details | None = None
 
 
 def set_drafts(db: sqlite3.Connection, chat: int, drafts: Sequence[Draft]) -> None:
@@ -76,7 +85,10 @@ def prompts(db: sqlite3.Connection, limit: int) -> list[str]:
 
 
 def _encode(files: Sequence[Attachment]) -> str:
-    rows = [(file.sha256, storable(file.name), file.kind, file.size, file.width, file.height) for file in files]
+    rows = [
+        _File(file.sha256, storable(file.name), file.kind, file.size, file.width, file.height, file.details)
+        for file in files
+    ]
     return msgspec.json.encode(rows).decode()
 
 
@@ -85,7 +97,7 @@ def _decode(blobs: Blobs, encoded: str) -> Iterator[Attachment]:
         files = msgspec.json.decode(encoded, type=list[_File])
     except ValueError:  # a damaged history: the text matters more
         return
-    for sha256, name, kind, size, width, height in files:
-        path = blobs.path(sha256)
+    for file in files:
+        path = blobs.path(file.sha256)
         if path.is_file():
-            yield Attachment(sha256, name, kind, path, size, width, height)
+            yield Attachment(file.sha256, file.name, file.kind, path, file.size, file.width, file.height, file.details)

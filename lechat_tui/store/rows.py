@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from lechat_tui.message import Attachment, Receipt, Span
+from lechat_tui.message import Attachment, Details, Receipt, Span
 from lechat_tui.plaintext import storable
 from lechat_tui.values import dataclass
 
@@ -116,6 +116,19 @@ def decode_receipt(text: str | None) -> Receipt | None:
     """A stored receipt; None when it is unreadable, since the answer matters more than how it was made."""
     try:
         return msgspec.json.decode(text, type=Receipt).share_texts() if text else None
+    except (msgspec.DecodeError, UnicodeError):
+        return None
+
+
+def encode_details(details: Details | None) -> str:
+    """How a document is used, as JSON; empty for anything but a document."""
+    return msgspec.json.encode(_valid(asdict(details))).decode() if details else ""
+
+
+def decode_details(text: str) -> Details | None:
+    """Stored details; None when there are none or when they are unreadable."""
+    try:
+        return msgspec.json.decode(text, type=Details) if text else None
     except (msgspec.DecodeError, UnicodeError):
         return None
 

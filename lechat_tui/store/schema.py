@@ -127,6 +127,7 @@ SCRIPTS = (
     CREATE INDEX chat_last ON chat (last);
     """,
     "ALTER TABLE message ADD COLUMN pasted TEXT NOT NULL DEFAULT '';",
+    "ALTER TABLE attachment ADD COLUMN details TEXT NOT NULL DEFAULT '';",
 )
 """One script a version, in order; `PRAGMA user_version` counts those that have run. Add at the end, change none.
 
@@ -134,8 +135,9 @@ SCRIPTS = (
 IDs only grow, whatever the clock says.
 `draft.chat` is 0 for a chat that has no question yet; `draft.place` is 0 for the prompt and more for what is queued.
 `blob.held` is when a file was stored that no message has yet, in seconds since the epoch; 0 once one does. `width` and
-`height` are NULL for anything but an image. `message.attached` is the text of the attached text files, for the search;
-`message.pasted` is where its long pastes are, as JSON: a list of pairs, or empty.
+`height` are NULL for anything but an image. `message.attached` is the text of the attached files, for the search;
+`message.pasted` is where its long pastes are, as JSON: a list of pairs, or empty. `attachment.details` says how a
+document is used, as JSON, and is empty for any other file.
 A connection that runs these scripts must have the functions `blob_size` and `blob_text`.
 """
 

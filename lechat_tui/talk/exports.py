@@ -17,12 +17,15 @@ import msgspec
 from msgspec import Meta
 
 from lechat_tui import paths
+from lechat_tui.attachments.documents import heading, stored_document
 from lechat_tui.attachments.files import AttachmentError, File
 from lechat_tui.attachments.images import check_image
 from lechat_tui.attachments.texts import decoded, fenced, stored_text
+from lechat_tui.documents.model import Document
 from lechat_tui.errors import LechatError
-from lechat_tui.message import Attachment, AttachmentKind, Message, Receipt, Role, Sampling, State
+from lechat_tui.message import Attachment, AttachmentKind, Details, Message, Receipt, Role, Sampling, State
 from lechat_tui.store import MAX_MOMENT, Chat, Store
+from lechat_tui.talk.trash import keep
 from lechat_tui.values import dataclass
 
 if TYPE_CHECKING:
@@ -72,6 +75,9 @@ class SavedFile:
     height: int = 0
     content: bytes = b""
     """Empty if the file was missing."""
+    document: Document | None = None
+    """What a document was converted to."""
+    details: Details | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,10 @@ def _saved(message: Message) -> SavedMessage:
         created=message.created,
         receipt=message.receipt,
         attachments=tuple(
-            SavedFile(file.sha256, file.name, file.kind, file.width, file.height, _bytes(file))
+            SavedFile(
+                *(file.sha256, file.name, file.kind, file.width, file.height, _bytes(file), _document(file)),
+                details=file.details,
+            )
             for file in message.attachments
         ),
     )
@@ -138,6 +147,13 @@ def _bytes(file: Attachment) -> bytes:
         return file.path.read_bytes()
     except OSError:
         return b""
+
+
+def _document(file: Attachment) -> Document | None:
+    try:
+        return stored_document(file) if file.kind == "document" else None
+    except AttachmentError:
+        return None
 
 
 def _text(file: Attachment) -> str:
@@ -196,9 +212,9 @@ def _parts(message: Message) -> Iterator[str]:
 
 
 def attachment_text(file: Attachment) -> str:
-    """A text file under its name, of an image only the name."""
-    if file.kind == "text":
-        return fenced(_line(file.name), _text(file))
+    """A text file, or what was sent of a document, under its name; of an image only the name."""
+    if file.has_text:
+        return fenced(_line(heading(file)), _text(file))
     return f"[image {_line(file.name)}]"
 
 
@@ -303,8 +319,8 @@ _KINDS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"RIFF": "
 
 def _figure(file: Attachment) -> str:
     content = _bytes(file)
-    name = html.escape(_line(file.name))
-    if file.kind == "text":
+    name = html.escape(_line(heading(file)))
+    if file.has_text:
         return f"<details><summary>{name}</summary><pre>{html.escape(_text(file))}</pre></details>"
     kind = next((kind for head, kind in _KINDS.items() if content.startswith(head)), "")
     if not kind:
@@ -343,8 +359,10 @@ def _checked(saved: SavedFile) -> File:
     """The file, checked like one that is attached. Raises `AttachmentError` if its content is missing or unreadable."""
     if saved.kind == "image":
         return check_image(saved.content, saved.name)
+    if saved.kind == "document" and saved.document:
+        return File(saved.name, saved.content, "document", document=saved.document, details=saved.details)
     decoded(saved.content, saved.name)
-    return File(saved.name, saved.content, saved.kind)
+    return File(saved.name, saved.content, "text")
 
 
 def _message(store: Store, saved: SavedMessage) -> Message:
@@ -356,9 +374,7 @@ def _message(store: Store, saved: SavedMessage) -> Message:
         except AttachmentError:
             lost += f"({'image' if file.kind == 'image' else 'file'} {file.name}, lost)\n\n"
         else:
-            files.append(
-                store.keep_attachment(checked.content, checked.name, checked.kind, checked.width, checked.height)
-            )
+            files.append(keep(store, checked))
     return Message(
         role=saved.role,
         text=lost + saved.text,

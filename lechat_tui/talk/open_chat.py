@@ -9,7 +9,7 @@ from lechat_tui.attachments.files import File
 from lechat_tui.message import Attachment, Message, State
 from lechat_tui.store import Chat, Store, StoreError
 from lechat_tui.talk.branches import Branch, ShownBranches, positions
-from lechat_tui.talk.trash import Trash, add_copy, copy_chat
+from lechat_tui.talk.trash import Trash, add_copy, copy_chat, keep
 
 MAX_TITLE_LENGTH = 60
 """Characters."""
@@ -170,7 +170,7 @@ class OpenChat:
 
     def keep_attachment(self, file: File) -> Attachment:
         """Store a file where this chat is stored, so that it can go with a question. Raises `StoreError`."""
-        return self.store.keep_attachment(file.content, file.name, file.kind, file.width, file.height)
+        return keep(self.store, file)
 
     @property
     def unfinished(self) -> Message | None:

@@ -1,7 +1,9 @@
 """Copies of whole chats: to bring a deleted one back, and to move a private one into the history."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
+from lechat_tui.attachments.files import AttachmentError, File
 from lechat_tui.message import Attachment, Message
 from lechat_tui.store import Chat, Store, StoreError
 from lechat_tui.values import dataclass
@@ -13,7 +15,7 @@ class ChatCopy:
 
     chat: Chat
     messages: Sequence[Message]
-    files: Sequence[tuple[Attachment, bytes]]
+    files: Sequence[File]
     """The attachments with their content."""
 
 
@@ -22,15 +24,32 @@ def copy_chat(store: Store, chat: Chat) -> ChatCopy:
     messages = tuple(store.messages(chat.id))
     attached = {file.sha256: file for message in messages for file in message.attachments if file.path.is_file()}
     try:
-        return ChatCopy(chat, messages, tuple((file, file.path.read_bytes()) for file in attached.values()))
+        return ChatCopy(chat, messages, tuple(map(copied, attached.values())))
     except OSError as error:
         raise StoreError(f"an attachment of this chat can't be read: {error.strerror}; nothing was changed") from error
 
 
+def copied(attached: Attachment) -> File:
+    """A stored file with its content. Raises `OSError`."""
+    content, document = attached.path.read_bytes(), None
+    if attached.kind == "document":
+        from lechat_tui.attachments.documents import stored_document  # not needed for the first paint
+
+        with suppress(AttachmentError):  # the question is worth keeping without it, too
+            document = stored_document(attached)
+    return File(attached.name, content, attached.kind, attached.width, attached.height, document, attached.details)
+
+
+def keep(store: Store, file: File) -> Attachment:
+    """Store a file. Raises `StoreError`."""
+    sides = file.width, file.height
+    return store.keep_attachment(file.content, file.name, file.kind, *sides, file.document, file.details)
+
+
 def add_copy(store: Store, copy: ChatCopy) -> Chat:
     """Add the copy to a store, under a new id. Raises `StoreError`."""
-    for file, content in copy.files:
-        store.keep_attachment(content, file.name, file.kind, file.width, file.height)
+    for file in copy.files:
+        keep(store, file)
     return store.add_chat(copy.chat, copy.messages)
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from documents.pdfs import assembled, pdf
 
+from lechat_tui.attachments.folders import DOCUMENTS
 from lechat_tui.documents.child import Limits
 from lechat_tui.documents.convert import convert, convert_bytes
-from lechat_tui.documents.formats import format_of
+from lechat_tui.documents.formats import BY_SUFFIX, format_of
 from lechat_tui.documents.model import Document, DocumentError, Page, PageRange
 
 ENCRYPTED = b"/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O (%b) /U (%b) >>" % (b"o" * 32, b"u" * 32)
@@ -118,6 +119,10 @@ def test_the_text_of_a_document_names_its_pages() -> None:
     sheets = Document("a.xlsx", "xlsx", (Page(1, "|a|", label="Sales"), Page(2, "|b|")))
     assert sheets.text == "[sheet 1: Sales]\n|a|\n\n[sheet 2]\n|b|"
     assert Document("a.docx", "docx", (Page(1, "# Hello"),)).text == "# Hello"
+
+
+def test_every_document_is_offered_behind_an_at_sign() -> None:
+    assert set(BY_SUFFIX) == DOCUMENTS
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lechat_tui import clipboard
+from lechat_tui.attachments.files import Named
 from lechat_tui.attachments.images import check_image, is_image
 from lechat_tui.attachments.mentions import mentions
-from lechat_tui.attachments.reading import read
 from lechat_tui.message import Attachment
 from lechat_tui.plaintext import storable
 from lechat_tui.talk.conversation import Conversation
@@ -42,11 +42,11 @@ class PromptAttachments:
     def _mentioned(self, submission: Submission) -> tuple[str, list[Attachment]]:
         """A folded paste was not typed here and may say anything, so the files it mentions are not attached."""
         found = mentions(submission.typed)
-        return found.text, [self._kept(path) for path in found.files]
+        return found.text, [self._kept(file) for file in found.files]
 
     async def drop(self, path: Path) -> None:
         """Attach a file that was dropped on the window. Raises `AttachmentError`."""
-        self.add(await asyncio.to_thread(self._kept, path))
+        self.add(await asyncio.to_thread(self._kept, Named(path)))
 
     async def paste(self, copied: str) -> str:
         """Attach or insert what is on the clipboard, else what was copied here; the sentence says what, or why not."""
@@ -61,5 +61,7 @@ class PromptAttachments:
         self._box.prompt.focus()
         return ""
 
-    def _kept(self, path: Path) -> Attachment:
-        return self._conversation.keep_attachment(read(path))
+    def _kept(self, file: Named) -> Attachment:
+        from lechat_tui.attachments.reading import read_named  # not needed for the first paint
+
+        return self._conversation.keep_attachment(read_named(file))
