@@ -600,7 +600,7 @@ async def test_a_setting_is_changed_listed_and_reset(host: FakeHost) -> None:
     assert (await host.do("/set seed")).startswith("seed is random for each answer; /set seed VALUE changes it")
     assert await host.do("/set colour red") == (
         "there is no setting colour; there are temperature, top_p, top_k, min_p, repeat_penalty, seed, "
-        "max_tokens, stop, context, gpu_layers, threads, lora, keep, system"
+        "max_tokens, stop, think, context, gpu_layers, threads, lora, keep, system"
     )
 
 
