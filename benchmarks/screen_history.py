@@ -32,8 +32,12 @@ def fill(folder: Path, *, chats: int, messages: int) -> None:
             moment = now - (chats - number) * 600
             title = f"chat {number} about {['plums', 'pears', 'apples', 'figs'][number % 4]}"
             first = (number - 1) * messages
-            row = (number, title, moment, moment, first + messages, "", "echo")
-            db.execute("INSERT INTO chat VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            last = first + messages
+            db.execute(
+                "INSERT INTO chat (id, title, created, updated, leaf, last, system, model)"
+                " VALUES (?, ?, ?, ?, ?, ?, '', 'echo')",
+                (number, title, moment, moment, last if messages else 0, last if messages else number),
+            )
             for place in range(1, messages + 1):
                 role = "user" if place % 2 else "assistant"
                 text = f"question {place}" if place % 2 else f"answer {place}\n\n{TEXT}"
