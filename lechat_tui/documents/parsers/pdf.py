@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 import pypdfium2
-import pypdfium2.raw as pdfium
 from liteparse import LiteParse, ParseError
 
 from lechat_tui.documents.model import Page, PageRange
-from lechat_tui.documents.parsers.common import Item, Unreadable, check_pages
+from lechat_tui.documents.parsers.common import Item, check_pages
+from lechat_tui.documents.parsers.pdf_text import opened, plain
 
 MIN_WORDS_KEPT = 0.97
 """The least share of the words of a page that its Markdown must have."""
@@ -25,13 +25,11 @@ BATCH_PAGES = 25
 _WORD = re.compile(r"[^\W_]+")
 _DIGITS = re.compile(r"\d+")
 _EMPTY_FENCE = re.compile(r"^```\w*\s*```$", re.MULTILINE)
-_HYPHENS = {0x02: None, 0xFFFE: None}
-"""What PDFium writes in place of a hyphen at the end of a line and the line's end."""
 
 
 def parse(content: bytes, pages: PageRange | None) -> Iterator[Item]:
     """The pages of a PDF."""
-    document = _opened(content)
+    document = opened(content)
     total = check_pages(len(document))
     yield total
     wanted = [number for number in range(1, total + 1) if pages is None or number in pages]
@@ -49,17 +47,8 @@ def parse(content: bytes, pages: PageRange | None) -> Iterator[Item]:
         yield f"{_listed(empty_pages)} without text: scanned or only pictures"
 
 
-def _opened(content: bytes) -> pypdfium2.PdfDocument:
-    try:
-        return pypdfium2.PdfDocument(content)
-    except pypdfium2.PdfiumError as error:
-        if error.err_code == pdfium.FPDF_ERR_PASSWORD:
-            raise Unreadable("is encrypted; save a copy of it without a password and attach that") from error
-        raise Unreadable("is damaged and can't be opened as a PDF") from error
-
-
 def _converted(content: bytes, document: pypdfium2.PdfDocument, numbers: Sequence[int]) -> Iterator[Page]:
-    texts = {number: _plain(document, number) for number in numbers}
+    texts = {number: plain(document, number) for number in numbers}
     markdown = _markdown(content, numbers)
     repeated = _repeated(texts.values())
     for number in numbers:
@@ -71,17 +60,6 @@ def _converted(content: bytes, document: pypdfium2.PdfDocument, numbers: Sequenc
             yield Page(number, best, "markdown", label)
         else:
             yield Page(number, text, "plain", label)
-
-
-def _plain(document: pypdfium2.PdfDocument, number: int) -> str:
-    """The text of a page as PDFium finds it; empty when the page can't be loaded."""
-    try:
-        page = document[number - 1]
-        text = page.get_textpage().get_text_bounded()
-        page.close()
-    except pypdfium2.PdfiumError:
-        return ""
-    return unicodedata.normalize("NFKC", text.replace("\r\n", "\n").translate(_HYPHENS)).strip()
 
 
 def _markdown(content: bytes, numbers: Sequence[int]) -> dict[int, str]:
