@@ -28,6 +28,11 @@ def data() -> Path:
     return _folder("data", "XDG_DATA_HOME", platformdirs.user_data_path)
 
 
+def libraries() -> Path:
+    """The folder of the libraries, a file for each."""
+    return data() / "libraries"
+
+
 def cache() -> Path:
     """The folder of files that can be recreated. Raises `NoHome`."""
     return _folder("cache", "XDG_CACHE_HOME", platformdirs.user_cache_path)

@@ -17,6 +17,7 @@ def words(line: str) -> list[str]:
         main.commands,
         models=lambda: [("chaton", "installed"), ("ministral-3-8b", "")],
         chats=lambda: [("12", "About cats"), ("7", "About dogs")],
+        libraries=lambda: [("notes", ""), ("work", "")],
     )
     return [word for word, _ in found]
 
@@ -27,6 +28,8 @@ def words(line: str) -> list[str]:
         ("pu", ["pull"]),
         ("chats s", ["show", "search"]),
         ("chats show ", ["12", "7"]),
+        ("library search n", ["notes"]),
+        ("library new ", []),
         ("--resume 1", ["12"]),
         ("-m mini", ["ministral-3-8b"]),
         ("hello -m chat", ["chaton"]),
@@ -44,7 +47,7 @@ def test_what_a_word_may_become(line, expected):
 
 
 def test_every_command_is_offered_with_an_explanation():
-    found = candidates([""], main.asking, main.commands, models=list, chats=list)
+    found = candidates([""], main.asking, main.commands, models=list, chats=list, libraries=list)
     assert {"pull", "ls", "chats", "doctor"} <= {word for word, _ in found}
     assert all(text for _, text in found)
 

@@ -1,7 +1,9 @@
 """The files below a folder that `@` offers: text, documents and images that git does not ignore."""
 
+import math
 import os
 import re
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -57,8 +59,21 @@ def files_below(folder: Path, *, max_entries: int = MAX_ENTRIES, max_seconds: fl
         folder = folder.absolute()
     except OSError:  # the working directory is gone
         return []
-    end = time.monotonic() + max_seconds
-    found: list[str] = []
+    found = _walk(folder, max_entries, time.monotonic() + max_seconds)
+    names = (Path(entry.path).relative_to(folder).as_posix() for entry in found if _is_offered(entry))
+    return [name for name in names if '"' not in name]
+
+
+def all_files(folder: Path) -> Iterator[Path]:
+    """All files below an absolute folder but hidden ones and those that git ignores; links to folders are left out."""
+    for entry in _walk(folder, sys.maxsize, math.inf):
+        with suppress(OSError):
+            if entry.is_file():
+                yield Path(entry.path)
+
+
+def _walk(folder: Path, max_entries: int, end: float) -> Iterator[os.DirEntry[str]]:
+    """What is below a folder, without folders, nearest first, until so many entries or `time.monotonic()`."""
     waiting: deque[tuple[Path, Ignored]] = deque([(folder, _above(folder))])
     while waiting and max_entries > 0 and time.monotonic() < end:
         here, ignored = waiting.popleft()
@@ -68,13 +83,12 @@ def files_below(folder: Path, *, max_entries: int = MAX_ENTRIES, max_seconds: fl
             if max_entries < 0 or time.monotonic() > end:
                 break
             path = Path(entry.path)
-            if entry.name.startswith(".") or '"' in entry.name or _ignores(ignored, path, entry):
+            if entry.name.startswith(".") or _ignores(ignored, path, entry):
                 continue
             if _is_folder(entry):
                 waiting.append((path, ignored))
-            elif _is_offered(entry):
-                found.append(path.relative_to(folder).as_posix())
-    return found
+            else:
+                yield entry
 
 
 def matching(files: Sequence[str], words: str, limit: int) -> list[str]:

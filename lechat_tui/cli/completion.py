@@ -1,10 +1,10 @@
 """Completion of the command line in bash, zsh and fish.
 
 The shell asks `lechat completion words -- WORD ...` for what the last word may become, so that one function serves all
-three and models and chats are completed, too. No candidates means file names.
+three and models, chats and libraries are completed, too. No candidates means file names.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any, get_args
@@ -65,8 +65,10 @@ def candidates(
     *,
     models: Callable[[], Iterable[Candidate]],
     chats: Callable[[], Iterable[Candidate]],
+    libraries: Callable[[], Iterable[Candidate]],
 ) -> list[Candidate]:
     """What the last of the words may become, in order; empty for file names and for free text."""
+    named_by = {"models": models, "chats": chats, "libraries": libraries}
     *before, current = words or [""]
     command: Any = get_command(commands)
     named = False
@@ -78,7 +80,7 @@ def candidates(
     option = next((p for p in command.params if before and before[-1] in p.opts and _takes_value(p)), None)
     found: Iterable[Candidate] = ()
     if option is not None:
-        found = _values(option, models, chats)
+        found = _values(option, named_by)
     elif current.startswith("-"):
         found = [(name, p.help or "") for p in command.params for name in p.opts if name.startswith("--")]
     elif subcommands := getattr(command if named else get_command(commands), "commands", None):
@@ -86,7 +88,7 @@ def candidates(
             found = [(name, (row.help or "").partition(".")[0]) for name, row in subcommands.items() if not row.hidden]
     else:
         argument = next((p for p in command.params if p.param_type_name == "argument"), None)
-        found = _values(argument, models, chats) if argument else ()
+        found = _values(argument, named_by) if argument else ()
     return [(word, " ".join(text.split())) for word, text in found if word.startswith(current)]
 
 
@@ -94,9 +96,15 @@ def _takes_value(parameter: Any) -> bool:
     return parameter.param_type_name == "option" and not parameter.is_flag
 
 
-def _values(
-    parameter: Any, models: Callable[[], Iterable[Candidate]], chats: Callable[[], Iterable[Candidate]]
-) -> Iterable[Candidate]:
+_NAMED = {
+    **dict.fromkeys(("model", "name", "names"), "models"),
+    **dict.fromkeys(("id", "ids", "resume"), "chats"),
+    "library": "libraries",
+}
+"""What the parameters of these names are."""
+
+
+def _values(parameter: Any, named_by: Mapping[str, Callable[[], Iterable[Candidate]]]) -> Iterable[Candidate]:
     """What this option or argument may be."""
     kinds = (kind := parameter.type_descriptor.annotation, *get_args(kind))
     for each in kinds:
@@ -104,16 +112,12 @@ def _values(
             return [(str(member.value), "") for member in each]
         if isinstance(each, type) and issubclass(each, Path):
             return ()
-    if parameter.name in ("model", "name", "names"):
-        return models()
-    if parameter.name in ("id", "ids", "resume"):
-        return chats()
-    return ()
+    return named_by[_NAMED[parameter.name]]() if parameter.name in _NAMED else ()
 
 
 def print_candidates(words: Sequence[str], asking: typer.Typer, commands: typer.Typer) -> None:
     """Print a line for each candidate: the word, a tab, its explanation."""
-    for word, text in candidates(words, asking, commands, models=_models, chats=_chats):
+    for word, text in candidates(words, asking, commands, models=_models, chats=_chats, libraries=_libraries):
         printing.show(f"{word}\t{text}")
 
 
@@ -133,3 +137,10 @@ def _chats() -> Iterable[Candidate]:
 
     with compose.store() as store:
         return [(str(chat.id), chat.title) for chat in store.chats(limit=MAX_CHATS)]
+
+
+def _libraries() -> Iterable[Candidate]:
+    """All libraries."""
+    from lechat_tui.library import names
+
+    return [(name, "") for name in names.names()]

@@ -16,6 +16,7 @@ import typer
 from lechat_tui import __version__, network
 from lechat_tui.cli import edge, foreign, printing
 from lechat_tui.cli.chats import HELP, Json, chats
+from lechat_tui.cli.library import library
 from lechat_tui.cli.options import with_settings
 
 
@@ -49,13 +50,15 @@ class Output(StrEnum):
 
 EPILOG = (
     "Commands: pull (get), ls (list), ps, show, rm and import for models; connect for servers; fit; "
-    "chats ls|show|search|rename|export|import|rm; bench, doctor, paths, completion. See lechat COMMAND --help. "
+    "chats ls|show|search|rename|export|import|rm; library new|add|ls|status|search|sync|rm; "
+    "bench, doctor, paths, completion. See lechat COMMAND --help. "
     "Without a prompt, the full screen opens."
 )
 
 asking = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=HELP)
 commands = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=HELP)
 commands.add_typer(chats, name="chats")
+commands.add_typer(library, name="library")
 
 OFFLINE = typer.Option("--offline", help="Never use the network.")
 

@@ -136,6 +136,26 @@ class Library:
         with self.writing() as db:
             return _delete(db, path)
 
+    def touch(self, path: str, size: int, modified: int) -> None:
+        """Note the size and the time of a file whose content is the same as before. Raises `LibraryError`."""
+        with self.writing() as db:
+            db.execute("UPDATE document SET size = ?, modified = ? WHERE path = ?", (size, modified, path))
+
+    def sources(self) -> list[str]:
+        """The folders and files that were added, as absolute paths. Raises `LibraryError`."""
+        with self.reading() as db:
+            return [path for (path,) in db.execute("SELECT path FROM source ORDER BY path")]
+
+    def add_sources(self, paths: Iterable[str]) -> None:
+        """Add folders and files, as absolute paths, without reading them. Raises `LibraryError`."""
+        with self.writing() as db:
+            db.executemany("INSERT OR IGNORE INTO source VALUES (?)", ((path,) for path in paths))
+
+    def remove_source(self, path: str) -> bool:
+        """Remove a folder or file from those that were added; whether it was one. Raises `LibraryError`."""
+        with self.writing() as db:
+            return db.execute("DELETE FROM source WHERE path = ?", (path,)).rowcount > 0
+
     def documents(self) -> list[Entry]:
         """All documents, by path. Raises `LibraryError`."""
         with self.reading() as db:

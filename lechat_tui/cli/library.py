@@ -1,0 +1,103 @@
+"""The command line of `lechat library`; `shelves.py` does what it says."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lechat_tui.cli.chats import HELP, Json
+
+Library = Annotated[str, typer.Argument(metavar="NAME", help="A library that lechat library ls lists.")]
+
+Paths = Annotated[list[Path] | None, typer.Argument(metavar="[PATH]...", help="Folders and files.")]
+
+library = typer.Typer(
+    help="Make, fill, list, search and remove libraries of documents; alone, list them.",
+    rich_markup_mode=None,
+    context_settings=HELP,
+    invoke_without_command=True,
+)
+
+
+@library.callback()
+def alone(context: typer.Context) -> None:
+    """List the libraries if no command follows."""
+    if context.invoked_subcommand is None:
+        ls()
+
+
+@library.command("new", help="Make a library of folders and files, which stay where they are.")
+def new(title: Annotated[str, typer.Argument(metavar="NAME", help="Its name.")], paths: Paths = None) -> None:
+    from lechat_tui.cli import shelves
+
+    shelves.new(title, paths or [])
+
+
+@library.command("add", help="Add folders and files to a library.")
+def add(library: Library, paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="As for new.")]) -> None:
+    from lechat_tui.cli import shelves
+
+    shelves.add(library, paths)
+
+
+@library.command("sync", help="Read what is new or has changed in its folders, and drop what was deleted.")
+def sync(library: Library) -> None:
+    from lechat_tui.cli import shelves
+
+    shelves.sync(library)
+
+
+@library.command("ls", help="List the libraries, or the documents of one.")
+def ls(
+    library: Annotated[str, typer.Argument(metavar="[NAME]", help="A library; default: all.")] = "",
+    json: Json = False,
+) -> None:
+    from lechat_tui.cli import shelves
+
+    shelves.list_documents(library, as_json=json) if library else shelves.list_libraries(as_json=json)
+
+
+@library.command("status", help="Show what a library holds, its folders, and the files that could not be read.")
+def status(library: Library, json: Json = False) -> None:
+    from lechat_tui.cli import shelves
+
+    shelves.status(library, as_json=json)
+
+
+@library.command("search", help="Find passages for some words or a question.")
+def search(
+    library: Library,
+    words: list[str],
+    limit: Annotated[int, typer.Option("-k", "--limit", min=1, max=100, help="Maximum number of passages.")] = 10,
+    everything: Annotated[
+        bool, typer.Option("-a", "--all", help="All passages that have all of the words, and their number.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    from lechat_tui.cli import shelves
+
+    text = " ".join(words)
+    if everything:
+        shelves.list_matches(library, text, as_json=json)
+    else:
+        shelves.search(library, text, limit, as_json=json)
+
+
+@library.command("rm", help="Remove a library, or folders and files from it; the files themselves stay.")
+def rm(
+    library: Library,
+    paths: Paths = None,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask for confirmation.")] = False,
+) -> None:
+    from lechat_tui.cli import shelves
+
+    shelves.remove_sources(library, paths) if paths else shelves.remove(library, agreed=yes)
+
+
+library.command("create", hidden=True)(new)
+library.command("update", hidden=True)(sync)
+library.command("list", hidden=True)(ls)
+library.command("show", hidden=True)(status)
+library.command("find", hidden=True)(search)
+library.command("delete", hidden=True)(rm)
+library.command("remove", hidden=True)(rm)

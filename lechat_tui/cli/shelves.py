@@ -1,0 +1,233 @@
+"""What `lechat library` does: makes, fills, lists, searches and removes libraries."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lechat_tui.cli import printing
+from lechat_tui.documents.formats import BY_SUFFIX
+from lechat_tui.library import names
+from lechat_tui.library import sync as syncing
+from lechat_tui.library.errors import LibraryError
+from lechat_tui.library.excerpts import excerpt
+from lechat_tui.library.passages import Passage
+from lechat_tui.library.store import Library
+from lechat_tui.plaintext import safe
+from lechat_tui.units import size_text
+
+EXCERPT_CHARACTERS = 300
+
+
+def new(name: str, paths: list[Path]) -> None:
+    """Make a library and read these folders and files. Raises `LibraryError`."""
+    with names.create(name) as library:
+        if not paths:
+            printing.say(f"the library {name} is empty; lechat library add {name} FOLDER fills it")
+            return
+        try:
+            syncing.add_sources(library, paths)
+        except LibraryError:
+            names.remove(name)
+            raise
+        _sync(library)
+
+
+def add(name: str, paths: list[Path]) -> None:
+    """Read these folders and files into a library. Raises `LibraryError`."""
+    with names.find(name) as library:
+        syncing.add_sources(library, paths)
+        _sync(library)
+
+
+def sync(name: str) -> None:
+    """Bring a library up to date with its folders. Raises `LibraryError`."""
+    with names.find(name) as library:
+        _sync(library)
+
+
+def list_libraries(*, as_json: bool) -> None:
+    """Print the libraries and what each holds. Raises `LibraryError`."""
+    rows = []
+    for name in names.names():
+        with names.find(name) as library:
+            totals = library.totals()
+            rows.append((name, totals.documents, totals.passages, _size(library)))
+    if as_json:
+        keys = ("name", "documents", "passages", "bytes")
+        printing.show(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2))
+        return
+    if not rows:
+        printing.say("there is no library; lechat library new NAME FOLDER makes one")
+    width = max((len(name) for name, *_ in rows), default=0)
+    for name, documents, passages, size in rows:
+        printing.show(
+            f"{name:<{width}}  {_count(documents, 'document')}, {_count(passages, 'passage')}, {size_text(size)}"
+        )
+
+
+def list_documents(name: str, *, as_json: bool) -> None:
+    """Print the documents of a library. Raises `LibraryError`."""
+    with names.find(name) as library:
+        entries = library.documents()
+    if as_json:
+        rows = [
+            {
+                "path": entry.path,
+                "format": entry.format,
+                "pages": entry.pages,
+                "bytes": entry.size,
+                "sha256": entry.sha256,
+                "added": datetime.fromtimestamp(entry.added, UTC).isoformat(timespec="seconds"),
+                "notes": list(entry.notes),
+                "problem": entry.problem,
+            }
+            for entry in entries
+        ]
+        printing.show(json.dumps(rows, indent=2))
+        return
+    for entry in entries:
+        about = f"can't be read: {entry.problem}" if entry.problem else _count(entry.pages, "page")
+        printing.show(f"{entry.path}  {about}")
+
+
+def status(name: str, *, as_json: bool) -> None:
+    """Print what a library holds, where it is from, and what could not be read. Raises `LibraryError`."""
+    with names.find(name) as library:
+        totals, sources, size = library.totals(), library.sources(), _size(library)
+        problems = {entry.path: entry.problem for entry in library.documents() if entry.problem}
+    missing = [source for source in sources if not Path(source).exists()]
+    if as_json:
+        about = {
+            "name": name,
+            "documents": totals.documents,
+            "passages": totals.passages,
+            "bytes": size,
+            "sources": sources,
+            "missing": missing,
+            "unreadable": problems,
+        }
+        printing.show(json.dumps(about, indent=2))
+        return
+    printing.show(f"{name}: {_about(totals.documents, totals.passages, size)}")
+    for source in sources:
+        printing.show(f"  {source}{' (not there now; its documents are kept)' if source in missing else ''}")
+    if problems:
+        printing.show(f"{_count(len(problems), 'file')} could not be read:")
+    for path, problem in problems.items():
+        printing.show(f"  {path}: {problem}")
+
+
+def search(name: str, words: str, limit: int, *, as_json: bool) -> None:
+    """Print the passages that match best. Raises `LibraryError`."""
+    with names.find(name) as library:
+        found = library.search(words, limit)
+    if as_json:
+        printing.show(json.dumps([_row(passage) for passage in found], indent=2))
+    elif not found:
+        printing.say(f"nothing in {name} matches")
+    else:
+        _show(found, words)
+
+
+def list_matches(name: str, words: str, *, as_json: bool) -> None:
+    """Print all passages that have all of the words, and how many there are. Raises `LibraryError`."""
+    with names.find(name) as library:
+        matches = library.matches(words)
+        if as_json:
+            rows = [_row(passage) for passage in matches]
+            about = {"passages": matches.count, "documents": matches.documents, "matches": rows}
+            printing.show(json.dumps(about, indent=2))
+            return
+        _show(matches, words)
+    printing.say(f"{_count(matches.count, 'passage')} in {_count(matches.documents, 'document')}")
+
+
+def remove(name: str, *, agreed: bool) -> None:
+    """Delete a library after a confirmation. Raises `LibraryError`."""
+    names.existing(name)
+    if not agreed:
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise LibraryError(f"use --yes to delete the library {name}, because there is no terminal to confirm it on")
+        printing.say(f"Delete the library {name}? The files that were added to it stay. [y/N] ", end="")
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise LibraryError("nothing was deleted")
+    names.remove(name)
+    printing.say(f"deleted the library {name}")
+
+
+def remove_sources(name: str, paths: list[Path]) -> None:
+    """Remove folders and files from a library, with their documents. Raises `LibraryError`."""
+    with names.find(name) as library:
+        for path in paths:
+            if not library.remove_source(os.path.abspath(path.expanduser())):  # noqa: PTH100  # as it was added
+                known = ", ".join(library.sources()) or "nothing"
+                raise LibraryError(f"{safe(str(path))} was not added to {name}; it follows {known}")
+        _sync(library)
+
+
+def _sync(library: Library) -> None:
+    """Bring it up to date, with progress on a terminal, and print what was done."""
+    is_terminal = sys.stderr.isatty()
+    width = 0
+
+    def progress(file: Path, done: int, total: int) -> None:
+        nonlocal width
+        if is_terminal:
+            text = f"{done:,} of {total:,} files, {file.name}"[:78]
+            printing.rewrite(text.ljust(width), end="\r")
+            width = len(text)
+
+    report = syncing.sync(library, progress=progress)
+    if width:
+        printing.rewrite(" " * width, end="\r")
+    counts = report.counts
+    done = [
+        f"{_count(number, 'document')} {action}"
+        for action in ("added", "changed", "removed")
+        if (number := counts[action])
+    ]
+    if counts["unreadable"]:
+        files = _count(counts["unreadable"], "file")
+        done.append(f"{files} could not be read (lechat library status {library.name} says why)")
+    printing.say(f"{library.name}: {', '.join(done) or 'nothing has changed'}")
+    for source in report.missing:
+        printing.say(f"{source} is not there now; its documents are kept")
+
+
+def _show(passages: Iterable[Passage], words: str) -> None:
+    for passage in passages:
+        where = passage.path or passage.document
+        if passage.page > 1 or Path(where).suffix.lower() in BY_SUFFIX:
+            where += f", page {passage.page}"
+        printing.show(f"{where}: {passage.heading}" if passage.heading else where)
+        printing.show(f"    {excerpt(passage.body, words, EXCERPT_CHARACTERS)}")
+
+
+def _row(passage: Passage) -> dict[str, Any]:
+    return {
+        "document": passage.document,
+        "path": passage.path,
+        "page": passage.page,
+        "start": passage.start,
+        "end": passage.end,
+        "heading": passage.heading,
+        "text": passage.body,
+    }
+
+
+def _about(documents: int, passages: int, size: int) -> str:
+    return f"{_count(documents, 'document')}, {_count(passages, 'passage')}, {size_text(size)}"
+
+
+def _size(library: Library) -> int:
+    """Bytes of its file."""
+    file = library.file
+    return file.stat().st_size if file else 0
+
+
+def _count(number: int, what: str) -> str:
+    return f"1 {what}" if number == 1 else f"{number:,} {what}s"
