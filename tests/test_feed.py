@@ -64,6 +64,20 @@ def test_a_question_without_an_answer_says_so_until_the_next_turn(feed: Feed, vi
     assert UNANSWERED not in shown(viewport)
 
 
+def test_the_answer_of_a_server_is_marked(feed: Feed, viewport: Viewport[Item]) -> None:
+    there, here = Receipt("office/m", server="gpu.example.org", ttft_ms=310), Receipt("m", ttft_ms=310)
+    feed.load([Message("user", "Who?"), Message("assistant", "I.", receipt=there)])
+    feed.add_question(Message("user", "And?"))
+    feed.begin_answer()
+    feed.end_answer(Message("assistant", "You.", receipt=here))
+    assert shown(viewport) == ["▌ Who?", "I.", "on gpu.example.org", "▌ And?", "You."]
+    feed.show_speed(True)
+    assert shown(viewport)[2::2] == ["on gpu.example.org", "You."], (
+        "where it came from is shown if only one of both fits"
+    )
+    assert shown(viewport)[-1] == "first token after 0.31 s"
+
+
 def test_an_answer_grows_and_ends_as_it_was_stored(feed: Feed, viewport: Viewport[Item]) -> None:
     feed.add_question(Message("user", "Who?"))
     answer = feed.begin_answer()

@@ -79,11 +79,4 @@ def _counted(number: int) -> str:
 def _print(rows: list[Model], models: list[ServerModel]) -> None:
     width = max(len(row.id) for row in rows)
     for row, model in zip(rows, models, strict=True):
-        facts = [
-            f"{model.context:,} tokens" if model.context else "",
-            "images" if model.images else "",
-            "thinking" if model.thinking else "",
-            f"{model.parameters:.1f}B" if model.parameters >= 0.05 else "",
-            model.quant,
-        ]
-        printing.show(f"  {row.id:<{width}}  {', '.join(filter(None, facts))}".rstrip())
+        printing.show(f"  {row.id:<{width}}  {servers.facts(model)}".rstrip())

@@ -23,7 +23,9 @@ async def model(host: Host, rest: str) -> None:
 @command("/models", "open the model manager: switch, download, delete")
 async def models(host: Host, rest: str) -> None:
     chosen = await host.manage()
-    if chosen and host.models.ready(chosen):
+    if chosen and chosen.unconnected:
+        await connect(host, chosen.server)
+    elif chosen and host.models.ready(chosen):
         await _switch_to(host, chosen)
     elif chosen:
         await host.download(chosen, switch=True)
@@ -59,9 +61,10 @@ async def connect(host: Host, rest: str) -> None:
 
     if not rest:
         found = await discovery.discover()
-        rest = await host.choose("Which server?", [Choice(one.url, one.url, "on this machine") for one in found]) or ""
         if not found:
             host.say("no server was found on this machine; /connect URL uses one anywhere")
+            return
+        rest = await host.choose("Which server?", [Choice(one.url, one.url, "on this machine") for one in found]) or ""
         if not rest:
             return
     server = Server(base_url(rest))
@@ -70,9 +73,10 @@ async def connect(host: Host, rest: str) -> None:
     if not servers.is_allowed(server) and not await host.confirm(servers.question(server)):
         return
     servers.allow(server)
-    title, rows, _ = await servers.add(server)
+    title, rows, models = await servers.add(server)
     host.models.add(rows)
-    chosen = await host.choose(f"{title} at {server.label}", _rows(host, rows))
+    choices = [Choice(row.id, row.id, servers.facts(model)) for row, model in zip(rows, models, strict=True)]
+    chosen = await host.choose(f"{title} at {server.label}", choices)
     if chosen:
         await _switch_to(host, host.models.get(chosen))
 
@@ -172,4 +176,5 @@ def _detail(host: Host, model: Model) -> str:
         where = "in use" if model.id == host.conversation.model.id else where
     else:
         where = f"not downloaded, {size_text(model.bytes)}" if model.bytes else "not downloaded"
-    return f"{model.name} · {where}"
+    images = ", images" if model.supports_images else ""
+    return f"{model.context:,} tokens{images} · {where}" if model.server else f"{model.name} · {where}"

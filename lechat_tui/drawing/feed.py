@@ -12,6 +12,7 @@ from lechat_tui.drawing.thumbnails import Thumbnails
 from lechat_tui.drawing.viewport import Viewport
 from lechat_tui.engine.base import DeltaKind
 from lechat_tui.message import Message, Receipt
+from lechat_tui.plaintext import safe
 
 MAX_ERRORS = 3
 """Errors in a row that are shown."""
@@ -110,7 +111,7 @@ class Feed:
         answer, self._growing = self._growing, None
         if answer:
             answer.finish(message)
-            answer.aside = self._speed(message.receipt)
+            answer.aside = self._aside(message.receipt)
             self._measure(answer)
         if new := self._learn_costs(message):
             for item in self._viewport.items:
@@ -211,11 +212,15 @@ class Feed:
         self._speed_shown = shown
         for item in self._viewport.items:
             if isinstance(item, Answer):
-                item.aside = self._speed(item.receipt)
+                item.aside = self._aside(item.receipt)
                 item.changed()
 
-    def _speed(self, receipt: Receipt | None) -> str:
-        return speed_summary(receipt) if self._speed_shown and receipt else ""
+    def _aside(self, receipt: Receipt | None) -> str:
+        """The server that an answer came from, and how fast it was."""
+        if receipt is None:
+            return ""
+        server = f"on {safe(receipt.server)}" if receipt.server else ""
+        return " · ".join(filter(None, (server, speed_summary(receipt) if self._speed_shown else "")))
 
     def _item(self, message: Message) -> Item:
         match message.role:
@@ -226,7 +231,7 @@ class Feed:
             case _:
                 answer = Answer(message)
                 answer.unfolded = self._thinking_shown
-                answer.aside = self._speed(message.receipt)
+                answer.aside = self._aside(message.receipt)
                 return answer
 
     def _learn_costs(self, message: Message) -> set[str]:

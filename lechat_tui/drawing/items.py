@@ -101,9 +101,11 @@ def estimated_rows(text: str, width: int) -> int:
 
 
 def _aside_row(text: str, width: int, look: Look) -> Row:
-    """Text at the right end of a row, which is not copied; a blank row if it does not fit."""
+    """Text at the right end of a row, which is not copied, without the last parts that do not fit."""
+    while text and cell_len(text) > width:
+        text = text.rpartition(" · ")[0]
     space = width - cell_len(text)
-    return row([(" " * space + text, look.faint)], skip=width) if text and space >= 0 else row(())
+    return row([(" " * space + text, look.faint)], skip=width) if text else row(())
 
 
 def _branch_row(branch: str, look: Look) -> Row:

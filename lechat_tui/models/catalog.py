@@ -163,6 +163,11 @@ class Model:
         return self.projector is not None or (bool(self.server) and "vision" in self.roles)
 
     @property
+    def unconnected(self) -> bool:
+        """Whether it stands for all models of a server that is not connected yet."""
+        return bool(self.server) and not self.model
+
+    @property
     def bytes(self) -> int:
         """Size of the download, possibly rounded; 0 if it is not known."""
         return self.weights.size + (self.projector.size if self.projector else 0)

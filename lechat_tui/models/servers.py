@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from lechat_tui import network, paths
 from lechat_tui.engine.base import Server
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
+from lechat_tui.units import size_text
 
 if TYPE_CHECKING:
     from lechat_tui.engine.remote.pieces import ServerModel
@@ -58,6 +59,19 @@ def rows(name: str, server: Server, title: str, found: "Iterable[ServerModel]") 
     ]
 
 
+def facts(model: "ServerModel") -> str:
+    """What a server says about one of its models, as in `32,768 tokens, images, 7.2B, Q4_K_M, 4.4 GB`."""
+    known = (
+        f"{model.context:,} tokens" if model.context else "",
+        "images" if model.images else "",
+        "thinking" if model.thinking else "",
+        f"{model.parameters:.1f}B" if model.parameters >= 0.05 else "",
+        model.quant,
+        size_text(model.bytes) if model.bytes else "",
+    )
+    return ", ".join(filter(None, known))
+
+
 def name_for(server: Server, dialect: str, taken: Iterable[str]) -> str:
     """A short name for a server: its kind if it is on this machine, else its host; with its port if that is taken."""
     parts = urlsplit(server.url)
@@ -73,6 +87,18 @@ def check_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ModelError(f"{name} cannot be a server's name; use letters, digits, dots and dashes")
     return name
+
+
+def unconnected() -> list[Model]:
+    """A row for each server on this machine that is not connected, at a usual port; takes up to a second."""
+    import asyncio
+
+    from lechat_tui.engine.remote import discovery
+
+    known = {rows[0].server for rows in connected().values()}
+    roles: tuple[ModelRole, ...] = ("text", "code", "vision")
+    found = [server.url for server in asyncio.run(discovery.discover())]
+    return [Model(url, "a server on this machine", roles, server=url) for url in found if url not in known]
 
 
 async def add(server: Server, name: str = "") -> "tuple[str, list[Model], list[ServerModel]]":

@@ -10,6 +10,7 @@ from seeing import MACHINE, NOON, MakeApp
 from textual import _wait
 
 from lechat_tui.engine.echo import EchoEngine
+from lechat_tui.engine.remote import discovery
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, Weights
 from lechat_tui.models.jobs import Jobs
@@ -22,10 +23,11 @@ from lechat_tui.ui.app import LeChat
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home in a temporary folder, and no desktop with a clipboard."""
+    """A home in a temporary folder, no desktop with a clipboard, and no servers."""
     monkeypatch.setenv("LECHAT_HOME", str(tmp_path / "home"))
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME", "TMUX", "STY", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(discovery, "USUAL_PORTS", {})
     return tmp_path / "home"
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,12 @@ from served import COMMIT, CONTENT, SHA256, Hub, serving
 from textual.pilot import Pilot
 
 from lechat_tui import paths
+from lechat_tui.engine.base import Server
 from lechat_tui.engine.echo import EchoEngine
+from lechat_tui.engine.remote import discovery
+from lechat_tui.engine.remote.pieces import ServerModel
 from lechat_tui.machine.footprint import ModelShape
+from lechat_tui.models import servers
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole, Status, Weights
 from lechat_tui.models.fit import Resources
@@ -113,6 +117,33 @@ async def test_enter_switches_to_an_installed_model_and_leads_from_an_unpublishe
         await shows(pilot, "▌ loin")
         await pilot.press("home", "down", "enter")
         await shows(pilot, "codeur answers from now on")
+
+
+async def test_a_server_that_runs_here_is_offered_and_connected(
+    make_app: MakeApp, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def add(server: Server) -> tuple[str, list[Model], list[ServerModel]]:
+        found = [ServerModel("gemma", context=4096, images=True)]
+        return "LM Studio", servers.rows("lm-studio", server, "here", found), found
+
+    monkeypatch.setattr(discovery, "discover", none_but(Server("http://localhost:1234")))
+    monkeypatch.setattr(servers, "add", add)
+    async with make_app().run_test(size=(110, 30)) as pilot:
+        await manage(pilot, "http://localhost")
+        await shows(pilot, "not connected", "Enter connect")
+        await pilot.press("enter")
+        await shows(pilot, "LM Studio at localhost:1234", "4,096 tokens, images")
+        await pilot.press("enter")
+        await shows(pilot, "lm-studio/gemma answers from now on", "lm-studio/gemma on localhost:1234")
+        await manage(pilot, "lm-studio/gemma")
+        await shows(pilot, "in use")
+
+
+def none_but(*found: Server) -> Callable[[], Awaitable[list[Server]]]:
+    async def discover() -> list[Server]:
+        return list(found)
+
+    return discover
 
 
 async def test_a_download_is_shown_below_the_chat_and_its_end_is_reported(make_app: MakeApp, hub: Hub) -> None:

@@ -106,7 +106,7 @@ class Connection:
             network.check_host(self.server.host)
         except network.OfflineError as error:
             raise ServerError(str(error)) from error
-        client = self._opened()
+        client = await self._opened()
         content = None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         headers = {"Content-Type": "application/json"} if content is not None else {}
         if key := key_of(self.server):
@@ -118,15 +118,12 @@ class Connection:
                 raise await self._rejected(response)
             yield response
 
-    def _opened(self) -> "httpx2.AsyncClient":
-        if self._client is None:
-            import httpx2
+    async def _opened(self) -> "httpx2.AsyncClient":
+        import httpx2
 
-            try:
-                verify = ssl.create_default_context(cafile=self.server.cacert) if self.server.cacert else True
-            except (OSError, ssl.SSLError) as error:
-                raise ServerError(f"the certificate file {self.server.cacert} can't be read: {error}") from error
-            self._client = httpx2.AsyncClient(
+        if self._client is None:
+            verify = await asyncio.to_thread(self._verification)
+            self._client = self._client or httpx2.AsyncClient(
                 headers={"User-Agent": f"lechat/{__version__}", "Accept-Encoding": "identity"},
                 verify=verify,
                 follow_redirects=False,
@@ -134,6 +131,19 @@ class Connection:
                 default_encoding="utf-8",
             )
         return self._client
+
+    def _verification(self) -> ssl.SSLContext | bool:
+        """How certificates are verified. Reading the system's authorities takes a while, and only TLS needs them."""
+        if not self.server.url.startswith("https:"):
+            return False
+        import httpx2
+
+        if not self.server.cacert:
+            return httpx2.create_ssl_context()
+        try:
+            return ssl.create_default_context(cafile=self.server.cacert)
+        except (OSError, ssl.SSLError) as error:
+            raise ServerError(f"the certificate file {self.server.cacert} can't be read: {error}") from error
 
     def _limits(self, seconds: float) -> "httpx2.Timeout":
         import httpx2

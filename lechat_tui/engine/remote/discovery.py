@@ -49,7 +49,7 @@ async def discover() -> list[Server]:
 
 
 async def _offers(server: Server) -> bool:
-    connection = Connection(server, Timeouts(connect=0.5, brief=1.0))
+    connection = Connection(server, Timeouts(connect=2.0, brief=3.0))
     try:
         return bool(await (await probe.find(connection)).models())
     except EngineError:

@@ -135,6 +135,9 @@ class Manager(ModalScreen[Model | None]):
             if not offers.assessed:
                 await asyncio.to_thread(offers.assess)
                 await asyncio.to_thread(offers.scan)
+            self._show()
+            await asyncio.to_thread(offers.find_servers)
+            await asyncio.to_thread(offers.scan)
         except LechatError as error:
             self._say(str(error), "error")
         else:

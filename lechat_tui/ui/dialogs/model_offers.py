@@ -4,7 +4,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from lechat_tui.models import fit
+from lechat_tui.models import fit, servers
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError
 from lechat_tui.models.fit import Fit
@@ -26,6 +26,8 @@ class ModelOffers:
         self._memory: Mapping[str, str] = {}
         self._variants: dict[str, Model] = {}
         """The quantization that is shown, by the id in the catalog."""
+        self._servers: list[Model] = []
+        """Servers on this machine that are not connected."""
         self.free_disk = ""
         """How much of the disk is free, as text; empty while that is unknown."""
 
@@ -43,7 +45,11 @@ class ModelOffers:
         """Find the models that are on this machine now. Raises what `Models.installed` raises."""
         here = {model.id: model for model in self._models.installed()}
         rest = [self._variant(model, here) for id, model in self._models.catalog.items() if id not in here]
-        self._offers = model_rows.sort(self._offer(model) for model in (*here.values(), *rest))
+        self._offers = model_rows.sort(self._offer(model) for model in (*here.values(), *rest, *self._servers))
+
+    def find_servers(self) -> None:
+        """Find the servers on this machine that are not connected. Raises `ModelError`."""
+        self._servers = servers.unconnected()
 
     def _variant(self, model: Model, here: Container[str]) -> Model:
         """The model in the quantization it is shown in, unless that one has a row of its own."""

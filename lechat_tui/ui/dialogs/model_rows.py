@@ -134,6 +134,8 @@ def _state(offer: Offer, job: "Job | None") -> list[Span]:
     if offer.current or offer.memory:
         spans: list[Span] = [("  in use" if offer.current else "  loaded", "accent")]
         return [*spans, (f" {offer.memory}", "soft")] if offer.memory else spans
+    if offer.model.unconnected:
+        return [("  not connected", "soft")]
     return [("  ready", "text")] if offer.ready else []
 
 
@@ -209,6 +211,8 @@ def _state_text(offer: Offer, job: "Job | None") -> str:
         return progress_text(job)
     if job and job.state == "failed":
         return job.error
+    if offer.model.unconnected:
+        return f"{offer.model.server} offers models, which Enter lists"
     words = [offer.model.id, ", ".join(offer.model.roles), *filter(None, [offer.memory and f"loaded: {offer.memory}"])]
     where = f"on the server {offer.model.server}" if offer.model.server else "on this machine"
     return " · ".join([*words, "in use" if offer.current else where] if offer.ready else words)
@@ -224,7 +228,7 @@ def _facts(offer: Offer) -> list[tuple[str, str]]:
     )
     license = f"{model.license} (no commercial use)" if model.consent else model.license
     rows = {
-        "Context": "" if offer.closed else context,
+        "Context": "" if offer.closed or model.unconnected else context,
         "License": license,
         "Quantization": model.weights.quant,
         "Also as": quants,
@@ -283,6 +287,8 @@ def _row_keys(offer: Offer, running: bool) -> list[tuple[str, str]]:
         return [("c", "cancel"), ("Enter", "switch when downloaded")]
     if offer.current:
         return [("Enter", "continue"), ("l", "license")]
+    if offer.model.server:
+        return [("Enter", "connect" if offer.model.unconnected else "switch")]
     if offer.file:
         return [("Enter", "switch"), ("x", "delete"), ("l", "license")]
     turn = [("← →", "quantization")] if offer.model.quants else []
