@@ -14,8 +14,9 @@ State = Literal["complete", "draft", "stopped", "interrupted", "failed", "cut"]
 """`complete`; `draft` while it is written; `stopped` by the user; `interrupted` when the program died meanwhile;
 `failed` when the engine did; `cut` when it reached the token limit."""
 
-AttachmentKind = Literal["image", "text", "document"]
-"""What is in an attached file. The text of a `text` file, and that of the pages of a `document`, is sent in a fence."""
+AttachmentKind = Literal["image", "text", "document", "passages"]
+"""What is in an attached file. The text of a `text` file, and that of the pages of a `document`, is sent in a fence.
+`passages` of a library are JSON, and sent under their numbers."""
 
 DocumentUse = Literal["whole", "passages", "parts", "beginning"]
 """What is sent of a document: all pages that were asked for; the `passages` that match the question; in place of it the

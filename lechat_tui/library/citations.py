@@ -1,0 +1,276 @@
+"""Checks each citation of an answer against the passage that it names.
+
+What a sentence quotes must be in the passage literally; its numbers, dates and names must be there, and near the words
+they are said of; else enough of its words must be. A citation that fails is not wrong for certain, but unverified.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from lechat_tui.attachments.passages import Source
+from lechat_tui.library.claims import claims, sentences
+from lechat_tui.library.differences import difference, longest_run
+from lechat_tui.library.facts import Date, covers, dates, plain, tokens
+from lechat_tui.library.function_words import FUNCTION_WORDS, language_of
+from lechat_tui.library.words import Index, Statement, is_soft, pairs, shared, shortened
+from lechat_tui.values import dataclass
+
+MIN_SHARED = 0.5
+"""Share of a sentence's words that must be in the passage."""
+
+MIN_QUOTED_WORDS = 2
+"""A quotation with fewer words is a title or irony, and is checked word by word."""
+
+WHOLE_SHARED = 0.95
+"""From this share on a sentence of the passage says all of it."""
+
+MAX_SHORT_ANSWER = 4
+"""Words behind a colon that are an answer, not a sentence: a capital letter is then no beginning."""
+
+
+@dataclass(frozen=True)
+class Citation:
+    """One citation of an answer, and whether its passage holds what is said."""
+
+    n: int
+    document: str
+    page: int
+    start: int
+    """Where the quote is in the text of the page, in characters."""
+    end: int
+    quote: str
+    """The sentence of the passage that is closest to what is said."""
+    proved: bool
+    reason: str = ""
+    """Why it is unverified, as the end of a sentence; empty for a proved one."""
+    mark: tuple[int, int] = (0, 0)
+    """Where it is in the answer."""
+
+
+def check(answer: str, passages: Sequence[Source]) -> list[Citation]:
+    """The citations of an answer in their order. Numbers without a passage are left out."""
+    known = {passage.n: passage for passage in passages}
+    found: list[Citation] = []
+    language = language_of(token.text for token in tokens(plain(answer)))
+    for claim in claims(answer):
+        cited = [_analyzed(known[n]) for n in claim.numbers if n in known]
+        said = Statement(claim.text, language)
+        reason = doubt(said, cited) if cited else ""
+        for span in claim.marks:
+            number = int(answer[span[0] + 1 : span[1] - 1])
+            if number not in known:
+                continue
+            passage = _analyzed(known[number])
+            why = reason or _idle(said, passage, cited)
+            start, end = passage.closest(said)
+            source = passage.source
+            found.append(
+                Citation(
+                    number,
+                    source.document,
+                    source.page,
+                    source.start + start,
+                    source.start + end,
+                    source.body[start:end],
+                    not why,
+                    why,
+                    span,
+                )
+            )
+    return sorted(found, key=lambda citation: citation.mark)
+
+
+class Support:
+    """A passage taken apart: its sentences, and all that counts as said by it."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.spans = list(sentences(source.body)) or [(0, len(source.body))]
+        self.sentences = [Statement(source.body[start:end]) for start, end in self.spans]
+        around = f"{source.document} {source.heading} {source.page}"
+        self.around = Statement(around)
+        self.all = [token for one in (*self.sentences, self.around) for token in one.tokens]
+        self.index = Index(self.all)
+        self.indexes = [Index(one.tokens) for one in self.sentences]
+        self.plain = _bare(plain(f"{around} {source.body}"))
+        self.dates: list[Date] = [day for _, days in dates(plain(source.body)) for day in days]
+        self.language = language_of(token.text for token in self.all)
+
+    def closest(self, said: Statement) -> tuple[int, int]:
+        """Where the sentence is in the body that shares the most words with what is said."""
+        return self.spans[self.best(said)]
+
+    def best(self, said: Statement) -> int:
+        """The index of that sentence."""
+        scores = [shared(said, index) for index in self.indexes]
+        return max(range(len(scores)), key=lambda place: (scores[place], -place))
+
+    def longest(self, said: Statement) -> int:
+        """The index of the sentence with the longest run of its words."""
+        return max(range(len(self.sentences)), key=lambda place: longest_run(said, self.sentences[place]))
+
+
+@lru_cache(maxsize=256)
+def _analyzed(source: Source) -> Support:
+    return Support(source)
+
+
+def doubt(said: Statement, cited: Sequence[Support]) -> str:
+    """Why these passages do not hold what is said; empty if they do."""
+    checks = (_quotes, _dates, _numbers, _names, _short_answer, _swapped, _overlap)
+    return next(filter(None, (one(said, cited) for one in checks)), "")
+
+
+def _idle(said: Statement, passage: Support, cited: Sequence[Support]) -> str:
+    """Why one of several passages that hold a sentence together adds nothing to it."""
+    if len(cited) < 2 or any(passage.index.has(token) for token in said.words) or _shares_pair(said, passage):
+        return ""
+    return "the passage has none of these words"
+
+
+def _shares_pair(said: Statement, passage: Support) -> bool:
+    return any(passage.index.has_pair(pair) for pair in pairs(said.tokens))
+
+
+_QUOTED = re.compile(r'"([^"]{2,})"|(?<!\w)\'([^\']{8,})\'(?!\w)')
+_LEFT_OUT = re.compile(r"\[?(?:\.\.\.|…)\]?")
+
+
+def _bare(text: str) -> str:
+    """The text for a literal comparison: case, quotes and spaces make no difference."""
+    return " ".join(re.sub(r"[\"']", "", text).casefold().split())
+
+
+def _quotes(said: Statement, cited: Sequence[Support]) -> str:
+    for match in _QUOTED.finditer(said.plain):
+        quote = match[1] or match[2]
+        if len(tokens(quote)) < MIN_QUOTED_WORDS:
+            continue
+        parts = [_bare(part).strip(" .,;:!?。，！？-") for part in _LEFT_OUT.split(quote)]
+        if not any(_in_order(parts, passage.plain) for passage in cited):
+            return f"the quote “{shortened(quote)}” is not in the passage"
+    return ""
+
+
+def _in_order(parts: Sequence[str], text: str) -> bool:
+    at = 0
+    for part in filter(None, parts):
+        at = text.find(part, at)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
+
+
+def _dates(said: Statement, cited: Sequence[Support]) -> str:
+    for text, days in said.dates:
+        known = [day for passage in cited for day in passage.dates]
+        if any(covers(one, day) for one in known for day in days):
+            continue
+        if any(_date_in_parts(day, known, cited) for day in days):
+            continue
+        return f"the date {text} is not in the passage"
+    return ""
+
+
+def _date_in_parts(day: Date, known: Sequence[Date], cited: Sequence[Support]) -> bool:
+    """Whether the passage names day and month without the year, which is elsewhere in it."""
+    years = {value for passage in cited for token in passage.all for value in token.values} | {y for y, _, _ in known}
+    return day[0] in years and bool(day[2]) and any(one[1:] == day[1:] and not one[0] for one in known)
+
+
+def _numbers(said: Statement, cited: Sequence[Support]) -> str:
+    dated = {float(part) for _, days in said.dates for day in days for part in day if part}
+    for token in said.tokens:
+        if not token.number or is_soft(token) or token.values & dated:
+            continue
+        if any(passage.index.has(token) for passage in cited):
+            continue
+        if any(value in day for passage in cited for day in passage.dates for value in token.values):
+            continue
+        return f"the number {token.shown} is not in the passage"
+    return ""
+
+
+def _names(said: Statement, cited: Sequence[Support]) -> str:
+    for place, token in enumerate(said.tokens):
+        if not token.capital or token.number or token.text in FUNCTION_WORDS:
+            continue
+        if any(passage.index.has(token) for passage in cited):
+            continue
+        if _is_name(said, place, cited):
+            return f"{shortened(token.shown)} is not in the passage"
+    return ""
+
+
+def _is_name(said: Statement, place: int, cited: Sequence[Support]) -> bool:
+    """Whether a word with a capital letter is probably a name."""
+    before = said.plain[: said.tokens[place].start].rstrip()
+    if not before or before[-1] in '.!?"(':
+        return False  # it begins a sentence
+    if before[-1] == ":":
+        return len(said.tokens) - place <= MAX_SHORT_ANSWER
+    if said.language != "de":
+        return True
+    previous = said.tokens[place - 1]  # every noun has a capital letter, so another one must be before it
+    if place < 2 or not previous.capital or previous.text in FUNCTION_WORDS or before[-1] == "-":
+        return False
+    return not previous.text.endswith("s") or not any(passage.index.has(previous) for passage in cited)
+
+
+def _short_answer(said: Statement, cited: Sequence[Support]) -> str:
+    """Some words behind a colon, as in "Winner: Carolina", none of which the passage has."""
+    _, colon, end = said.plain.rpartition(":")
+    answer = Statement(end)
+    words = [token for token in answer.words if not token.number]
+    if not colon or not words or len(answer.tokens) > MAX_SHORT_ANSWER * (2 if words[0].character else 1):
+        return ""
+    if shared(answer, *(passage.index for passage in cited)) > 0 or any(token.number for token in answer.words):
+        return ""
+    return f"{shortened(end.strip())} is not in the passage"
+
+
+def _swapped(said: Statement, cited: Sequence[Support]) -> str:
+    """Whether the sentence is one of the passage but for a fact, though that may be elsewhere in the passage."""
+    reasons = [_difference(said, passage) or _wrong_place(said, passage) for passage in cited]
+    return reasons[0] if reasons and all(reasons) else ""
+
+
+def _difference(said: Statement, passage: Support) -> str:
+    best = passage.best(said)
+    if reason := difference(said, passage.sentences[best], passage.index):
+        return reason
+    if shared(said, passage.indexes[best]) >= WHOLE_SHARED:
+        return ""
+    again = passage.longest(said)  # words that were swapped may have led to the sentence where they are from
+    return difference(said, passage.sentences[again], passage.index) if again != best else ""
+
+
+def _wrong_place(said: Statement, passage: Support) -> str:
+    """A number that only stands in a sentence about something else."""
+    for token in said.tokens:
+        if not token.number or is_soft(token):
+            continue
+        at = [n for n, index in enumerate(passage.indexes) if index.has(token)]
+        if not at:
+            continue
+        rest = Statement(said.plain)
+        rest.words = [word for word in said.words if not word.number]
+        scores = [shared(rest, index) for index in passage.indexes]
+        near = max(shared(rest, *passage.indexes[max(n - 1, 0) : n + 2]) for n in at)
+        if max(scores) >= 2 * MIN_SHARED * 0.6 and near < max(scores) / 2:
+            return f"the passage has {token.shown} where it is about something else"
+    return ""
+
+
+def _overlap(said: Statement, cited: Sequence[Support]) -> str:
+    if not said.words:
+        return ""  # a mark alone, as in a list of sources
+    share = shared(said, *(passage.index for passage in cited))
+    if share >= MIN_SHARED + (1 / len(said.words) if len(said.words) < 4 else 0) / 4:
+        return ""
+    languages = {passage.language for passage in cited}
+    if said.language and said.language not in languages and any(t.number or t.capital for t in said.words[1:]):
+        return ""  # another language: its numbers and names are all there
+    return "it shares too few words with the passage"
