@@ -74,9 +74,9 @@ LEASE = Source(
     start=100,
     end=500,
     heading="Lease > Costs",
-    body="The monthly rent is 1,250 euros. The deposit amounts to three monthly rents and is due on 1 October 2024. The "
-    "tenant, Maria Keller, may not keep dogs. “Small repairs are paid by the tenant”, up to 100 euros each. The house "
-    "in Lindenstraße was built in 1931 and belongs to the Brandt family.",
+    body="The monthly rent is 1,250 euros. The deposit amounts to three monthly rents and is due on 1 October 2024. "
+    "The tenant, Maria Keller, may not keep dogs. “Small repairs are paid by the tenant”, up to 100 euros each. "
+    "The house in Lindenstraße was built in 1931 and belongs to the Brandt family.",
 )
 MIETE = Source(
     2,

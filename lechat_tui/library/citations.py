@@ -11,7 +11,7 @@ from functools import lru_cache
 from lechat_tui.attachments.passages import Source
 from lechat_tui.library.claims import claims, sentences
 from lechat_tui.library.differences import difference, longest_run
-from lechat_tui.library.facts import Date, covers, dates, plain, tokens
+from lechat_tui.library.facts import plain, tokens
 from lechat_tui.library.function_words import FUNCTION_WORDS, language_of
 from lechat_tui.library.words import Index, Statement, is_soft, pairs, shared, shortened
 from lechat_tui.values import dataclass
@@ -94,7 +94,6 @@ class Support:
         self.index = Index(self.all)
         self.indexes = [Index(one.tokens) for one in self.sentences]
         self.plain = _bare(plain(f"{around} {source.body}"))
-        self.dates: list[Date] = [day for _, days in dates(plain(source.body)) for day in days]
         self.language = language_of(token.text for token in self.all)
 
     def closest(self, said: Statement) -> tuple[int, int]:
@@ -118,7 +117,7 @@ def _analyzed(source: Source) -> Support:
 
 def doubt(said: Statement, cited: Sequence[Support]) -> str:
     """Why these passages do not hold what is said; empty if they do."""
-    checks = (_quotes, _dates, _numbers, _names, _short_answer, _swapped, _overlap)
+    checks = (_quotes, _numbers, _names, _short_answer, _swapped, _overlap)
     return next(filter(None, (one(said, cited) for one in checks)), "")
 
 
@@ -163,33 +162,11 @@ def _in_order(parts: Sequence[str], text: str) -> bool:
     return True
 
 
-def _dates(said: Statement, cited: Sequence[Support]) -> str:
-    for text, days in said.dates:
-        known = [day for passage in cited for day in passage.dates]
-        if any(covers(one, day) for one in known for day in days):
-            continue
-        if any(_date_in_parts(day, known, cited) for day in days):
-            continue
-        return f"the date {text} is not in the passage"
-    return ""
-
-
-def _date_in_parts(day: Date, known: Sequence[Date], cited: Sequence[Support]) -> bool:
-    """Whether the passage names day and month without the year, which is elsewhere in it."""
-    years = {value for passage in cited for token in passage.all for value in token.values} | {y for y, _, _ in known}
-    return day[0] in years and bool(day[2]) and any(one[1:] == day[1:] and not one[0] for one in known)
-
-
 def _numbers(said: Statement, cited: Sequence[Support]) -> str:
-    dated = {float(part) for _, days in said.dates for day in days for part in day if part}
     for token in said.tokens:
-        if not token.number or is_soft(token) or token.values & dated:
+        if not token.number or is_soft(token) or any(passage.index.has(token) for passage in cited):
             continue
-        if any(passage.index.has(token) for passage in cited):
-            continue
-        if any(value in day for passage in cited for day in passage.dates for value in token.values):
-            continue
-        return f"the number {token.shown} is not in the passage"
+        return f"the {'date' if token.days else 'number'} {token.shown} is not in the passage"
     return ""
 
 

@@ -1,7 +1,7 @@
 """Finds where a sentence of an answer is one of the passage but for a number, a name or a negation."""
 
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
+from difflib import Match, SequenceMatcher
 
 from lechat_tui.library.facts import Token
 from lechat_tui.library.function_words import NEGATIONS
@@ -135,10 +135,9 @@ def _gaps(ours: Sequence[Token], theirs: Sequence[Token]) -> Iterator[Gap]:
         a, b, before = block.a + block.size, block.b + block.size, after
 
 
-def _is_edge(block: object, end: object) -> bool:
-    a, b, size = block  # type: ignore[misc]
-    last_a, last_b, _ = end  # type: ignore[misc]
-    return (a == 0 and b == 0) or (a + size == last_a and b + size == last_b)
+def _is_edge(block: Match, end: Match) -> bool:
+    """Whether a part that two sentences have in common begins or ends both."""
+    return not (block.a or block.b) or (block.a + block.size == end.a and block.b + block.size == end.b)
 
 
 def _weight(found: Sequence[Token]) -> float:

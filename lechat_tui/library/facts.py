@@ -27,6 +27,8 @@ class Token:
     """Whether it begins with a capital letter."""
     values: frozenset[float] = frozenset()
     """What it may stand for, if it is a number: `1.000` is a thousand or one."""
+    days: frozenset[Date] = frozenset()
+    """The days that it may be, if it is a date."""
     character: bool = False
     """Whether it is one character of a script without spaces."""
     start: int = 0
@@ -34,7 +36,8 @@ class Token:
 
     @property
     def number(self) -> bool:
-        return bool(self.values)
+        """Whether it is a number or a date."""
+        return bool(self.values or self.days)
 
 
 _QUOTES = str.maketrans(
@@ -199,10 +202,15 @@ def _values(text: str) -> frozenset[float]:
 
 
 def tokens(text: str) -> list[Token]:
-    """The words and numbers of a plain text, in their order."""
+    """The words, numbers and dates of a plain text, in their order."""
     found: list[Token] = []
+    dated = {start: (end, days) for start, end, days in dates(text)}
     at = 0
     while match := _TOKEN.search(text, at):
+        if date := dated.get(match.start()):
+            at, days = date
+            found.append(Token(str(max(days)), text[match.start() : at].strip(" ,."), days=days, start=match.start()))
+            continue
         token, at = _token(text, match)
         found.append(token)
     return list(_joined(found))
@@ -245,13 +253,13 @@ def _joined(found: list[Token]) -> Iterator[Token]:
     while place < len(found):
         token = found[place]
         place += 1
-        while place < len(found) and token.number and not token.shown[0].isdigit():
+        while place < len(found) and token.values and not token.shown[0].isdigit():
             following = found[place]
             factor = _UNITS.get(following.text, 0.0)
             tens, ones = min(token.values), min(following.values, default=0.0)
             if factor:
                 values = frozenset(value * factor for value in token.values)
-            elif following.number and 20 <= tens <= 90 and tens % 10 == 0 and 0 < ones < 10:
+            elif following.values and 20 <= tens <= 90 and tens % 10 == 0 and 0 < ones < 10:
                 values = frozenset((tens + ones,))
             else:
                 break
@@ -299,23 +307,37 @@ _DATES = (
 _NUMERIC = re.compile(r"(?<![\d.])(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?![\d])")
 
 
-def dates(text: str) -> Iterator[tuple[str, frozenset[Date]]]:
-    """The dates in a plain text as they are written, each with the days it may be."""
+def dates(text: str) -> list[tuple[int, int, frozenset[Date]]]:
+    """The dates in a plain text: where each starts and ends, and the days it may be. None is within another."""
+    found = sorted(_dates(text), key=lambda date: date[0] - date[1])
+    kept: list[tuple[int, int, frozenset[Date]]] = []
+    for start, end, days in found:
+        if not any(start < other_end and end > other for other, other_end, _ in kept):
+            kept.append((start, end, days))
+    return sorted(kept, key=lambda date: date[0])
+
+
+def _dates(text: str) -> Iterator[tuple[int, int, frozenset[Date]]]:
     for form in _DATES:
         for match in form.finditer(text):
             parts = match.groupdict()
             month = int(parts["number"]) if "number" in parts else _months().get(folded(parts["month"]), 0)
             day, year = int(parts.get("day") or 0), int(parts.get("year") or 0)
             if 1 <= month <= 12 and day <= 31:
-                yield match[0].strip(" ,."), frozenset(((year, month, day),))
+                yield match.start(), match.start() + len(match[0].rstrip(" ,.")), frozenset(((year, month, day),))
     for match in _NUMERIC.finditer(text):
         first, second, year = int(match[1]), int(match[3]), int(match[4])
         year += (2000 if year < 50 else 1900) if year < 100 else 0
         days = {(year, m, d) for m, d in ((first, second), (second, first)) if 1 <= m <= 12 and 1 <= d <= 31}
         if days:
-            yield match[0], frozenset(days)
+            yield match.start(), match.end(), frozenset(days)
 
 
 def covers(known: Date, said: Date) -> bool:
-    """Whether a date is another one, or that with more of its parts."""
+    """Whether a date is another one, or that with more of its parts; a known one may lack the year."""
+    year, *rest = known
+    return said[0] in (0, year) or (not year and bool(said[2])) if _same(said[1:], tuple(rest)) else False
+
+
+def _same(said: tuple[int, ...], known: tuple[int, ...]) -> bool:
     return all(part in (0, whole) for part, whole in zip(said, known, strict=True))

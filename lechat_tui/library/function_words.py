@@ -49,6 +49,9 @@ NEGATIONS = _folded(_NEGATIONS)
 MIN_KNOWN = 2
 """Function words of a language that a text needs to count as written in it."""
 
+MAX_SHORT = 12
+"""Words of a text for which one is enough, if it is of no other language."""
+
 
 def language_of(words: Iterable[str]) -> str:
     """The language of a text with these folded words; empty if it is not clear. Japanese counts as `zh`."""
@@ -57,7 +60,7 @@ def language_of(words: Iterable[str]) -> str:
     if sum(n for word, n in found.items() if "\u3040" <= word <= "\u9fff") > sum(found.values()) / 3:
         return "zh"
     best = max(counts, key=lambda language: counts[language])
-    if counts[best] >= MIN_KNOWN:
+    if counts[best] >= MIN_KNOWN or (counts[best] == 1 == sum(counts.values()) and found.total() <= MAX_SHORT):
         return best
     arabic = sum(n for word, n in found.items() if "\u0600" <= word[:1] <= "\u06ff")
     return "ar" if arabic > sum(found.values()) / 2 else ""

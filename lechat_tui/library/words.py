@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-from lechat_tui.library.facts import Token, dates, plain, tokens
+from lechat_tui.library.facts import Token, covers, plain, tokens
 from lechat_tui.library.function_words import FUNCTION_WORDS, language_of
 
 MIN_PREFIX, PREFIX_SHARE = 4, 0.65
@@ -19,7 +19,6 @@ class Statement:
         """`language` is that of the text around it, for a short one."""
         self.plain = plain(text)
         self.tokens = tokens(self.plain)
-        self.dates = list(dates(self.plain))
         self.language = language_of(token.text for token in self.tokens) or language
         self.words = [token for token in self.tokens if is_content(token)]
 
@@ -36,6 +35,8 @@ class Index:
         found = list(found)
         self._texts = {token.text for token in found}
         self._values = {value for token in found for value in token.values}
+        self._days = {day for token in found for day in token.days}
+        self._values |= {float(part) for year, _, day in self._days for part in (year, day) if part}
         self._by_prefix: dict[str, list[str]] = {}
         for text in self._texts:
             self._by_prefix.setdefault(text[:MIN_PREFIX], []).append(text)
@@ -45,6 +46,8 @@ class Index:
 
     def has(self, token: Token) -> bool:
         """Whether the number is there, or a form of the word."""
+        if token.days:
+            return any(covers(known, day) for known in self._days for day in token.days)
         if token.number:
             return bool(self._values & token.values) or token.text in self._texts
         return token.text in self._texts or self._has_form(token.text) or self._has_initials(token)
@@ -119,7 +122,7 @@ def pairs(found: Sequence[Token]) -> Iterator[str]:
 
 def is_soft(token: Token) -> bool:
     """Two, in letters: "both" and "a pair" say it as well."""
-    return not token.shown[0].isdigit() and max(token.values) <= 2
+    return not token.shown[0].isdigit() and max(token.values, default=9.0) <= 2
 
 
 def shortened(text: str, most: int = 40) -> str:
