@@ -176,6 +176,9 @@ class Receipt:
     """Time to first token in milliseconds, without loading the model."""
     tokens_per_s: float = 0.0
     """Decode speed, without the first token."""
+    joules: float | None = None
+    """Energy that processor and GPUs used from the request to the last token, other programs included; None where the
+    machine does not report it."""
     stop_reason: StopReason = "end"
     left_out: int = 0
     """Number of messages that did not fit into the context window."""

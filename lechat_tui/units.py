@@ -44,6 +44,12 @@ def latency_text(milliseconds: float) -> str:
     return f"{milliseconds:.0f} ms" if milliseconds < 99.5 else f"{milliseconds / 1000:.2f} s"
 
 
+def energy_text(joules: float) -> str:
+    """`0.85 J`, `8.5 J`, `1,234 J`."""
+    decimals = 0 if joules >= 99.5 else 1 if joules >= 1 else 2
+    return f"{joules:,.{decimals}f} J"
+
+
 def tokens_text(tokens: int) -> str:
     """`850`, `3.9k`, `16k`; a multiple of 1024 is counted in 1024s, so that a window of 8192 tokens is `8k`."""
     if tokens < 1000:

@@ -96,7 +96,7 @@ def _receipt(receipt: Receipt | None) -> dict[str, Any] | None:
         return None
     row: dict[str, Any] = json.loads(json.dumps(asdict(receipt)))
     sampling = row.pop("sampling")
-    newer = sampling.pop("stop"), row.pop("threads"), row.pop("cpu"), row.pop("server")
+    newer = sampling.pop("stop"), row.pop("threads"), row.pop("cpu"), row.pop("server"), row.pop("joules")
     assert not any(newer) and sampling.pop("think") == "auto"
     return {**row, **sampling}
 

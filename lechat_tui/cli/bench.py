@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import asdict, field, replace
 
@@ -15,6 +16,7 @@ from lechat_tui.engine.base import Delta, Done, Engine, Event, Fitted, LocalMode
 from lechat_tui.errors import LechatError
 from lechat_tui.machine.split_files import size_on_disk
 from lechat_tui.message import Message, Receipt, Sampling
+from lechat_tui.talk import phrases
 from lechat_tui.units import size_text
 from lechat_tui.values import dataclass
 
@@ -54,6 +56,10 @@ class Figures:
     """Time to the first token after a question of `prompt_tokens`."""
     next_ms: list[float] = field(default_factory=list)
     """The same for the next question of that chat, most of whose prompt is in the KV cache."""
+    prefill_joules: list[float] = field(default_factory=list)
+    """Joules for each token of prefill; empty where the machine does not report energy."""
+    decode_joules: list[float] = field(default_factory=list)
+    """The same for each token of decode, with its short prompt."""
     threads: str = ""
     """How many threads decoded at the end, and why; empty on a GPU."""
     engine: str = ""
@@ -138,6 +144,8 @@ class Runner:
         figures.decode.append(written.receipt.tokens_per_s)
         figures.prompt_tokens = read.receipt.prompt_tokens - read.receipt.cached_tokens
         figures.tokens = written.receipt.completion_tokens
+        figures.prefill_joules += _joules_per_token(read.receipt, figures.prompt_tokens)
+        figures.decode_joules += _joules_per_token(written.receipt, figures.tokens)
         figures.threads = written.receipt.cpu
         figures.engine = written.receipt.engine
 
@@ -217,6 +225,11 @@ class ProgressBar:
             printing.rewrite(" " * (BAR_WIDTH + 40), end="\r")
 
 
+def _joules_per_token(receipt: Receipt, tokens: int) -> list[float]:
+    """One figure; none where it is unknown."""
+    return [receipt.joules / tokens] if receipt.joules and tokens else []
+
+
 def _memory_of_children() -> int:
     """Resident bytes of this process's children; 0 if `ps` cannot tell."""
     try:
@@ -246,6 +259,8 @@ def _as_object(plan: Benchmark, figures: Figures) -> dict[str, object]:
         "memory_bytes": figures.memory or None,
         "prefill_tokens_per_s": row(figures.prefill, 2),
         "decode_tokens_per_s": row(figures.decode, 2),
+        "prefill_joules_per_token": row(figures.prefill_joules, 6) if figures.prefill_joules else None,
+        "decode_joules_per_token": row(figures.decode_joules, 6) if figures.decode_joules else None,
         "ttft_ms": row(figures.first_ms, 1),
         "next_ttft_ms": row(figures.next_ms, 1),
         "threads": figures.threads,
@@ -272,7 +287,16 @@ def _as_table(plan: Benchmark, figures: Figures) -> str:
             row("  next question", figures.next_ms, "ms", "in the same chat"),
             f"{'load':<20} {figures.load_s:>10,.1f} s",
             f"{'memory':<20} {memory:>10}",
+            *_energy_rows(figures),
             *([f"{'threads':<20} {figures.threads}"] if figures.threads else ()),
             f"Medians of {plan.rounds} rounds, with the lowest and highest values in parentheses.",
         )
     )
+
+
+def _energy_rows(figures: Figures) -> Iterator[str]:
+    """What a token costs; nothing where the machine does not report it."""
+    for name, values in (("prefill", figures.prefill_joules), ("decode", figures.decode_joules)):
+        if values:
+            joules = statistics.median(values)
+            yield f"{f'energy of {name}':<20} {joules:>10,.3f} J/token    {phrases.per_joule(1, joules)}"

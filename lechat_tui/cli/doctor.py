@@ -24,6 +24,7 @@ from lechat_tui.engine.llama.tuning import Tuning
 from lechat_tui.engine.local import LocalEngine
 from lechat_tui.engine.remote.discovery import discover
 from lechat_tui.errors import LechatError
+from lechat_tui.machine import energy
 from lechat_tui.message import Attachment, Message, Sampling
 from lechat_tui.models import adapters, scan
 from lechat_tui.models.available import Models
@@ -217,6 +218,8 @@ def _engine(settings: Settings) -> Iterator[Finding]:
         yield Finding("gpu", sentence)
     if report["threads"] and not settings.threads:
         yield Finding("load", report["threads"])
+    if file := energy.unreadable():
+        yield Finding("energy", f"answers show no joules, since only root may read {file}")
     yield from _tuning(report["tuning"])
 
 

@@ -25,6 +25,7 @@ STATS = (
     "completion_tokens",
     "ttft_ms",
     "tokens_per_s",
+    "joules",
     "stop_reason",
     "left_out",
     "seed",

@@ -76,6 +76,8 @@ def table(receipt: Receipt) -> Iterator[tuple[str, str]]:
         yield "answer", f"{receipt.completion_tokens:,} tokens, the first after {receipt.ttft_ms:,.0f} ms{speed}"
     if receipt.cpu:
         yield "threads", receipt.cpu
+    if used := phrases.energy(receipt):
+        yield "energy", f"{used}; of processor and GPU, with what other programs used"
     if receipt.pieces > 1:
         yield "parts", f"{receipt.pieces}, by /continue; the figures are those of the last"
     yield "ended", ENDED[receipt.stop_reason]

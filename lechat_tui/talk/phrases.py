@@ -9,7 +9,7 @@ from lechat_tui.engine.base import Delta, Event, Fitted, Loading, Prefill, Waiti
 from lechat_tui.message import Receipt
 from lechat_tui.network import STAYS_HERE
 from lechat_tui.plaintext import INVISIBLE_SIGN
-from lechat_tui.units import latency_text
+from lechat_tui.units import energy_text, latency_text
 
 MIN_SHOWN_PREFILL_TOKENS = 512
 """A prefill of fewer new tokens ends before anyone could read a line about it."""
@@ -81,7 +81,19 @@ def figures(receipt: Receipt) -> str:
         f"{receipt.model}: {receipt.prompt_tokens:,} prompt tokens ({receipt.cached_tokens:,} cached), "
         f"{receipt.completion_tokens:,} generated, first token after {latency_text(receipt.ttft_ms)}, "
         f"{receipt.tokens_per_s:.1f} tokens/s"
-    )
+    ) + (f", {used}" if (used := energy(receipt)) else "")
+
+
+def energy(receipt: Receipt) -> str:
+    """The energy of an answer and its tokens per joule; empty where the machine does not report it."""
+    if not receipt.joules:
+        return ""
+    return ", ".join(filter(None, (energy_text(receipt.joules), per_joule(receipt.completion_tokens, receipt.joules))))
+
+
+def per_joule(tokens: float, joules: float) -> str:
+    """Tokens per joule; empty for no tokens."""
+    return f"{tokens / joules:.2g} tokens/J" if tokens else ""
 
 
 class Notes:

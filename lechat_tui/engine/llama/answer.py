@@ -26,7 +26,7 @@ def answer(llama: Llama, request: Request, stopped: Callable[[], bool]) -> Itera
     """
     llama.reopen()
     llama.apply_adapters(request.model.adapters)
-    began = time.perf_counter()
+    began, energy = time.perf_counter(), llama.energy.start()
     seed = request.sampling.seed
     seed = int.from_bytes(os.urandom(4), "little") if seed is None else seed & 0xFFFFFFFF
     if llama.threads:
@@ -56,6 +56,7 @@ def answer(llama: Llama, request: Request, stopped: Callable[[], bool]) -> Itera
             cpu=llama.threads.sentence() if llama.threads else "",
             ttft_ms=round((generation.first_token_at - began) * 1000, 1),
             tokens_per_s=round(generation.speed, 2),
+            joules=llama.energy.since(energy),
             stop_reason=generation.reason,
         )
     )

@@ -28,7 +28,7 @@ from lechat_tui.engine.llama.thread_pool import ThreadPool
 from lechat_tui.engine.llama.tuning import Tuning, choose, shortage
 from lechat_tui.engine.llama.vision import Projector
 from lechat_tui.engine.llama.vocab import Vocab
-from lechat_tui.machine import hardware
+from lechat_tui.machine import energy, hardware
 from lechat_tui.machine.footprint import GIB, KvType, kv_bytes
 from lechat_tui.machine.hardware import Machine
 from lechat_tui.machine.placement import MemoryNeed
@@ -98,6 +98,7 @@ class Llama:
         self.speculation = Speculation() if spec.tuning.speculate and not spec.pace and self._can_truncate() else None
         """Makes draft tokens; None where that is turned off or cannot help."""
         self.projector = self._open_projector()
+        self.energy = energy.meter(gpu=self.tuning.gpu_layers != 0)
 
     def close(self) -> None:
         """Free everything, in the order llama.cpp needs."""
