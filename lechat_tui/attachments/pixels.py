@@ -38,15 +38,24 @@ def size(content: bytes) -> tuple[int, int]:
         return image.size
 
 
-def rgb(content: bytes, width: int, height: int) -> "Image":
+def frames(content: bytes) -> int:
+    """The number of pages of a TIFF; 1 for any other image. Raises what `size` raises."""
+    with _opened(content) as image:
+        return getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+
+
+def rgb(content: bytes, width: int, height: int, *, frame: int = 0) -> "Image":
     """The image upright, on white, scaled down to fit within width x height pixels; never scaled up.
 
-    Grayscale of more than 8 bits is scaled by the depth its brightest pixel needs, floating point by its range. Raises
-    `TooManyPixels`, and what Pillow raises for damaged files.
+    Grayscale of more than 8 bits is scaled by the depth its brightest pixel needs, floating point by its range.
+    `frame` is the page of a TIFF, from 0. Raises `TooManyPixels`, and what Pillow raises for damaged files.
     """
     from PIL import Image, ImageOps
 
     with _opened(content) as opened:
+        if frame:
+            opened.seek(frame)
+            _check_size(opened)
         opened.draft("RGB", (width * 2, height * 2))
         turned = opened.getexif().get(_ORIENTATION, 1) >= 5
         room = (height, width) if turned else (width, height)
@@ -65,9 +74,13 @@ def _opened(content: bytes) -> "Iterator[Image]":
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a warning would be printed onto the screen; the limits are checked below
         with Image.open(BytesIO(_completed(content)), formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
-                raise TooManyPixels
+            _check_size(image)
             yield image
+
+
+def _check_size(image: "Image") -> None:
+    if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
+        raise TooManyPixels
 
 
 def _completed(content: bytes) -> bytes:

@@ -49,7 +49,7 @@ class Output(StrEnum):
 
 
 EPILOG = (
-    "Commands: pull (get), ls (list), ps, show, rm and import for models; connect for servers; fit; "
+    "Commands: pull (get), ls (list), ps, show, rm and import for models; connect for servers; fit; ocr; "
     "chats ls|show|search|rename|export|import|rm; library new|add|ls|status|search|sync|rm; "
     "bench, doctor, paths, completion. See lechat COMMAND --help. "
     "Without a prompt, the full screen opens."
@@ -296,6 +296,26 @@ def connect(
         connect.run(url, name=name, key_env=key_env, key_file=key_file, cacert=cacert, agreed=yes)
     else:
         connect.run_without_url(agreed=yes)
+
+
+@commands.command("ocr", help="Read a PDF or an image, page by page, with a model that supports images; Markdown.")
+def ocr(
+    file: Annotated[Path, typer.Argument(help="A PDF, or an image; a TIFF may have several pages.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="OUT.md", help="Write the Markdown there, not to stdout.")
+    ] = None,
+    pages: Annotated[str, typer.Option(metavar="A-B", help="Read these pages, as in 3-9, 2, 10- or 1,4-6.")] = "",
+    model: Annotated[str, typer.Option("-m", "--model", metavar="NAME", help="Model that supports images.")] = "",
+    ctx_size: CtxSize = None,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print no hints or progress on stderr.")] = False,
+    offline: Annotated[bool, OFFLINE] = False,
+) -> None:
+    if offline:
+        network.forbid()
+    from lechat_tui.cli import ocr
+
+    raise typer.Exit(ocr.run(file, out=output, pages=pages, model=model, context=ctx_size, as_json=json, quiet=quiet))
 
 
 @commands.command("doctor", help="Check the installation and run a self-test.")

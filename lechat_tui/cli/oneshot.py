@@ -176,7 +176,7 @@ class Hints:
         """Print what the user should know of an event; progress is shown on one line that is overwritten."""
         if (activity := phrases.activity(event, model)) and phrases.is_long(event):
             text, fraction = activity
-            self._overwrite(f"{text}: {fraction:.0%}")
+            self.overwrite(f"{text}: {fraction:.0%}")
         for sentence in self._notes.about(event, model):
             self.say(sentence)
         if isinstance(event, Fitted) and event.left_out:
@@ -184,7 +184,8 @@ class Hints:
         if isinstance(event, Delta):
             self.clear()
 
-    def _overwrite(self, text: str) -> None:
+    def overwrite(self, text: str) -> None:
+        """Show this on the progress line."""
         if self._progress:
             printing.rewrite(f"{text:<{self._shown}}", end="\r")
             self._shown = len(text)

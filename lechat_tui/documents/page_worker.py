@@ -5,6 +5,7 @@ Run as `python -m lechat_tui.documents.page_worker PAGE [DPI [embedded]]`; page 
 
 import os
 import sys
+from collections.abc import Sequence
 from io import BytesIO
 
 import msgspec
@@ -62,21 +63,27 @@ def _frame(content: bytes, number: int, dpi: float, embedded: bool) -> PageFrame
     page = document[number - 1]
     scale = min(dpi / POINTS_PER_INCH, MAX_SIDE_PIXELS / max(*page.get_size(), 1))
     image = page.render(scale=scale, may_draw_forms=True).to_pil().convert("RGB")
-    pictures = tuple(_embedded(page)) if embedded else ()
-    return PageFrame(page=RenderedPage(_png(image), image.width, image.height, plain(document, number), pictures))
+    found = list(page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=4))
+    filling = [item for item in found if _fills(item, page)]
+    pictures = _embedded([item for item in found if item not in filling], page) if embedded else ()
+    size = image.width, image.height
+    return PageFrame(page=RenderedPage(_png(image), *size, plain(document, number), bool(filling), tuple(pictures)))
 
 
-def _embedded(page: pypdfium2.PdfPage) -> list[Embedded]:
-    """The pictures in a page, from top to bottom; those that can't be decoded are left out."""
+def _fills(item: pypdfium2.PdfObject, page: pypdfium2.PdfPage) -> bool:
+    """Whether a picture is as large as its page."""
+    left, bottom, right, top = item.get_bounds()
+    width, height = page.get_size()
+    return bool((right - left) * (top - bottom) > MAX_EMBEDDED_SHARE * width * height)
+
+
+def _embedded(items: Sequence[pypdfium2.PdfImage], page: pypdfium2.PdfPage) -> list[Embedded]:
+    """These pictures of a page, from top to bottom; those that can't be decoded are left out."""
     width, height = page.get_size()
     found: list[Embedded] = []
-    for item in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=4):
-        if len(found) == MAX_EMBEDDED:
-            break
+    for item in items[:MAX_EMBEDDED]:
         try:
-            left, bottom, right, top = item.get_bounds()
-            if (right - left) * (top - bottom) > MAX_EMBEDDED_SHARE * width * height:
-                continue
+            left, _, _, top = item.get_bounds()
             image = item.get_bitmap(render=True, scale_to_original=True).to_pil().convert("RGB")
         except (pypdfium2.PdfiumError, ValueError, RuntimeError):
             continue

@@ -5,6 +5,7 @@ Rendered by `documents/page_worker.py` in a child process like that of the parse
 
 from collections.abc import Generator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -47,6 +48,8 @@ class RenderedPage:
     height: int
     text: str = ""
     """The text that PDFium finds in it; empty for a scan."""
+    scanned: bool = False
+    """Whether a picture fills it."""
     embedded: tuple[Embedded, ...] = ()
     """From top to bottom. Not those that fill the page, and not tiny ones."""
 
@@ -75,7 +78,7 @@ def rendered(path: Path, name: str, page: int, *, dpi: float = DPI, embedded: bo
     if frame.page is None:
         raise DocumentError(f"{safe(name)} has no page {page}")
     text = storable(frame.page.text).replace("\0", "")
-    return RenderedPage(frame.page.png, frame.page.width, frame.page.height, text, frame.page.embedded)
+    return replace(frame.page, text=text)
 
 
 def page_sizes(path: Path, name: str) -> tuple[tuple[float, float], ...]:
