@@ -28,8 +28,8 @@ MAX_SIDE_PIXELS = 4096
 MIN_LINE_PIXELS = 12.0
 """From one line of text to the next, in the picture that the model gets; below, a page is read in two halves."""
 
-BLANK_SHARE = 0.0002
-"""A page with a smaller share of dark pixels is blank."""
+BLANK_SHARE = 0.00002
+"""A page with a smaller share of dark pixels is blank; a page number has more."""
 
 DARK = 160
 """A gray value below it is ink."""
@@ -187,9 +187,9 @@ def halves(image: "Image") -> "tuple[Image, Image]":
 
 
 def _near(blank: Sequence[bool], wanted: int, reach: int) -> int:
-    """The blank row that is nearest to the wanted one; that one itself if there is none near it."""
+    """The row nearest to the wanted one that is blank like the one above it; that row itself if there is none near."""
     rows = range(max(wanted - reach, 1), min(wanted + reach, len(blank)))
-    return min((row for row in rows if blank[row]), key=lambda row: abs(row - wanted), default=wanted)
+    return min((row for row in rows if blank[row] and blank[row - 1]), key=lambda row: abs(row - wanted), default=wanted)
 
 
 def _gutter(image: "Image") -> int:
