@@ -188,8 +188,9 @@ def halves(image: "Image") -> "tuple[Image, Image]":
 
 def _near(blank: Sequence[bool], wanted: int, reach: int) -> int:
     """The row nearest to the wanted one that is blank like the one above it; that row itself if there is none near."""
-    rows = range(max(wanted - reach, 1), min(wanted + reach, len(blank)))
-    return min((row for row in rows if blank[row] and blank[row - 1]), key=lambda row: abs(row - wanted), default=wanted)
+    near = range(max(wanted - reach, 1), min(wanted + reach, len(blank)))
+    rows = (row for row in near if blank[row] and blank[row - 1])
+    return min(rows, key=lambda row: abs(row - wanted), default=wanted)
 
 
 def _gutter(image: "Image") -> int:
