@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from lechat_tui import paths, terminal
 from lechat_tui.engine.base import Engine
@@ -84,7 +84,7 @@ def models(chosen: Settings) -> Models:
     rows = catalog.read(
         paths.bundled("models.toml"), imported.registry(), servers.registry(), paths.config() / "models.toml"
     )
-    wanted: dict[ModelRole, str] = {"text": chosen.text, "code": chosen.code, "vision": chosen.vision}
+    wanted: dict[ModelRole, str] = {role: getattr(chosen, role) for role in get_args(ModelRole)}
     return Models(rows, wanted, folders=model_folders(chosen), machine=this_machine)
 
 

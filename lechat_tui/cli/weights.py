@@ -24,7 +24,7 @@ LABELS = {"bytes": "size"}
 def list_table(*, everything: bool) -> None:
     """Print a table: the installed models, then those to download; superseded ones too if `everything`."""
     models, folders, machine = _setup()
-    here = models.installed()
+    here = [*models.installed(), *models.embedders()]
     ids = {model.id.partition(":")[0] for model in here} | {model.id for model in here}
     others = [model for model in models.catalog.values() if model.id not in ids]
     shown = [m for m in others if everything or m.status in ("", "recommended")]
@@ -43,7 +43,7 @@ def _report_missing() -> None:
 def list_json(*, everything: bool = True) -> None:
     """Print the models as JSON, the installed ones first."""
     models, folders, machine = _setup()
-    here = models.installed()
+    here = [*models.installed(), *models.embedders()]
     ids = {model.id for model in here}
     others = [model for model in models.catalog.values() if model.id not in ids]
     rows = [_row(model, models, folders, machine) for model in (*here, *(others if everything else []))]

@@ -78,7 +78,7 @@ async def connect(host: Host, rest: str) -> None:
     choices = [Choice(row.id, row.id, servers.facts(model)) for row, model in zip(rows, models, strict=True)]
     chosen = await host.choose(f"{title} at {server.label}", choices)
     if chosen:
-        await _switch_to(host, host.models.get(chosen))
+        await _switch_to(host, host.models.chat_model(chosen))
 
 
 @command("/text", "switch to the text model", argument="[QUESTION]", takes_lines=True)

@@ -136,23 +136,24 @@ CHAT = frozenset(
 )
 """Models that generate text."""
 
+EMBEDDING = frozenset(
+    {
+        "bert",
+        "eurobert",
+        "gemma-embedding",
+        "jina-bert-v2",
+        "jina-bert-v3",
+        "llama-embed",
+        "modern-bert",
+        "neo-bert",
+        "nomic-bert",
+        "nomic-bert-moe",
+        "t5encoder",
+    }
+)
+"""Models that make vectors of texts, for libraries; they cannot chat."""
+
 OTHER = {
-    **dict.fromkeys(
-        (
-            "bert",
-            "eurobert",
-            "gemma-embedding",
-            "jina-bert-v2",
-            "jina-bert-v3",
-            "llama-embed",
-            "modern-bert",
-            "neo-bert",
-            "nomic-bert",
-            "nomic-bert-moe",
-            "t5encoder",
-        ),
-        "an embedding model, which cannot chat",
-    ),
     **dict.fromkeys(("dream", "llada", "llada-moe", "rnd1"), "a diffusion model, which lechat does not run"),
     **dict.fromkeys(("dflash", "eagle3", "gemma4-assistant"), "a draft model for another model"),
     **dict.fromkeys(("pockettts", "qwen3tts", "wavtokenizer-dec"), "a speech model, which cannot chat"),

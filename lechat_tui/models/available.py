@@ -44,9 +44,30 @@ class Models:
         """The model of this name. Raises `resolve.NotHere` for one to look up on the hub, else `ModelError`."""
         return resolve(name, self.catalog, self._local, self._suggestion)
 
-    def require(self, name: str) -> Model:
-        """The installed model of this name. Raises `ModelError`, for a missing one with how to download it."""
+    def chat_model(self, name: str) -> Model:
+        """As `get`, but raises `ModelError` for an embedding model, too."""
         model = self.get(name)
+        if model.embeds:
+            raise ModelError(f"{model.id} is an embedding model, which can't chat; libraries use it (lechat library)")
+        return model
+
+    def embedder(self, name: str = "") -> Model:
+        """The installed embedding model of this name; without one, the user's choice, else the first there is.
+
+        Raises `ModelError`.
+        """
+        if not name:
+            return self.for_role("embed")
+        model = self.get(name)
+        if not model.embeds:
+            raise ModelError(f"{model.id} is a chat model; searching by meaning needs an embedding model")
+        if not self.ready(model):
+            raise ModelError(model.missing)
+        return model
+
+    def require(self, name: str) -> Model:
+        """The installed chat model of this name. Raises `ModelError`, for a missing one with how to download it."""
+        model = self.chat_model(name)
         if not self.ready(model):
             raise ModelError(model.missing)
         return model
@@ -135,9 +156,13 @@ class Models:
         return locate.path(model, weights, self._local)
 
     def installed(self) -> list[Model]:
-        """The models whose files are here now: those of the catalog in its order, then others."""
+        """The chat models whose files are here now: those of the catalog in its order, then others."""
         self.rescan()
-        return list(locate.installed(self.catalog, self._local))
+        return [model for model in locate.installed(self.catalog, self._local) if not model.embeds]
+
+    def embedders(self) -> list[Model]:
+        """The embedding models whose files are here, in the same order."""
+        return [model for model in locate.installed(self.catalog, self._local) if model.embeds]
 
     def rescan(self) -> None:
         """Look for model files again when they are next needed."""

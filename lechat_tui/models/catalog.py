@@ -16,8 +16,9 @@ from lechat_tui.settings.tables import TableError, build
 from lechat_tui.units import size_text
 from lechat_tui.values import dataclass
 
-ModelRole = Literal["text", "code", "vision"]
-ROLES: tuple[ModelRole, ...] = get_args(ModelRole)
+ModelRole = Literal["text", "code", "vision", "embed"]
+ROLES: tuple[ModelRole, ...] = ("text", "code", "vision")
+"""Of the models that chat; those with the role `embed` make vectors for libraries."""
 
 Status = Literal["", "recommended", "legacy", "large", "closed"]
 """`legacy` is superseded, `large` needs a workstation, `closed` is not published."""
@@ -177,6 +178,11 @@ class Model:
         return (weights.repo, weights.revision) if weights.repo else (self.repo, self.revision)
 
     @property
+    def embeds(self) -> bool:
+        """Whether it is an embedding model, which cannot chat."""
+        return "embed" in self.roles
+
+    @property
     def role(self) -> ModelRole:
         """The role it is listed under."""
         return self.roles[0]
@@ -266,7 +272,7 @@ def _row(where: str, id: str, table: Mapping[str, Any]) -> Model:
 def _mistake(model: Model) -> str:
     """What is wrong with the values of a row; empty if nothing is."""
     if not model.roles:
-        return f"roles must contain at least one of {', '.join(ROLES)}"
+        return f"roles must contain at least one of {', '.join(get_args(ModelRole))}"
     if model.status == "closed":
         return "" if model.instead else "a closed model needs the key instead, the id of the model to use"
     if model.server:

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 DetectResources = Callable[[], "Resources"]
 """Returns what this machine offers to a model; detecting the GPUs takes a while, so it is called only if it matters."""
 
+NO_EMBEDDER = (
+    "no embedding model is on this machine; lechat pull USER/REPO downloads one, such as "
+    "lechat pull nomic-ai/nomic-embed-text-v1.5-GGUF"
+)
+
 _OBVIOUS_FIT = 2
 """A model fits without further arithmetic if this many of it would fit into the RAM."""
 
@@ -35,6 +40,8 @@ def first_that_fits(models: Iterable[Model], machine: DetectResources | None) ->
 
 def nothing_installed(role: ModelRole, catalog: Mapping[str, Model], machine: DetectResources | None) -> str:
     """The message for a role that no installed model has: which model to download."""
+    if role == "embed":
+        return NO_EMBEDDER
     if machine is None:
         return f"no {role} model is on this machine; lechat ls --all lists models to download"
     from lechat_tui.models import fit

@@ -27,7 +27,7 @@ def model(
 
     `parts` is the number of parameters in the other parts of a split file.
     """
-    roles: tuple[ModelRole, ...] = ("text", "code", "vision")
+    roles: tuple[ModelRole, ...] = ("embed",) if header and header.embeds else ("text", "code", "vision")
     header = header or Header("", "", "", 0, False)
     related = related_row(catalog, weights.file, f"{header.name}.gguf")
     row = related or Model(id, "", roles)
@@ -37,7 +37,7 @@ def model(
         row,
         id=id,
         name=header.name or row.name or id,
-        roles=tuple(role for role in row.roles if projector or role != "vision") or ("text",),
+        roles=roles if header.embeds else tuple(r for r in row.roles if projector or r != "vision") or ("text",),
         weights=weights if weights.quant else replace(weights, quant=header.quantization),
         quants=quants,
         projector=projector,

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from lechat_tui.machine.footprint import ModelShape
-from lechat_tui.models.architectures import CHAT, OTHER
+from lechat_tui.models.architectures import CHAT, EMBEDDING, OTHER
 from lechat_tui.models.catalog import ModelError
 from lechat_tui.models.gguf_reader import Contents, ReadRange, Tensor, Unreadable, Value, contents, first_keys
 from lechat_tui.values import dataclass
@@ -38,6 +38,8 @@ TENSOR_TYPES = {
 _INFERRED = 1024
 """Flag in `general.file_type`: llama.cpp inferred the type from the tensors (`LLAMA_FTYPE_INFERRED`)."""
 _ALIGNMENT = 32
+_RANK = 4
+"""`LLAMA_POOLING_TYPE_RANK` of llama.h."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,10 @@ class Header:
     """Of a projector, the width of its output, which is the `shape.embedding` of its model."""
     part: int = 1
     parts: int = 1
+    embeds: bool = False
+    """Whether it is an embedding model, for libraries."""
     problem: str = ""
-    """Why it cannot chat, to follow the file name in a sentence; empty if it can."""
+    """Why lechat can't use it, to follow the file name in a sentence; empty if it can."""
     metadata: dict[str, Value] = field(default_factory=dict)
     """Every key. A short array of integers is a tuple; other arrays and very long strings are None."""
 
@@ -161,6 +165,7 @@ def _header_of(found: Contents) -> Header:
         projection=keys.number("clip.vision.projection_dim"),
         part=keys.number("split.no") + 1,
         parts=max(keys.number("split.count"), 1),
+        embeds=_embeds(keys),
         problem=_problem(found, keys),
         metadata=found.metadata,
     )
@@ -229,8 +234,13 @@ def _quantization(found: Contents, keys: _Keys) -> str:
     return TENSOR_TYPES[most[0][0]][0] if most and most[0][0] in TENSOR_TYPES else ""
 
 
+def _embeds(keys: _Keys) -> bool:
+    """Whether a model makes vectors of texts: a chat model has no way to pool them."""
+    return keys.text("general.architecture") in EMBEDDING or bool(keys.own("pooling_type"))
+
+
 def _problem(found: Contents, keys: _Keys) -> str:
-    """Why llama.cpp cannot chat with this file, as far as the header shows; empty if it can."""
+    """Why llama.cpp cannot use this file, as far as the header shows; empty if it can."""
     architecture, kind = keys.text("general.architecture"), keys.text("general.type")
     names = [tensor.name for tensor in found.tensors]
     if not architecture and keys.number("split.no"):
@@ -241,11 +251,11 @@ def _problem(found: Contents, keys: _Keys) -> str:
         return "is an importance matrix for quantizing, not a model"
     if kind == "mmproj" or architecture in OTHER:
         return f"is {OTHER.get(architecture, OTHER['clip'])}"
-    if keys.own("pooling_type"):
-        return "is an embedding model, which cannot chat"
     if not architecture:
         return "has no architecture in its header, so llama.cpp cannot load it"
-    if architecture not in CHAT:
+    if keys.own("pooling_type") == _RANK:
+        return "is a reranking model, which lechat does not use"
+    if architecture not in CHAT and not _embeds(keys):
         return f"has the architecture {architecture[:40]}, with which llama.cpp cannot chat"
     if keys.own("vision.block_count") or any(name.startswith(("v.", "mm.")) for name in names):
         return "contains its projector, a format that only Ollama reads; lechat pull downloads one that works here"

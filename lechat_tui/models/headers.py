@@ -12,7 +12,7 @@ from lechat_tui.models.catalog import ModelError
 from lechat_tui.models.gguf import Header
 from lechat_tui.values import dataclass
 
-_VERSION = 2
+_VERSION = 3
 """Of the cached headers; those of another version are read again."""
 _MAX_HEADERS = 4000
 

@@ -86,13 +86,13 @@ class LocalFiles:
         return None
 
     def named(self, id: str) -> Model | None:
-        """The model of this id, in upper or lower case. Raises `ModelError` if it cannot chat."""
+        """The model of this id, in upper or lower case. Raises `ModelError` if lechat can't use it."""
         for attempt in range(2):
             if attempt:
                 self.forget()  # it may have arrived since the last scan
             for model in self.models:
                 if model.id.lower() == id.lower():
-                    return self._chat_model(model)
+                    return self._usable(model)
         return None
 
     def at(self, path: Path) -> ScannedModel | None:
@@ -110,10 +110,10 @@ class LocalFiles:
         elif repository.quant:
             here = [model for model in here if model.weights.quant.lower().startswith(repository.quant.lower())]
         best = min(here, key=lambda model: model.weights.quant != DEFAULT_QUANT, default=None)
-        return self._chat_model(best) if best else None
+        return self._usable(best) if best else None
 
     def unlisted(self, listed: Iterable[tuple[Weights, Path]]) -> Iterator[Model]:
-        """The models that can chat and are none of `listed`, the weights of the catalog with their paths.
+        """The models that are none of `listed`, the weights of the catalog with their paths.
 
         Lazy, because the header of each has to be read.
         """
@@ -127,7 +127,7 @@ class LocalFiles:
                 yield self._described(model)
         self._headers.save()
 
-    def _chat_model(self, model: ScannedModel) -> Model:
+    def _usable(self, model: ScannedModel) -> Model:
         if problem := self._header(model).problem:
             raise ModelError(f"{model.id} {problem}")
         return self._described(model, whole=True)

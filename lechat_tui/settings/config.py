@@ -43,6 +43,8 @@ class Settings:
     """The model for `/code`."""
     vision: str = ""
     """The model for `/vision`."""
+    embed: str = ""
+    """The embedding model of the libraries."""
     system: str = ""
     """System prompt for every chat that has none of its own."""
     theme: str = "mistral-dark"

@@ -7,7 +7,7 @@ models take.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import ClassVar, get_args
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -24,7 +24,7 @@ from lechat_tui.engine.running import own_memory
 from lechat_tui.errors import LechatError
 from lechat_tui.models import consent, fit, removal
 from lechat_tui.models.available import Models
-from lechat_tui.models.catalog import Model, ModelRole
+from lechat_tui.models.catalog import ROLES, Model, ModelRole
 from lechat_tui.models.scan import ModelFolder
 from lechat_tui.plaintext import safe
 from lechat_tui.ui.dialogs import model_rows
@@ -37,8 +37,6 @@ from lechat_tui.ui.widgets.downloads import REFRESH_SECONDS, Downloads
 from lechat_tui.ui.widgets.field import Field
 from lechat_tui.ui.widgets.styled_lines import Span, StyledLines
 from lechat_tui.units import size_text
-
-ROLES: tuple[ModelRole, ...] = get_args(ModelRole)
 
 MIN_COLUMNS_BESIDE = 140
 """Columns from which the details of the chosen model stand beside the list."""
