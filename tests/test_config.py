@@ -25,6 +25,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         text = "ministral-3-8b"
         code = "devstral-small-2"
         vision = "pixtral"
+        embed = "nomic"
         system = "Réponds en français"
         theme = "mistral-light"
         stats = true
@@ -63,6 +64,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         text="ministral-3-8b",
         code="devstral-small-2",
         vision="pixtral",
+        embed="nomic",
         system="Réponds en français",
         theme="mistral-light",
         stats=True,

@@ -172,7 +172,8 @@ def test_models_that_cannot_chat_are_not_listed(home: Path) -> None:
     (folder / "gone.gguf").symlink_to(folder / "nothing")
     (folder / "folder.gguf").mkdir()
     assert ids(models()) == []
-    for name, problem in (("embed", "embedding model"), ("empty", "is empty"), ("text", "is not a GGUF file")):
+    assert [model.id for model in models().embedders()] == ["embed"]
+    for name, problem in (("empty", "is empty"), ("text", "is not a GGUF file")):
         with pytest.raises(ModelError, match=problem):
             models().get(name)
 

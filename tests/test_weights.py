@@ -205,11 +205,11 @@ def test_an_imported_copy_is_deleted_with_its_row(
 
 
 def test_importing_a_folder_skips_what_cannot_chat(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name, content in (("a", gguf(pad=1)), ("deep/b", gguf(pad=2)), ("embed", gguf("bert")), ("junk", b"junk")):
+    for name, content in (("a", gguf(pad=1)), ("deep/b", gguf(pad=2)), ("drawing", gguf("clip")), ("junk", b"junk")):
         put(home / f"mine/{name}.gguf", content)
     weights.bring(home / "mine", copy=False, name="")
     err = capsys.readouterr().err
-    assert "skipped: embed.gguf is an embedding model" in err and "skipped: junk.gguf is not a GGUF file" in err
+    assert "skipped: drawing.gguf is a projector" in err and "skipped: junk.gguf is not a GGUF file" in err
     assert installed(capsys) == {"a", "b"}
     weights.bring(put(home / "two words.gguf"), copy=False, name="")
     assert "lechat -m two-words starts a chat with it" in capsys.readouterr().err
@@ -229,8 +229,8 @@ def test_what_cannot_be_imported_is_an_error(home: Path, tmp_path: Path) -> None
     (home / "empty").mkdir()
     with pytest.raises(ModelError, match=r"there is no \.gguf file in"):
         weights.bring(home / "empty", copy=False, name="")
-    with pytest.raises(ModelError, match="is an embedding model"):
-        weights.bring(put(home / "e.gguf", gguf("bert")), copy=False, name="")
+    with pytest.raises(ModelError, match="is a text-to-text model"):
+        weights.bring(put(home / "e.gguf", gguf("t5")), copy=False, name="")
     raw = Path(os.fsdecode(os.fsencode(home) + b"/\xff.gguf"))
     put(raw)
     with pytest.raises(ModelError, match="not valid UTF-8"):

@@ -83,6 +83,16 @@ def search(
         shelves.search(library, text, limit, as_json=json)
 
 
+@library.command("embed", help="Prepare a search by meaning with an embedding model; it may be stopped and run again.")
+def embed(
+    library: Library,
+    model: Annotated[str, typer.Option("-m", "--model", help="The model; default: the first installed one.")] = "",
+) -> None:
+    from lechat_tui.cli import shelves
+
+    shelves.embed(library, model)
+
+
 @library.command("rm", help="Remove a library, or folders and files from it; the files themselves stay.")
 def rm(
     library: Library,

@@ -49,7 +49,7 @@ def run(name: str, *, as_json: bool, quiet: bool, accept_license: bool, force: b
         network.check(f"downloading {model.id}")
         _agree(model, accept_license)
         _download(model, _display(model, as_json=as_json, quiet=quiet))
-        _print(f"{model.id} is ready; lechat -m {model.id} starts a chat with it", unless=quiet)
+        _print(f"{model.id} is ready; {model.use}", unless=quiet)
     if as_json:
         _print_json("done", model)
     return model

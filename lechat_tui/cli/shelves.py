@@ -1,23 +1,27 @@
 """What `lechat library` does: makes, fills, lists, searches and removes libraries."""
 
+import asyncio
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lechat_tui.cli import printing
+from lechat_tui.cli import compose, printing
 from lechat_tui.documents.formats import BY_SUFFIX
-from lechat_tui.library import names
+from lechat_tui.engine.base import EngineError
+from lechat_tui.library import names, vectors
 from lechat_tui.library import sync as syncing
 from lechat_tui.library.errors import LibraryError
 from lechat_tui.library.excerpts import excerpt
 from lechat_tui.library.passages import Passage
 from lechat_tui.library.store import Library
 from lechat_tui.plaintext import safe
-from lechat_tui.units import size_text
+from lechat_tui.talk import embedders
+from lechat_tui.units import duration_text, size_text
 
 EXCERPT_CHARACTERS = 300
 
@@ -124,13 +128,65 @@ def status(name: str, *, as_json: bool) -> None:
 def search(name: str, words: str, limit: int, *, as_json: bool) -> None:
     """Print the passages that match best. Raises `LibraryError`."""
     with names.find(name) as library:
-        found = library.search(words, limit)
+        found = asyncio.run(_search(library, words, limit))
     if as_json:
         printing.show(json.dumps([_row(passage) for passage in found], indent=2))
     elif not found:
         printing.say(f"nothing in {name} matches")
     else:
         _show(found, words)
+
+
+async def _search(library: Library, words: str, limit: int) -> list[Passage]:
+    from lechat_tui.library.embedding import search
+
+    if not vectors.embedders_of(library):  # the models need not be looked for
+        return library.search(words, limit)
+    embedder = embedders.of_library(library, compose.models(compose.settings()))
+    if embedder is None:
+        return library.search(words, limit)
+    try:
+        return await search(library, words, embedder, limit)
+    except EngineError as error:
+        printing.say(f"{error}; only the words were searched")
+        return library.search(words, limit)
+    finally:
+        await embedder.close()
+
+
+def embed(name: str, model: str) -> None:
+    """Make vectors for all passages of a library, so that it is searched by meaning, too.
+
+    Raises `LibraryError`, `ModelError` or `EngineError`.
+    """
+    with names.find(name) as library:
+        asyncio.run(_embed(library, model))
+
+
+async def _embed(library: Library, model: str) -> None:
+    from lechat_tui.library.embedding import Progress, embed_pending
+
+    is_terminal = sys.stderr.isatty()
+    began, first = time.monotonic(), None
+
+    def report(progress: Progress) -> None:
+        nonlocal first
+        first = progress.done if first is None else first
+        made = progress.done - first
+        if is_terminal:
+            left = (time.monotonic() - began) / made * (progress.total - progress.done) if made else None
+            rest = f", {duration_text(left)} left" if left else ""
+            text = f"{progress.done:,} of {progress.total:,} passages{rest}"
+            printing.rewrite(f"{text:<50}", end="\r")
+
+    embedder = embedders.chosen(compose.models(compose.settings()), model)
+    try:
+        made = await embed_pending(library, embedder, report)
+    finally:
+        await embedder.close()
+        if is_terminal:
+            printing.rewrite(" " * 50, end="\r")
+    printing.say(f"{library.name}: {_count(made, 'passage')} embedded with {embedder.name}")
 
 
 def list_matches(name: str, words: str, *, as_json: bool) -> None:

@@ -119,7 +119,7 @@ def _bring(file: Path, models: Models, *, copy: bool, name: str) -> None:
     if copy:
         model = imported.copied(model, _progress)
     imported.register(model)
-    printing.say(f"{model.id} is ready; lechat -m {model.id} starts a chat with it")
+    printing.say(f"{model.id} is ready; {model.use}")
 
 
 def _progress(done: int, total: int) -> None:

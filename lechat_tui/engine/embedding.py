@@ -9,7 +9,6 @@ import hashlib
 import json
 import subprocess
 import sys
-import tempfile
 from array import array
 from collections.abc import Sequence
 from contextlib import suppress
@@ -92,7 +91,6 @@ class LocalEmbedder:
         self._threads = threads or max(1, hardware.read().cores // 2)
         self._worker = tuple(worker)
         self._process: asyncio.subprocess.Process | None = None
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `close`)
         self._turn = asyncio.Lock()
 
     @property
@@ -116,7 +114,6 @@ class LocalEmbedder:
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
-        self._log.close()
 
     async def _one(self, text: str, *, question: bool) -> Vector:
         async with self._turn:
@@ -132,7 +129,7 @@ class LocalEmbedder:
             *self._worker,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._log,
+            stderr=subprocess.DEVNULL,  # llama.cpp's log; what failed comes as a reply
             env=paths.environment(),
             start_new_session=True,  # the terminal's Ctrl+C is for the parent
             limit=1 << 20,

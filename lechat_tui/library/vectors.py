@@ -96,10 +96,10 @@ class Vectors:
             )
             return array("q", (id for (id,) in rows))
 
-    def texts(self, ids: Iterable[int]) -> list[Pending]:
+    def texts(self, ids: Sequence[int]) -> list[Pending]:
         """What to embed of these passages; those that are gone are left out. Raises `LibraryError`."""
         found = self._library.passages(ids)
-        return [Pending(id, text_of(passage)) for id, passage in found.items()]
+        return [Pending(id, text_of(found[id])) for id in ids if id in found]
 
     def add(self, vectors: Iterable[tuple[int, Sequence[float]]]) -> None:
         """Store vectors of length 1, each with its passage, in one transaction. Raises `LibraryError`."""
@@ -163,6 +163,14 @@ class Vectors:
                 (self._embedder, *ids),
             ).fetchall()
         return dict(rows)
+
+
+def embedders_of(library: Library) -> list[tuple[str, str]]:
+    """Key and name of each model that made vectors of this library, the last one first. Raises `LibraryError`."""
+    with library.reading() as db:
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'embedder'").fetchone():
+            return []
+        return [(key, name) for key, name in db.execute("SELECT key, name FROM embedder ORDER BY id DESC")]
 
 
 def text_of(passage: Passage) -> str:

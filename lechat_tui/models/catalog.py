@@ -183,6 +183,13 @@ class Model:
         return "embed" in self.roles
 
     @property
+    def use(self) -> str:
+        """How to use it from the command line, as the rest of a sentence."""
+        if self.embeds:
+            return f"lechat library embed LIBRARY -m {self.id} lets it search a library by meaning"
+        return f"lechat -m {self.id} starts a chat with it"
+
+    @property
     def role(self) -> ModelRole:
         """The role it is listed under."""
         return self.roles[0]

@@ -99,7 +99,7 @@ def test_a_split_file_is_one_model(hub: Hub) -> None:
     ("content", "problem"),
     [
         (EYES, "is a projector, not a model"),
-        (gguf("bert"), "is an embedding model"),
+        (gguf("t5"), "is a text-to-text model"),
         (gguf("whisper"), "with which llama.cpp cannot chat"),
         (gguf("mistral3", mistral3__vision__block_count=24), "only Ollama reads"),
         (b"<html>", "is not a GGUF file"),
@@ -112,6 +112,11 @@ def test_a_file_that_cannot_chat_is_rejected_before_the_download(hub: Hub, conte
     serve(hub, **{"m-Q4_0": content})
     with pytest.raises(ModelError, match=problem):
         found(REPO)
+
+
+def test_an_embedding_model_is_found_for_libraries(hub: Hub) -> None:
+    serve(hub, **{"m-Q8_0": gguf("bert")})
+    assert found(REPO).roles == ("embed",)
 
 
 def test_a_missing_file_or_quantization_is_answered_with_the_available_ones(hub: Hub) -> None:
