@@ -44,6 +44,9 @@ def _say(sentence: str, words: int = NONE) -> Subcommand:
 _NO_SERVER = (
     "lechat is not a server; lechat ls --json lists the paths of your models, and llama-server -m PATH serves one"
 )
+_UPDATE = "update lechat with the tool that installed it: uv tool upgrade, pipx upgrade or pip install -U"
+_NO_ACCOUNT = "there is no account; a closed repository on the hub needs HF_TOKEN in the environment"
+_NO_TOOLS = "models have no tools or plugins here; -f PATH gives one a file or an image"
 _UNLOADED = "nothing to stop: lechat unloads its models when it ends, and idle ones after keep_warm minutes"
 
 SUBCOMMANDS = {
@@ -58,7 +61,6 @@ SUBCOMMANDS = {
     "inspect": _to("show", words=ONE),
     "link": _to("import", words=ONE),
     "create": _say("to use a GGUF file of yours: lechat import PATH", words=ANY),
-    "chat": _to(words=NONE),
     "history": _to("chats", "ls", words=NONE),
     "search": _to("chats", "search", words=ONE),
     "find": _to("chats", "search", words=ONE),
@@ -78,9 +80,18 @@ SUBCOMMANDS = {
     "stop": _say(_UNLOADED, words=ONE),
     "unload": _say(_UNLOADED, words=ONE),
     "load": _say("a model is loaded with the first question; lechat run NAME opens a chat with it", words=ONE),
-    "update": _say("update lechat with the tool that installed it: uv tool upgrade, pipx upgrade or pip install -U"),
-    "upgrade": _say("update lechat with the tool that installed it: uv tool upgrade, pipx upgrade or pip install -U"),
-    "login": _say("there is no account; a closed repository on the hub needs HF_TOKEN in the environment"),
+    "update": _say(_UPDATE),
+    "upgrade": _say(_UPDATE),
+    "plugins": _say(_NO_TOOLS, words=ONE),
+    "mcp": _say(_NO_TOOLS, words=ONE),
+    "skills": _say(_NO_TOOLS, words=ONE),
+    "ocr": _say("to read an image: lechat -f PATH 'What does it say?'", words=ONE),
+    "cp": _say("a model needs no copy; an entry in models.toml gives it another name and other settings", words=2),
+    "prompt": _to(words=ONE),
+    "signin": _say(_NO_ACCOUNT),
+    "login": _say(_NO_ACCOUNT),
+    "keys": _say(_NO_ACCOUNT, words=ONE),
+    "signout": _say("there is no account to log out of"),
     "logout": _say("there is no account to log out of"),
     "push": _say("lechat uploads nothing"),
     "quit": _say("lechat is not running here; inside a chat, /quit leaves"),
@@ -88,8 +99,21 @@ SUBCOMMANDS = {
 }
 """Subcommands of other programs."""
 
+PAIRS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("logs", "list"): ("chats", "ls"),
+    ("logs", "path"): ("paths",),
+    ("session", "last"): ("chats", "show", "last"),
+    **{(group, "list"): ("chats", "ls") for group in ("session", "sessions")},
+    **{
+        (group, word): ("chats", word)
+        for group in ("session", "sessions")
+        for word in ("ls", "show", "search", "rename", "export", "rm", "delete")
+    },
+}
+"""Subcommands of two words."""
+
 NEVER_INSTRUCTIONS = frozenset({"models", "serve", "update", "upgrade", "version"})
-"""Subcommands that cannot be an instruction for text on stdin, as `check` or `search` can."""
+"""Subcommands that can't be an instruction for text on stdin, as `check` or `search` can."""
 
 OPTIONS: dict[str, tuple[str, ...]] = {
     **{
@@ -98,55 +122,83 @@ OPTIONS: dict[str, tuple[str, ...]] = {
         for name in (row.name, *row.aliases)
         if _flag(name) != row.flag
     },
+    "-v": ("--stats",),
+    "-u": ("--stats",),
     "--verbose": ("--stats",),
+    "--usage": ("--stats",),
     "--attachment": ("--attach",),
-    "--prompt": (),
-    "-p": (),
-    "--no-stream": (),
-    "--raw": (),
-    "--hidethinking": (),
-    "-i": (),
-    "--interactive": (),
-    "-cnv": (),
-    "--conversation": (),
-    "--color": (),
-    "--no-color": (),
-    "--nowordwrap": (),
+    "--fragment": ("--file",),
+    "--output-format": ("--output",),
+    "--help-all": ("--help",),
+    "-help": ("--help",),
+    "-?": ("--help",),
     "-hf": ("--model",),
     "-hfr": ("--model",),
     "--hf-repo": ("--model",),
     "-ngl": ("--n-gpu-layers",),
+    "--n-ctx": ("--ctx-size",),
     "-sys": ("--system",),
     "--system-prompt": ("--system",),
     "--resume-last": ("--continue",),
     "--no-log": ("--no-save",),
+    "--no-cache": ("--no-save",),
+    "--no-chat-save": ("--no-save",),
+    "--list-models": ("ls",),
+    "--list-sessions": ("chats", "ls"),
+    "--list-devices": ("doctor",),
+    "--info": ("doctor",),
+    "--dirs": ("paths",),
+    **dict.fromkeys(
+        (
+            *("--prompt", "-p", "--no-stream", "-S", "--raw", "--hidethinking", "--hide-reasoning", "-R", "-i", "-e"),
+            *("--interactive", "-cnv", "--conversation", "-no-cnv", "--no-conversation", "-st", "--single-turn"),
+            *("--color", "--no-color", "--nowordwrap", "--simple-io", "--jinja", "--no-display-prompt", "-y", "--yes"),
+        ),
+        (),
+    ),
 }
-"""Options of other programs and the ones that replace them; empty for an option that is not needed here."""
+"""Options of other programs and what replaces them; empty for an option that is not needed here."""
 
-SENTENCES = {
-    "-fa": "flash attention is chosen for your machine; flash_attention in config.toml changes it",
-    "--flash-attn": "flash attention is chosen for your machine; flash_attention in config.toml changes it",
-    "--mmproj": "lechat finds the projector beside the model's file; give the model alone, with -m PATH",
-    "--keepalive": "keep_warm in config.toml sets after how many idle minutes a model is unloaded",
-    "--ttl": "keep_warm in config.toml sets after how many idle minutes a model is unloaded",
-    "--theme": "/theme chooses a theme in the full screen; theme = in config.toml sets it, too",
-    "--schema": "lechat can't force the form of an answer; ask for JSON in the prompt",
-    "--format": "lechat can't force the form of an answer; ask for JSON in the prompt",
-    "-x": "lechat prints whole answers; in a chat, /copy code copies a code block and /save 1 PATH writes it",
-    "--xl": "lechat prints whole answers; in a chat, /copy code copies a code block and /save 1 PATH writes it",
-    "--extract": "lechat prints whole answers; in a chat, /copy code copies a code block and /save 1 PATH writes it",
-    "--yolo": "there is nothing to approve: models have no tools here",
-    "--dangerously-skip-permissions": "there is nothing to approve: models have no tools here",
-    "--api-key": "there is no account and no key: lechat runs models on this machine",
-    "--host": _NO_SERVER,
-    "--port": _NO_SERVER,
+_REASONS = {
+    "flash attention is chosen for your machine; flash_attention in config.toml changes it": "-fa --flash-attn",
+    "the KV cache's type is chosen for your machine; kv_type in config.toml changes it": (
+        "-ctk -ctv --cache-type-k --cache-type-v"
+    ),
+    "the batch size is chosen for your machine; batch in config.toml changes it": "-b -ub --batch-size --ubatch-size",
+    "how weights are read is chosen for your machine; mmap in config.toml changes it": "--mlock --mmap --no-mmap",
+    "lechat places a model on the GPUs on its own; --n-gpu-layers N limits it": "--gpu -mg -sm -ts -dev --device",
+    "lechat finds the projector beside the model's file; give the model alone, with -m PATH": "--mmproj -mm",
+    "keep_warm in config.toml sets after how many idle minutes a model is unloaded": "--keepalive --keep-alive --ttl",
+    "/theme chooses a theme in the full screen; theme = in config.toml sets it, too": "--theme",
+    "--think and --no-think turn the thinking of a model on or off, where it has a choice": (
+        "--reasoning --reasoning-budget --reasoning-effort"
+    ),
+    "lechat can't force the form of an answer; ask for JSON in the prompt": (
+        "--schema --format --json-schema -j --grammar --grammar-file"
+    ),
+    "lechat prints whole answers; in a chat, /copy code copies a code block and /save 1 PATH writes it": (
+        "-x --xl --extract --extract-last --code"
+    ),
+    "there is nothing to approve: models have no tools here": "--yolo --dangerously-skip-permissions --tool --tools",
+    "there is no account and no key: lechat runs models on this machine": "--api-key --key",
+    "lechat keeps no prompt templates; -s TEXT sets the system prompt": "-t --template --role -r",
+    "-f PATH attaches a file; lechat recognizes its type": "--at --attachment-type",
+    "template in models.toml sets the chat template of a model": "--chat-template --chat-template-file",
+    "LECHAT_HOME in the environment names the folder with the chats": "--database -d --db --data-dir",
+    "lechat chats rename ID TITLE gives a chat its title": "--title --name",
+    "lechat writes its logs on its own; lechat paths says where": "--debug --log-file",
+    "lechat chats ls lists the IDs of your chats, and --resume ID continues one": "--cid --session",
+    _NO_SERVER: "--host --port --serve",
 }
+
+SENTENCES = {name: sentence for sentence, names in _REASONS.items() for name in names.split()}
 """Options of other programs that have no counterpart on the command line."""
 
 NUMBERS = {
     "-n": "-n does not save the chat; --max-tokens {0} limits the length of the answer",
     "-c": "-c continues the last chat; --ctx-size {0} sets the context window",
     "-t": "--threads {0} sets the number of CPU threads",
+    "-s": "-s sets the system prompt; --seed {0} sets the random seed",
 }
 """Options that take a number in llama.cpp and mean something else here."""
 
@@ -159,6 +211,20 @@ VALUES = frozenset(
 ) | {"-m", "-s", "-f", "-a", *(row.flag for row in settings.OPTIONS if not row.switches)}
 """Our options that take a value, which is left alone whatever it looks like."""
 
+CHATS = frozenset({"--cid", "--conversation", "--session"})
+"""Options before the ID of a chat."""
+
+_LONG = (
+    VALUES
+    | OPTIONS.keys()
+    | SENTENCES.keys()
+    | {f"--{name}" for name in ("continue", "json", "no-save", "quiet", "stats")}
+)
+"""Long options of lechat and of other programs."""
+
+_SHORT = "mcCsfanqVh"
+"""The letters of our short options."""
+
 
 def translate(arguments: Sequence[str], commands: Sequence[str], *, piped: bool = False) -> list[str]:
     """The arguments as lechat knows them. `commands` are its own subcommands; `piped` says that stdin is a pipe.
@@ -170,13 +236,16 @@ def translate(arguments: Sequence[str], commands: Sequence[str], *, piped: bool 
     if arguments[0] == "--offline":
         return ["--offline", *translate(arguments[1:], commands, piped=piped)]
     first, rest = arguments[0], list(arguments[1:])
-    words = sum(not word.startswith("-") for word in rest)
-    if first == "run":
-        return _run(rest)
+    words = len(_words(rest))
+    prompted = "-p" in rest or "--prompt" in rest
+    if first == "run" or (first == "chat" and (words <= 1 or prompted) and not piped):
+        return _run(rest, needed=first == "run")
     if first == "help" and (not rest or rest[0] in commands):
         return [*rest[:1], "--help"]
     if first in ("-v", "-version") and not rest:
         return ["--version"]
+    if (pair := PAIRS.get((first, rest[0] if rest else ""))) and not piped:
+        return [*pair, *rest[1:]]
     if (row := SUBCOMMANDS.get(first)) and words <= row.words and (not piped or first in NEVER_INSTRUCTIONS):
         if row.sentence:
             raise Unsupported(row.sentence)
@@ -187,24 +256,37 @@ def translate(arguments: Sequence[str], commands: Sequence[str], *, piped: bool 
         raise Unsupported(
             f"there is no command {first}; did you mean {meant}? To ask it as a question: lechat -- {first}"
         )
+    found = [arguments[n] for n in _words(arguments)]
+    if first.startswith("-") and first != "--" and not piped and len(found) in (1, 2) and found[0] in commands:
+        raise Unsupported(
+            f"options come after a command, and lechat {found[0]} --help lists them; "
+            f"to ask it as a question: lechat -- {' '.join(found)}"
+        )
     return _options(list(arguments))
 
 
-def _run(rest: list[str]) -> list[str]:
-    """`run MODEL [PROMPT]`, with options anywhere."""
+def _run(rest: list[str], *, needed: bool) -> list[str]:
+    """`run MODEL [PROMPT]` or `chat [MODEL]`, with options anywhere."""
     rest = _options(rest)
-    place, skip = None, False
-    for n, word in enumerate(rest):
-        if skip:
-            skip = False
-        elif word.startswith("-"):
-            skip = word in VALUES
-        else:
-            place = n
-            break
-    if place is None:
+    words = _words(rest)
+    if words:
+        return ["--model", rest[words[0]], *rest[: words[0]], *rest[words[0] + 1 :]]
+    if needed:
         raise Unsupported("lechat run needs a model, as in lechat run ministral-3-8b; lechat ls lists them")
-    return ["--model", rest[place], *rest[:place], *rest[place + 1 :]]
+    return rest
+
+
+def _words(arguments: Sequence[str]) -> list[int]:
+    """The places of the words that are neither options nor their values."""
+    found: list[int] = []
+    skip = False
+    for place, word in enumerate(arguments):
+        if word == "--":
+            return [*found, *range(place + 1, len(arguments))]
+        if not skip and not word.startswith("-"):
+            found.append(place)
+        skip = not skip and word in VALUES
+    return found
 
 
 def _meant(word: str, commands: Sequence[str]) -> str:
@@ -226,28 +308,33 @@ def _options(arguments: list[str]) -> list[str]:
     found: list[str] = []
     words = iter(range(len(arguments)))
     for n in words:
-        word = arguments[n]
+        word = _spelled(arguments[n])
         after = arguments[n + 1] if n + 1 < len(arguments) else ""
         name, equals, value = word.partition("=")
         if word == "--":
             return [*found, *arguments[n:]]
-        if word in VALUES:
-            found += arguments[n : n + 2]
-            next(words, None)
-        elif word in NUMBERS and after.isdecimal():
+        if word in NUMBERS and after.isdecimal():
             raise Unsupported(NUMBERS[word].format(after))
-        elif word in ("-o", "--option", "--set") and "=" not in word:
-            found += _llm_option(arguments[n + 1 : n + 3])
-            next(words, None)
+        if word in VALUES:
+            found += [word, *arguments[n + 1 : n + 2]]
             next(words, None)
         elif name == "--think" and equals:
             found.append("--no-think" if value.casefold() in _NO else "--think")
+        elif word in ("-o", "--option", "--set"):
+            pair = [*after.split("=", 1)] if "=" in after else arguments[n + 1 : n + 3]
+            found += _llm_option(pair)
+            for _ in range(1 if "=" in after else 2):
+                next(words, None)
+        elif word in CHATS and after.isdecimal():
+            found.append("--resume")
         elif name in SENTENCES:
             raise Unsupported(SENTENCES[name])
         elif name in OPTIONS and name.startswith("-"):
             found += OPTIONS[name]
             if equals:
                 found.append(value)
+        elif word[:1] == "-" and word[1:2].isalpha() and word[1] not in _SHORT and len(word) > 2:
+            raise Unsupported(f"there is no option {word}; lechat --help lists them")
         else:
             found.append(word)
     return found
@@ -255,6 +342,15 @@ def _options(arguments: list[str]) -> list[str]:
 
 _NO = ("false", "off", "no", "none", "0")
 """What `--think=` of Ollama may be given to mean no."""
+
+
+def _spelled(word: str) -> str:
+    """An option with its hyphens: `--top_p` is `--top-p`, and `-seed` is `--seed`."""
+    name, equals, value = word.partition("=")
+    if not name.startswith("-") or name in OPTIONS or name in SENTENCES:
+        return word
+    long = f"--{name.lstrip('-').replace('_', '-')}"
+    return f"{long}{equals}{value}" if len(name) > 2 and long in _LONG else word
 
 
 def _llm_option(words: list[str]) -> list[str]:

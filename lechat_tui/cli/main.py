@@ -1,5 +1,6 @@
 """The options and commands. Each command imports what it needs when it runs, so that `--help` is quick."""
 
+import difflib
 import os
 import re
 import stat
@@ -383,14 +384,29 @@ def _run() -> object:
     try:
         return _chosen(sys.argv[1:])
     except typer.TyperException as error:
-        message = _NOISE.sub("", error.format_message()).replace("Input should be", "it must be").rstrip(".")
-        return edge.complain(edge.Failure(f"{message}; lechat --help shows the usage", edge.USAGE))
+        return edge.complain(edge.Failure(_usage(error), edge.USAGE))
     except foreign.Unsupported as error:
         return edge.complain(edge.Failure(str(error), edge.USAGE))
     except typer.Exit as done:
         return done.exit_code
     except typer.Abort:
         return edge.INTERRUPTED
+
+
+def _usage(error: typer.TyperException) -> str:
+    """The sentence for a wrong command line."""
+    context = getattr(error, "ctx", None)
+    unknown: str = getattr(error, "option_name", "")
+    if unknown and hasattr(error, "possibilities"):
+        known = [name for parameter in context.command.params for name in parameter.opts] if context else []
+        meant = difflib.get_close_matches(unknown, known, 1, cutoff=0.8)
+        message = f"there is no option {unknown}" + (f"; did you mean {meant[0]}?" if meant else "")
+        if meant:
+            return message
+    else:
+        message = _NOISE.sub("", error.format_message()).replace("Input should be", "it must be").rstrip(".")
+        message = message[:1].lower() + message[1:].replace(". Did you", "; did you")
+    return f"{message}; {context.command_path if context else 'lechat'} --help shows the usage"
 
 
 def _chosen(arguments: list[str]) -> object:

@@ -92,7 +92,7 @@ async def _answer(
 ) -> None:
     if question.note:
         hints.say(question.note)
-    if conversation.model.toy:
+    if conversation.model.toy and not conversation.store.chats(limit=1):
         hints.say(f"{conversation.model.id} is a toy model; lechat ls lists real ones, lechat pull NAME downloads one")
     if conversation.notice:
         hints.say(conversation.notice)

@@ -3,6 +3,7 @@
 Each becomes a row of `imported.toml`, a catalog that is read after the one that ships and before the user's own.
 """
 
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -42,7 +43,7 @@ def ids() -> frozenset[str]:
 
 def files_in(path: Path) -> list[Path]:
     """The models in a folder and its subfolders, the first part of split ones; for a file, the file itself."""
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112  # False for a name that is too long, too
         return [path]
     files = scan.find_files((scan.ModelFolder(scan.FOLDER, path),))
     return [Path(weights.file) for weights in listed(Weights(str(file.path), file.size) for file in files).models]
