@@ -59,11 +59,11 @@ def copy(text: str, write: Write, environment: Mapping[str, str] = os.environ) -
     size = len(text.encode("utf-8", "replace"))
     if size > MAX_OSC52_BYTES:
         return (
-            f"not copied: the text has {size_text(size)}, terminals accept {size_text(MAX_OSC52_BYTES)} (OSC 52); "
+            f"not copied: the text has {size_text(size)}, terminals accept {size_text(MAX_OSC52_BYTES)}; "
             "/save answer PATH or /export PATH writes a file"
         )
     write(osc52(text, environment))
-    return "sent to the terminal's clipboard (OSC 52); if it is not there, your terminal does not allow that"
+    return "sent to the terminal's clipboard; if it is not there, your terminal does not let programs copy"
 
 
 def _native(text: str, environment: Mapping[str, str]) -> str | None:

@@ -120,6 +120,25 @@ def test_completions_are_by_name_then_by_alias_and_then_by_what_is_inside_a_name
     assert not list(completions("/new x")) and nearest("/thme") == "/theme"
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("/modle", "/model"),
+        ("/atach", "/attach"),
+        ("/hepl", "/help"),
+        ("/exprot", "/export"),
+        ("/dowlnoad", "/download"),
+    ],
+)
+def test_a_misspelling_is_understood(typed: str, meant: str) -> None:
+    assert nearest(typed) == meant
+
+
+@pytest.mark.parametrize("typed", ["/fim", "/encrypt", "/cat", "/jump", "/wizard", "/abcdef"])
+def test_a_distant_name_is_not_guessed(typed: str) -> None:
+    assert nearest(typed) is None
+
+
 async def test_an_unknown_command_suggests_a_similar_one(host: FakeHost) -> None:
     assert await host.do("/renme x") == "there is no command /renme; did you mean /rename?"
     assert await host.do("/zzzzzz") == "there is no command /zzzzzz; /help lists them"
@@ -632,7 +651,7 @@ async def test_the_system_prompt_is_shown_set_and_stored(host: FakeHost, store: 
     await host.do("/system be brief")
     await ask(host, "hello")
     assert store.chats()[0].system == "be brief"
-    assert (await host.do("/set system be kind")).startswith("the system prompt, of this chat:\nbe kind")
+    assert (await host.do("/set system be kind")).startswith("the system prompt of this chat:\nbe kind")
     assert store.chats()[0].system == "be kind" and host.conversation.prompt()[0] == Message("system", "be kind")
     assert (await host.do("/system default")).startswith("there is no system prompt")
     assert store.chats()[0].system == ""

@@ -102,7 +102,7 @@ def test_a_large_model_is_split_between_gpu_and_ram() -> None:
 
 def test_a_model_that_does_not_fit_says_what_would() -> None:
     small = fit.measure(CATALOG["mistral-small-3.2"].quantized("Q8_0"), gpus(24))
-    assert not small.fits and small.context == 0 and "too much" in small.reason
+    assert not small.fits and small.context == 0 and "too large" in small.reason
     short = fit.measure(CATALOG["ministral-3-8b"], gpus(8), context=65_536, vision=False)
     assert not short.fits and "it would fit" in short.reason
 
@@ -266,7 +266,7 @@ def test_the_table_lists_the_best_models_and_all_others(home, capsys) -> None:
     assert "text    mistral-small-3.2:Q5_K_M, Q5_K_M, context 24,576" in table
     assert "upper bound" not in table and "\x1b" not in table
     rows = table.splitlines()
-    assert any(row.startswith("mistral-large-2 ") and "too much" in row for row in rows)
+    assert any(row.startswith("mistral-large-2 ") and "too large" in row for row in rows)
     assert not any(row.startswith(("chaton", "mistral-saba")) for row in rows)
 
 

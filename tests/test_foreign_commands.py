@@ -31,7 +31,9 @@ async def test_every_way_to_leave_leaves(host: FakeHost, line: str) -> None:
     assert host.left
 
 
-@pytest.mark.parametrize("line", ["exit the vim editor", "quit smoking", ":q is vim", "exiting"])
+@pytest.mark.parametrize(
+    "line", ["exit the vim editor", "quit smoking", ":q is vim", "exiting", "!important in CSS", "::: note"]
+)
 def test_a_sentence_that_begins_like_leaving_is_a_question(line: str) -> None:
     assert not is_command(line)
 
@@ -54,6 +56,11 @@ def test_a_sentence_that_begins_like_leaving_is_a_question(line: str) -> None:
         ("/set system 'be kind'", "chat:\nbe kind\n"),
         ("/rewind 2", "nothing to undo"),
         ("/template", "/prompt QUESTION"),
+        ("/session.delete", "nothing to delete"),
+        ("/memory.status", "/system TEXT"),
+        ('"""', "a backslash before Enter"),
+        ("/set", "config.toml also takes text, code"),
+        ("/set verbose", "is shown from now on"),
     ],
 )
 async def test_a_foreign_command_does_what_was_meant_or_says_what_does(host: FakeHost, line: str, shown: str) -> None:
@@ -69,6 +76,7 @@ async def test_a_foreign_command_does_what_was_meant_or_says_what_does(host: Fak
         "/why is the sky blue",
         "/show me how to bake bread",
         "/nosuch please do this",
+        "!ls -l",
     ],
 )
 async def test_a_question_that_looks_like_a_command_is_asked_about_and_loses_no_words(

@@ -38,7 +38,7 @@ def alone(context: typer.Context) -> None:
         ls()
 
 
-@chats.command("ls", help="List chats, the one added to last first.")
+@chats.command("ls", help="List chats, the most recent first.")
 def ls(
     limit: Annotated[int, typer.Option(min=1, max=MAX_LIMIT, help="Maximum number of chats.")] = 50,
     json: Json = False,
@@ -73,7 +73,7 @@ def rename(id: Id, title: list[str]) -> None:
 def export(
     id: Id,
     format: Annotated[
-        ExportFormat | None, typer.Option(help="Default: from the file extension, else md.", show_default=False)
+        ExportFormat | None, typer.Option(help="Default: that of the file's name, or md.", show_default=False)
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="PATH", help="File to write; default: stdout.")

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -198,7 +199,7 @@ def _engine(settings: Settings) -> Iterator[Finding]:
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         yield Finding("engine", f"llama.cpp does not start: {_last_line(error)}", ok=False)
         return
-    yield Finding("engine", f"{report['engine']}; {report['system']}")
+    yield Finding("engine", f"{report['engine']}; {_features(report['system'])}")
     machine, memory = report["machine"], report["machine"]["memory"]
     cores = f"{machine['cores']} cores" + (f", {machine['physical']} of them physical" if machine["physical"] else "")
     yield Finding("machine", f"{cores}; memory {_size(memory['total'])}, {_size(memory['available'])} free")
@@ -221,6 +222,11 @@ def _engine(settings: Settings) -> Iterator[Finding]:
     if file := energy.unreadable():
         yield Finding("energy", f"answers show no joules, since only root may read {file}")
     yield from _tuning(report["tuning"])
+
+
+def _features(system: str) -> str:
+    """What llama.cpp uses of the hardware, from its list, as in `CPU : AVX2 = 1 | FMA = 1`."""
+    return re.sub(r" \|\s*$", "", re.sub(r" = 1\b", "", system)).replace(" : ", ": ").replace(" | ", ", ")
 
 
 def _tuning(tuning: dict[str, Any]) -> Iterator[Finding]:

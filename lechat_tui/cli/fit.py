@@ -20,7 +20,7 @@ from lechat_tui.machine.split_files import size_on_disk
 from lechat_tui.models import fit, gguf, resources
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
-from lechat_tui.models.fit import Fit, Resources
+from lechat_tui.models.fit import CPU_CONTEXT, Fit, Resources
 from lechat_tui.plaintext import safe
 from lechat_tui.units import size_text
 from lechat_tui.values import dataclass
@@ -156,6 +156,11 @@ def _notes(others: Sequence[Fit], unknown: Sequence[str]) -> Iterator[str]:
     yield ""
     yield "Memory includes the context shown, and the projector of models that support images."
     yield "A chat starts with the catalog's context window, or less if it does not fit; --ctx-size N changes it."
+    if any(result.fits and result.context == CPU_CONTEXT < result.largest_context for result in others):
+        yield (
+            f"On a CPU, {CPU_CONTEXT:,} tokens take minutes to read, so a chat starts with no more; "
+            "lechat fit NAME says how many would fit."
+        )
     if any(result.speed for result in others):
         yield "Speeds are upper bounds: memory bandwidth divided by the bytes read per token."
     if unknown:

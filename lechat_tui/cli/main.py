@@ -276,7 +276,7 @@ def fit(
 @commands.command("connect", help="Use the models of a server, or list and remove servers; without a URL, look here.")
 def connect(
     url: Annotated[str, typer.Argument(metavar="[URL]", help="Such as http://localhost:8080.")] = "",
-    name: Annotated[str, typer.Option(metavar="NAME", help="What the ids of its models begin with.")] = "",
+    name: Annotated[str, typer.Option(metavar="NAME", help="First part of the names of its models.")] = "",
     key_env: Annotated[str, typer.Option(metavar="VARIABLE", help="Environment variable with the API key.")] = "",
     key_file: Annotated[str, typer.Option(metavar="PATH", help="File with the API key.")] = "",
     cacert: Annotated[str, typer.Option(metavar="PATH", help="PEM file with the authority of its certificate.")] = "",

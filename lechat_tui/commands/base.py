@@ -1,7 +1,7 @@
 """What a slash command is, the table of all of them, and what a command may ask of its host."""
 
-import difflib
 import re
+import shutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -250,6 +250,9 @@ ANY_NUMBER = 1_000_000
 MAX_WORDS = {"": 0, "[N]": 1, "[COMMAND]": 1, "[on|off]": 1, "[off]": 1, "[code|N|all]": 2}
 """How many words a command with such an argument can have; a line with more may be a question."""
 
+MAX_EDITS, SHORT_NAME = 2, 6
+"""How far a misspelled name may be from a command's; up to this length with its slash, only one edit."""
+
 QUESTION_WORDS = 3
 """A line with so many words may be a question, though it begins with a slash."""
 
@@ -276,9 +279,26 @@ def find(word: str) -> Command | None:
 
 
 def nearest(word: str) -> str | None:
-    """The name that was most likely meant; None when nothing is similar."""
-    names = [n for c in COMMANDS.values() for n in (c.name, *c.aliases)]
-    return next(iter(difflib.get_close_matches(word.casefold(), names, n=1, cutoff=0.5)), None)
+    """The name of which this is a misspelling: one edit away, or two for a long one; None if there is none."""
+    word = word.casefold()
+    names = [n for c in COMMANDS.values() for n in (c.name, *c.aliases) if n.startswith("/")]
+    by_edits = [(_edits(word, name), name) for name in names if abs(len(name) - len(word)) <= MAX_EDITS]
+    edits, name = min(by_edits, default=(MAX_EDITS + 1, None))
+    return name if edits <= (1 if len(word) <= SHORT_NAME else MAX_EDITS) else None
+
+
+def _edits(a: str, b: str) -> int:
+    """How many characters must be inserted, deleted, replaced or swapped with the next one to make one the other."""
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        before, last, row = row, before, [i]
+        for j, y in enumerate(b, 1):
+            edits = min(before[j] + 1, row[-1] + 1, before[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                edits = min(edits, last[j - 2] + 1)
+            row.append(edits)
+    return row[-1]
 
 
 LEAVING = ("exit", "quit", ":q", ":q!", ":quit", ":wq", ":x")
@@ -313,7 +333,7 @@ def is_command(text: str) -> bool:
     The path of a file is not a command, and neither is a text that begins with one.
     """
     text = text.strip()
-    if text.casefold() in LEAVING or resembles_private(text):
+    if text.casefold() in LEAVING or text in foreign.BLOCKS or resembles_private(text) or _is_shell_line(text):
         return True
     if not text.startswith("/"):
         return False
@@ -322,6 +342,12 @@ def is_command(text: str) -> bool:
         return True
     lines = len(text.splitlines())
     return (lines == 1 or bool(_NAME.fullmatch(word))) and "/" not in word[1:] and not (_exists(word) or _exists(text))
+
+
+def _is_shell_line(text: str) -> bool:
+    """Whether this is `!` and the name of a program, which other chat programs run."""
+    found = re.fullmatch(r"!([\w.-]+)( .*)?", text)
+    return bool(found and shutil.which(found[1]))
 
 
 def resembles_private(text: str) -> bool:
@@ -359,8 +385,10 @@ async def run(host: Host, line: str) -> None:
     if found is None and other and other.line:
         ours, _, argument = other.line.partition(" ")
         found = find(ours)
-    if found is None and other:
+    if found is None and other and other.sentence:
         host.say(other.sentence)
+    elif found is None and word.startswith("!"):
+        await _ask_what(host, line, None, "", title="lechat runs no programs. Is this a question?")
     elif found is None:
         await _unknown(host, line, word)
     elif len(line.splitlines()) > 1 and not found.takes_lines:
@@ -381,11 +409,13 @@ async def _unknown(host: Host, line: str, word: str) -> None:
     host.say(f"there is no command {shortened(word)}{hint}", error=True)
 
 
-async def _ask_what(host: Host, line: str, found: Command | None, argument: str) -> None:
+async def _ask_what(
+    host: Host, line: str, found: Command | None, argument: str, *, title: str = "Is this a question?"
+) -> None:
     """Let the user decide whether a line is a question or a command."""
     choices = [Choice("ask", "Send the line as a question")]
     choices += [Choice("run", f"Run {found.name}", found.help)] if found else []
-    match await host.choose(f"Is this a question? {shortened(line)}", [*choices, Choice("", "Do nothing")]):
+    match await host.choose(f"{title} {shortened(line)}", [*choices, Choice("", "Do nothing")]):
         case "ask":
             host.ask(line)
         case "run" if found:

@@ -1,5 +1,7 @@
 """Slash commands of other programs: each becomes one of ours, or a sentence that names the right thing."""
 
+import re
+
 from lechat_tui.values import dataclass
 
 
@@ -32,9 +34,9 @@ _LINES = {
     "/set think off": "/nothink /no_think /no-think",
     "/context": "/messages",
     "/prompt": "/template /tokenize /raw",
-    "/attach": "/read /add /upload /include",
+    "/attach": "/read /add /upload /include /glob",
     "/export": "/share /print /dump",
-    "/system": "/persona /role /character /instructions /sys",
+    "/system": "/persona /role /character /instructions /sys /system_prompt /system-prompt",
     "/search": "/grep",
     "/log": "/debug /logs",
     "/branch": "/branches /tree",
@@ -56,11 +58,11 @@ _SENTENCES = {
     _TOOLS: "/tools /tool /mcp /skills /agents /agent /plugins /plugin /web /browse-web /run /exec /shell",
     _PROGRAM: "/update /upgrade /install /serve /server /config-file /create /import",
     _ACCOUNT: "/login /logout /account /feedback",
-    _PROMPT: "/multiline /multi /editor /vim /ml",
+    _PROMPT: '""" ::: /multiline /multi /editor /vim /ml',
     "the key named stop in /keys stops an answer": "/stop /cancel /abort /interrupt",
     "an idle model is unloaded automatically; /exit frees all memory": "/unload /eject /kill",
     "attach the image with /attach PATH, then ask what it says; /vision switches to a model for images": "/ocr /scan",
-    "lechat supports text and images, but not audio": "/audio /voice /speak /listen /tts",
+    "lechat supports text and images, but no audio or video": "/audio /video /voice /speak /listen /tts",
     "Backspace in an empty prompt removes the last attachment": "/drop /detach /remove",
 }
 
@@ -68,6 +70,9 @@ TABLE = {
     **{name: Foreign(line=line) for line, names in _LINES.items() for name in names.split()},
     **{name: Foreign(sentence=sentence) for sentence, names in _SENTENCES.items() for name in names.split()},
 }
+
+BLOCKS = ('"""', ":::")
+"""What begins a text of several lines in other programs, and in `--inline`."""
 
 SET = {"verbose": "/stats on", "quiet": "/stats off", "think": "/set think on", "nothink": "/set think off"}
 """What `/set` of Ollama sets with one of these words alone, and the command that does."""
@@ -87,6 +92,10 @@ SHOW = {
 def translated(word: str, rest: str) -> Foreign | None:
     """The translation of a command with the words after it; None if no program is known to have it."""
     word = word.casefold()
+    if dotted := re.fullmatch(r"/(session|add|memory)\.(\w+)", word):
+        word = "/memory" if dotted[1] == "memory" else f"/{dotted[2]}"
+        if word not in TABLE:
+            return Foreign(line=f"{word} {rest}".rstrip())
     if word == "/show":
         return Foreign(line=SHOW.get(rest.strip().casefold(), f"/status {rest}".rstrip()))
     found = TABLE.get(word)

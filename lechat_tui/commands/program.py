@@ -102,7 +102,8 @@ def _key_of(command: Command, bindings: Sequence[Bound]) -> str:
 async def log(host: Host, rest: str) -> None:
     file = paths.logs() / "engine.log"
     lines = await asyncio.to_thread(_last_lines, file)
-    host.say("\n".join((*lines, f"{file}")) if lines else f"the engine has logged nothing yet; the log will be {file}")
+    end = f"this is the end of llama.cpp's log, for bug reports: {file}"
+    host.say("\n".join((*lines, end)) if lines else f"the engine has logged nothing yet; the log will be {file}")
 
 
 def _last_lines(file: Path) -> list[str]:

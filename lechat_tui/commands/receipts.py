@@ -90,6 +90,8 @@ async def stats(host: Host, rest: str) -> None:
     if rest in ("on", "off"):
         host.show_figures(rest == "on")
         host.remember("stats", rest == "on")
+        state, other = ("shown", "off") if rest == "on" else ("hidden", "on")
+        host.say(f"the speed of every answer is {state} from now on; /stats {other} changes that")
         return
     if rest:
         host.say("/stats on shows the speed beside every answer, /stats off hides it", error=True)

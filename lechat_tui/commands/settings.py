@@ -3,14 +3,15 @@
 import asyncio
 import json
 import shlex
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
+from lechat_tui import paths
 from lechat_tui.commands import foreign
 from lechat_tui.commands.base import Host, command, run
 from lechat_tui.models.adapters import read, written
 from lechat_tui.settings import config
-from lechat_tui.settings.config import OPTIONS, Option
+from lechat_tui.settings.config import OPTIONS, Option, Settings
 from lechat_tui.talk.setup import Setup
 from lechat_tui.units import span_seconds
 
@@ -59,7 +60,9 @@ def _listed(host: Host) -> str:
         ("system", host.conversation.setup.system or "none"),
     ]
     width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+    listed = [f"{name:<{width}}  {value}" for name, value in rows]
+    others = [each.name for each in fields(Settings) if each.name not in dict(rows)]
+    return "\n".join((*listed, f"{paths.config() / 'config.toml'} also takes {', '.join(others)}"))
 
 
 def _value(setup: Setup, row: Option) -> str:
@@ -137,5 +140,5 @@ async def system(host: Host, rest: str) -> None:
         conversation.set_system("" if rest == UNSET else rest)
     setup = conversation.setup
     source = "of this chat" if setup.own_system else "from the settings or the model"
-    shown = f"the system prompt, {source}:\n{setup.system}" if setup.system else "there is no system prompt"
+    shown = f"the system prompt {source}:\n{setup.system}" if setup.system else "there is no system prompt"
     host.say(f"{shown}\n/system TEXT sets one for this chat, /system {UNSET} removes it")

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib.util import find_spec
 
 from lechat_tui.commands.base import completions
+from lechat_tui.commands.foreign import BLOCKS
 from lechat_tui.plaintext import safe, storable
 
 HAS_READLINE = find_spec("readline") is not None
@@ -17,9 +18,6 @@ HAS_READLINE = find_spec("readline") is not None
 
 if HAS_READLINE:
     import readline
-
-BLOCK = '"""'
-"""Begins and ends a text of several lines."""
 
 
 class LineReader:
@@ -54,11 +52,11 @@ class LineReader:
     def _text(self, prompt: str) -> str:
         text = input(prompt)
         continued = " " * (len(prompt) - 2) + "| "
-        if text.lstrip().startswith(BLOCK):
-            lines = [text.lstrip().removeprefix(BLOCK)]
-            while not lines[-1].rstrip().endswith(BLOCK):
+        if block := next(filter(text.lstrip().startswith, BLOCKS), ""):
+            lines = [text.lstrip().removeprefix(block)]
+            while not lines[-1].rstrip().endswith(block):
                 lines.append(input(continued))
-            return "\n".join(lines).rstrip().removesuffix(BLOCK).strip("\n")
+            return "\n".join(lines).rstrip().removesuffix(block).strip("\n")
         lines = [text]
         while lines[-1].endswith("\\"):
             lines[-1] = lines[-1].removesuffix("\\")

@@ -340,7 +340,7 @@ def _reason(fit: Fit, machine: Resources) -> str:
     if not fit.fits and fit.largest_context >= MIN_CONTEXT:
         return f"needs {size}{quantized}: it would fit with a context of {fit.largest_context:,} tokens"
     if not fit.fits:
-        return f"needs {size}{quantized}: too much"
+        return f"needs {size}{quantized}: too large"
     if fit.gpu_layers < 0:
         return f"fits {gpu}{quantized}: {size}"
     if fit.gpu_layers == 0:

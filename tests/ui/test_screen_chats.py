@@ -237,7 +237,7 @@ async def test_copy_copies_the_original_text_and_reports_how(make_app: MakeApp) 
         await send(pilot, "go")
         await rests(pilot)
         await pilot.press("ctrl+y")
-        await shows(pilot, "sent to the terminal's clipboard (OSC 52)")
+        await shows(pilot, "sent to the terminal's clipboard")
     assert app.clipboard == "**bold** \x1b[31m"
 
 

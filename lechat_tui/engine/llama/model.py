@@ -247,7 +247,8 @@ class Llama:
         if self.spec.template:
             return self.spec.template
         raise EngineError(
-            f'{self.spec.path.name} has no chat template; set one for it in models.toml, as in template = "v7-tekken"'
+            f"{self.spec.path.name} has no chat template, so it was probably not made for chats; try an instruct "
+            'version of it, or set a template for it in models.toml, as in template = "v7-tekken"'
         )
 
     def _state_files(self) -> StateFiles | None:

@@ -20,7 +20,7 @@ from lechat_tui.machine.placement import KV_TYPES, NO_OFFLOAD, Budget, MemoryNee
 from lechat_tui.units import size_text
 from lechat_tui.values import dataclass
 
-SET_BY_USER = "you set it"
+SET_BY_USER = "set by you or by the catalog"
 
 
 @dataclass(frozen=True)

@@ -286,7 +286,7 @@ def _row_keys(offer: Offer, running: bool) -> list[tuple[str, str]]:
     if running:
         return [("c", "cancel"), ("Enter", "switch when downloaded")]
     if offer.current:
-        return [("Enter", "continue"), ("l", "license")]
+        return [("Enter", "back to the chat"), ("l", "license")]
     if offer.model.server:
         return [("Enter", "connect" if offer.model.unconnected else "switch")]
     if offer.file:
