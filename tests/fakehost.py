@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from lechat_tui.commands.base import Bound, Choice, run
+from lechat_tui.commands.base import Bound, Choice, LongTask, run
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Attachment
 from lechat_tui.models.available import Models
@@ -36,6 +36,7 @@ class FakeHost:
         self.compared: list[tuple[str, str]] = []
         self.by: list[tuple[int, str | None]] = []
         self.continued = 0
+        self.tasks: list[LongTask] = []
         self.replays: list[Replay | None] = []
         self.hints: list[str] = []
         self.switched: list[tuple[str, str]] = []
@@ -73,6 +74,9 @@ class FakeHost:
     def regenerate(self, replay: Replay | None = None, *, message: int = 0, model: Model | None = None) -> None:
         self.replays.append(replay)
         self.by.append((message, model.id if model else None))
+
+    def run_task(self, task: LongTask) -> None:
+        self.tasks.append(task)
 
     def edit(self, index: int) -> None:
         self.edited.append(index)

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +30,18 @@ class Choice:
         """Whether the row contains each of these words, in any case."""
         row = f"{self.value} {self.label} {self.detail}".casefold()
         return all(word in row for word in words.casefold().split())
+
+
+@dataclass(frozen=True)
+class LongTask:
+    """Something that takes the model for minutes, one step after the other, and is no answer."""
+
+    line: str
+    """The command line that asks for it."""
+    steps: Callable[[], AsyncGenerator[tuple[str, float], None]]
+    """What is done now, and the fraction that is done. Closing the generator stops it."""
+    end: Callable[[], Awaitable[None]]
+    """Called at the end, also when it was stopped or has failed."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +120,10 @@ class Host(Protocol):
 
     def compact(self, hint: str) -> None:
         """Sum up the chat; queued while an answer is being written."""
+        ...
+
+    def run_task(self, task: LongTask) -> None:
+        """Run a long task, and show how far it is; queued while an answer is being written, and stopped like one."""
         ...
 
     def edit(self, index: int) -> None:

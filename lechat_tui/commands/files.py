@@ -3,6 +3,7 @@
 import asyncio
 import difflib
 import os
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,6 +53,35 @@ def _typed(rest: str) -> Named:
     """The file that was typed, perhaps in quotes, pages included."""
     quoted = len(rest) > 2 and rest[0] == rest[-1] and rest[0] in "'\""
     return named(rest[1:-1] if quoted else rest)
+
+
+@command(
+    "/ocr",
+    "read a PDF or an image with a model for images; the text is attached, or written to a file",
+    argument="PATH[#3-9] [OUT.md]",
+    aliases=("/scan",),
+)
+async def ocr(host: Host, rest: str) -> None:
+    if not rest:
+        host.say("/ocr needs the path of a PDF or an image, as in /ocr scan.pdf or /ocr scan.pdf scan.md")
+        return
+    from lechat_tui.commands.ocr import start  # not needed for the first paint
+
+    file, out = _file_and_output(rest)
+    await start(host, file, user_path(out) if out else None)
+
+
+_FILE_AND_OUTPUT = re.compile(r"""(.*\S)\s+("[^"]+"|'[^']+'|[^\s"']+)""")
+
+
+def _file_and_output(rest: str) -> tuple[Named, str]:
+    """The file to read and, behind it, the one to write; only a path with spaces that is to be written needs quotes."""
+    path = pasted_path(rest)
+    whole = Named(path) if path else _typed(rest)
+    parts = _FILE_AND_OUTPUT.fullmatch(rest)
+    if parts is None or whole.path.is_file() or not _typed(parts[1]).path.is_file():
+        return whole, ""
+    return _typed(parts[1]), parts[2]
 
 
 @command("/save", "save code block N of the last answer, or all of it, to a file", argument="N|answer PATH")

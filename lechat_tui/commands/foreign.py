@@ -61,7 +61,6 @@ _SENTENCES = {
     _PROMPT: '""" ::: /multiline /multi /editor /vim /ml',
     "the key named stop in /keys stops an answer": "/stop /cancel /abort /interrupt",
     "an idle model is unloaded automatically; /exit frees all memory": "/unload /eject /kill",
-    "attach the image with /attach PATH, then ask what it says; /vision switches to a model for images": "/ocr /scan",
     "lechat supports text and images, but no audio or video": "/audio /video /voice /speak /listen /tts",
     "Backspace in an empty prompt removes the last attachment": "/drop /detach /remove",
 }

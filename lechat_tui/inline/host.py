@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import datetime
 from functools import partial
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from lechat_tui import clipboard
 from lechat_tui.attachments.images import check_image, is_image
 from lechat_tui.attachments.texts import invisible_characters
-from lechat_tui.commands.base import Bound, Choice
+from lechat_tui.commands.base import Bound, Choice, LongTask
 from lechat_tui.drawing.answer import Answer
 from lechat_tui.drawing.notes import Note
 from lechat_tui.drawing.themes import Themes
@@ -159,6 +159,19 @@ class InlineHost(WithoutScreen):
     def compact(self, hint: str) -> None:
         """Summarize the chat."""
         self._enqueue(PendingAnswer(partial(self._conversation.compact, hint), is_summary=True))
+
+    def run_task(self, task: LongTask) -> None:
+        """Run a long task after this line."""
+        self.pending.append(partial(self._run_task, task))
+
+    async def _run_task(self, task: LongTask) -> None:
+        try:
+            async with aclosing(task.steps()) as steps:
+                async for text, fraction in steps:
+                    self.flow.show_activity(text, f"{fraction:.0%}")
+        finally:
+            self.flow.clear()
+            await task.end()
 
     # Chats
 

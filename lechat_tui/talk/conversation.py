@@ -119,9 +119,9 @@ class Conversation(OpenChat):
         """The context window in tokens: the one the engine opened, or, before that, the one to ask for."""
         return self._opened or self.setup.window
 
-    def spec(self) -> ModelSpec:
-        """What the engine must load. Raises `ModelError` when the model can't be used."""
-        return self._spec(self.setup)
+    def spec(self, model: Model | None = None) -> ModelSpec:
+        """What the engine must load, for another model too. Raises `ModelError` when the model can't be used."""
+        return self._spec(replace(self.setup, model=model) if model else self.setup)
 
     def agree(self, server: Server) -> None:
         """Let this private chat be sent to a server on another machine."""

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from textual.screen import Screen
 
-from lechat_tui.commands.base import Bound, Choice
+from lechat_tui.commands.base import Bound, Choice, LongTask
 from lechat_tui.message import Attachment
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole
@@ -83,6 +83,9 @@ class ScreenHost:
 
     def compact(self, hint: str) -> None:
         self._parts.requests.compact(hint)
+
+    def run_task(self, task: LongTask) -> None:
+        self._parts.requests.run_task(task)
 
     def edit(self, index: int) -> None:
         self._parts.editing.begin(index)

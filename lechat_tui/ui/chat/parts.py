@@ -118,6 +118,7 @@ class Parts:
             self.models,
             self.dialogs,
             put_back=lambda turn: self.requests.put_back(turn),
+            start=partial(self.tasks.start, "command"),
         )
         self.queue = TurnQueue(
             runner.run,

@@ -54,6 +54,14 @@ class AnswerProgress:
                     first = False
                     begun()
 
+    async def follow_task(self, steps: AsyncGenerator[tuple[str, float], None]) -> None:
+        """Show all steps of a long task: what is done, and the fraction that is done."""
+        self._began = time.monotonic()
+        self._clock = self._transcript.set_interval(1.0, self._tick)
+        async with aclosing(steps):
+            async for text, fraction in steps:
+                self._busy(text, fraction)
+
     def end(self) -> None:
         """The answer is complete; warn once if the context window is nearly full."""
         self._rest()

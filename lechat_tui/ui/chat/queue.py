@@ -9,6 +9,7 @@ from typing import Literal
 
 from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
+from lechat_tui.commands.base import LongTask
 from lechat_tui.message import Attachment, Message, Span
 from lechat_tui.models.catalog import Model
 from lechat_tui.talk.conversation import Replay
@@ -26,13 +27,15 @@ class Turn:
     attachments: tuple[Attachment, ...] = ()
     pasted: tuple[Span, ...] = ()
     """The long pastes in the text."""
-    kind: Literal["ask", "again", "compact", "continue", "compare"] = "ask"
+    kind: Literal["ask", "again", "compact", "continue", "compare", "task"] = "ask"
     how: Replay | None = None
     """How an answer is regenerated; None means with the current settings."""
     message: int = 0
     """The ID of the message that is replaced or answered again; 0 is the end of the chat."""
     model: Model | None = None
     """The model that answers again, or is compared; None is the chat's."""
+    task: LongTask | None = None
+    """What is done if it is no answer; its command line is the text."""
 
     @property
     def question(self) -> Message:
@@ -50,8 +53,8 @@ class Turn:
     def line(self) -> str:
         """The command line that asks for it; empty for a question."""
         command = {"again": "/regen", "compact": "/compact", "continue": "/continue", "compare": "/compare"}
-        if self.kind == "ask":
-            return ""
+        if self.kind in ("ask", "task"):
+            return self.text if self.task else ""
         words = (command[self.kind], self.model.id if self.model else "", *self.text.split())
         return " ".join(filter(None, words))
 

@@ -1,5 +1,6 @@
 """Puts turns into the queue: questions with what is attached, and the other things the model is asked to do."""
 
+from lechat_tui.commands.base import LongTask
 from lechat_tui.message import Attachment, Span
 from lechat_tui.models.catalog import Model
 from lechat_tui.talk.conversation import Conversation, Replay
@@ -60,6 +61,10 @@ class TurnRequests:
     def compact(self, hint: str) -> None:
         """Let the model sum up the chat."""
         self._add(Turn(hint, kind="compact"))
+
+    def run_task(self, task: LongTask) -> None:
+        """Run a long task."""
+        self._add(Turn(task.line, kind="task", task=task))
 
     def _add(self, turn: Turn) -> None:
         self._titler.stop()

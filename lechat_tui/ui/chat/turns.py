@@ -32,8 +32,9 @@ class TurnRunner:
         dialogs: Dialogs,
         *,
         put_back: Callable[[Turn], None],
+        start: Callable[[Callable[[], Awaitable[None]]], None],
     ) -> None:
-        """`put_back` takes a question that could not be stored."""
+        """`put_back` takes a question that could not be stored; `start` starts work in the background."""
         self._conversation = conversation
         self._view = view
         self._transcript = transcript
@@ -42,12 +43,14 @@ class TurnRunner:
         self._models = models
         self._dialogs = dialogs
         self._put_back = put_back
+        self._start = start
         self._kinds: dict[str, Callable[[Turn], Awaitable[None]]] = {
             "ask": self._ask,
             "again": self._regenerate,
             "compact": self._compact,
             "continue": self._continue,
             "compare": self._compare,
+            "task": self._run_task,
         }
 
     async def run(self, turn: Turn) -> None:
@@ -105,6 +108,13 @@ class TurnRunner:
             await comparison.screen.stop()
             self._view.show()
             self._models.load()
+
+    async def _run_task(self, turn: Turn) -> None:
+        assert turn.task
+        try:
+            await self._progress.follow_task(turn.task.steps())
+        finally:
+            self._start(turn.task.end)  # not awaited here, where a stop would cancel it
 
     async def _compact(self, turn: Turn) -> None:
         """What was written becomes the summary, or is removed if it is unfinished."""
