@@ -1,40 +1,92 @@
-"""The order of passages for a question: a ranking by words and one by parts of words, fused."""
+"""The order of passages for a question.
 
+Two indexes propose candidates: one of words, which ranks by BM25, and one of trigrams, which finds a word inside of
+others. All candidates are then ranked by the sum of two scores: BM25 of the words, and BM25 of their trigrams, which
+tells inflected forms, compounds and misspellings from nothing at all.
+"""
+
+import math
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lechat_tui.library import scripts
 
-INDEXES: tuple[tuple[str, Callable[[str], str]], ...] = (
-    ("words", scripts.by_words),
-    ("trigrams", scripts.by_trigrams),
-)
+INDEXES: Mapping[str, Callable[[str], str]] = {"words": scripts.by_words, "trigrams": scripts.by_trigrams}
 """The two indexes, and what each gets of a text."""
 
 RANK_CONSTANT = 60
 """Of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)."""
 
-CANDIDATES = 100
-"""Passages that each ranking contributes."""
+CANDIDATES, PART_CANDIDATES = 100, 50
+"""Passages that each index proposes."""
 
 MAX_SHARE = 0.1
 """A word that more of the passages have says little, and costs the most time."""
 
-MIN_COMMON = 100
-"""Passages that a word may always have."""
+MIN_COMMON, MAX_COMMON = 5_000, 20_000
+"""A word may always have as many passages, and never more, unless all words of a question have."""
+
+MAX_PARTS = 2_000
+"""A word that is inside of more passages is left to the index of words."""
 
 MAX_QUESTION_WORDS = 64
 
 HEADING_WEIGHT = 2.0
 
+GRAM = 3
+"""Characters."""
 
-def ranked(db: sqlite3.Connection, question: str, others: Sequence[Sequence[int]] = ()) -> list[int]:
-    """The IDs of the passages that match best, in order."""
+GRAM_WEIGHT = 0.4
+"""Of a trigram, compared with a word: a word has several."""
+
+SAMPLE = 500
+"""Passages from which the frequency of a trigram is estimated."""
+
+K1, B = 1.2, 0.75
+"""Of BM25, as in FTS5 (https://www.sqlite.org/fts5.html, section 5.1.1)."""
+
+
+class Sample:
+    """Some passages that stand for all: how frequent is a trigram, and how long is a passage?"""
+
+    def __init__(self, db: sqlite3.Connection, total: int) -> None:
+        self.total = total
+        """Of the passages, when the sample was taken."""
+        self._texts = [scripts.folded(f"{heading}\n{body}") for _, heading, body in _spread(db)]
+        self._length = sum(map(len, self._texts)) / max(len(self._texts), 1) or 1.0
+        self._weights: dict[str, float] = {}
+
+    def fits(self, total: int) -> bool:
+        """Whether it still stands for so many passages."""
+        return self.total * 0.9 <= total <= self.total * 1.1
+
+    def score(self, grams: Iterable[str], text: str) -> float:
+        """BM25 of a folded text for these trigrams."""
+        norm = K1 * (1 - B + B * len(text) / self._length)
+        counts = ((gram, text.count(gram)) for gram in grams)
+        return sum(self._weight(gram) * count * (K1 + 1) / (count + norm) for gram, count in counts if count)
+
+    def _weight(self, gram: str) -> float:
+        """The inverse document frequency of a trigram."""
+        if gram not in self._weights:
+            self._weights[gram] = _idf(sum(gram in text for text in self._texts), len(self._texts))
+        return self._weights[gram]
+
+
+def ranked(db: sqlite3.Connection, question: str, sample: Sample, others: Sequence[Sequence[int]] = ()) -> list[int]:
+    """The IDs of the passages that match best, in order; `others` are rankings by something else than words."""
     words = scripts.words(question)[:MAX_QUESTION_WORDS]
-    lists = [_by_index(db, "words", [_words_term(word) for word in words])]
-    lists.append(_by_index(db, "trigrams", [quoted(word) for word in words if _has_trigrams(word)]))
-    return fused([*lists, *others])
+    terms = {word: _terms(word) for word in words}
+    counts = {term: _count(db, "words", term, MAX_COMMON + 1) for found in terms.values() for term in found}
+    scores = _by_words(db, _rare(counts, sample.total))
+    parts = [word for word, found in terms.items() if all(counts[term] <= MAX_PARTS for term in found)]
+    candidates = [*scores, *_by_parts(db, parts, sample.total)]
+    grams = _parts_of(question)
+    for id, text in _texts(db, candidates):
+        scores[id] = scores.get(id, 0.0) + GRAM_WEIGHT * sample.score(grams, text)
+    own = sorted(scores, key=lambda id: (-scores[id], id))
+    return fused([own, *others]) if others else own
 
 
 def fused(lists: Iterable[Sequence[int]]) -> list[int]:
@@ -56,45 +108,87 @@ def quoted(word: str) -> str:
     return '"' + word.replace('"', '""') + '"'
 
 
-def _has_trigrams(word: str) -> bool:
-    return len(scripts.by_trigrams(word).strip()) >= 3
-
-
-def _words_term(word: str) -> str:
-    """The word, or any of the pairs of a run without spaces."""
+def _terms(word: str) -> list[str]:
+    """The word, or the pairs of a run without spaces."""
     if not scripts.is_unspaced(word):
-        return quoted(word)
-    return " OR ".join(quoted(pair) for pair in dict.fromkeys(scripts.pairs(word).split()[: max(len(word) - 1, 1)]))
+        return [quoted(scripts.by_words(word))]
+    return [quoted(pair) for pair in scripts.pairs(word).split()[: max(len(word) - 1, 1)]]
 
 
 def _phrase(word: str) -> str:
     """The word, or the pairs of a run without spaces one behind the other."""
     if not scripts.is_unspaced(word):
-        return quoted(word)
+        return quoted(scripts.by_words(word))
     pairs = scripts.pairs(word).split()
     return f"{quoted(pairs[0])} *" if len(pairs) == 1 else quoted(" ".join(pairs[:-1]))
 
 
-def _by_index(db: sqlite3.Connection, table: str, terms: Sequence[str]) -> list[int]:
-    terms = _rare(db, table, [part for term in terms for part in term.split(" OR ")])
+def _grams(word: str, size: int = GRAM) -> list[str]:
+    return [word[at : at + size] for at in range(len(word) - size + 1)]
+
+
+def _parts_of(question: str) -> list[str]:
+    """What the texts of candidates are compared by: trigrams, and pairs where a script has no spaces."""
+    runs = scripts.runs(question)[:MAX_QUESTION_WORDS]
+    return list(dict.fromkeys(gram for run in runs for gram in _grams(run, 2 if scripts.is_unspaced(run) else GRAM)))
+
+
+def _rare(counts: Mapping[str, int], total: int) -> list[str]:
+    """The terms without those that too many passages have; all of them if there are no others."""
+    limit = min(max(int(total * MAX_SHARE), MIN_COMMON), MAX_COMMON)
+    found = [term for term, count in counts.items() if count]
+    return [term for term in found if counts[term] <= limit] or found
+
+
+def _by_words(db: sqlite3.Connection, terms: Sequence[str]) -> dict[int, float]:
+    """The passages with the highest BM25, each with it."""
     if not terms:
-        return []
+        return {}
     statement = (
-        f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY bm25({table}, {HEADING_WEIGHT}, 1.0), rowid LIMIT ?"
+        f"SELECT rowid, -bm25(words, {HEADING_WEIGHT}, 1.0) AS score FROM words WHERE words MATCH ? "
+        "ORDER BY score DESC, rowid LIMIT ?"
     )
-    return [id for (id,) in db.execute(statement, (" OR ".join(terms), CANDIDATES))]
+    return dict(db.execute(statement, (" OR ".join(terms), CANDIDATES)))
 
 
-def _rare(db: sqlite3.Connection, table: str, terms: Sequence[str]) -> list[str]:
-    """The terms without those that too many passages have; the rarest always stays."""
-    total = db.execute("SELECT count(*) FROM passage").fetchone()[0]
-    limit = max(int(total * MAX_SHARE), MIN_COMMON)
-    counts = {term: _count(db, table, term, limit + 1) for term in dict.fromkeys(terms)}
-    found = [term for term, count in counts.items() if 0 < count <= limit]
-    return found or [term for term, count in counts.items() if count]
+def _by_parts(db: sqlite3.Connection, words: Iterable[str], total: int) -> list[int]:
+    """The passages that have the most of these words inside of theirs, rare ones first."""
+    scores: defaultdict[int, float] = defaultdict(float)
+    for word in words:
+        grams = _grams(scripts.by_trigrams(word).strip())
+        if not grams:
+            continue
+        expression = " AND ".join(quoted(gram) for gram in dict.fromkeys(grams))
+        statement = "SELECT rowid FROM trigrams WHERE trigrams MATCH ? LIMIT ?"
+        found = [id for (id,) in db.execute(statement, (expression, MAX_PARTS + 1))]
+        if len(found) <= MAX_PARTS:
+            for id in found:
+                scores[id] += _idf(len(found), total)
+    return sorted(scores, key=lambda id: (-scores[id], id))[:PART_CANDIDATES]
+
+
+def _texts(db: sqlite3.Connection, ids: Iterable[int]) -> list[tuple[int, str]]:
+    """The text of these passages, folded."""
+    wanted = list(dict.fromkeys(ids))
+    marks = ", ".join("?" * len(wanted))
+    rows = db.execute(f"SELECT id, heading, body FROM passage WHERE id IN ({marks})", wanted)
+    return [(id, scripts.folded(f"{heading}\n{body}")) for id, heading, body in rows]
+
+
+def _spread(db: sqlite3.Connection) -> Iterable[tuple[int, str, str]]:
+    """Up to `SAMPLE` passages, evenly spread."""
+    last = db.execute("SELECT coalesce(max(id), 0) FROM passage").fetchone()[0]
+    statement = "SELECT id, heading, body FROM passage WHERE id >= ? ORDER BY id LIMIT 1"
+    found = (db.execute(statement, (at,)).fetchone() for at in range(1, last + 1, max(1, last // SAMPLE)))
+    return {row[0]: row for row in found if row}.values()
 
 
 def _count(db: sqlite3.Connection, table: str, term: str, limit: int) -> int:
     """The number of passages with a term, counted up to a limit."""
     statement = f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH ? LIMIT ?)"
     return int(db.execute(statement, (term, limit)).fetchone()[0])
+
+
+def _idf(count: int, total: int) -> float:
+    """Inverse document frequency, never below zero."""
+    return max(math.log((total - count + 0.5) / (count + 0.5)), 1e-6)

@@ -21,6 +21,7 @@ TABLES = """
         size     INTEGER NOT NULL,
         modified INTEGER NOT NULL,
         pages    INTEGER NOT NULL,
+        passages INTEGER NOT NULL,
         added    REAL NOT NULL,
         notes    TEXT NOT NULL,
         problem  TEXT NOT NULL
@@ -42,8 +43,11 @@ be read. `gap`: the white space between a passage and the next one of its page."
 
 INDEXES = f"""
     CREATE VIRTUAL TABLE words USING fts5 (heading, body, content = '', tokenize = '{WORDS_TOKENIZER}');
-    CREATE VIRTUAL TABLE trigrams USING fts5 (heading, body, content = '', tokenize = 'trigram');
+    CREATE VIRTUAL TABLE trigrams USING fts5 (
+        heading, body, content = '', tokenize = 'trigram', detail = none, columnsize = 0
+    );
 """
+"""Of a trigram, only the passages are kept: it proposes candidates, which are then ranked by their text."""
 
 
 def create(db: sqlite3.Connection) -> None:

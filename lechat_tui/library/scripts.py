@@ -21,9 +21,11 @@ _MARKS = re.compile(
 )
 """Accents, and the vowel points and the stretching of Hebrew and Arabic."""
 
-_ARABIC = str.maketrans("آأإٱىة", "اااايه")
-"""Letters of Arabic that are written one for the other."""
+_ARABIC_LETTERS = (("\u0671", "\u0627"), ("\u0649", "\u064a"), ("\u0629", "\u0647"))
+"""Letters that are written one for the other: two forms of alef, of yeh, and teh marbuta for heh."""
 _HAS_ARABIC = re.compile("[\u0600-\u06ff]")
+_ARABIC_ARTICLE = re.compile(r"\b(?:[\u0648\u0641\u0628\u0643]?\u0627\u0644|\u0644\u0644)(?=[\u0621-\u064a]{2})")
+"""The article, also behind a conjunction or preposition, which are written together with their word."""
 
 CHARACTERS_PER_WORD = 2
 """Of a script without spaces, to compare the length of its texts with others."""
@@ -44,14 +46,17 @@ def folded(text: str) -> str:
         return text
     plain = _MARKS.sub("", unicodedata.normalize("NFKD", text))
     if _HAS_ARABIC.search(plain):
-        plain = plain.translate(_ARABIC)
+        for written, letter in _ARABIC_LETTERS:
+            plain = plain.replace(written, letter)
     return unicodedata.normalize("NFC", plain)
 
 
 def by_words(text: str) -> str:
-    """What the index of words gets: runs without spaces become the pairs of their characters, and the last one."""
+    """What the index of words gets: no Arabic articles, and of a run without spaces its pairs and its last character."""
     text = folded(text)
-    return text if text.isascii() else _RUN.sub(lambda run: f" {pairs(run[0])} ", text)
+    if text.isascii():
+        return text
+    return _RUN.sub(lambda run: f" {pairs(run[0])} ", _ARABIC_ARTICLE.sub("", text))
 
 
 def by_trigrams(text: str) -> str:
@@ -71,8 +76,14 @@ def is_unspaced(word: str) -> bool:
 
 
 _WORDS = regex.compile(rf"[{UNSPACED}]+|[[\p{{L}}\p{{N}}\p{{M}}]--[{UNSPACED}]]+", regex.V1)
+_WORD_RUN = regex.compile(r"[\p{L}\p{N}\p{M}]+")
 
 
 def words(text: str) -> list[str]:
     """The words of a question, folded, each once, in order; a run without spaces is one."""
     return list(dict.fromkeys(_WORDS.findall(folded(text))))
+
+
+def runs(text: str) -> list[str]:
+    """The words of a question as they are divided by spaces and signs alone, folded, each once, in order."""
+    return list(dict.fromkeys(_WORD_RUN.findall(folded(text))))

@@ -4,7 +4,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -42,6 +42,7 @@ class Entry:
     modified: int
     """Nanoseconds since the epoch."""
     pages: int
+    passages: int
     added: float
     """Seconds since the epoch."""
     notes: tuple[str, ...] = ()
@@ -84,6 +85,7 @@ class Library:
         self.file = file
         self.name = file.stem if file else IN_MEMORY
         self._lock = RLock()
+        self._sample: ranking.Sample | None = None
         with library_errors(self.name):
             if file:
                 writing.private_folder(file.parent)
@@ -115,10 +117,8 @@ class Library:
         """
         passages = cut(document)
         gaps = _gaps(document, passages)
-        entry = Entry(
-            path or document.name, document.name, document.format, sha256, size, modified, len(document.pages),
-            time.time(), document.notes,
-        )  # fmt: skip
+        file = (path or document.name, document.name, document.format, sha256, size, modified)
+        entry = Entry(*file, len(document.pages), len(passages), time.time(), document.notes)
         with self.writing() as db:
             key = _insert(db, entry)
             for passage, gap in zip(passages, gaps, strict=True):
@@ -160,7 +160,7 @@ class Library:
         """All documents, by path. Raises `LibraryError`."""
         with self.reading() as db:
             rows = db.execute(
-                "SELECT path, name, format, sha256, size, modified, pages, added, notes, problem "
+                "SELECT path, name, format, sha256, size, modified, pages, passages, added, notes, problem "
                 "FROM document ORDER BY path"
             ).fetchall()
         return [_entry(row) for row in rows]
@@ -169,8 +169,7 @@ class Library:
         """How many documents and passages there are. Raises `LibraryError`."""
         with self.reading() as db:
             documents, unreadable = db.execute("SELECT count(*), count(nullif(problem, '')) FROM document").fetchone()
-            passages = db.execute("SELECT count(*) FROM passage").fetchone()[0]
-        return Totals(documents - unreadable, passages, unreadable)
+            return Totals(documents - unreadable, _passages(db), unreadable)
 
     def search(self, question: str, k: int = 10, *, others: Sequence[Sequence[int]] = ()) -> list[Passage]:
         """The passages that match the question best, at most `k`: neighbors are joined, duplicates left out.
@@ -178,7 +177,7 @@ class Library:
         `others` are rankings by something else than words: IDs of passages, best first. Raises `LibraryError`.
         """
         with self.reading() as db:
-            return self._chosen(ranking.ranked(db, question, others), k)
+            return self._chosen(ranking.ranked(db, question, self._sampled(db), others), k)
 
     def matches(self, words: str) -> Matches:
         """All passages with all of the words, for counting and listing. Raises `LibraryError`."""
@@ -255,6 +254,13 @@ class Library:
             elif version > schema.VERSION:
                 raise LibraryError(f"the library {self.name} was made by a newer lechat; update lechat")
 
+    def _sampled(self, db: sqlite3.Connection) -> ranking.Sample:
+        """A sample of the passages; another one when their number has changed by a tenth."""
+        total = _passages(db)
+        if self._sample is None or not self._sample.fits(total):
+            self._sample = ranking.Sample(db, total)
+        return self._sample
+
     def _rows(self, ids: Iterable[int]) -> list[tuple[Passage, str, int]]:
         """Passages by number, each with the white space behind it and the number of its document."""
         wanted = list(ids)
@@ -313,6 +319,11 @@ def _gaps(document: Document, passages: Sequence[Passage]) -> list[str]:
     ]
 
 
+def _passages(db: sqlite3.Connection) -> int:
+    """The number of passages; counting their rows would take a while."""
+    return int(db.execute("SELECT coalesce(sum(passages), 0) FROM document").fetchone()[0])
+
+
 def _entry(row: tuple[Any, ...]) -> Entry:
     return replace(Entry(*row), notes=tuple(filter(None, row[-2].split("\n"))))
 
@@ -320,11 +331,9 @@ def _entry(row: tuple[Any, ...]) -> Entry:
 def _insert(db: sqlite3.Connection, entry: Entry) -> int:
     """Add a document, or replace the one of its path; its number."""
     _delete(db, entry.path)
-    row = (
-        entry.path, entry.name, entry.format, entry.sha256, entry.size, entry.modified, entry.pages, entry.added,
-        "\n".join(" ".join(note.split()) for note in entry.notes), entry.problem,
-    )  # fmt: skip
-    return db.execute("INSERT INTO document VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid or 0
+    *values, notes, problem = astuple(entry)
+    row = (*values, "\n".join(" ".join(note.split()) for note in notes), problem)
+    return db.execute("INSERT INTO document VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid or 0
 
 
 def _delete(db: sqlite3.Connection, path: str) -> bool:
@@ -332,7 +341,7 @@ def _delete(db: sqlite3.Connection, path: str) -> bool:
     if not found:
         return False
     for id, heading, body in db.execute("SELECT id, heading, body FROM passage WHERE document = ?", found).fetchall():
-        for table, prepared in ranking.INDEXES:
+        for table, prepared in ranking.INDEXES.items():
             db.execute(
                 f"INSERT INTO {table} ({table}, rowid, heading, body) VALUES ('delete', ?, ?, ?)",
                 (id, prepared(heading), prepared(body)),
@@ -343,7 +352,7 @@ def _delete(db: sqlite3.Connection, path: str) -> bool:
 
 
 def _index(db: sqlite3.Connection, id: int | None, passage: Passage) -> None:
-    for table, prepared in ranking.INDEXES:
+    for table, prepared in ranking.INDEXES.items():
         db.execute(
             f"INSERT INTO {table} (rowid, heading, body) VALUES (?, ?, ?)",
             (id, prepared(passage.heading), prepared(passage.body)),

@@ -114,7 +114,7 @@ def _update(library: Library, file: Path, known: Entry | None, *, retry: bool) -
     except (OSError, AttachmentError, DocumentError) as error:
         reason = f"{safe(file.name)} can't be read: {error.strerror}" if isinstance(error, OSError) else str(error)
         size, modified = _stamp(file)
-        library.add_unreadable(Entry(str(file), file.name, "", "", size, modified, 0, now, problem=reason))
+        library.add_unreadable(Entry(str(file), file.name, "", "", size, modified, 0, 0, now, problem=reason))
         return "unreadable"
     library.add(document, str(file), sha256, size=status.st_size, modified=status.st_mtime_ns)
     return "changed" if known else "added"
