@@ -52,7 +52,7 @@ def folded(text: str) -> str:
 
 
 def by_words(text: str) -> str:
-    """What the index of words gets: no Arabic articles, and of a run without spaces its pairs and its last character."""
+    """What the index of words gets: no Arabic articles, and pairs and the last character of a run without spaces."""
     text = folded(text)
     if text.isascii():
         return text
