@@ -79,6 +79,11 @@ class Attachment:
         """Whether it is sent as text."""
         return self.kind != "image"
 
+    @property
+    def has_searched_text(self) -> bool:
+        """Whether a search of the history finds its words; those of a library are not a part of the chat."""
+        return self.kind not in ("image", "passages")
+
 
 @dataclass(frozen=True)
 class Adapter:
@@ -207,6 +212,26 @@ class Receipt:
 
 
 @dataclass(frozen=True)
+class Citation:
+    """One citation of an answer, and whether its passage holds what is said."""
+
+    n: int
+    """The number of the passage in the chat."""
+    document: str
+    page: int
+    start: int
+    """Where the quote is in the text of the page, in characters."""
+    end: int
+    quote: str
+    """The sentence of the passage that is closest to what is said."""
+    proved: bool
+    reason: str = ""
+    """Why it is unverified; empty for a proved one."""
+    mark: Span = (0, 0)
+    """Where it is in the answer."""
+
+
+@dataclass(frozen=True)
 class Message:
     """One message of a chat. `id` is 0 until it is stored; `parent` is 0 for a first message."""
 
@@ -218,6 +243,8 @@ class Message:
     """The long pastes in the text, in order; they are shown folded."""
     state: State = "complete"
     receipt: Receipt | None = None
+    citations: tuple[Citation, ...] = ()
+    """Of an answer about passages of a library, in their order; checked when it has ended."""
     pinned: bool = False
     """Whether it stays in the context window, however full that is."""
     id: int = 0

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lechat_tui.message import Attachment, Message, Receipt
-from lechat_tui.store import Draft, Store
+from lechat_tui.store import Chat, Draft, Store
 
 HISTORIES = Path(__file__).parent / "histories"
 
@@ -63,7 +63,7 @@ def read(store: Store) -> dict[str, Any]:
     return {
         "chats": [
             {
-                **asdict(chat),
+                **_chat(chat),
                 "shown": [message.id for message in store.path(chat.id)],
                 "messages": [_message(message) for message in store.messages(chat.id)],
                 "drafts": _drafts(store.drafts(chat.id)),
@@ -73,6 +73,13 @@ def read(store: Store) -> dict[str, Any]:
         "drafts": _drafts(store.drafts(0)),
         "prompts": store.prompts(),
     }
+
+
+def _chat(chat: Chat) -> dict[str, Any]:
+    """A chat with the names of 0.1.0."""
+    row = asdict(chat)
+    assert not row.pop("libraries")
+    return row
 
 
 def _message(message: Message) -> dict[str, Any]:

@@ -64,6 +64,10 @@ def stored_text(file: Attachment) -> str:
         from lechat_tui.attachments.documents import sent_text  # not needed for the first paint
 
         return sent_text(file)
+    if file.kind == "passages":
+        from lechat_tui.attachments.passages import prompt_text, stored_passages
+
+        return prompt_text(stored_passages(file))
     try:
         content = file.path.read_bytes()
     except OSError as error:
@@ -84,12 +88,19 @@ def invisible_characters(text: str, files: Sequence[Attachment]) -> int:
 def inlined(message: Message) -> Message:
     """The message with its text files and documents before its own text, each in a fence; only images stay attached.
 
-    Raises `AttachmentError` when a file is not stored any more.
+    The passages of a library come right before the question. Raises `AttachmentError` when a file is not stored any
+    more.
     """
-    texts = [fenced(_heading(file), stored_text(file)) for file in message.attachments if file.has_text]
+    files = sorted(message.attachments, key=lambda file: file.kind == "passages")
+    texts = [_sent(file) for file in files if file.has_text]
     if not texts:
         return message
     return replace(message, text="\n\n".join(filter(None, [*texts, message.text])), attachments=message.images)
+
+
+def _sent(file: Attachment) -> str:
+    text = stored_text(file)
+    return text if file.kind == "passages" else fenced(_heading(file), text)
 
 
 def _heading(file: Attachment) -> str:

@@ -93,6 +93,22 @@ def embed(
     shelves.embed(library, model)
 
 
+@library.command("ask", help="Answer a question from the documents of a library, and cite them.")
+def ask(
+    library: Library,
+    question: list[str],
+    model: Annotated[str, typer.Option("-m", "--model", help="A model listed by lechat ls, or a path.")] = "",
+    no_save: Annotated[bool, typer.Option("-n", "--no-save", help="Do not save this chat.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Print no sources, hints or progress on stderr.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    from lechat_tui.cli.library_questions import ask
+
+    ask(library, " ".join(question), model=model, kept=not no_save, quiet=quiet, as_json=json)
+
+
 @library.command("rm", help="Remove a library, or folders and files from it; the files themselves stay.")
 def rm(
     library: Library,

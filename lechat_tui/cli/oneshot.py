@@ -12,10 +12,11 @@ from lechat_tui.attachments.texts import invisible_characters
 from lechat_tui.cli import printing, streams
 from lechat_tui.cli.inputs import Input, NoPrompt
 from lechat_tui.cli.overflow import Overflow, fitting
-from lechat_tui.engine.base import ContextOverflow, Delta, Done, Event, Fitted, Loading, Prefill, Waiting
-from lechat_tui.message import Attachment, Message, Receipt, Sampling
+from lechat_tui.engine.base import ContextOverflow, Delta, Done, Event, Fitted, Loading, Prefill, Retrieved, Waiting
+from lechat_tui.message import Attachment, Citation, Message, Receipt, Sampling
 from lechat_tui.talk import phrases
 from lechat_tui.talk.conversation import Conversation
+from lechat_tui.talk.sources import cited, uncited
 
 Output = Literal["text", "json", "stream-json"]
 
@@ -109,6 +110,8 @@ async def _answer(
         hints.clear()
         last = conversation.messages[-1]
         printer.end(last, conversation)
+        for line in cited(last) or filter(None, [uncited(conversation.messages)]):
+            hints.say(line)
         if stats and last.receipt:
             printing.say(phrases.figures(last.receipt))
     except ContextOverflow as error:
@@ -148,6 +151,7 @@ class Printer:
         return {
             "text": last.text,
             "thinking": last.thinking,
+            **({"citations": [_citation(one) for one in last.citations]} if _has_passages(conversation) else {}),
             "model": conversation.model.id,
             "chat": conversation.chat.id if conversation.chat and self._kept else None,
             "message": last.id if self._kept else None,
@@ -202,11 +206,24 @@ def _fields(receipt: Receipt, names: Sequence[str]) -> dict[str, object]:
     return {name: values[name] for name in names}
 
 
+def _has_passages(conversation: Conversation) -> bool:
+    return any(file.kind == "passages" for message in conversation.messages for file in message.attachments)
+
+
+def _citation(citation: Citation) -> dict[str, object]:
+    """A citation as JSON output has it: without its place in the answer."""
+    values = asdict(citation)
+    del values["mark"]
+    return values
+
+
 def _as_line(event: Event, conversation: Conversation) -> dict[str, object]:
     """An event as `--output stream-json` prints it."""
     match event:
         case Loading(fraction, note):
             return {"type": "loading", "fraction": fraction} | ({"note": note} if note else {})
+        case Retrieved(note):
+            return {"type": "retrieved", "note": note}
         case Waiting(reason):
             return {"type": "waiting", "reason": reason}
         case Fitted(tokens, limit, left_out):

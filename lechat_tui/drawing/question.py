@@ -147,6 +147,8 @@ def text_caption(file: Attachment) -> str:
         from lechat_tui.attachments.documents import caption  # not needed for the first paint
 
         return caption(file)
+    if file.kind == "passages":
+        return file.name
     return " · ".join(filter(None, (file.name, _lines_of(file), size_text(file.size))))
 
 

@@ -304,7 +304,15 @@ class Done:
     receipt: Receipt
 
 
-Event = Loading | Waiting | Fitted | Prefill | Delta | Done
+@dataclass(frozen=True)
+class Retrieved:
+    """Libraries were searched, and the question is stored with what they have; from a conversation, not an engine."""
+
+    note: str = ""
+    """What the user must know of it, as a sentence; empty for nothing."""
+
+
+Event = Retrieved | Loading | Waiting | Fitted | Prefill | Delta | Done
 
 
 class Engine(Protocol):

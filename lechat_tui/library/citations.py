@@ -14,7 +14,7 @@ from lechat_tui.library.differences import difference, longest_run
 from lechat_tui.library.facts import plain, tokens
 from lechat_tui.library.function_words import FUNCTION_WORDS, language_of
 from lechat_tui.library.words import Index, Statement, is_soft, pairs, shared, shortened
-from lechat_tui.values import dataclass
+from lechat_tui.message import Citation
 
 MIN_SHARED = 0.5
 """Share of a sentence's words that must be in the passage."""
@@ -27,25 +27,6 @@ WHOLE_SHARED = 0.95
 
 MAX_SHORT_ANSWER = 4
 """Words behind a colon that are an answer, not a sentence: a capital letter is then no beginning."""
-
-
-@dataclass(frozen=True)
-class Citation:
-    """One citation of an answer, and whether its passage holds what is said."""
-
-    n: int
-    document: str
-    page: int
-    start: int
-    """Where the quote is in the text of the page, in characters."""
-    end: int
-    quote: str
-    """The sentence of the passage that is closest to what is said."""
-    proved: bool
-    reason: str = ""
-    """Why it is unverified, as the end of a sentence; empty for a proved one."""
-    mark: tuple[int, int] = (0, 0)
-    """Where it is in the answer."""
 
 
 def check(answer: str, passages: Sequence[Source]) -> list[Citation]:
@@ -75,7 +56,7 @@ def check(answer: str, passages: Sequence[Source]) -> list[Citation]:
                     source.body[start:end],
                     not why,
                     why,
-                    span,
+                    mark=span,
                 )
             )
     return sorted(found, key=lambda citation: citation.mark)

@@ -194,6 +194,22 @@ class Library:
         """The passages with these numbers that are there. Raises `LibraryError`."""
         return {passage.id: passage for passage, _, _ in self._rows(ids)}
 
+    def page_text(self, path: str, page: int) -> str:
+        """The text of a page as far as it is in passages, at the same places; empty if there is none.
+
+        Raises `LibraryError`.
+        """
+        with self.reading() as db:
+            rows = db.execute(
+                "SELECT start, body, gap FROM passage JOIN document ON document.id = passage.document "
+                "WHERE path = ? AND page = ? ORDER BY start",
+                (path, page),
+            ).fetchall()
+        text = ""
+        for start, body, gap in rows:
+            text = f"{text[:start]:<{start}}{body}{gap}"
+        return text
+
     def neighbors(self, id: int) -> tuple[Passage | None, Passage | None]:
         """The passage before and the one behind, of the same document. Raises `LibraryError`."""
         around = {

@@ -6,10 +6,10 @@ import time
 import weakref
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, get_args
+from typing import TYPE_CHECKING, get_args
 
 import msgspec
 
@@ -26,8 +26,10 @@ from lechat_tui.store.rows import (
     Hit,
     Listing,
     chat_of,
+    decode_citations,
     decode_receipt,
     decode_spans,
+    encode_citations,
     encode_receipt,
     encode_spans,
     moment,
@@ -44,10 +46,10 @@ ABANDONED_SECONDS = 5.0
 _LATEST_FIRST = "ORDER BY last DESC, id DESC"
 """The order of the chats in every list: by the last message, whatever the clock said when it was added."""
 
-_MESSAGE_COLUMNS = "id, coalesce(parent, 0), role, text, thinking, state, receipt, pinned, created, pasted"
+_MESSAGE_COLUMNS = "id, coalesce(parent, 0), role, text, thinking, state, receipt, pinned, created, pasted, citations"
 
 
-class Store:
+class Store(AbstractContextManager["Store"]):
     """The history in a folder, or in memory for a private chat.
 
     Every method may be called from any thread, may wait for the disk, and raises `StoreError`. Several programs may
@@ -81,9 +83,6 @@ class Store:
                 raise
         if folder is None:
             weakref.finalize(self, self._db.close)  # a private chat may be dropped with the conversation that has it
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -179,6 +178,10 @@ class Store:
         """Set the system prompt of a chat; an empty one removes it."""
         return self._change(id, "system", storable(system))
 
+    def set_libraries(self, id: int, names: Sequence[str]) -> Chat:
+        """Set the libraries that a chat is answered from."""
+        return self._change(id, "libraries", storable("\n".join(names)))
+
     def set_leaf(self, id: int, leaf: int) -> Chat:
         """Show the branch of a chat that ends with this message; 0 shows none."""
         with self._writing() as db:
@@ -226,13 +229,14 @@ class Store:
         return replace(stored, id=id)
 
     def keep(self, message: Message) -> None:
-        """Write the text, thinking, state and receipt of a stored message.
+        """Write the text, thinking, citations, state and receipt of a stored message.
 
         A draft that comes late, from a thread that was overtaken, does not overwrite the answer that has ended.
         """
-        query = """UPDATE message SET text = ?, thinking = ?, state = ?, receipt = ?, written = ?
+        query = """UPDATE message SET text = ?, thinking = ?, state = ?, receipt = ?, citations = ?, written = ?
                    WHERE id = ? AND (state IN ('draft', 'interrupted') OR ? <> 'draft')"""
-        row = (storable(message.text), storable(message.thinking), message.state, encode_receipt(message.receipt))
+        row = (storable(message.text), storable(message.thinking), message.state, encode_receipt(message.receipt),
+               encode_citations(message.citations))  # fmt: skip
         with self._writing() as db:
             changed = db.execute(query, (*row, self._clock(), message.id, message.state)).rowcount
             if not changed and message.state != "draft":
@@ -389,6 +393,7 @@ class Store:
                     thinking=text(thinking),
                     attachments=tuple(attached.get(id, ())),
                     pasted=decode_spans(text(pasted), text(words)),
+                    citations=decode_citations(text(citations)),
                     state=state if state in get_args(State) else "interrupted",
                     receipt=decode_receipt(text(receipt)),
                     pinned=bool(pinned),
@@ -396,7 +401,7 @@ class Store:
                     parent=whole(parent),
                     created=moment(created),
                 )
-                for id, parent, role, words, thinking, state, receipt, pinned, created, pasted in db.execute(
+                for id, parent, role, words, thinking, state, receipt, pinned, created, pasted, citations in db.execute(
                     query, {"chat": chat}
                 )
             ]
@@ -416,19 +421,20 @@ def _existing(db: sqlite3.Connection, id: int) -> Chat:
 
 def _insert_chat(db: sqlite3.Connection, chat: Chat) -> int:
     """A new chat with no message; returns its ID."""
-    query = "INSERT INTO chat (title, created, updated, system, model) VALUES (?, ?, ?, ?, ?)"
-    row = (storable(chat.title), chat.created, chat.updated, storable(chat.system), storable(chat.model))
+    query = "INSERT INTO chat (title, created, updated, system, model, libraries) VALUES (?, ?, ?, ?, ?, ?)"
+    texts = storable(chat.system), storable(chat.model), storable("\n".join(chat.libraries))
+    row = (storable(chat.title), chat.created, chat.updated, *texts)
     return db.execute(query, row).lastrowid or 0
 
 
 def _insert_message(db: sqlite3.Connection, files: Blobs, chat: int, message: Message, now: float) -> int:
     """A new message below its parent; returns its ID."""
     query = """INSERT INTO message (chat, parent, role, text, thinking, state, receipt, pinned, created, written,
-               attached, pasted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+               attached, pasted, citations) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
     row = (message.role, message.text, message.thinking, message.state, encode_receipt(message.receipt), message.pinned)
-    pasted = encode_spans(message.pasted)
-    attached = "\n".join(files.text(file.sha256) for file in message.attachments if file.has_text)
-    id = db.execute(query, (chat, message.parent or None, *row, message.created, now, attached, pasted)).lastrowid or 0
+    attached = "\n".join(files.text(file.sha256) for file in message.attachments if file.has_searched_text)
+    more = attached, encode_spans(message.pasted), encode_citations(message.citations)
+    id = db.execute(query, (chat, message.parent or None, *row, message.created, now, *more)).lastrowid or 0
     for place, file in enumerate(message.attachments):
         blobs.attach(db, id, place, file)
     return id

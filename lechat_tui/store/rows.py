@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from lechat_tui.message import Attachment, Details, Receipt, Span
+from lechat_tui.message import Attachment, Citation, Details, Receipt, Span
 from lechat_tui.plaintext import storable
 from lechat_tui.values import dataclass
 
-CHAT_COLUMNS = "chat.id, chat.title, chat.created, chat.updated, chat.leaf, chat.system, chat.model"
+CHAT_COLUMNS = "chat.id, chat.title, chat.created, chat.updated, chat.leaf, chat.system, chat.model, chat.libraries"
 """In the order of the fields of `Chat`."""
 
 
@@ -35,6 +35,8 @@ class Chat:
     """The system prompt of this chat; empty for none."""
     model: str
     """ID of the model that answered last."""
+    libraries: tuple[str, ...] = ()
+    """Names of the libraries that its questions are answered from."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,10 @@ class Hit:
 
 def chat_of(row: Sequence[Any]) -> Chat:
     """The chat in a row of `CHAT_COLUMNS`, whatever types a damaged history has in it."""
-    id, title, created, updated, leaf, system, model = row
-    return Chat(whole(id), text(title), moment(created), moment(updated), whole(leaf), text(system), text(model))
+    id, title, created, updated, leaf, system, model, libraries = row
+    times = moment(created), moment(updated)
+    attached = tuple(text(libraries).split("\n")) if libraries else ()
+    return Chat(whole(id), text(title), *times, whole(leaf), text(system), text(model), attached)
 
 
 def text(value: object) -> str:
@@ -131,6 +135,19 @@ def decode_details(text: str) -> Details | None:
         return msgspec.json.decode(text, type=Details) if text else None
     except (msgspec.DecodeError, UnicodeError):
         return None
+
+
+def encode_citations(citations: Sequence[Citation]) -> str:
+    """Citations as JSON; empty for none."""
+    return msgspec.json.encode(_valid([asdict(citation) for citation in citations])).decode() if citations else ""
+
+
+def decode_citations(encoded: str) -> tuple[Citation, ...]:
+    """Stored citations; none if they are unreadable, since the answer has them too."""
+    try:
+        return msgspec.json.decode(encoded, type=tuple[Citation, ...]) if encoded else ()
+    except (msgspec.DecodeError, UnicodeError):
+        return ()
 
 
 def encode_spans(spans: Sequence[Span]) -> str:

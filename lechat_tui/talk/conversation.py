@@ -16,6 +16,7 @@ from lechat_tui.engine.base import (
     ModelSpec,
     RemoteModel,
     Request,
+    Retrieved,
     Server,
 )
 from lechat_tui.message import Attachment, Message, Receipt, Sampling, Span
@@ -23,6 +24,7 @@ from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Chat, Store, StoreError
+from lechat_tui.talk.citing import cited_sources, with_existing_citations
 from lechat_tui.talk.growing import DRAFT_INTERVAL_SECONDS, GrowingAnswer, grown, state_of
 from lechat_tui.talk.open_chat import OpenChat
 from lechat_tui.talk.prompt import build_prompt, summary_request
@@ -246,10 +248,13 @@ class Conversation(OpenChat):
             shown = self.index_of(instead)
             index = len(self.messages) if shown is None else shown
             question = Message("user", text, attachments=tuple(attachments), pasted=tuple(pasted))
+            question, note = await self._with_passages(question, self.messages[:index], self.window)
             self.models.remember(self.model, keep=not self.private)
             await self._store_question(
-                question, index, title=title or text, system=self.setup.own_system, model=self.model.id
+                question, index, title=title or question.text, system=self.setup.own_system, model=self.model.id
             )
+            if note is not None:
+                yield Retrieved(note)
             async with aclosing(self._answer()) as events:
                 async for event in events:
                     yield event
@@ -376,11 +381,19 @@ class Conversation(OpenChat):
             spec, messages, how.sampling, self._chat_of_states, how.reuse, how.drafts, how.threads, continues
         )
         interval = self._draft_interval
+        sources = cited_sources(self.messages)
+        stream = self.engine.stream(request)
+        if sources:
+            stream = with_existing_citations(stream, sources.keys(), continued.text if continued else "")
         answer = GrowingAnswer(
-            self.store, self.chat.id, request, parent=self._leaf, continued=continued, draft_interval=interval
+            *(self.store, self.chat.id, request),
+            parent=self._leaf,
+            continued=continued,
+            draft_interval=interval,
+            sources=sources,
         )
         try:
-            async with aclosing(self.engine.stream(request)) as events:
+            async with aclosing(stream) as events:
                 async for event in events:
                     if isinstance(event, Fitted):
                         self._room = event.room

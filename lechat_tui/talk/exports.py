@@ -20,11 +20,13 @@ from lechat_tui import paths
 from lechat_tui.attachments.documents import heading, stored_document
 from lechat_tui.attachments.files import AttachmentError, File
 from lechat_tui.attachments.images import check_image
+from lechat_tui.attachments.passages import decoded_passages
 from lechat_tui.attachments.texts import decoded, fenced, stored_text
 from lechat_tui.documents.model import Document
 from lechat_tui.errors import LechatError
-from lechat_tui.message import Attachment, AttachmentKind, Details, Message, Receipt, Role, Sampling, State
+from lechat_tui.message import Attachment, AttachmentKind, Citation, Details, Message, Receipt, Role, Sampling, State
 from lechat_tui.store import MAX_MOMENT, Chat, Store
+from lechat_tui.talk.sources import cited
 from lechat_tui.talk.trash import keep
 from lechat_tui.values import dataclass
 
@@ -95,6 +97,7 @@ class SavedMessage:
     created: Moment = 0.0
     receipt: Receipt | None = None
     attachments: tuple[SavedFile, ...] = ()
+    citations: tuple[Citation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,13 +114,13 @@ class SavedChat:
     messages: tuple[SavedMessage, ...]
     format: str = KIND
     version: int = VERSION
+    libraries: tuple[str, ...] = ()
 
 
 def as_json(chat: Chat, messages: Sequence[Message]) -> str:
     """The whole chat as JSON; `messages` are those of all branches."""
-    saved = SavedChat(
-        chat.title, chat.leaf, chat.created, chat.updated, chat.system, chat.model, tuple(map(_saved, messages))
-    )
+    texts = chat.system, chat.model, tuple(map(_saved, messages))
+    saved = SavedChat(chat.title, chat.leaf, chat.created, chat.updated, *texts, libraries=chat.libraries)
     return msgspec.json.format(msgspec.json.encode(saved)).decode() + "\n"
 
 
@@ -139,6 +142,7 @@ def _saved(message: Message) -> SavedMessage:
             )
             for file in message.attachments
         ),
+        citations=message.citations,
     )
 
 
@@ -207,12 +211,16 @@ def _parts(message: Message) -> Iterator[str]:
     yield from map(attachment_text, message.attachments)
     if message.text.strip():
         yield message.text.strip("\n")
+    if message.citations:
+        yield "\n".join(["Sources:", "", *(f"- {_escaped(line)}" for line in cited(message))])
     if message.state in ENDED:
         yield f"*({ENDED[message.state]})*"
 
 
 def attachment_text(file: Attachment) -> str:
-    """A text file, or what was sent of a document, under its name; of an image only the name."""
+    """A text file, or what was sent of a document, under its name; of an image or passages only the name."""
+    if file.kind == "passages":
+        return f"[{_line(file.name)}]"
     if file.has_text:
         return fenced(_line(heading(file)), _text(file))
     return f"[image {_line(file.name)}]"
@@ -308,6 +316,9 @@ def _article(message: Message) -> str:
         parts.append(f'<div class="text">{html.escape(message.text)}</div>')
     else:
         parts.append(f"<div>{_markdown().render(message.text)}</div>")
+    if message.citations:
+        items = "".join(f"<li>{html.escape(line)}</li>" for line in cited(message))
+        parts.append(f'<div class="ended">Sources:<ul>{items}</ul></div>')
     if message.state in ENDED:
         parts.append(f'<p class="ended">{ENDED[message.state]}</p>')
     return f'<article class="{message.role}">\n' + "\n".join(parts) + "\n</article>"
@@ -326,6 +337,15 @@ def _figure(file: Attachment) -> str:
     if not kind:
         return f"<p>[image {name}]</p>"
     return f'<p><img alt="{name}" src="data:image/{kind};base64,{b64encode(content).decode()}"></p>'
+
+
+def _escaped(text: str) -> str:
+    """A line that Markdown shows as it is, but for the number of the passage at its beginning."""
+    number, _, rest = text.partition(" ")
+    return f"{number} {_SPECIAL.sub(_BACKSLASH, rest)}"
+
+
+_SPECIAL, _BACKSLASH = re.compile(r"([\\`*_<>\[\]#|~])"), r"\\\1"
 
 
 def _line(text: str) -> str:
@@ -351,7 +371,8 @@ def import_chat(store: Store, saved: SavedChat) -> Chat:
 
     An attachment whose content is missing or unreadable becomes a line of text with its name. Raises `StoreError`.
     """
-    chat = Chat(0, saved.title, saved.created, saved.updated, saved.leaf, saved.system, saved.model)
+    texts = saved.system, saved.model, saved.libraries
+    chat = Chat(0, saved.title, saved.created, saved.updated, saved.leaf, *texts)
     return store.add_chat(chat, [_message(store, message) for message in saved.messages])
 
 
@@ -361,6 +382,9 @@ def _checked(saved: SavedFile) -> File:
         return check_image(saved.content, saved.name)
     if saved.kind == "document" and saved.document:
         return File(saved.name, saved.content, "document", document=saved.document, details=saved.details)
+    if saved.kind == "passages":
+        decoded_passages(saved.content)
+        return File(saved.name, saved.content, "passages")
     decoded(saved.content, saved.name)
     return File(saved.name, saved.content, "text")
 
@@ -382,6 +406,7 @@ def _message(store: Store, saved: SavedMessage) -> Message:
         attachments=tuple(files),
         state=saved.state,
         receipt=saved.receipt,
+        citations=saved.citations,
         pinned=saved.pinned,
         id=saved.id,
         parent=saved.parent,

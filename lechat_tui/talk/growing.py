@@ -2,11 +2,14 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
+from lechat_tui.attachments.passages import Source
 from lechat_tui.engine.base import Delta, Done, Event, Fitted, Prefill, Request
 from lechat_tui.message import Message, Receipt, State
 from lechat_tui.store import Store, StoreError
+from lechat_tui.talk.citing import checked
 
 DRAFT_INTERVAL_SECONDS = 0.4
 """Between two writes of a growing answer: what a power cut can cost."""
@@ -27,8 +30,13 @@ class GrowingAnswer:
         parent: int,
         continued: Message | None = None,
         draft_interval: float = DRAFT_INTERVAL_SECONDS,
+        sources: Mapping[int, Source] | None = None,
     ) -> None:
-        """`parent` is the id of the question; `continued` is the unfinished answer that this one resumes."""
+        """`parent` is the id of the question; `continued` is the unfinished answer that this one resumes.
+
+        `sources` are the passages that it may cite.
+        """
+        self._sources = sources or {}
         self._store = store
         self.chat = chat
         self._continued = continued
@@ -55,7 +63,9 @@ class GrowingAnswer:
                 await self._grow(event)
             case Done(receipt):
                 self._state = state_of(receipt)
-                self.message = replace(self.message, receipt=self._counted(receipt).share_texts())
+                citations = await asyncio.to_thread(checked, self.message.text, self._sources)
+                receipt = self._counted(receipt).share_texts()
+                self.message = replace(self.message, receipt=receipt, citations=citations)
                 self.started = self.started or self._continued is not None
             case _:
                 pass
@@ -69,6 +79,7 @@ class GrowingAnswer:
         receipt = self.message.receipt
         if receipt and self._state in ("stopped", "failed"):
             receipt = replace(receipt, stop_reason=self._state)
+            self.message = replace(self.message, citations=checked(self.message.text, self._sources))
         self.message = replace(self.message, state=self._state, receipt=receipt)
         self._write()
         return self.message

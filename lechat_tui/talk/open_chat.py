@@ -34,11 +34,24 @@ class OpenChat:
         self.messages = history.path(chat.id) if chat else []
         self._shown = ShownBranches()
         self._trash = Trash(history)
+        self._chosen_libraries: tuple[str, ...] = ()
+        """The libraries of a new chat, before its first question."""
 
     @property
     def private(self) -> bool:
         """Whether nothing of this chat is written to disk."""
         return self.store.private
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Names of the libraries that the questions of this chat are answered from."""
+        return self.chat.libraries if self.chat else self._chosen_libraries
+
+    def set_libraries(self, names: Sequence[str]) -> None:
+        """Answer the questions of this chat from these libraries, or from none. Raises `StoreError`."""
+        self._chosen_libraries = tuple(names)
+        if self.chat:
+            self.chat = self.store.set_libraries(self.chat.id, names)
 
     def open(self, chat: Chat | None, *, private: bool = False) -> None:
         """Open this chat of the history, or begin a new one. A private chat that was open is gone."""
@@ -48,6 +61,7 @@ class OpenChat:
         self.chat = chat
         self.messages = self.store.path(chat.id) if chat else []
         self._shown = ShownBranches()
+        self._chosen_libraries = ()
 
     def reload(self) -> None:
         """Read the messages from the store again: another program may have added some, or died while it wrote one."""
@@ -178,11 +192,35 @@ class OpenChat:
         last = self.messages[-1] if self.messages else None
         return last if last and last.role == "assistant" and last.state in UNFINISHED else None
 
+    async def _with_passages(
+        self, question: Message, before: Sequence[Message], window: int
+    ) -> tuple[Message, str | None]:
+        """The question with the passages of the libraries that it names, or that are attached to this chat.
+
+        Also what the user must know of the search; None if there was none. `window` is the context window in tokens.
+        Raises `LibraryError`.
+        """
+        if not self.libraries and "@library:" not in question.text:
+            return question, None
+        from lechat_tui.talk.libraries import find, mentioned  # only for questions to libraries
+
+        text, named = mentioned(question.text)
+        names = named or self.libraries
+        if not names:
+            return question, None
+        found = await asyncio.to_thread(find, text, names, before, window)
+        passages = await asyncio.to_thread(self.keep_attachment, found.file)
+        others = (file for file in question.attachments if file.kind != "passages")
+        text = question.text if question.pasted else text or question.text
+        return replace(question, text=text, attachments=(*others, passages)), found.note
+
     async def _store_question(self, question: Message, index: int, *, title: str, system: str, model: str) -> None:
         """Store a question below the message before an index; a new chat gets a title, a system prompt and a model."""
         if self.chat is None:
             title = first_title(title, question.attachments)
             self.chat = await asyncio.to_thread(self.store.new_chat, title, system=system, model=model)
+            if self._chosen_libraries:
+                self.set_libraries(self._chosen_libraries)
         parent = self.messages[index - 1].id if index else 0
         stored = await asyncio.to_thread(self.store.add, self.chat.id, question, parent)
         if index < len(self.messages):

@@ -5,7 +5,7 @@ A sentence that names a key takes it as an argument: keys can be rebound.
 
 from collections.abc import Iterator
 
-from lechat_tui.engine.base import Delta, Event, Fitted, Loading, Prefill, Waiting
+from lechat_tui.engine.base import Delta, Event, Fitted, Loading, Prefill, Retrieved, Waiting
 from lechat_tui.message import Receipt
 from lechat_tui.network import STAYS_HERE
 from lechat_tui.plaintext import INVISIBLE_SIGN
@@ -107,6 +107,8 @@ class Notes:
     def about(self, event: Event, model: str) -> Iterator[str]:
         """The sentences that an event gives rise to, apart from what was left out."""
         match event:
+            case Retrieved(note) if note:
+                yield note
             case Loading(note=note) if note:
                 yield from self._once(f"{model} is being loaded, but {note}")
             case Fitted(note=note):
