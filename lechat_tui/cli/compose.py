@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from lechat_tui import paths, terminal
 from lechat_tui.engine.base import Engine
 from lechat_tui.engine.local import LocalEngine
+from lechat_tui.engine.process import Spare
 from lechat_tui.engine.router import RouterEngine
 from lechat_tui.models import adapters, catalog, imported, scan, servers
 from lechat_tui.models.available import Models
@@ -110,11 +111,15 @@ def readable_store() -> Store:
     return open_for_reading(paths.data())
 
 
-def engine(chosen: Settings | None = None) -> RouterEngine:
-    """The engine, whose processes and connections start with the first question."""
+def engine(chosen: Settings | None = None, spare: Spare | None = None) -> RouterEngine:
+    """The engine, whose processes and connections start with the first question, but for a `spare` process."""
     chosen = chosen or Settings()
     local = LocalEngine(
-        paths.logs(), states=paths.cache() / "states", limit=chosen.states, keep_warm=chosen.keep_warm * 60
+        paths.logs(),
+        states=paths.cache() / "states",
+        limit=chosen.states,
+        keep_warm=chosen.keep_warm * 60,
+        spare=spare,
     )
     return RouterEngine(local, _remote)
 
@@ -125,8 +130,11 @@ def _remote() -> Engine:
     return cast(Engine, RemoteEngine())
 
 
-def conversation(overrides: Overrides) -> Conversation:
-    """A conversation that is ready for a question. Raises `ConfigError`, `ModelError` or `StoreError`."""
+def conversation(overrides: Overrides, spare: Spare | None = None) -> Conversation:
+    """A conversation that is ready for a question; `spare` as in `engine`.
+
+    Raises `ConfigError`, `ModelError` or `StoreError`.
+    """
     chosen = settings(overrides.settings)
     available = models(chosen)
     history = store(private=overrides.private)
@@ -136,7 +144,7 @@ def conversation(overrides: Overrides) -> Conversation:
         notice = "; ".join(filter(None, [other, *scan.missing(chosen.folders)]))
         conversation = Conversation(
             history,
-            engine(chosen),
+            engine(chosen, spare),
             available,
             model,
             settings=chosen,

@@ -129,43 +129,28 @@ def ask(
     if version:
         printing.show(f"lechat {__version__}")
         return
-    if offline:
-        network.forbid()
-    from lechat_tui import plaintext, terminal
-    from lechat_tui.cli import compose, inputs
+    from lechat_tui.cli import asking as answering
 
-    with edge.answering(as_lines=output is Output.stream_json and not json):
-        question = inputs.read(prompt, [*(file or []), *(attach or [])], with_stdin=not no_stdin)
-        overrides = compose.Overrides(
-            model=model,
-            system=plaintext.storable(system) if system else None,
-            resume=resume or ("last" if resume_last else ""),
-            with_images=bool(question and question.has_images),
-            private=no_save,
-            settings=compose.given(**settings, lora=lora, reduced=reduced or None),
-        )
-        conversation = compose.conversation(overrides)
-        with conversation.store:
-            if question is None and (inline or terminal.is_dumb(os.environ)):
-                from lechat_tui.cli.inline import run as run_inline
-
-                run_inline(conversation)
-            elif question is None:
-                from lechat_tui.cli.screen import run as run_screen
-
-                run_screen(conversation)
-            else:
-                from lechat_tui.cli.oneshot import run as run_once
-
-                run_once(
-                    conversation,
-                    question,
-                    output="json" if json else output.value,
-                    overflow=overflow.value,
-                    quiet=quiet,
-                    stats=stats,
-                    kept=not no_save,
-                )
+    answering.run(
+        prompt=prompt,
+        model=model,
+        resume_last=resume_last,
+        resume=resume,
+        system=system,
+        files=[*(file or []), *(attach or [])],
+        output=output.value,
+        json=json,
+        no_save=no_save,
+        no_stdin=no_stdin,
+        quiet=quiet,
+        stats=stats,
+        settings=settings,
+        lora=lora,
+        reduced=reduced,
+        overflow=overflow.value,
+        offline=offline,
+        inline=inline,
+    )
 
 
 @commands.command("pull", help="Download a model listed by lechat ls, or USER/REPO; an interrupted download resumes.")

@@ -1,6 +1,7 @@
 """One answer for a script: the text to stdout, everything else to stderr."""
 
 import asyncio
+import gc
 import json
 import sys
 from collections.abc import Sequence
@@ -67,6 +68,7 @@ def run(
     """Ask, and print the answer as it arrives. Raises what `Conversation.ask` raises, and `NoPrompt`."""
     if kept and _begins_like_private(question.instruction or question.material):
         raise NoPrompt("/private is for the chat; lechat -n QUESTION asks one question and saves nothing")
+    gc.enable()  # `start.py` has disabled it
     files = [conversation.keep_attachment(file) for file in question.files]
     printer, hints = Printer(output, kept), Hints(quiet)
     with suppress(streams.NobodyReads):  # what arrived is kept

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from lechat_tui import __version__, terminal
 from lechat_tui.cli import edge, printing, streams
@@ -19,9 +19,30 @@ def main() -> NoReturn:
         edge.leave(lambda: printing.show(f"lechat {__version__}"))
     if (not arguments or arguments in LAST) and _at_a_terminal() and not terminal.is_dumb(os.environ):
         edge.leave(lambda: _show(resume="last" if arguments else ""))
+    from lechat_tui.cli import quick
+
+    if (values := quick.read(arguments)) is not None:
+        edge.leave(lambda: _answer(values))
     from lechat_tui.cli import main
 
     main.main()
+
+
+def _answer(values: dict[str, Any]) -> None:
+    """What `ask` in `main.py` does, while a process for the engine starts."""
+    import gc
+
+    gc.disable()  # imported modules are never garbage; `oneshot.run` enables it again
+    from lechat_tui import paths
+    from lechat_tui.engine.process import Spare
+
+    spare = Spare(paths.logs())
+    try:
+        from lechat_tui.cli import asking
+
+        asking.run(**values, spare=spare)
+    finally:
+        spare.close()
 
 
 def _at_a_terminal() -> bool:

@@ -4,18 +4,13 @@ Does not import llama_cpp; `worker.py` is the other end.
 """
 
 import asyncio
-import os
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
-from lechat_tui import paths, writing
 from lechat_tui.engine import wire
 from lechat_tui.engine.base import (
     ContextOverflow,
@@ -28,12 +23,11 @@ from lechat_tui.engine.base import (
     Request,
     ScarceMemory,
 )
+from lechat_tui.engine.process import Log, Spare
+from lechat_tui.engine.process import start as process_start
 from lechat_tui.engine.transfer import Outgoing
 from lechat_tui.machine.split_files import size_on_disk
 from lechat_tui.values import dataclass
-
-MAX_LOG_BYTES = 2_000_000
-"""A larger log file is started again."""
 
 MAX_FRAME_BYTES = 2**24
 
@@ -120,14 +114,21 @@ class Child:
         limit: int,
         timeouts: Timeouts,
         careful: bool = False,
+        spare: Spare | None = None,
     ) -> "Child":
         """Start the process, which begins to load the model at once; `careful` as in `Engine.load`.
+
+        A `spare` process is taken instead, if it still can be.
 
         Not through asyncio's own subprocesses: they kill a child that still runs when the program ends, and it may be
         saving its KV cache then.
         """
-        log = Log(logs)
-        process = _spawn([*worker, _printable(model.name)], log)
+        taken = spare and spare.take()
+        if taken:
+            process, log = taken
+        else:
+            log = Log(logs)
+            process = process_start(worker, model.name, log)
         loop = asyncio.get_running_loop()
         stdout = asyncio.StreamReader(limit=MAX_FRAME_BYTES)
         transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdout), process.stdout)
@@ -339,43 +340,6 @@ class Child:
         return f"the engine of {self._model.name} {how}" + (f" ({why})" if why else "") + "; ask again to restart it"
 
 
-def _spawn(command: Sequence[str], log: "Log") -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=log.file,
-        bufsize=0,
-        env={**paths.environment(), "GGML_NO_BACKTRACE": "1"},  # a debugger's output would hide why it died
-        start_new_session=True,  # the terminal's Ctrl+C is for the parent, which then sends a stop
-    )
-
-
-def _printable(name: str) -> str:
-    """A model's name as the last argument of its process, for `ps`; the process does not use it."""
-    return name.replace("\0", "").encode("utf-8", "replace").decode()
-
-
-class Log:
-    """The file that takes a child's stderr."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self.file = _open_log(folder)
-        self._start = self.file.seek(0, os.SEEK_END)
-
-    def last_line(self) -> str:
-        """The last line this child wrote, at most 200 characters of it; empty when it wrote nothing."""
-        try:
-            self.file.seek(max(self._start, self.file.seek(0, os.SEEK_END) - 4096))
-            lines = self.file.read().decode("utf-8", "replace").splitlines()
-        except OSError:
-            return ""
-        return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")
-
-    def close(self) -> None:
-        self.file.close()
-
-
 async def _within(seconds: float, happening: Awaitable[object]) -> bool:
     """Whether it happened in this time."""
     try:
@@ -392,14 +356,3 @@ def _event(frame: object) -> Event:
         raise ContextOverflow(frame.reason) if frame.cause == "overflow" else EngineError(frame.reason)
     assert isinstance(frame, Event)
     return frame
-
-
-def _open_log(folder: Path | None) -> BinaryIO:
-    if folder:
-        with suppress(OSError):
-            writing.private_folder(folder)
-            file = folder / "engine.log"
-            if file.exists() and file.stat().st_size > MAX_LOG_BYTES:
-                file.unlink()
-            return open(file, "a+b", opener=partial(os.open, mode=0o600))
-    return tempfile.TemporaryFile()

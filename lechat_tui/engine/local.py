@@ -6,7 +6,6 @@ loads quickest (`costs.reload_loss`), and for the last two reasons never the one
 """
 
 import asyncio
-import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
@@ -16,12 +15,10 @@ from typing import cast
 from lechat_tui.engine.base import EngineError, Event, Fitted, Loading, LocalModel, ModelSpec, Request, ScarceMemory
 from lechat_tui.engine.child import Child, Timeouts, Unresponsive
 from lechat_tui.engine.costs import reload_loss
+from lechat_tui.engine.process import WORKER, Spare
 from lechat_tui.machine import hardware
 from lechat_tui.machine.hardware import Memory
 from lechat_tui.machine.split_files import size_on_disk
-
-WORKER = (sys.executable, "-P", "-m", "lechat_tui.engine.worker")
-"""The child's command; `-P` keeps the current folder out of its imports."""
 
 WATCH_INTERVAL_SECONDS = 30.0
 """Time between two checks of idle children and the machine's memory, while there are any."""
@@ -41,12 +38,13 @@ class LocalEngine:
         memory: Callable[[], Memory] = hardware.memory,
         timeouts: Timeouts | None = None,
         worker: Sequence[str] = WORKER,
+        spare: Spare | None = None,
     ) -> None:
         """`logs` is the folder for the engine's log; None, or one that cannot be written, keeps none.
 
         `states` is the folder for saved KV caches, of at most `limit` bytes. `room` is how many bytes the warm models
         may take together, by default half of the machine's memory. `keep_warm` is in seconds, 0 for ever. `memory`
-        reads the machine's memory.
+        reads the machine's memory. `spare` is a process for the first model.
         """
         self._logs = logs
         self._states = states
@@ -56,6 +54,7 @@ class LocalEngine:
         self._memory = memory
         self._timeouts = timeouts or Timeouts()
         self._worker = worker
+        self._spare = spare
         self._children: dict[LocalModel, Child] = {}
         """Least recently used first."""
         self._sizes: dict[LocalModel, int] = {}
@@ -209,6 +208,7 @@ class LocalEngine:
             limit=self._limit,
             timeouts=self._timeouts,
             careful=careful,
+            spare=self._spare,
         )
         self._children[model] = child
         if self._watching is None or self._watching.done():

@@ -17,12 +17,17 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import BinaryIO
+from importlib import import_module
+from typing import TYPE_CHECKING, BinaryIO
 
 from lechat_tui.engine import checksums, wire
+from lechat_tui.engine.background import Background
 from lechat_tui.engine.base import ContextOverflow, EngineError, Event, Fitted, Loading, ScarceMemory
 from lechat_tui.engine.transfer import Incoming, MissingMessages
 from lechat_tui.private_memory import forbid_core_dumps
+
+if TYPE_CHECKING:
+    from lechat_tui.engine.llama.weights import Weights
 
 IDLE_SECONDS = 3.0
 """Time without a request after which saved states are written."""
@@ -136,9 +141,13 @@ def main() -> None:
     channel = _open_channel()
     threading.Thread(target=channel.read, daemon=True).start()
     try:
-        first = channel.first()
-        if isinstance(first, wire.Load):
-            _serve(channel, first)
+        from lechat_tui.engine.llama.devices import gpu_memory
+
+        gpu_memory()  # while the program may still find out what to load
+        loading = Background(partial(_load, channel))
+        import_module("lechat_tui.engine.llama.answer")
+        if loaded := loading.result():
+            _serve(channel, *loaded)
     except EngineError as error:
         channel.send(0, wire.Failed(str(error), "memory" if isinstance(error, ScarceMemory) else ""))
     except Exception as error:  # the edge of the process, and llama.cpp may fail to import: the log has the trace
@@ -162,16 +171,27 @@ def _open_channel() -> Channel:
     return Channel(sys.stdin.buffer, frames)
 
 
-def _serve(channel: Channel, load: wire.Load) -> None:
+def _load(channel: Channel) -> "tuple[wire.Load, Weights] | None":
+    """Load the weights of the first frame; None if it is another one, or the end."""
+    from lechat_tui.engine.llama.weights import Weights
+
+    load = channel.first()
+    if not isinstance(load, wire.Load):
+        return None
+    if verification := load.model.verification:
+        checksums.complete(load.model.name, verification, lambda fraction: channel.send(0, Loading(fraction)))
+    weights = Weights(load.model, lambda event: channel.send(0, event), careful=load.careful)
+    if verification:
+        checksums.remember(verification.files, verification.record)
+    return load, weights
+
+
+def _serve(channel: Channel, load: wire.Load, weights: "Weights") -> None:
     from lechat_tui.engine.llama.answer import answer, plan
     from lechat_tui.engine.llama.model import Llama
 
-    verification = load.model.verification
-    if verification:
-        checksums.complete(load.model.name, verification, lambda fraction: channel.send(0, Loading(fraction)))
-    llama = Llama(load.model, lambda event: channel.send(0, event), load.states, load.limit, careful=load.careful)
-    if verification:
-        checksums.remember(verification.files, verification.record)
+    report = partial(channel.send, 0)
+    llama = Llama(load.model, report, load.states, load.limit, weights=weights)
     if llama.threads:
         llama.threads.engines = lambda: channel.engines
     channel.loaded = True

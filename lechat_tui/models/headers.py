@@ -45,11 +45,7 @@ class Headers:
 
         If the file cannot be read, `problem` says why.
         """
-        try:
-            status = path.stat()
-            size, changed = status.st_size, status.st_mtime_ns
-        except OSError:
-            size, changed = 0, 0
+        size, changed = _state(path)
         kept = self._read().get(str(path))
         if kept and (kept.size, kept.changed) == (size, changed) and kept.whole >= whole:
             return kept.header
@@ -58,6 +54,16 @@ class Headers:
         except ModelError as error:
             header = Header("", "", "", 0, False, problem=str(error).removeprefix(f"{path.name} "))
         self._remember(path, _Entry(size, changed, whole, header))
+        return header
+
+    def read(self, path: Path) -> Header:
+        """The whole header of a file without its metadata. Raises `ModelError` as `gguf.read_header` does."""
+        kept, (size, changed) = self._read().get(str(path)), _state(path)
+        if kept and (kept.size, kept.changed) == (size, changed) and kept.whole and not kept.header.problem:
+            return kept.header
+        header = replace(gguf.read_header(path), metadata={})
+        self._remember(path, _Entry(size, changed, True, header))
+        self.save()
         return header
 
     def save(self) -> None:
@@ -86,3 +92,12 @@ class Headers:
                 cache = msgspec.json.decode(writing.read(self._file), type=_Cache)
                 self._kept = cache.files if cache.version == _VERSION else {}
         return self._kept
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Size and time of the last change of a file; zeros for one that is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns

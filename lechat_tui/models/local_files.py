@@ -95,6 +95,10 @@ class LocalFiles:
                     return self._usable(model)
         return None
 
+    def header(self, path: Path) -> Header:
+        """The header of any file, without its metadata. Raises `ModelError`."""
+        return self._headers.read(path)
+
     def at(self, path: Path) -> ScannedModel | None:
         """The model with this file; None if the file is in none of the folders."""
         resolved = path.resolve()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lechat_tui.models import derive, gguf, names
 from lechat_tui.models.catalog import Model, ModelError, Weights
+from lechat_tui.models.gguf import Header
 from lechat_tui.models.listing import listed
 from lechat_tui.models.local_files import LocalFiles, projector_fits
 from lechat_tui.models.scan import expanded, is_file, is_folder
@@ -37,11 +38,11 @@ def resolve(name: str, catalog: Mapping[str, Model], local: LocalFiles, suggest:
         return catalog[name]
     path = expanded(name)
     if is_file(path):
-        return _as_listed(from_file(path, catalog), catalog, local)
+        return _as_listed(from_file(path, catalog, local.header(path)), catalog, local)
     model: Model | None
     match _parsed(name, path):
         case names.Local():
-            return from_file(path, catalog)  # raises: there is no such file
+            return from_file(path, catalog, local.header(path))  # raises: there is no such file
         case names.Hub() as repository:
             model = _catalog_row(repository, catalog) or local.named(str(repository)) or local.of(repository)
             if model is None:
@@ -53,9 +54,8 @@ def resolve(name: str, catalog: Mapping[str, Model], local: LocalFiles, suggest:
     return model
 
 
-def from_file(path: Path, catalog: Mapping[str, Model]) -> Model:
+def from_file(path: Path, catalog: Mapping[str, Model], header: Header) -> Model:
     """A model made of a GGUF file, with the projector beside it. Raises `ModelError` if it is not a chat model."""
-    header = gguf.read_header(path)
     if header.problem:
         raise ModelError(f"{path.name} {header.problem}")
     path = path.parent.resolve() / path.name  # a link in the hub's cache keeps its name

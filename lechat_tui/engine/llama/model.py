@@ -3,36 +3,29 @@
 import ctypes
 import hashlib
 import json
-import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import llama_cpp
 
-from lechat_tui.engine.base import EngineError, FlashAttention, Loading, LocalModel, ScarceMemory
+from lechat_tui.engine.background import Background
+from lechat_tui.engine.base import EngineError, FlashAttention, Loading, LocalModel
 from lechat_tui.engine.costs import release_pays
 from lechat_tui.engine.llama.adapters import Adapters, file_identity
 from lechat_tui.engine.llama.cache import Cache
-from lechat_tui.engine.llama.devices import gpu_memory, shares_memory
-from lechat_tui.engine.llama.log import Log
-from lechat_tui.engine.llama.placement import shape_of
 from lechat_tui.engine.llama.prompt import ChatTemplate
 from lechat_tui.engine.llama.saved_states import SavedStates
 from lechat_tui.engine.llama.speculation import Speculation
 from lechat_tui.engine.llama.state_files import StateFiles
 from lechat_tui.engine.llama.thread_pool import ThreadPool
-from lechat_tui.engine.llama.tuning import Tuning, choose, shortage
 from lechat_tui.engine.llama.vision import Projector
 from lechat_tui.engine.llama.vocab import Vocab
+from lechat_tui.engine.llama.weights import Weights, metadata
 from lechat_tui.machine import energy, hardware
-from lechat_tui.machine.footprint import GIB, KvType, kv_bytes
+from lechat_tui.machine.footprint import KvType, kv_bytes
 from lechat_tui.machine.hardware import Machine
-from lechat_tui.machine.placement import MemoryNeed
-from lechat_tui.machine.split_files import size_on_disk
 from lechat_tui.message import Adapter
 from lechat_tui.units import size_text
 
@@ -59,39 +52,28 @@ class Llama:
         machine: Machine | None = None,
         *,
         careful: bool = False,
+        weights: Weights | None = None,
     ) -> None:
         """Load the model. Raises `EngineError`; with `careful`, `ScarceMemory` if it needs more memory than is free.
 
         `report` takes the progress. `states` is the folder for saved states, of at most `limit` bytes; None saves none.
-        `machine` is this one by default.
+        `machine` is this one by default. `weights` are loaded already.
         """
         self.spec = spec
-        self._log = Log()
-        llama_cpp.llama_backend_init()
-        machine, gpus = machine or hardware.read(), gpu_memory()
-        uncertain = gpus and spec.tuning.gpu_layers < 0 and not self._surely_fits(max(gpus))
-        available = machine.memory.available
-        doubtful = available is not None and not self._surely_fits(available)
-        predicted = self._predicted_need() if uncertain or doubtful else None
-        tuned = partial(choose, spec, machine, gpus=gpus, shared=shares_memory())
-        tuning = tuned(need=predicted)
-        if available is not None and doubtful and (lack := shortage(self._file_bytes(), predicted, tuning, available)):
-            if careful:
-                raise ScarceMemory(f"{spec.name} is not loaded before it is needed: {lack}")
-            report(Loading(0.0, lack))
-        self._model = self._load(report, tuning)
-        self.tuning = tuned(need=predicted or self._memory_need(self._model))
+        self._weights = weights = weights or Weights(spec, report, machine, careful=careful)
+        self._model = weights.model
+        self.tuning = weights.tuning
         """How llama.cpp is set up for this machine, and why."""
+        self._check_memory(weights.machine)
+        self._params, self._released = self._context_params(), False
+        opening = Background(partial(self._open_context, self._params))
         self.vocab = Vocab(llama_cpp.llama_model_get_vocab(self._model), metadata(self._model))
         self.template = ChatTemplate(self._template(), self.vocab, spec.system)
-        self._check_memory(machine)
-        self._params, self._released = self._context_params(), False
-        began = time.perf_counter()
-        self.context = self._open_context(self._params)
-        self._open_seconds = time.perf_counter() - began
-        self.threads = None if self.tuning.gpu_layers else ThreadPool(self.context, spec.tuning, machine)
+        self.context = opening.result()
+        self._open_seconds = opening.seconds
+        self.threads = None if self.tuning.gpu_layers else ThreadPool(self.context, spec.tuning, weights.machine)
         """Sets the number of threads while it runs; None where a GPU computes."""
-        self.adapters = Adapters(self._model, self.context, self._log)
+        self.adapters = Adapters(self._model, self.context, weights.log)
         self.cache = Cache(self.context)
         self._folder, self._limit = states, limit
         self.saved_states = SavedStates(self.cache, self._state_files())
@@ -109,7 +91,7 @@ class Llama:
         if not self._released:
             self.adapters.close()
             llama_cpp.llama_free(self.context)
-        llama_cpp.llama_model_free(self._model)
+        self._weights.close()
 
     def release(self, idle_seconds: float) -> bool:
         """Return buffers after so many seconds without a request, if that pays; True when they are returned."""
@@ -142,7 +124,7 @@ class Llama:
             self.threads.attach(self.context)
 
     def _release_pays(self, idle_seconds: float) -> bool:
-        need, context, kv_type = self._memory_need(self._model), self.tuning.context, self.tuning.kv_type
+        need, context, kv_type = self._weights.need, self.tuning.context, self.tuning.kv_type
         size = kv_bytes(need.shape, context, kv_type) + need.compute(context, kv_type) if need else None
         again = self._open_seconds + self.saved_states.resume_seconds
         return release_pays(size, again, idle_seconds, scarce=hardware.memory().is_short(), exact=self._can_truncate())
@@ -183,62 +165,9 @@ class Llama:
         finally:
             llama_cpp.llama_set_abort_callback(self.context, llama_cpp.ggml_abort_callback(0), nothing)
 
-    def _surely_fits(self, room: int) -> bool:
-        """Whether the model plainly fits into so many bytes, so that its header need not be read first."""
-        return self.spec.context <= 32_768 and 2 * self._file_bytes() + 4 * GIB <= room
-
-    def _file_bytes(self) -> int:
-        """The size of the weights and of the projector."""
-        return sum(map(size_on_disk, filter(None, (self.spec.path, self.spec.projector))))
-
-    def _predicted_need(self) -> MemoryNeed | None:
-        """The memory the model will need, by its file's header; None where that is unknown."""
-        params = llama_cpp.llama_model_default_params()
-        params.vocab_only = True
-        header: llama_cpp.llama_model_p | None = llama_cpp.llama_model_load_from_file(
-            os.fsencode(self.spec.path), params
-        )
-        if not header:
-            return None  # loading it will fail with the reason
-        need = self._memory_need(header)
-        llama_cpp.llama_model_free(header)
-        return need
-
-    def _memory_need(self, model: llama_cpp.llama_model_p) -> MemoryNeed | None:
-        """The memory the model needs; None where its file does not say."""
-        vocabulary = int(llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(model)))
-        shape = shape_of(metadata(model), vocabulary)
-        projector = size_on_disk(self.spec.projector) if self.spec.projector else 0
-        return MemoryNeed(shape, size_on_disk(self.spec.path), projector) if shape else None
-
     def _can_truncate(self) -> bool:
         """Whether the memory can drop its last tokens: a recurrent one cannot."""
         return not (llama_cpp.llama_model_is_recurrent(self._model) or llama_cpp.llama_model_is_hybrid(self._model))
-
-    def _load(self, report: Callable[[Loading], None], tuning: Tuning) -> llama_cpp.llama_model_p:
-        percent = -1
-
-        def progress(fraction: float, _: object) -> bool:
-            nonlocal percent
-            if int(fraction * 100) > percent:
-                percent = int(fraction * 100)
-                report(Loading(fraction))
-            return True
-
-        params = llama_cpp.llama_model_default_params()
-        params.n_gpu_layers = tuning.gpu_layers if tuning.gpu_layers >= 0 else 999
-        if tuning.mmap is not None:
-            params.load_mode = llama_cpp.LLAMA_LOAD_MODE_MMAP if tuning.mmap else llama_cpp.LLAMA_LOAD_MODE_NONE
-        files = self.spec.verification.files if self.spec.verification else ()
-        params.check_tensors = any(file.path == self.spec.path and not file.sha256 for file in files)
-        callback = llama_cpp.llama_progress_callback(progress)  # kept by this frame while llama.cpp calls it
-        params.progress_callback = callback
-        model: llama_cpp.llama_model_p | None = llama_cpp.llama_model_load_from_file(
-            os.fsencode(self.spec.path), params
-        )
-        if not model:
-            raise EngineError(f"{self.spec.path.name} could not be loaded{self._log.reason()}")
-        return model
 
     def _template(self) -> str:
         own: bytes | None = llama_cpp.llama_model_chat_template(self._model, None)
@@ -284,7 +213,7 @@ class Llama:
 
     def _check_memory(self, machine: Machine) -> None:
         """Raise `EngineError` for a KV cache larger than the RAM: the system would promise it, then end programs."""
-        need, total = self._memory_need(self._model), machine.memory.total
+        need, total = self._weights.need, machine.memory.total
         if need is None or total is None or self.tuning.gpu_layers:
             return
         kv = kv_bytes(need.shape, self.tuning.context, self.tuning.kv_type)
@@ -297,8 +226,9 @@ class Llama:
     def _open_context(self, params: llama_cpp.llama_context_params) -> llama_cpp.llama_context_p:
         context: llama_cpp.llama_context_p | None = llama_cpp.llama_init_from_model(self._model, params)
         if not context:
+            reason = self._weights.log.reason()
             raise EngineError(
-                f"there is not enough memory for a context of {self.tuning.context} tokens{self._log.reason()}; "
+                f"there is not enough memory for a context of {self.tuning.context} tokens{reason}; "
                 "a smaller --ctx-size needs less"
             )
         return context
@@ -309,22 +239,3 @@ class Llama:
         gpu = self.tuning.gpu_layers != 0
         tokens = self.spec.image_tokens
         return Projector(self.spec.projector, self._model, threads=self.tuning.threads_batch, gpu=gpu, tokens=tokens)
-
-
-def metadata(model: llama_cpp.llama_model_p) -> dict[str, str]:
-    """The GGUF's keys and values as llama.cpp prints them."""
-    count = llama_cpp.llama_model_meta_count(model)
-    keys = (_text(llama_cpp.llama_model_meta_key_by_index, model, i) for i in range(count))
-    values = (_text(llama_cpp.llama_model_meta_val_str_by_index, model, i) for i in range(count))
-    return dict(zip(keys, values, strict=True))
-
-
-def _text(read: Callable[..., Any], model: llama_cpp.llama_model_p, index: int) -> str:
-    """Call one of llama.cpp's functions that fill a buffer and return the length the text really has."""
-    size = 256
-    while True:
-        buffer = ctypes.create_string_buffer(size)
-        length = int(read(model, index, buffer, size))
-        if length < size:
-            return buffer.value.decode("utf-8", "replace")
-        size = length + 1
