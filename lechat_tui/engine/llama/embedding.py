@@ -11,7 +11,7 @@ from lechat_tui.engine.base import EngineError
 from lechat_tui.engine.embedding import Prefixes, prefixes
 from lechat_tui.engine.llama.devices import gpu_memory
 from lechat_tui.engine.llama.log import Log
-from lechat_tui.engine.llama.model import metadata
+from lechat_tui.engine.llama.weights import metadata
 
 MAX_TOKENS = 1024
 """Of a text; a passage of a library has fewer. The rest of a longer one is ignored."""
