@@ -52,7 +52,7 @@ def check(content: bytes, name: str, part: str = "", *, progress: Progress | Non
 def _pages(part: str, name: str) -> PageRange | None:
     """The pages that were asked for. Raises `AttachmentError`."""
     if part and not PageRange.of(part):
-        raise AttachmentError(f"#{safe(part)} names no pages; write {safe(name)}#3-9, #2, #10- or #1,4-6")
+        raise AttachmentError(f"#{safe(part)} is not a range of pages; write {safe(name)}#3-9, #2, #10- or #1,4-6")
     return PageRange.of(part)
 
 

@@ -220,7 +220,7 @@ def _engine(settings: Settings) -> Iterator[Finding]:
     if report["threads"] and not settings.threads:
         yield Finding("load", report["threads"])
     if file := energy.unreadable():
-        yield Finding("energy", f"answers show no joules, since only root may read {file}")
+        yield Finding("energy", f"energy is not shown, because only root can read {file}")
     yield from _tuning(report["tuning"])
 
 

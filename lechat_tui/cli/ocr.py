@@ -31,7 +31,7 @@ def run(
     """Read the pages, print or write them; the exit code, 1 if a page is not whole. Raises `LechatError`."""
     wanted = PageRange.of(pages)
     if pages and wanted is None:
-        raise typer.BadParameter(f"--pages {pages} names no pages; write 3-9, 2, 10- or 1,4-6")
+        raise typer.BadParameter(f"--pages {pages} is not a range of pages; write 3-9, 2, 10- or 1,4-6")
     file = file.expanduser()
     if out:
         _check_output(out, file)

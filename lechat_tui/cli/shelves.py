@@ -118,7 +118,7 @@ def status(name: str, *, as_json: bool) -> None:
         return
     printing.show(f"{name}: {_about(totals.documents, totals.passages, size)}")
     for source in sources:
-        printing.show(f"  {source}{' (not there now; its documents are kept)' if source in missing else ''}")
+        printing.show(f"  {source}{' (missing now; its documents are kept)' if source in missing else ''}")
     if problems:
         printing.show(f"{_count(len(problems), 'file')} could not be read:")
     for path, problem in problems.items():

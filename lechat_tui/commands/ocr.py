@@ -25,7 +25,9 @@ async def start(host: Host, file: Named, out: Path | None) -> None:
     """Have the pages of a file read. Raises `LechatError`."""
     wanted = PageRange.of(file.part)
     if file.part and wanted is None:
-        raise AttachmentError(f"#{safe(file.part)} names no pages; write {safe(file.path.name)}#3-9, #2 or #10-")
+        raise AttachmentError(
+            f"#{safe(file.part)} is not a range of pages; write {safe(file.path.name)}#3-9, #2 or #10-"
+        )
     conversation = host.conversation
     model = await asyncio.to_thread(ocr_model, conversation)
     job = await asyncio.to_thread(

@@ -268,7 +268,7 @@ class Library:
             if version == 0:
                 schema.create(self._db)
             elif version > schema.VERSION:
-                raise LibraryError(f"the library {self.name} was made by a newer lechat; update lechat")
+                raise LibraryError(f"the library {self.name} was created by a newer lechat; update lechat")
 
     def _sampled(self, db: sqlite3.Connection) -> ranking.Sample:
         """A sample of the passages; another one when their number has changed by a tenth."""

@@ -80,7 +80,7 @@ def page_of(source: Source, libraries: Sequence[str]) -> SourcePage:
         if text[source.start : source.end] == source.body:
             start = len(above) + source.start
             return SourcePage(title, above + text, (start, start + len(source.body)))
-    note = "(only this passage: its document is not in the library any more, or has changed)\n\n"
+    note = "(only this passage: its document is no longer in the library, or has changed)\n\n"
     start = len(above) + len(note)
     return SourcePage(title, above + note + source.body, (start, start + len(source.body)))
 

@@ -49,7 +49,7 @@ def test_only_the_pages_that_were_asked_for_are_sent(store: Store, tmp_path: Pat
     text = inlined(Message("user", "", attachments=(attached,))).text
     assert "They sleep" in text and "gray" not in text and "cats.pdf (pages 2-3 of 3)" in text
     assert len(stored_document(attached).pages) == 3
-    for part, sentence in (("4", "has pages 1 to 3, and no page 4"), ("9-3", "#9-3 names no pages")):
+    for part, sentence in (("4", "has pages 1 to 3, and no page 4"), ("9-3", "#9-3 is not a range of pages")):
         with pytest.raises(AttachmentError, match=sentence):
             read_named(named(f"{tmp_path}/cats.pdf#{part}"))
     with pytest.raises(AttachmentError, match=r"notes.txt has no pages; name it without #2"):

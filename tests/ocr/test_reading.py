@@ -179,7 +179,7 @@ def test_the_command_resumes_after_a_failure_and_writes_markdown_with_its_pictur
         (("-o", "none/x.md"), "none/x.md can't be written: its folder does not exist"),
         (("-o", "cats.pdf"), "cats.pdf is the file to read; name another one"),
         (("--pages", "9"), "cats.pdf has pages 1 to 1, and no page 9"),
-        (("--pages", "x"), "--pages x names no pages"),
+        (("--pages", "x"), "--pages x is not a range of pages"),
         (("-m", "chaton"), "chaton can't see images"),
     ):
         refused = lechat("ocr", "cats.pdf", *words)
