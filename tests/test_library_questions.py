@@ -165,7 +165,7 @@ async def test_sources_are_listed_exported_and_shown_on_their_page(home: str, st
     assert page.text == f"/papers/lease.pdf\n\n{RENT}" and page.text[start:end] == RENT
     with names.find(home) as library:
         library.remove("/papers/lease.pdf")
-    assert "its document is not in the library any more" in page_of(sources_of(talk.messages)[1], [home]).text
+    assert "its document is no longer in the library" in page_of(sources_of(talk.messages)[1], [home]).text
 
 
 def _said(messages: Sequence[Message]) -> list[object]:
