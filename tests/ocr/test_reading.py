@@ -155,12 +155,12 @@ def test_the_command_resumes_after_a_failure_and_writes_markdown_with_its_pictur
     page = Pages([CATS]).page(1, 0, embedded=False).image
     page.save(tmp_path / "cats.tif", save_all=True, append_images=[page, page])
     command = ("ocr", "cats.tif", "-o", "out.md", "--pages", "2-3", "-m", "chaton-vision")
-    monkeypatch.setattr(compose, "engine", lambda chosen=None: EchoEngine(CATS, [EngineError("the engine ended")]))
+    monkeypatch.setattr(compose, "engine", lambda *given: EchoEngine(CATS, [EngineError("the engine ended")]))
     failed = lechat(*command)
     assert failed.returncode == 1 and not (tmp_path / "out.md").exists()
     assert "1 of 2 pages are read and kept; the same command resumes" in failed.stderr
     assert failed.stderr.endswith("lechat: the engine ended\n")
-    monkeypatch.setattr(compose, "engine", lambda chosen=None: EchoEngine(CUT, CUT, ""))
+    monkeypatch.setattr(compose, "engine", lambda *given: EchoEngine(CUT, CUT, ""))
     resumed = lechat(*command, "--json")
     assert resumed.returncode == 1, "a page was cut off"
     found = json.loads(resumed.stdout)
@@ -170,7 +170,7 @@ def test_the_command_resumes_after_a_failure_and_writes_markdown_with_its_pictur
     )
     assert not list((tmp_path / "home" / "cache" / "ocr").iterdir())
     (tmp_path / "cats.pdf").write_bytes(with_pictures())
-    monkeypatch.setattr(compose, "engine", lambda chosen=None: EchoEngine("A green square:\n\n[picture]"))
+    monkeypatch.setattr(compose, "engine", lambda *given: EchoEngine("A green square:\n\n[picture]"))
     assert lechat("ocr", "cats.pdf", "-o", "my out.md", "-m", "chaton-vision").returncode == 0
     assert (tmp_path / "my out.md").read_text() == "A green square:\n\n![picture](my%20out-pictures/page-1-1.png)\n"
     with Image.open(tmp_path / "my out-pictures" / "page-1-1.png") as picture:
