@@ -40,6 +40,30 @@ def add(library: Library, paths: Annotated[list[Path], typer.Argument(metavar="P
     shelves.add(library, paths)
 
 
+@library.command("connect", help="Add an index of OpenSearch or Elasticsearch, which is searched where it is.")
+def connect(
+    title: Annotated[str, typer.Argument(metavar="NAME", help="The name of the library.")],
+    url: Annotated[str, typer.Argument(help="Such as https://search.example.org:9200.")],
+    index: Annotated[str, typer.Argument(help="The index, an alias or a pattern.")],
+    text: Annotated[str, typer.Option(metavar="FIELD", help="Field with the text.")] = "text",
+    title_field: Annotated[str, typer.Option("--title", metavar="FIELD", help="Field with the name.")] = "title",
+    heading: Annotated[str, typer.Option(metavar="FIELD", help="Field with the headings above a passage.")] = "heading",
+    path: Annotated[str, typer.Option(metavar="FIELD", help="Field with the file or address.")] = "path",
+    page: Annotated[str, typer.Option(metavar="FIELD", help="Field with the number of the page.")] = "page",
+    key_env: Annotated[
+        str, typer.Option(metavar="VARIABLE", help="Environment variable with the API key or USER:PASSWORD.")
+    ] = "",
+    key_file: Annotated[str, typer.Option(metavar="PATH", help="File with the same.")] = "",
+    cacert: Annotated[str, typer.Option(metavar="PATH", help="PEM file with the authority of its certificate.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree that questions to it are sent there.")] = False,
+) -> None:
+    from lechat_tui.cli import shelves
+    from lechat_tui.library.opensearch import Index
+
+    place = Index(url, index, text, title_field, heading, path, page, key_env, key_file, cacert)
+    shelves.connect(title, place, agreed=yes)
+
+
 @library.command("sync", help="Read what is new or has changed in its folders, and drop what was deleted.")
 def sync(library: Library) -> None:
     from lechat_tui.cli import shelves

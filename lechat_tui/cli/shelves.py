@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,15 @@ from typing import Any
 from lechat_tui.cli import compose, printing
 from lechat_tui.documents.formats import BY_SUFFIX
 from lechat_tui.engine.base import EngineError
+from lechat_tui.engine.remote.server import base_url
 from lechat_tui.library import names, vectors
 from lechat_tui.library import sync as syncing
 from lechat_tui.library.errors import LibraryError
 from lechat_tui.library.excerpts import excerpt
+from lechat_tui.library.opensearch import Index, OpenSearch
 from lechat_tui.library.passages import Passage
 from lechat_tui.library.store import Library
+from lechat_tui.models import servers
 from lechat_tui.plaintext import safe
 from lechat_tui.talk import embedders
 from lechat_tui.units import duration_text, size_text
@@ -55,22 +59,27 @@ def sync(name: str) -> None:
 
 def list_libraries(*, as_json: bool) -> None:
     """Print the libraries and what each holds. Raises `LibraryError`."""
-    rows = []
+    rows, there = [], []
     for name in names.names():
+        if index := names.index_of(name):
+            there.append((name, index))
+            continue
         with names.find(name) as library:
             totals = library.totals()
             rows.append((name, totals.documents, totals.passages, _size(library)))
     if as_json:
         keys = ("name", "documents", "passages", "bytes")
-        printing.show(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2))
+        here = [dict(zip(keys, row, strict=True)) for row in rows]
+        on_servers = [{"name": name, "url": index.url, "index": index.index} for name, index in there]
+        printing.show(json.dumps([*here, *on_servers], indent=2))
         return
-    if not rows:
+    if not rows and not there:
         printing.say("there is no library; lechat library new NAME FOLDER makes one")
-    width = max((len(name) for name, *_ in rows), default=0)
+    width = max((len(name) for name in names.names()), default=0)
     for name, documents, passages, size in rows:
-        printing.show(
-            f"{name:<{width}}  {_count(documents, 'document')}, {_count(passages, 'passage')}, {size_text(size)}"
-        )
+        printing.show(f"{name:<{width}}  {_about(documents, passages, size)}")
+    for name, index in there:
+        printing.show(f"{name:<{width}}  {index.index} on {index.server.label}")
 
 
 def list_documents(name: str, *, as_json: bool) -> None:
@@ -99,7 +108,10 @@ def list_documents(name: str, *, as_json: bool) -> None:
 
 
 def status(name: str, *, as_json: bool) -> None:
-    """Print what a library holds, where it is from, and what could not be read. Raises `LibraryError`."""
+    """Print what a library holds, where it is from, and what could not be read. Raises `LechatError`."""
+    if index := names.index_of(name):
+        _server_status(name, index, as_json=as_json)
+        return
     with names.find(name) as library:
         totals, sources, size = library.totals(), library.sources(), _size(library)
         problems = {entry.path: entry.problem for entry in library.documents() if entry.problem}
@@ -125,10 +137,42 @@ def status(name: str, *, as_json: bool) -> None:
         printing.show(f"  {path}: {problem}")
 
 
+def _server_status(name: str, index: Index, *, as_json: bool) -> None:
+    documents = OpenSearch(index).count()
+    if as_json:
+        about = {"name": name, "documents": documents, "url": index.url, "index": index.index}
+        printing.show(json.dumps(about, indent=2))
+    else:
+        printing.show(f"{name}: {_count(documents, 'document')} in {index.index} on {index.server.label}")
+
+
+def connect(name: str, index: Index, *, agreed: bool) -> None:
+    """Add an index of a search server as a library, after asking for consent. Raises `LechatError`."""
+    names.check_new(name)
+    index = replace(index, url=base_url(index.url))
+    server = index.server
+    if refusal := servers.refused(server):
+        raise LibraryError(refusal)
+    if not server.is_here and not agreed:
+        if not sys.stdin.isatty():
+            raise LibraryError(f"{server.label} is another machine; --yes agrees that questions to {name} go there")
+        printing.say(
+            f"Questions to {name} are sent to {server.label}, and whoever runs it can read them. [y/N] ", end=""
+        )
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise LibraryError("nothing was connected")
+    documents = OpenSearch(index).count()
+    names.connect(name, index)
+    printing.say(f"{name}: {_count(documents, 'document')} in {index.index} on {server.label}")
+
+
 def search(name: str, words: str, limit: int, *, as_json: bool) -> None:
-    """Print the passages that match best. Raises `LibraryError`."""
-    with names.find(name) as library:
-        found = asyncio.run(_search(library, words, limit))
+    """Print the passages that match best. Raises `LechatError`."""
+    if index := names.index_of(name):
+        found = OpenSearch(index).search(words, limit)
+    else:
+        with names.find(name) as library:
+            found = asyncio.run(_search(library, words, limit))
     if as_json:
         printing.show(json.dumps([_row(passage) for passage in found], indent=2))
     elif not found:
@@ -204,7 +248,8 @@ def list_matches(name: str, words: str, *, as_json: bool) -> None:
 
 def remove(name: str, *, agreed: bool) -> None:
     """Delete a library after a confirmation. Raises `LibraryError`."""
-    names.existing(name)
+    if names.index_of(name) is None:
+        names.existing(name)
     if not agreed:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise LibraryError(f"use --yes to delete the library {name}, because there is no terminal to confirm it on")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from lechat_tui.documents.model import Document, Page
 from lechat_tui.library.scripts import count_words
@@ -42,6 +42,16 @@ class Passage:
     """The file of the document; empty for one that is in no folder."""
     id: int = 0
     """Its number in the library; 0 outside of one."""
+
+
+class Searchable(Protocol):
+    """All that a question needs of a library, wherever it is."""
+
+    def search(self, question: str, k: int = 10) -> list[Passage]:
+        """The passages that match best, at most `k`, best first. Takes a moment. Raises `LechatError`."""
+
+    def close(self) -> None:
+        """Close its file or its connections."""
 
 
 class Block(NamedTuple):

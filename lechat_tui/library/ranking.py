@@ -37,8 +37,8 @@ HEADING_WEIGHT = 2.0
 GRAM = 3
 """Characters."""
 
-GRAM_WEIGHT = 0.4
-"""Of a trigram, compared with a word: a word has several."""
+GRAM_WEIGHT, PAIR_WEIGHT = 0.4, 0.7
+"""Of a trigram, compared with a word, which has several; and of a pair in a script without spaces, which is nearly one."""
 
 SAMPLE = 500
 """Passages from which the frequency of a trigram is estimated."""
@@ -62,15 +62,16 @@ class Sample:
         return self.total * 0.9 <= total <= self.total * 1.1
 
     def score(self, grams: Iterable[str], text: str) -> float:
-        """BM25 of a folded text for these trigrams."""
+        """BM25 of a folded text for these trigrams and pairs, each with its weight."""
         norm = K1 * (1 - B + B * len(text) / self._length)
         counts = ((gram, text.count(gram)) for gram in grams)
         return sum(self._weight(gram) * count * (K1 + 1) / (count + norm) for gram, count in counts if count)
 
     def _weight(self, gram: str) -> float:
-        """The inverse document frequency of a trigram."""
+        """The inverse document frequency of a trigram or pair, times what it counts for."""
         if gram not in self._weights:
-            self._weights[gram] = _idf(sum(gram in text for text in self._texts), len(self._texts))
+            counts_for = GRAM_WEIGHT if len(gram) == GRAM else PAIR_WEIGHT
+            self._weights[gram] = counts_for * _idf(sum(gram in text for text in self._texts), len(self._texts))
         return self._weights[gram]
 
 
@@ -84,7 +85,7 @@ def ranked(db: sqlite3.Connection, question: str, sample: Sample, others: Sequen
     candidates = [*scores, *_by_parts(db, parts, sample.total)]
     grams = _parts_of(question)
     for id, text in _texts(db, candidates):
-        scores[id] = scores.get(id, 0.0) + GRAM_WEIGHT * sample.score(grams, text)
+        scores[id] = scores.get(id, 0.0) + sample.score(grams, text)
     own = sorted(scores, key=lambda id: (-scores[id], id))
     return fused([own, *others]) if others else own
 

@@ -7,7 +7,7 @@ is read is bounded, and every failure becomes a `ServerError`.
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ from lechat_tui import __version__, network
 from lechat_tui.engine.base import EngineError, Server
 from lechat_tui.engine.remote.errors import ServerError, retry_after
 from lechat_tui.engine.remote.pieces import JSON, error_text
-from lechat_tui.engine.remote.server import key_of, key_problem
+from lechat_tui.engine.remote.server import bearer, key_of, key_problem
 from lechat_tui.values import dataclass
 
 if TYPE_CHECKING:
@@ -53,8 +53,12 @@ class Timeouts:
 class Connection:
     """An HTTP client for one server. Use it within one event loop, and close it there."""
 
-    def __init__(self, server: Server, timeouts: Timeouts | None = None) -> None:
+    def __init__(
+        self, server: Server, timeouts: Timeouts | None = None, authorization: Callable[[str], str] = bearer
+    ) -> None:
+        """`authorization` makes the header of that name out of the key of the server."""
         self.server = server
+        self._authorization = authorization
         self._timeouts = timeouts or Timeouts()
         self._client: httpx2.AsyncClient | None = None
 
@@ -110,7 +114,7 @@ class Connection:
         content = None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         headers = {"Content-Type": "application/json"} if content is not None else {}
         if key := key_of(self.server):
-            headers["Authorization"] = f"Bearer {key}"
+            headers["Authorization"] = self._authorization(key)
         async with client.stream(
             method, f"{self.server.url}{path}", content=content, headers=headers, timeout=self._limits(seconds)
         ) as response:

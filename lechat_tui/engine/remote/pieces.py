@@ -79,7 +79,8 @@ def tables(value: object) -> Iterator[JSON]:
 def error_text(payload: JSON) -> str:
     """The message of an error as servers write it: `error` as an object or a string, or `message` or `detail`."""
     error = payload.get("error")
-    for value in (table(error).get("message"), error, payload.get("message"), payload.get("detail")):
+    named = table(error)
+    for value in (named.get("message"), named.get("reason"), error, payload.get("message"), payload.get("detail")):
         if said := text(value).strip():
             return " ".join(said.split())[:300]
     return ""

@@ -1,5 +1,6 @@
 """The address and the API key of a server. Reads keys; never keeps or prints them."""
 
+import base64
 import os
 import re
 from urllib.parse import urlsplit, urlunsplit
@@ -29,6 +30,16 @@ def key_of(server: Server) -> str:
             raise EngineError(f"the key file {file} can't be read: {error.strerror or error}") from error
         return _checked(content.decode("utf-8", "replace").strip(), str(file))
     return ""
+
+
+def bearer(key: str) -> str:
+    """The header that authorizes a request with an API key (RFC 6750)."""
+    return f"Bearer {key}"
+
+
+def bearer_or_basic(key: str) -> str:
+    """The same for a server that also knows users: `USER:PASSWORD` is sent as such (RFC 7617)."""
+    return f"Basic {base64.b64encode(key.encode()).decode()}" if ":" in key else bearer(key)
 
 
 def key_problem(server: Server) -> str:
