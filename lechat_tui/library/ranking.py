@@ -38,7 +38,7 @@ GRAM = 3
 """Characters."""
 
 GRAM_WEIGHT, PAIR_WEIGHT = 0.4, 0.7
-"""Of a trigram, compared with a word, which has several; and of a pair in a script without spaces, which is nearly one."""
+"""Of a trigram, compared with a word, which has several; and of a pair, which in its script is nearly a word."""
 
 SAMPLE = 500
 """Passages from which the frequency of a trigram is estimated."""
