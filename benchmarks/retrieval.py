@@ -3,10 +3,10 @@
     python benchmarks/retrieval.py FOLDER [--languages en de] [--every 1]
 
 FOLDER has question sets in the format of SQuAD, a JSON file for each language, such as those of XQuAD
-(https://github.com/google-deepmind/xquad): `xquad.en.json`. All paragraphs of a file become one library, each a document
-of its own. A hit is a passage of the paragraph that the question was written for. R@1 and R@5 are the shares of questions
-with a hit first and among the first five; nDCG@10 is 1 / log2(1 + rank) of the hit. The peer is an FTS5 table with the
-tokenizer `unicode61`, which gets the words of the question joined by OR and ranks by BM25.
+(https://github.com/google-deepmind/xquad): `xquad.en.json`. All paragraphs of a file become one library, each a
+document of its own. A hit is a passage of the paragraph that the question was written for. R@1 and R@5 are the shares
+of questions with a hit first and among the first five; nDCG@10 is 1 / log2(1 + rank) of the hit. The peer is an FTS5
+table with the tokenizer `unicode61`, which gets the words of the question joined by OR and ranks by BM25.
 """
 
 import argparse
