@@ -10,6 +10,7 @@ import re
 import selectors
 import signal
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from textual import constants, events, messages
@@ -18,7 +19,7 @@ from textual.message import Message
 
 from lechat_tui.terminal import EXPLICIT_BIDI, IMPLICIT_BIDI
 from lechat_tui.terminal_input import Alt, Escape, Invalid, Paste, Sequence, Text, Token, Tokenizer
-from lechat_tui.ui.textual_private import SequenceReader
+from lechat_tui.ui.textual_private import SequenceReader, is_exiting
 
 if TYPE_CHECKING:
     pass
@@ -148,14 +149,25 @@ class TerminalDriver(LinuxDriver):
     """A pipe that wakes the input thread up when it has to end; there is one while the thread runs."""
 
     def start_application_mode(self) -> None:
-        """Take the terminal, at the start and after another program had it.
-
-        A SIGCONT calls this, too, and one comes with the SIGHUP of a closed window: an input thread may be running.
-        """
+        """Take the terminal, at the start and after another program had it; an input thread may be running."""
         if self._stop:
             self.disable_input()
         self._stop = os.pipe()
         super().start_application_mode()  # type: ignore[no-untyped-call]
+
+    def _sigcont_application(self, *_: object) -> None:
+        """Take the terminal again after a SIGCONT, once the event loop has time.
+
+        The signal interrupts the main thread anywhere, even where it stops the input thread: one comes with the SIGHUP
+        of a closed window. An input thread that was started then would never end, and nor would the program.
+        """
+        if self._auto_restart:
+            with suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self._continue)
+
+    def _continue(self) -> None:
+        if not is_exiting(self._app):
+            self.resume_application_mode()
 
     def disable_input(self) -> None:
         """Stop reading; the input thread has ended when this returns."""
@@ -184,9 +196,8 @@ class TerminalDriver(LinuxDriver):
                     except OSError:
                         data = b""
                     if not data:  # the terminal is gone
-                        selector.unregister(self.fileno)
                         os.kill(os.getpid(), signal.SIGHUP)
-                        continue
+                        return
                     found = source.feed(data)
                 else:
                     found = source.expire()

@@ -49,6 +49,11 @@ def on_the_stack(app: App[Any], screen: Screen[Any]) -> Screen[Any]:
     return screen
 
 
+def is_exiting(app: App[Any]) -> bool:
+    """Whether the app has begun to end."""
+    return bool(app._exit or app._closing or app._closed)
+
+
 def screen_rows(screen: Screen[Any]) -> list[Strip]:
     """The rows of a screen as they were laid out last."""
     return list(screen._compositor.render_strips())

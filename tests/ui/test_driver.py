@@ -1,10 +1,14 @@
 """What the terminal sends becomes the keys, pastes and events that Textual's screens understand."""
 
+import asyncio
+import signal
+
 import pytest
 from test_terminal_input import FUZZED, inputs
 from textual import events, messages
+from textual.app import App
 
-from lechat_tui.ui.driver import InvalidInput, TerminalInput
+from lechat_tui.ui.driver import InvalidInput, TerminalDriver, TerminalInput
 
 
 def heard(data: bytes) -> list[object]:
@@ -96,3 +100,20 @@ def test_random_input_never_raises():
         for read in inputs(seed):
             for message in source.expire() if read is None else source.feed(read):
                 assert message is not None
+
+
+async def test_a_sigcont_interrupts_nothing_and_takes_no_terminal_from_a_program_that_ends():
+    """One comes with the SIGHUP of a closed window; an input thread that it started would outlive the program."""
+    taken = []
+    app = App()
+    driver = TerminalDriver.__new__(TerminalDriver)
+    driver._app, driver._loop, driver._auto_restart = app, asyncio.get_running_loop(), True
+    driver.start_application_mode = lambda: taken.append(True)
+    driver._sigcont_application(signal.SIGCONT, None)
+    assert not taken
+    await asyncio.sleep(0)
+    assert taken == [True]
+    app.exit()
+    driver._sigcont_application(signal.SIGCONT, None)
+    await asyncio.sleep(0)
+    assert taken == [True]
