@@ -59,9 +59,9 @@ def convert(
             if progress:
                 progress(len(found), total)
     document = Document(storable(name), format, tuple(found), tuple(notes))
-    if pages and not found and total:
+    if not found and pages and total:
         raise DocumentError(f"{shown} has {document.unit}s 1 to {total}, and no {document.unit} {pages}")
-    if not found:
+    if format != "pdf" and all(page.source == "empty" for page in found):
         raise DocumentError(f"{shown} is empty: it has no {document.unit} with text")
     return document
 

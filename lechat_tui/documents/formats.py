@@ -31,9 +31,9 @@ class Format:
 
 FORMATS: Mapping[str, Format] = {
     "pdf": Format("PDF", (".pdf",), ("pypdfium2", "liteparse"), (b"%PDF-",)),
-    "docx": Format("Word document", (".docx", ".docm", ".dotx"), ("mammoth", "html_to_markdown"), (_ZIP,)),
-    "pptx": Format("presentation", (".pptx", ".pptm", ".ppsx"), (), (_ZIP,)),
-    "xlsx": Format("spreadsheet", (".xlsx", ".xlsm", ".xlsb"), ("python_calamine",), (_ZIP,)),
+    "docx": Format("Word document", (".docx", ".docm", ".dotx"), ("mammoth", "html_to_markdown"), (_ZIP, _OLE)),
+    "pptx": Format("presentation", (".pptx", ".pptm", ".ppsx"), (), (_ZIP, _OLE)),
+    "xlsx": Format("spreadsheet", (".xlsx", ".xlsm", ".xlsb"), ("python_calamine",), (_ZIP, _OLE)),
     "xls": Format("spreadsheet", (".xls",), ("python_calamine",), (_OLE,)),
     "ods": Format("spreadsheet", (".ods",), ("python_calamine",), (_ZIP,)),
     "epub": Format("e-book", (".epub",), ("html_to_markdown",), (_ZIP,)),

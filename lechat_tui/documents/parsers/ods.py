@@ -1,0 +1,3 @@
+"""ODS files."""
+
+from lechat_tui.documents.parsers.sheets import parse as parse

@@ -1,0 +1,3 @@
+"""XLS files."""
+
+from lechat_tui.documents.parsers.sheets import parse as parse

@@ -1,0 +1,3 @@
+"""XLSX files."""
+
+from lechat_tui.documents.parsers.sheets import parse as parse
