@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from typing import Any
 
 Reply = bytes | Callable[["Call"], Any] | dict[str, Any]
@@ -28,6 +29,8 @@ class Raw:
     headers: tuple[tuple[str, str], ...] = ()
     chunks: tuple[bytes, ...] = ()
     pause: float = 0.0
+    times: int = 1
+    """How often the chunks are sent."""
     cut: bool = False
     """Close the connection in the middle: the body is announced as longer than it is."""
 
@@ -69,7 +72,7 @@ class Replay:
         head += ["Transfer-Encoding: chunked", "", ""]
         writer.write("\r\n".join(head).encode())
         gone = asyncio.create_task(reader.read(1))
-        for chunk in reply.chunks:
+        for chunk in chain.from_iterable(repeat(reply.chunks, reply.times)):
             if reply.pause:
                 await asyncio.wait({gone}, timeout=reply.pause)
             if gone.done():

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MAX_EVENT_BYTES = 4_000_000
 """Of one event in a stream; a larger one ends the answer."""
-MAX_BODY_BYTES = 32_000_000
+MAX_BODY_BYTES = 8_000_000
 """Of a response that is not a stream."""
 MAX_ERROR_BYTES = 64_000
 
@@ -83,7 +83,7 @@ class Connection:
         """
         with self._translated():
             async with self._response("POST", path, body, self._timeouts.first) as response:
-                events = _server_sent(response) if framing == "sse" else _lines(response)
+                events = self._server_sent(response) if framing == "sse" else _lines(response)
                 async with aclosing(events):
                     limit = self._timeouts.first
                     while True:
@@ -94,8 +94,25 @@ class Connection:
                         if event.strip() == "[DONE]":
                             yield DONE
                             return
-                        yield self._object(event)
+                        value = self._object(event)
+                        if value.get("error") or value.get("object") == "error":
+                            raise ServerError(self._reason(value) or "the server reported an error without a reason")
+                        yield value
                         limit = self._timeouts.silence
+
+    async def _server_sent(self, response: "httpx2.Response") -> AsyncGenerator[str, None]:
+        """The data of each server-sent event."""
+        import httpx2
+
+        if not response.headers.get("content-type", "").startswith("text/event-stream"):
+            payload = self._object(await _read(response, MAX_ERROR_BYTES))
+            raise ServerError(self._reason(payload) or f"{self.server.label} does not stream its answers")
+        try:
+            async for event in httpx2.EventSource(response, max_event_size=MAX_EVENT_BYTES):
+                if event.data:
+                    yield event.data
+        except httpx2.SSEError as error:
+            raise _TooLarge from error
 
     async def _fetch(self, method: str, path: str, body: JSON | None, seconds: float) -> JSON:
         with self._translated():
@@ -120,6 +137,11 @@ class Connection:
         ) as response:
             if response.status_code != 200:
                 raise await self._rejected(response)
+            if (
+                response.headers.get("content-encoding", "identity") != "identity"
+            ):  # a few bytes may unpack to gigabytes
+                raise ServerError(f"{self.server.label} sent compressed data, which lechat does not accept")
+            response.encoding = "utf-8"
             yield response
 
     async def _opened(self) -> "httpx2.AsyncClient":
@@ -165,7 +187,7 @@ class Connection:
             payload = self._object(await _read(response, MAX_ERROR_BYTES))
         except EngineError:
             payload = {}
-        reason = error_text(payload)
+        reason = self._reason(payload)
         said = f": {reason}" if reason else ""
         if status in (401, 403):
             return ServerError(f"{where} {key_problem(self.server)}{said}", status=status)
@@ -174,6 +196,11 @@ class Connection:
             return ServerError(f"{where} allows no more requests now{said}", temporary=True, wait=wait, status=status)
         text = f"{where} answers with HTTP status {status}{said}"
         return ServerError(text, temporary=status in _TEMPORARY, wait=wait, status=status)
+
+    def _reason(self, payload: JSON) -> str:
+        """The message of an error, without the API key: some servers repeat it."""
+        reason, key = error_text(payload), key_of(self.server)
+        return reason.replace(key, "[API key]") if key else reason
 
     def _object(self, content: str) -> JSON:
         try:
@@ -235,19 +262,6 @@ async def _read(response: "httpx2.Response", limit: int) -> str:
         if len(content) > limit:
             raise _TooLarge
     return content.decode("utf-8", "replace")
-
-
-async def _server_sent(response: "httpx2.Response") -> AsyncGenerator[str, None]:
-    """The data of each server-sent event."""
-    import httpx2
-
-    try:
-        source = httpx2.EventSource(response, max_event_size=MAX_EVENT_BYTES)
-        async for event in source:
-            if event.data:
-                yield event.data
-    except httpx2.SSEError as error:
-        raise _TooLarge from error
 
 
 async def _lines(response: "httpx2.Response") -> AsyncGenerator[str, None]:

@@ -18,7 +18,6 @@ from lechat_tui.engine.remote.pieces import (
     ServerModel,
     Usage,
     number,
-    raise_for_error,
     table,
     tables,
     text,
@@ -106,7 +105,6 @@ class Dialect:
                 if event is DONE:
                     yield Ended("end")
                     return
-                raise_for_error(event)
                 for piece in self.read(event):
                     yield piece
 

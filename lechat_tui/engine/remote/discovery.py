@@ -15,6 +15,8 @@ USUAL_PORTS = {11434: "Ollama", 1234: "LM Studio", 8080: "llama-server", 8000: "
 """The default ports of these programs."""
 MAX_DESCRIBED = 32
 """Models of one server that are asked about one by one."""
+MAX_MODELS = 1000
+"""Models of one server that are listed."""
 _AT_ONCE = 4
 
 
@@ -34,7 +36,7 @@ async def connect(server: Server, *, running: bool = False) -> Found:
     connection = Connection(server)
     try:
         dialect = await probe.find(connection)
-        models = await _described(dialect, await dialect.models())
+        models = await _described(dialect, (await dialect.models())[:MAX_MODELS])
         models = await dialect.running(models) if running else models
     finally:
         await connection.close()

@@ -35,6 +35,8 @@ MAX_WAIT_SECONDS = 60.0
 """A server that wants a longer pause is not waited for."""
 ASSUMED_WINDOW = 8192
 """Context window in tokens where neither the server nor the user says."""
+MAX_ANSWER_CHARACTERS = 8_000_000
+"""Of one answer with its thinking: several times the longest context window."""
 _MAX_SEED = 2**31 - 1
 
 _TOO_LONG = ("context_length", "context length", "context window", "context size", "maximum context", "too long")
@@ -215,7 +217,7 @@ class _Answer:
         self._began = time.perf_counter()
         self._first = 0.0
         self._last = 0.0
-        self._deltas = 0
+        self._deltas = self._characters = 0
         self.ended: StopReason | None = None
         self.complete = False
         """Whether nothing more is to be expected."""
@@ -227,6 +229,9 @@ class _Answer:
                 now = time.perf_counter()
                 self._first, self._last = self._first or now, now
                 self._deltas += 1
+                self._characters += len(piece.text)
+                if self._characters > MAX_ANSWER_CHARACTERS:
+                    raise ServerError("the answer became longer than lechat accepts")
                 yield from filters.feed(piece)
             case Prefill():
                 yield piece

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from lechat_tui.engine.base import DialectName, Prefill
 from lechat_tui.engine.remote.dialect import Chat, Dialect, template_switch
 from lechat_tui.engine.remote.errors import ServerError
-from lechat_tui.engine.remote.pieces import JSON, Piece, ServerModel, Usage, number, table, tables, text
+from lechat_tui.engine.remote.pieces import JSON, Piece, ServerModel, Usage, number, rate, table, tables, text
 from lechat_tui.message import Message, Sampling
 
 
@@ -77,10 +77,9 @@ class LlamaServer(Dialect):
         yield from super().read(event)
         if timings := table(event.get("timings")):
             cached, new = number(timings.get("cache_n")), number(timings.get("prompt_n"))
-            speed = timings.get("predicted_per_second")
             yield Usage(
                 prompt=cached + new,
                 cached=cached,
                 completion=number(timings.get("predicted_n")),
-                tokens_per_s=float(speed) if isinstance(speed, int | float) else None,
+                tokens_per_s=rate(timings.get("predicted_per_second")),
             )

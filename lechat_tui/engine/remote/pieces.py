@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lechat_tui.engine.base import Delta, Prefill
-from lechat_tui.engine.remote.errors import ServerError
 from lechat_tui.message import StopReason
 from lechat_tui.values import dataclass
 
@@ -29,7 +28,7 @@ class Ended:
 
 
 Piece = Delta | Prefill | Usage | Ended
-"""A part of a stream. An error inside a stream is raised as a `ServerError`."""
+"""A part of a stream."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,11 @@ def number(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else 0
 
 
+def rate(value: object) -> float | None:
+    """Tokens per second from a server's JSON; None for anything else."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9 else None
+
+
 def text(value: object) -> str:
     """A string from a server's JSON; empty for anything else. Lone surrogates, which cannot be stored, are replaced."""
     return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else ""
@@ -84,9 +88,3 @@ def error_text(payload: JSON) -> str:
         if said := text(value).strip():
             return " ".join(said.split())[:300]
     return ""
-
-
-def raise_for_error(payload: JSON) -> None:
-    """Raise `ServerError` for an error that a server reports inside a stream."""
-    if payload.get("error") or payload.get("object") == "error":
-        raise ServerError(error_text(payload) or "the server reported an error without a reason")
