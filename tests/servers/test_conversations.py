@@ -184,22 +184,6 @@ async def test_models_here_and_there_answer_in_turn(conversation, request):
         assert conversation.messages[-1].receipt.model == model.id
 
 
-def test_a_key_is_found_in_no_file(llama_server, tmp_path, monkeypatch, capfd):
-    lechat = caller(tmp_path, monkeypatch, capfd)
-    secret = "sk-0123456789abcdef"
-    runs = [lechat("connect", llama_server.url, "--name", "office", "--key-env", "OFFICE_KEY", OFFICE_KEY=secret)]
-    (id,) = (line.split()[0] for line in runs[0].stdout.splitlines())
-    runs.append(lechat("-m", id, "--output", "json", "What is 7 + 5?", OFFICE_KEY=secret))
-    runs.append(lechat("-m", id, "Hello"))
-    runs += [lechat("chats", "export", "1", "--format", kind) for kind in ("json", "md", "html")]
-    assert [run.returncode for run in runs] == [0, 0, 1, 0, 0, 0]
-    assert "set OFFICE_KEY to the API key" in runs[2].stderr
-    written = [file.read_bytes() for file in (tmp_path / "home").rglob("*") if file.is_file()]
-    shown = [(run.stdout + run.stderr).encode() for run in runs]
-    assert any(b"OFFICE_KEY" in content for content in written)
-    assert not [content for content in (*written, *shown) if secret.encode() in content]
-
-
 def test_a_chat_in_the_scrollback_is_answered(row, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", io.StringIO("What is 7 + 5?\n/why\n/regen\n/compact\n"))
     with Store(tmp_path / "data") as store:
