@@ -7,8 +7,8 @@ paste, X10 mouse reports, the function keys of the Linux console and of rxvt. Wh
 import re
 from typing import NamedTuple
 
-ESCAPE_SECONDS = 0.1
-"""A lone ESC followed by nothing for so long is the Esc key."""
+ESCAPE_SECONDS = 0.05
+"""A lone ESC followed by nothing for so long is the Esc key: most of the time that a stop takes."""
 
 SEQUENCE_SECONDS = 1.0
 """A sequence that began and does not continue for so long is dropped: a slow connection splits sequences."""
