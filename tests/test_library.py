@@ -125,7 +125,7 @@ def test_a_document_is_replaced_and_removed_without_a_trace_in_the_indexes(libra
     assert library.remove("a.md") and not library.remove("a.md")
     assert library.search("lions") == [] and library.totals().passages == 0
     with library.reading() as db:
-        for table, word in (("words", "lions"), ("trigrams", "lio")):
+        for table, word in (("words", "lions"), ("terms", "lio")):
             db.execute(f"INSERT INTO {table} ({table}) VALUES ('integrity-check')")
             assert db.execute(f"SELECT count(*) FROM {table} WHERE {table} MATCH ?", (word,)).fetchone() == (0,)
 

@@ -124,7 +124,7 @@ def test_a_kill_loses_at_most_the_document_that_is_being_read(tmp_path):
     done = max([10, *seen])
     with Library(file) as library:
         assert done <= library.totals().documents <= done + 1 < 150
-        for table in ("words", "trigrams"):
+        for table in ("words", "terms"):
             with library.reading() as db:
                 db.execute(f"INSERT INTO {table} ({table}) VALUES ('integrity-check')")
         assert library.matches("zebras").count == library.totals().passages

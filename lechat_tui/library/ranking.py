@@ -1,25 +1,23 @@
 """The order of passages for a question.
 
-Two indexes propose candidates: one of words, which ranks by BM25, and one of trigrams, which finds a word inside of
-others. All candidates are then ranked by the sum of two scores: BM25 of the words, and BM25 of their trigrams, which
-tells inflected forms, compounds and misspellings from nothing at all.
+The index proposes candidates, by the words of the question and by words of the vocabulary that are related to them. All
+candidates are then ranked by the sum of two scores: BM25 of the words, and BM25 of the trigrams in them, which tells
+inflected forms, compounds and misspellings from nothing at all.
 """
 
 import math
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 
-from lechat_tui.library import scripts
-
-INDEXES: Mapping[str, Callable[[str], str]] = {"words": scripts.by_words, "trigrams": scripts.by_trigrams}
-"""The two indexes, and what each gets of a text."""
+from lechat_tui.library import scripts, vocabulary
 
 RANK_CONSTANT = 60
 """Of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)."""
 
-CANDIDATES, PART_CANDIDATES = 100, 50
-"""Passages that each index proposes."""
+CANDIDATES, RELATED_CANDIDATES = 100, 50
+"""Passages that are proposed by the words themselves, and by related words."""
 
 MAX_SHARE = 0.1
 """A word that more of the passages have says little, and costs the most time."""
@@ -27,8 +25,11 @@ MAX_SHARE = 0.1
 MIN_COMMON, MAX_COMMON = 5_000, 20_000
 """A word may always have as many passages, and never more, unless all words of a question have."""
 
-MAX_PARTS = 2_000
-"""A word that is inside of more passages is left to the index of words."""
+MAX_MATCHES = 60_000
+"""Of all words together, the rarest first."""
+
+MAX_RELATED = 2_000
+"""A word that more passages have needs no related words, and related words that have more are left out."""
 
 MAX_QUESTION_WORDS = 64
 
@@ -81,8 +82,8 @@ def ranked(db: sqlite3.Connection, question: str, sample: Sample, others: Sequen
     terms = {word: _terms(word) for word in words}
     counts = {term: _count(db, "words", term, MAX_COMMON + 1) for found in terms.values() for term in found}
     scores = _by_words(db, _rare(counts, sample.total))
-    parts = [word for word, found in terms.items() if all(counts[term] <= MAX_PARTS for term in found)]
-    candidates = [*scores, *_by_parts(db, parts, sample.total)]
+    rare = [word for word, found in terms.items() if all(counts[term] <= MAX_RELATED for term in found)]
+    candidates = [*scores, *_by_relatives(db, rare, sample.total)]
     grams = _parts_of(question)
     for id, text in _texts(db, candidates):
         scores[id] = scores.get(id, 0.0) + sample.score(grams, text)
@@ -137,8 +138,10 @@ def _parts_of(question: str) -> list[str]:
 def _rare(counts: Mapping[str, int], total: int) -> list[str]:
     """The terms without those that too many passages have; all of them if there are no others."""
     limit = min(max(int(total * MAX_SHARE), MIN_COMMON), MAX_COMMON)
-    found = [term for term, count in counts.items() if count]
-    return [term for term in found if counts[term] <= limit] or found
+    found = sorted((term for term, count in counts.items() if count), key=lambda term: counts[term])
+    matches = accumulate(counts[term] for term in found)
+    rare = [term for term, sum in zip(found, matches, strict=True) if counts[term] <= limit and sum <= MAX_MATCHES]
+    return rare or found
 
 
 def _by_words(db: sqlite3.Connection, terms: Sequence[str]) -> dict[int, float]:
@@ -152,20 +155,20 @@ def _by_words(db: sqlite3.Connection, terms: Sequence[str]) -> dict[int, float]:
     return dict(db.execute(statement, (" OR ".join(terms), CANDIDATES)))
 
 
-def _by_parts(db: sqlite3.Connection, words: Iterable[str], total: int) -> list[int]:
-    """The passages that have the most of these words inside of theirs, rare ones first."""
+def _by_relatives(db: sqlite3.Connection, words: Iterable[str], total: int) -> list[int]:
+    """The passages that have the most of these words or of words related to them, rare ones first."""
     scores: defaultdict[int, float] = defaultdict(float)
-    for word in words:
-        grams = _grams(scripts.by_trigrams(word).strip())
-        if not grams:
+    for word in map(scripts.by_words, words):
+        related = vocabulary.relatives(db, word)
+        if not related:
             continue
-        expression = " AND ".join(quoted(gram) for gram in dict.fromkeys(grams))
-        statement = "SELECT rowid FROM trigrams WHERE trigrams MATCH ? LIMIT ?"
-        found = [id for (id,) in db.execute(statement, (expression, MAX_PARTS + 1))]
-        if len(found) <= MAX_PARTS:
+        expression = " OR ".join(map(quoted, [word, *related]))
+        statement = "SELECT rowid FROM words WHERE words MATCH ? LIMIT ?"
+        found = [id for (id,) in db.execute(statement, (expression, MAX_RELATED + 1))]
+        if len(found) <= MAX_RELATED:
             for id in found:
                 scores[id] += _idf(len(found), total)
-    return sorted(scores, key=lambda id: (-scores[id], id))[:PART_CANDIDATES]
+    return sorted(scores, key=lambda id: (-scores[id], id))[:RELATED_CANDIDATES]
 
 
 def _texts(db: sqlite3.Connection, ids: Iterable[int]) -> list[tuple[int, str]]:

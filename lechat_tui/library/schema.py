@@ -1,6 +1,8 @@
-"""The tables of a library. The two indexes hold no text of their own: they get it from `scripts.py`."""
+"""The tables of a library. Its index holds no text of its own: it gets it from `scripts.py`."""
 
 import sqlite3
+
+from lechat_tui.library import vocabulary
 
 VERSION = 1
 """Kept as `user_version`."""
@@ -41,15 +43,11 @@ TABLES = """
 """`source`: the folders and files that were added. `modified`: nanoseconds since the epoch. `problem`: why a file can't
 be read. `gap`: the white space between a passage and the next one of its page."""
 
-INDEXES = f"""
+INDEX = f"""
     CREATE VIRTUAL TABLE words USING fts5 (heading, body, content = '', tokenize = '{WORDS_TOKENIZER}');
-    CREATE VIRTUAL TABLE trigrams USING fts5 (
-        heading, body, content = '', tokenize = 'trigram', detail = none, columnsize = 0
-    );
 """
-"""Of a trigram, only the passages are kept: it proposes candidates, which are then ranked by their text."""
 
 
 def create(db: sqlite3.Connection) -> None:
     """Create the tables. Raises `sqlite3.OperationalError` without FTS5 or its trigrams."""
-    db.executescript(f"BEGIN IMMEDIATE; {TABLES} {INDEXES} PRAGMA user_version = {VERSION}; COMMIT;")
+    db.executescript(f"BEGIN IMMEDIATE; {TABLES} {INDEX} {vocabulary.TABLES} PRAGMA user_version = {VERSION}; COMMIT;")

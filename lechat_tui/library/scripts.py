@@ -11,10 +11,7 @@ UNSPACED = (
 )
 """Thai, Lao, Burmese, Khmer, kana and ideographs, as a character class."""
 
-_IDEOGRAPHS = "\u2e80-\u2fdf\u3005-\u3007\u3041-\u3096\u309d-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\ua4cf\uf900-\ufaff"
 _RUN = re.compile(f"[{UNSPACED}]+")
-_DENSE_RUN = re.compile(f"[{_IDEOGRAPHS}\U00020000-\U0003ffff]+")
-"""A run of characters of which two or three are a word: too short for trigrams."""
 
 _MARKS = re.compile(
     "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed]"
@@ -59,10 +56,9 @@ def by_words(text: str) -> str:
     return _RUN.sub(lambda run: f" {pairs(run[0])} ", _ARABIC_ARTICLE.sub("", text))
 
 
-def by_trigrams(text: str) -> str:
-    """What the index of trigrams gets: everything but ideographs and kana."""
-    text = folded(text)
-    return text if text.isascii() else _DENSE_RUN.sub(" ", text)
+def terms(text: str) -> set[str]:
+    """The words of a text that can be found by their parts, as the index of words has them but for their stems."""
+    return set(_TERM.findall(by_words(text)))
 
 
 def pairs(run: str) -> str:
@@ -76,6 +72,7 @@ def is_unspaced(word: str) -> bool:
 
 
 _WORDS = regex.compile(rf"[{UNSPACED}]+|[[\p{{L}}\p{{N}}\p{{M}}]--[{UNSPACED}]]+", regex.V1)
+_TERM = regex.compile(r"(?<![\p{L}\p{N}\p{M}])[\p{L}\p{N}\p{M}]{4,40}(?![\p{L}\p{N}\p{M}])")
 _WORD_RUN = regex.compile(r"[\p{L}\p{N}\p{M}]+")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from lechat_tui import writing
 from lechat_tui.documents.model import Document
-from lechat_tui.library import ranking, schema
+from lechat_tui.library import ranking, schema, scripts, vocabulary
 from lechat_tui.library.errors import LibraryError, library_errors
 from lechat_tui.library.passages import Passage, cut, joined
 from lechat_tui.values import dataclass
@@ -123,7 +123,10 @@ class Library:
             key = _insert(db, entry)
             for passage, gap in zip(passages, gaps, strict=True):
                 row = (key, passage.page, passage.start, passage.end, passage.heading, passage.body, gap)
-                _index(db, db.execute("INSERT INTO passage VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid, passage)
+                id = db.execute("INSERT INTO passage VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid or 0
+                prepared = _prepared(id, passage.heading, passage.body)
+                db.execute("INSERT INTO words (rowid, heading, body) VALUES (?, ?, ?)", prepared)
+            vocabulary.add(db, (page.text for page in document.pages))
         return len(passages)
 
     def add_unreadable(self, entry: Entry) -> None:
@@ -356,20 +359,15 @@ def _delete(db: sqlite3.Connection, path: str) -> bool:
     found = db.execute("SELECT id FROM document WHERE path = ?", (path,)).fetchone()
     if not found:
         return False
-    for id, heading, body in db.execute("SELECT id, heading, body FROM passage WHERE document = ?", found).fetchall():
-        for table, prepared in ranking.INDEXES.items():
-            db.execute(
-                f"INSERT INTO {table} ({table}, rowid, heading, body) VALUES ('delete', ?, ?, ?)",
-                (id, prepared(heading), prepared(body)),
-            )
+    for row in db.execute("SELECT id, heading, body FROM passage WHERE document = ?", found).fetchall():
+        db.execute("INSERT INTO words (words, rowid, heading, body) VALUES ('delete', ?, ?, ?)", _prepared(*row))
     db.execute("DELETE FROM passage WHERE document = ?", found)
     db.execute("DELETE FROM document WHERE id = ?", found)
+    if not db.execute("SELECT 1 FROM document").fetchone():
+        vocabulary.clear(db)
     return True
 
 
-def _index(db: sqlite3.Connection, id: int | None, passage: Passage) -> None:
-    for table, prepared in ranking.INDEXES.items():
-        db.execute(
-            f"INSERT INTO {table} (rowid, heading, body) VALUES (?, ?, ?)",
-            (id, prepared(passage.heading), prepared(passage.body)),
-        )
+def _prepared(id: int, heading: str, body: str) -> tuple[int, str, str]:
+    """A row of the index of words."""
+    return id, scripts.by_words(heading), scripts.by_words(body)
