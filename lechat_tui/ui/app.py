@@ -218,4 +218,4 @@ def taking_over(driver: type[Driver], start_page: StartPage) -> type[Driver]:
             start_page.hand_over()
         driver.write(self, data.replace(ENTER, "") if painted else data)
 
-    return type(driver.__name__, (driver,), {"write": write})
+    return type(driver.__name__, (driver,), {"write": write, "cooked": start_page.cooked})

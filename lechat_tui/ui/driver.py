@@ -147,6 +147,8 @@ class TerminalDriver(LinuxDriver):
 
     _stop: tuple[int, int] | None = None
     """A pipe that wakes the input thread up when it has to end; there is one while the thread runs."""
+    cooked = 0
+    """How many of the first bytes were typed before the program started, when Enter was a line feed."""
 
     def start_application_mode(self) -> None:
         """Take the terminal, at the start and after another program had it; an input thread may be running."""
@@ -198,11 +200,16 @@ class TerminalDriver(LinuxDriver):
                     if not data:  # the terminal is gone
                         os.kill(os.getpid(), signal.SIGHUP)
                         return
-                    found = source.feed(data)
+                    found = source.feed(self._with_enter(data))
                 else:
                     found = source.expire()
                 for message in found:
                     self.process_message(message)
+
+
+    def _with_enter(self, data: bytes) -> bytes:
+        early, self.cooked = data[: self.cooked], max(self.cooked - len(data), 0)
+        return early.replace(b"\n", b"\r") + data[len(early) :]
 
 
 class OrderingDriver(TerminalDriver):

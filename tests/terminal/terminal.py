@@ -34,7 +34,7 @@ class Terminal:
     """`lechat` in a pseudo-terminal, emulated as a user would see it.
 
     `python` are arguments for Python in place of `-m lechat_tui`; `more` are environment variables; `errors` is a file
-    descriptor for stderr.
+    descriptor for stderr; `typed` is what is pressed before the program starts.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class Terminal:
         more: Mapping[str, str] = {},
         errors: int | None = None,
         python: Sequence[str] = ("-m", "lechat_tui"),
+        typed: bytes = b"",
     ) -> None:
         self._screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self._screen)
@@ -54,6 +55,7 @@ class Terminal:
         self._master, slave = pty.openpty()
         self.modes_before = self.modes
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        os.write(self._master, typed)
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "LECHAT_")) and k != "NO_COLOR"}
         self.process = subprocess.Popen(
             [sys.executable, *python, *words],

@@ -32,9 +32,9 @@ main()
 """
 
 
-def started(home: Path, *, python: Sequence[str] = ("-m", "lechat_tui")) -> Terminal:
+def started(home: Path, *, python: Sequence[str] = ("-m", "lechat_tui"), typed: bytes = b"") -> Terminal:
     """lechat in a terminal of 120 by 30."""
-    return Terminal(home, size=(120, 30), python=python)
+    return Terminal(home, size=(120, 30), python=python, typed=typed)
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,11 @@ def test_keys_typed_before_the_screen_arrive_and_the_terminal_is_restored(home: 
         assert terminal.written.count(ENTER) == 1, "a terminal may clear its screen at the second"
         assert "\x1b[?1049l" in terminal.written
         assert terminal.modes == terminal.modes_before
+
+
+def test_enter_that_was_pressed_before_the_program_ran_sends(home: Path) -> None:
+    with started(home, typed=b"/exit\r") as terminal:
+        assert terminal.ended() == 0
 
 
 def test_an_invalid_configuration_is_reported_on_the_restored_terminal(home: Path) -> None:

@@ -5,9 +5,11 @@ the same; the very first start shows the greeting. Until the screen takes over, 
 line editing, and with Enter as Enter.
 """
 
+import fcntl
 import os
 import re
 import signal
+import struct
 import sys
 import termios
 import time
@@ -41,6 +43,8 @@ class StartPage:
         """The terminal modes to restore."""
         self.painted = False
         """Whether the terminal shows the page of the last run, on its alternate screen."""
+        self.cooked = 0
+        """How many of the bytes to read were typed before, when the terminal still made Enter a line feed."""
         self._rows: list[str] = []
 
     def open(self, *, page: bool) -> None:
@@ -49,6 +53,7 @@ class StartPage:
             return
         with suppress(OSError, termios.error, ValueError):
             self._attributes = _without_echo(sys.stdin.fileno())
+            self.cooked = struct.unpack("i", fcntl.ioctl(sys.stdin, termios.FIONREAD, bytes(4)))[0]
             signal.signal(signal.SIGTERM, _end)
             signal.signal(signal.SIGHUP, _end)
             self._rows = self._saved()
