@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, get_args
 import msgspec
 
 from lechat_tui import private_memory
-from lechat_tui.message import Attachment, AttachmentKind, Details, Message, Role, State
+from lechat_tui.message import Attachment, AttachmentKind, Details, Message, Role, Span, State
 from lechat_tui.plaintext import storable
 from lechat_tui.store import blobs, connection, drafts, retention, schema, search
 from lechat_tui.store.blobs import Blobs
@@ -162,7 +162,8 @@ class Store(AbstractContextManager["Store"]):
 
     def rename(self, id: int, title: str) -> Chat:
         """Give a chat another title."""
-        return self._change(id, "title", storable(title))
+        with self._writing() as db:
+            return _changed(db, id, "title", title)
 
     def retitle(self, id: int, old: str, new: str) -> bool:
         """Give a chat another title if it still has the old one; whether it had."""
@@ -172,11 +173,13 @@ class Store(AbstractContextManager["Store"]):
 
     def set_model(self, id: int, model: str) -> Chat:
         """Set the model that answers a chat."""
-        return self._change(id, "model", storable(model))
+        with self._writing() as db:
+            return _changed(db, id, "model", model)
 
     def set_system(self, id: int, system: str) -> Chat:
         """Set the system prompt of a chat; an empty one removes it."""
-        return self._change(id, "system", storable(system))
+        with self._writing() as db:
+            return _changed(db, id, "system", system)
 
     def set_libraries(self, id: int, names: Sequence[str]) -> Chat:
         """Set the libraries that a chat is answered from."""
@@ -324,15 +327,20 @@ class Store(AbstractContextManager["Store"]):
         with self._reading() as db:
             return drafts.drafts(db, self._blobs, chat)
 
-    def add_prompt(self, text: str) -> None:
+    def add_prompt(self, text: str, pasted: Sequence[Span] = ()) -> None:
         """Add a line to the prompt history, unless it is empty or the last one again."""
         with self._writing() as db:
-            drafts.add_prompt(db, text)
+            drafts.add_prompt(db, text, pasted)
 
     def prompts(self, limit: int = 500) -> list[str]:
         """The last prompts, oldest first."""
         with self._reading() as db:
             return drafts.prompts(db, limit)
+
+    def prompt_pastes(self, limit: int = 500) -> dict[str, tuple[Span, ...]]:
+        """Of the last prompts with long pastes, where these are."""
+        with self._reading() as db:
+            return drafts.prompt_pastes(db, limit)
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -362,11 +370,6 @@ class Store(AbstractContextManager["Store"]):
         connection.use_write_ahead_log(self._db)
         schema.migrate(self._db)
         return schema.index(self._db)
-
-    def _change(self, id: int, column: str, value: str) -> Chat:
-        with self._writing() as db:
-            db.execute(f"UPDATE chat SET {column} = ? WHERE id = ?", (value, id))
-            return _existing(db, id)
 
     def _interrupt_abandoned(self, chat: int) -> None:
         """Mark the drafts whose program has died.
@@ -417,6 +420,11 @@ def _existing(db: sqlite3.Connection, id: int) -> Chat:
     if chat is None:
         raise StoreError(f"there is no chat {id}; lechat chats ls lists them")
     return chat
+
+
+def _changed(db: sqlite3.Connection, id: int, column: str, value: str) -> Chat:
+    db.execute(f"UPDATE chat SET {column} = ? WHERE id = ?", (storable(value), id))
+    return _existing(db, id)
 
 
 def _insert_chat(db: sqlite3.Connection, chat: Chat) -> int:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from lechat_tui.message import Attachment, AttachmentKind, Details
+from lechat_tui.message import Attachment, AttachmentKind, Details, Span
 from lechat_tui.plaintext import storable
 from lechat_tui.store.blobs import Blobs
-from lechat_tui.store.rows import Draft, text
+from lechat_tui.store.rows import Draft, decode_spans, encode_spans, text
 
 
 class _File(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -29,24 +29,30 @@ def set_drafts(db: sqlite3.Connection, chat: int, drafts: Sequence[Draft]) -> No
     db.execute("DELETE FROM draft WHERE chat = ?", (chat,))
     if chat and not db.execute("SELECT 1 FROM chat WHERE id = ?", (chat,)).fetchone():
         return
-    rows = [(chat, place, storable(draft.text), _encode(draft.attachments)) for place, draft in enumerate(drafts)]
-    db.executemany("INSERT INTO draft (chat, place, text, attachments) VALUES (?, ?, ?, ?)", rows)
+    rows = [
+        (chat, place, storable(draft.text), _encode(draft.attachments), encode_spans(draft.pasted))
+        for place, draft in enumerate(drafts)
+    ]
+    db.executemany("INSERT INTO draft (chat, place, text, attachments, pasted) VALUES (?, ?, ?, ?, ?)", rows)
 
 
 def drafts(db: sqlite3.Connection, blobs: Blobs, chat: int) -> list[Draft]:
     """The drafts of a chat, in their order, with the attachments that are still stored."""
-    rows = db.execute("SELECT text, attachments FROM draft WHERE chat = ? ORDER BY place", (chat,)).fetchall()
-    return [Draft(text(typed), tuple(_decode(blobs, text(files)))) for typed, files in rows]
+    query = "SELECT text, attachments, pasted FROM draft WHERE chat = ? ORDER BY place"
+    return [
+        Draft(text(typed), tuple(_decode(blobs, text(files))), decode_spans(text(pasted), text(typed)))
+        for typed, files, pasted in db.execute(query, (chat,)).fetchall()
+    ]
 
 
-def add_prompt(db: sqlite3.Connection, typed: str) -> None:
+def add_prompt(db: sqlite3.Connection, typed: str, pasted: Sequence[Span] = ()) -> None:
     """Add a line to the prompt history, unless it is empty or the last one again."""
     typed = storable(typed)
     if not typed.strip():
         return
     last = db.execute("SELECT text FROM prompt ORDER BY id DESC LIMIT 1").fetchone()
     if last != (typed,):
-        db.execute("INSERT INTO prompt (text) VALUES (?)", (typed,))
+        db.execute("INSERT INTO prompt (text, pasted) VALUES (?, ?)", (typed, encode_spans(pasted)))
 
 
 def delete_prompts(db: sqlite3.Connection, chats: Sequence[int]) -> None:
@@ -82,6 +88,13 @@ def prompts(db: sqlite3.Connection, limit: int) -> list[str]:
     """The last prompts, oldest first."""
     rows = db.execute("SELECT text FROM prompt ORDER BY id DESC LIMIT ?", (limit,)).fetchall()
     return [text(typed) for (typed,) in reversed(rows)]
+
+
+def prompt_pastes(db: sqlite3.Connection, limit: int) -> dict[str, tuple[Span, ...]]:
+    """Of the last prompts with long pastes, where these are."""
+    query = "SELECT text, pasted FROM (SELECT * FROM prompt ORDER BY id DESC LIMIT ?) WHERE pasted <> '' ORDER BY id"
+    rows = [(text(typed), text(pasted)) for typed, pasted in db.execute(query, (limit,))]
+    return {typed: decode_spans(pasted, typed) for typed, pasted in rows}
 
 
 def _encode(files: Sequence[Attachment]) -> str:

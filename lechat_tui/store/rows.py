@@ -54,6 +54,8 @@ class Draft:
 
     text: str
     attachments: tuple[Attachment, ...] = ()
+    pasted: tuple[Span, ...] = ()
+    """Where its long pastes are."""
 
 
 @dataclass(frozen=True)

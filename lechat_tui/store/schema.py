@@ -132,6 +132,10 @@ SCRIPTS = (
     ALTER TABLE chat ADD COLUMN libraries TEXT NOT NULL DEFAULT '';
     ALTER TABLE message ADD COLUMN citations TEXT NOT NULL DEFAULT '';
     """,
+    """
+    ALTER TABLE draft ADD COLUMN pasted TEXT NOT NULL DEFAULT '';
+    ALTER TABLE prompt ADD COLUMN pasted TEXT NOT NULL DEFAULT '';
+    """,
 )
 """One script a version, in order; `PRAGMA user_version` counts those that have run. Add at the end, change none.
 
@@ -140,7 +144,7 @@ IDs only grow, whatever the clock says.
 `draft.chat` is 0 for a chat that has no question yet; `draft.place` is 0 for the prompt and more for what is queued.
 `blob.held` is when a file was stored that no message has yet, in seconds since the epoch; 0 once one does. `width` and
 `height` are NULL for anything but an image. `message.attached` is the text of the attached files, for the search;
-`message.pasted` is where its long pastes are, as JSON: a list of pairs, or empty. `attachment.details` says how a
+`pasted` is where the long pastes of a text are, as JSON: a list of pairs, or empty. `attachment.details` says how a
 document is used, as JSON, and is empty for any other file. `chat.libraries` are the names of the libraries that are
 attached to a chat, a line each. `message.citations` are those of an answer, as JSON, or empty.
 A connection that runs these scripts must have the functions `blob_size` and `blob_text`.

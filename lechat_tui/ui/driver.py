@@ -206,7 +206,6 @@ class TerminalDriver(LinuxDriver):
                 for message in found:
                     self.process_message(message)
 
-
     def _with_enter(self, data: bytes) -> bytes:
         early, self.cooked = data[: self.cooked], max(self.cooked - len(data), 0)
         return early.replace(b"\n", b"\r") + data[len(early) :]

@@ -359,7 +359,16 @@ async def test_a_folded_paste_survives_as_a_draft_and_while_past_questions_are_s
         assert prompt(pilot).full_text == "earlier"
         await pilot.press("down")
         assert prompt(pilot).text == "[pasted 240 lines]"
-        await until(pilot, lambda: store.drafts(0) == [Draft(LONG)])
+        await until(pilot, lambda: store.drafts(0) == [Draft(LONG, (), ((0, len(LONG)),))])
+    async with make_app().run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: prompt(pilot).text == "[pasted 240 lines]")
+        await pilot.press("enter")
+        await rests(pilot)
+    async with make_app().run_test(size=(80, 24)) as pilot:
+        await rests(pilot)
+        await until(pilot, lambda: prompt(pilot).past_questions)
+        await pilot.press("up")
+        assert (prompt(pilot).text, prompt(pilot).full_text) == ("[pasted 240 lines]", LONG)
 
 
 async def test_an_at_lists_files_of_the_folder(

@@ -36,7 +36,8 @@ class Editing:
         """Put the question at this index of the conversation into the prompt."""
         question = self._conversation.messages[index]
         if not self:
-            self._aside = Draft(self._box.prompt.full_text, self._box.take_attachments())
+            typed = self._box.prompt.expanded
+            self._aside = Draft(typed.text, self._box.take_attachments(), typed.pasted)
         self._box.fill(question.text, question.attachments, question.pasted)
         self.mark(index)
 
@@ -57,7 +58,7 @@ class Editing:
         aside = self._aside
         self.forget()
         if aside:
-            self._box.fill(aside.text, aside.attachments)
+            self._box.fill(aside.text, aside.attachments, aside.pasted)
 
     def forget(self) -> None:
         """Stop editing without restoring the prompt."""

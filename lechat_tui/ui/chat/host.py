@@ -94,7 +94,8 @@ class ScreenHost:
 
     def fill(self, text: str) -> None:
         prompt = self._widgets.box.prompt
-        prompt.set_text(text + prompt.full_text)
+        typed = prompt.expanded
+        prompt.set_text(text + typed.text, [(len(text) + start, len(text) + end) for start, end in typed.pasted])
         prompt.focus()
 
     def attach(self, attachment: Attachment) -> None:

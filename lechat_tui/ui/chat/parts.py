@@ -180,4 +180,6 @@ class Parts:
 
     async def load_prompts(self) -> None:
         """Read the earlier questions, which Up recalls."""
-        self._prompt.past_questions = await asyncio.to_thread(self._conversation.history.prompts)
+        history = self._conversation.history
+        self._prompt.past_questions = await asyncio.to_thread(history.prompts)
+        self._prompt.pasted_before = await asyncio.to_thread(history.prompt_pastes)

@@ -29,12 +29,14 @@ class PromptActions:
         """Run a command line, or send a question with the files it mentions."""
         text = submission.text
         if text.strip() and may_be_saved(text):
+            pasted = submission.expanded(submission.typed).pasted
             self._prompt.past_questions.append(text)
+            self._prompt.pasted_before[text] = pasted
             try:
-                await asyncio.to_thread(self._host.conversation.store.add_prompt, text)
+                await asyncio.to_thread(self._host.conversation.store.add_prompt, text, pasted)
             except StoreError:
                 if not self._prompt.text:
-                    self._prompt.set_text(text)
+                    self._prompt.set_text(text, pasted)
                 raise
         line = text.strip()
         if self._parts.queue_editing.requeue(line):
@@ -57,7 +59,7 @@ class PromptActions:
         rows = [Choice(str(n), " ".join(text.split())) for n, text in enumerate(earlier)]
         chosen = await self._host.choose("Earlier questions", rows)
         if chosen:
-            self._prompt.set_text(earlier[int(chosen)])
+            self._prompt.set_past(earlier[int(chosen)])
 
     async def open_editor(self) -> None:
         """Edit the prompt in the user's own editor."""

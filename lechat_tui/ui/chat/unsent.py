@@ -11,6 +11,7 @@ from lechat_tui.ui.chat.drafts import Drafts
 from lechat_tui.ui.chat.editing import Editing
 from lechat_tui.ui.chat.queue import Turn
 from lechat_tui.ui.chat.tasks import BackgroundTasks
+from lechat_tui.ui.widgets.pastes import Expanded, joined
 from lechat_tui.ui.widgets.prompt_box import PromptBox
 
 SAVE_DELAY_SECONDS = 0.4
@@ -53,12 +54,12 @@ class UnsentText:
         self._drafts.save_now()
         typed = self._parts()[1]
         self._left = None
-        self._box.fill(typed, ())
+        self._box.fill(typed.text, (), typed.pasted)
 
-    def _parts(self) -> tuple[str, str]:
+    def _parts(self) -> tuple[Expanded, Expanded]:
         """The text for the open chat, and that for the next one."""
         prompt = self._box.prompt
-        return (prompt.full_text, "") if self._left is None else prompt.take_from(self._left)
+        return (prompt.expanded, Expanded("")) if self._left is None else prompt.take_from(self._left)
 
     def save_soon(self) -> None:
         """Save drafts soon (debounced)."""
@@ -76,16 +77,16 @@ class UnsentText:
 
     def restore(self) -> None:
         """Put what was saved with the open chat into the prompt, before the text that is there."""
-        drafts = [*self._drafts.load(), Draft(self._box.prompt.full_text, tuple(self._box.attachments))]
-        self._box.fill(
-            "\n\n".join(draft.text for draft in drafts if draft.text),
-            [attachment for draft in drafts for attachment in draft.attachments],
-        )
+        typed = self._box.prompt.expanded
+        drafts = [*self._drafts.load(), Draft(typed.text, tuple(self._box.attachments), typed.pasted)]
+        text = joined(Expanded(draft.text, draft.pasted) for draft in drafts if draft.text)
+        self._box.fill(text.text, [file for draft in drafts for file in draft.attachments], text.pasted)
 
     def _drafts_now(self) -> list[Draft]:
         """What to save; a text that begins like /private is never saved."""
-        text = self._parts()[0]
-        typed = "" if resembles_private(text) else text
-        queued = [Draft(turn.text, turn.attachments) for turn in self._queued() if turn.kind == "ask"]
-        drafts = [Draft(typed, tuple(self._box.attachments)), *self._editing.aside, *queued]
+        typed = self._parts()[0]
+        if resembles_private(typed.text):
+            typed = Expanded("")
+        queued = [Draft(turn.text, turn.attachments, turn.pasted) for turn in self._queued() if turn.kind == "ask"]
+        drafts = [Draft(typed.text, tuple(self._box.attachments), typed.pasted), *self._editing.aside, *queued]
         return [draft for draft in drafts if draft.text.strip() or draft.attachments]

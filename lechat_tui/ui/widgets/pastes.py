@@ -1,6 +1,7 @@
 """Long pasted texts, each folded into a label. Does not import Textual."""
 
 import re
+from collections.abc import Iterable
 
 from lechat_tui.message import Span
 from lechat_tui.plaintext import storable
@@ -16,6 +17,16 @@ class Expanded:
 
     text: str
     pasted: tuple[Span, ...] = ()
+
+
+def joined(parts: Iterable[Expanded]) -> Expanded:
+    """The texts, with an empty line between them."""
+    text, spans = "", list[Span]()
+    for part in parts:
+        text += "\n\n" if text else ""
+        spans += [(len(text) + start, len(text) + end) for start, end in part.pasted]
+        text += part.text
+    return Expanded(text, tuple(spans))
 
 
 class Pastes:

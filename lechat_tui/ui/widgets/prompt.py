@@ -21,7 +21,7 @@ from lechat_tui.plaintext import safe
 from lechat_tui.ui.look.text_styles import text_style
 from lechat_tui.ui.widgets.completion import CompletionList
 from lechat_tui.ui.widgets.ordered_editor import OrderedTextArea
-from lechat_tui.ui.widgets.pastes import Pastes, Submission, is_long
+from lechat_tui.ui.widgets.pastes import Expanded, Pastes, Submission, is_long
 from lechat_tui.values import dataclass
 
 PLACEHOLDER = "Ask le chat, or type / for commands"
@@ -72,6 +72,8 @@ class Prompt(OrderedTextArea):
         self.cursor_blink = False  # blinking repaints the screen twice a second
         self.match_cursor_bracket = False
         self.past_questions: list[str] = []
+        self.pasted_before: dict[str, tuple[Span, ...]] = {}
+        """Of those with long pastes, where these are."""
         """What was sent before, the oldest first."""
         self._back = 0
         self._unsent = "", Pastes()
@@ -96,11 +98,20 @@ class Prompt(OrderedTextArea):
         """The text with all pastes unfolded."""
         return self._pastes.expand(self.text)
 
-    def take_from(self, start: str) -> tuple[str, str]:
+    @property
+    def expanded(self) -> Expanded:
+        """The text with all pastes unfolded, and where they are."""
+        return self._pastes.unfold(self.text)
+
+    def take_from(self, start: str) -> tuple[Expanded, Expanded]:
         """The text up to the end of `start`, if it begins so, and the text after it; both with all pastes unfolded."""
         text = self.text
         cut = len(start) if text.startswith(start) else len(text)
-        return self._pastes.expand(text[:cut]), self._pastes.expand(text[cut:])
+        return self._pastes.unfold(text[:cut]), self._pastes.unfold(text[cut:])
+
+    def set_past(self, text: str) -> None:
+        """Show an earlier question, folded as it was."""
+        self.set_text(text, self.pasted_before.get(text, ()))
 
     def set_text(self, text: str, pasted: Sequence[Span] = ()) -> None:
         """Replace the text, with these parts of it folded, and put the cursor at its end."""
@@ -355,7 +366,7 @@ class Prompt(OrderedTextArea):
             self._unsent = self.text, self._pastes
         self._back = back
         if back:
-            self.set_text(self.past_questions[-back])
+            self.set_past(self.past_questions[-back])
         else:
             text, self._pastes = self._unsent
             self._show(text)
