@@ -1,6 +1,7 @@
 """The edge of the program: every failure inside becomes one line on stderr and an exit code."""
 
 import errno
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -59,11 +60,20 @@ def leave(run: Callable[[], object]) -> NoReturn:
     except LechatError as error:
         code = complain(failure(error))
     except Exception as error:  # noqa: BLE001  # the edge of the program, which logs it
+        if _is_hang_up(error):
+            sys.exit(128 + signal.SIGHUP)
         log(error)
         code = complain(failure(error))
     with suppress(OSError, LechatError):
         _flush()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _is_hang_up(error: Exception) -> bool:
+    """Whether the terminal is gone: then nobody reads what is said, and the chat is saved."""
+    if not isinstance(error, OSError) or error.errno != errno.EIO or error.filename is not None:
+        return False
+    return not any(stream and not stream.closed and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
 def _flush() -> None:

@@ -56,6 +56,8 @@ class Bound:
     """Whether the user chose them."""
     command: str = ""
     """The command line it runs; empty for any other action."""
+    fixed: bool = False
+    """Whether `/keys` can't change it."""
 
     @property
     def key(self) -> str:

@@ -87,4 +87,6 @@ def table(bindings: Sequence[Bound]) -> str:
     rows = [(shown(b.keys), b.name, b.what + (" (yours)" if b.chosen else "")) for b in bindings]
     first, second = (max(len(row[at]) for row in rows) for at in (0, 1))
     lines = [f"{keys:<{first}}  {name:<{second}}  {what}" for keys, name, what in rows]
+    if all(b.fixed for b in bindings):
+        return "\n".join((*lines, "", "these keys are fixed; those of the full screen can be changed there"))
     return "\n".join((*lines, "", "/keys stop ctrl+x changes one; /keys reset resets all"))

@@ -5,9 +5,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from lechat_tui.commands.base import Choice
 from lechat_tui.drawing.answer import Answer
+from lechat_tui.drawing.items import Item
 from lechat_tui.drawing.notes import Note, Summary
 from lechat_tui.drawing.question import Question
 from lechat_tui.inline.flow import Flow
+from lechat_tui.message import Message
 from lechat_tui.store import Chat, Hit
 from lechat_tui.talk.conversation import Conversation
 
@@ -34,15 +36,11 @@ class Chats:
         first = max(len(messages) - MAX_MESSAGES, 0) if index is None else index
         if first:
             self._say(f"{_count(first)} before this; lechat chats show prints all")
-        for message in messages[first : first + MAX_MESSAGES]:
-            match message.role:
-                case "user":
-                    unanswered = message is messages[-1]
-                    self._flow.item(Question(message, unanswered=unanswered))
-                case "summary":
-                    self._flow.item(Summary(message))
-                case _:
-                    self._flow.item(Answer(message))
+        shown = [_item(message, last=message is messages[-1]) for message in messages[first : first + MAX_MESSAGES]]
+        for item in shown:
+            self._flow.item(item)
+        if self._conversation.chat and any(isinstance(item, Question) and item.foldable for item in shown):
+            self._say(f"lechat chats show {self._conversation.chat.id} prints what is folded here (▸)")
         if after := len(messages[first + MAX_MESSAGES :]):
             self._say(f"{_count(after)} after this; the next question continues at the end")
 
@@ -75,6 +73,16 @@ class Chats:
 
     def _say(self, text: str) -> None:
         self._flow.item(Note(text))
+
+
+def _item(message: Message, *, last: bool) -> Item:
+    match message.role:
+        case "user":
+            return Question(message, unanswered=last)
+        case "summary":
+            return Summary(message)
+        case _:
+            return Answer(message)
 
 
 def _count(messages: int) -> str:

@@ -45,10 +45,10 @@ Returns it if all of it arrived. Raises `LechatError`.
 """
 
 LINE_KEYS = (
-    Bound("stop", "Stop the answer; what arrived is kept", ("ctrl+c",)),
-    Bound("leave", "Quit, on an empty line", ("ctrl+d",)),
-    Bound("complete", "Complete a command", ("tab",)),
-    Bound("earlier", "Previous line", ("up",)),
+    Bound("stop", "Stop the answer; what arrived is kept", ("ctrl+c",), fixed=True),
+    Bound("leave", "Quit, on an empty line", ("ctrl+d",), fixed=True),
+    Bound("complete", "Complete a command", ("tab",), fixed=True),
+    Bound("earlier", "Previous line", ("up",), fixed=True),
 )
 """Keys of the terminal and of readline; `~/.inputrc` changes the last two."""
 

@@ -183,7 +183,8 @@ class Store(AbstractContextManager["Store"]):
 
     def set_libraries(self, id: int, names: Sequence[str]) -> Chat:
         """Set the libraries that a chat is answered from."""
-        return self._change(id, "libraries", storable("\n".join(names)))
+        with self._writing() as db:
+            return _changed(db, id, "libraries", "\n".join(names))
 
     def set_leaf(self, id: int, leaf: int) -> Chat:
         """Show the branch of a chat that ends with this message; 0 shows none."""
