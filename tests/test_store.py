@@ -317,6 +317,7 @@ def test_the_files_of_an_earlier_history_are_found(tmp_path: Path) -> None:
         ALTER TABLE message DROP COLUMN pasted;
         ALTER TABLE attachment DROP COLUMN details;
         ALTER TABLE chat DROP COLUMN libraries; ALTER TABLE message DROP COLUMN citations;
+        ALTER TABLE draft DROP COLUMN pasted; ALTER TABLE prompt DROP COLUMN pasted;
         CREATE VIRTUAL TABLE search USING fts5 (text, content = 'message', content_rowid = 'id');
         INSERT INTO search (rowid, text) SELECT id, text FROM message;
         CREATE TRIGGER search_add AFTER INSERT ON message BEGIN

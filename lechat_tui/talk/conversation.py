@@ -24,7 +24,6 @@ from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelError
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Chat, Store, StoreError
-from lechat_tui.talk.citing import cited_sources, with_existing_citations
 from lechat_tui.talk.growing import DRAFT_INTERVAL_SECONDS, GrowingAnswer, grown, state_of
 from lechat_tui.talk.open_chat import OpenChat
 from lechat_tui.talk.prompt import build_prompt, summary_request
@@ -381,6 +380,8 @@ class Conversation(OpenChat):
             spec, messages, how.sampling, self._chat_of_states, how.reuse, how.drafts, how.threads, continues
         )
         interval = self._draft_interval
+        from lechat_tui.talk.citing import cited_sources, with_existing_citations  # not for the first paint
+
         sources = cited_sources(self.messages)
         stream = self.engine.stream(request)
         if sources:

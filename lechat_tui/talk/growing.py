@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from lechat_tui.attachments.passages import Source
 from lechat_tui.engine.base import Delta, Done, Event, Fitted, Prefill, Request
 from lechat_tui.message import Message, Receipt, State
 from lechat_tui.store import Store, StoreError
-from lechat_tui.talk.citing import checked
+
+if TYPE_CHECKING:
+    from lechat_tui.attachments.passages import Source
 
 DRAFT_INTERVAL_SECONDS = 0.4
 """Between two writes of a growing answer: what a power cut can cost."""
@@ -30,7 +32,7 @@ class GrowingAnswer:
         parent: int,
         continued: Message | None = None,
         draft_interval: float = DRAFT_INTERVAL_SECONDS,
-        sources: Mapping[int, Source] | None = None,
+        sources: "Mapping[int, Source] | None" = None,
     ) -> None:
         """`parent` is the id of the question; `continued` is the unfinished answer that this one resumes.
 
@@ -63,6 +65,8 @@ class GrowingAnswer:
                 await self._grow(event)
             case Done(receipt):
                 self._state = state_of(receipt)
+                from lechat_tui.talk.citing import checked  # not for the first paint
+
                 citations = await asyncio.to_thread(checked, self.message.text, self._sources)
                 receipt = self._counted(receipt).share_texts()
                 self.message = replace(self.message, receipt=receipt, citations=citations)
@@ -79,6 +83,8 @@ class GrowingAnswer:
         receipt = self.message.receipt
         if receipt and self._state in ("stopped", "failed"):
             receipt = replace(receipt, stop_reason=self._state)
+            from lechat_tui.talk.citing import checked  # only for answers about passages
+
             self.message = replace(self.message, citations=checked(self.message.text, self._sources))
         self.message = replace(self.message, state=self._state, receipt=receipt)
         self._write()
