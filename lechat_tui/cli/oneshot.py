@@ -153,7 +153,7 @@ class Printer:
         return {
             "text": last.text,
             "thinking": last.thinking,
-            **({"citations": [_citation(one) for one in last.citations]} if _has_passages(conversation) else {}),
+            **({"citations": [_citation(one) for one in last.citations]} if conversation.has_passages else {}),
             "model": conversation.model.id,
             "chat": conversation.chat.id if conversation.chat and self._kept else None,
             "message": last.id if self._kept else None,
@@ -206,10 +206,6 @@ class Hints:
 def _fields(receipt: Receipt, names: Sequence[str]) -> dict[str, object]:
     values = asdict(receipt) | asdict(receipt.sampling)
     return {name: values[name] for name in names}
-
-
-def _has_passages(conversation: Conversation) -> bool:
-    return any(file.kind == "passages" for message in conversation.messages for file in message.attachments)
 
 
 def _citation(citation: Citation) -> dict[str, object]:

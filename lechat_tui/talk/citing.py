@@ -1,27 +1,20 @@
-"""Answers about passages: only citations that exist get into them, and each is checked at the end."""
+"""Lets only citations of passages that exist into an answer."""
 
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from dataclasses import replace
 
-from lechat_tui.attachments.passages import Source, sources_of
+from lechat_tui.attachments.passages import sources_of
 from lechat_tui.engine.base import Delta, Done, Event
-from lechat_tui.message import Citation, Message
+from lechat_tui.library.marks import Marks
 
-
-def cited_sources(messages: Sequence[Message]) -> dict[int, Source]:
-    """The passages that an answer below these messages may cite, by number."""
-    if not any(file.kind == "passages" for message in messages for file in message.attachments):
-        return {}
-    return sources_of(messages)
+__all__ = ["sources_of", "with_existing_citations"]
 
 
 async def with_existing_citations(
     events: AsyncGenerator[Event, None], numbers: Collection[int], before: str = ""
 ) -> AsyncGenerator[Event, None]:
     """The events of an answer without citations of other numbers; `before` is what a continued answer has already."""
-    from lechat_tui.library.marks import Marks  # only for answers about passages
-
     marks = Marks(numbers, before)
     async with aclosing(events):
         async for event in events:
@@ -35,10 +28,3 @@ async def with_existing_citations(
                     yield event
                 case _:
                     yield event
-
-
-def checked(answer: str, sources: Mapping[int, Source]) -> tuple[Citation, ...]:
-    """The citations of an answer, each checked against its passage."""
-    from lechat_tui.library.citations import check
-
-    return tuple(check(answer, list(sources.values()))) if sources else ()

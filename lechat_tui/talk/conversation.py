@@ -380,11 +380,11 @@ class Conversation(OpenChat):
             spec, messages, how.sampling, self._chat_of_states, how.reuse, how.drafts, how.threads, continues
         )
         interval = self._draft_interval
-        from lechat_tui.talk.citing import cited_sources, with_existing_citations  # not for the first paint
+        stream, sources = self.engine.stream(request), {}
+        if self.has_passages:
+            from lechat_tui.talk.citing import sources_of, with_existing_citations  # only for answers about passages
 
-        sources = cited_sources(self.messages)
-        stream = self.engine.stream(request)
-        if sources:
+            sources = sources_of(self.messages)
             stream = with_existing_citations(stream, sources.keys(), continued.text if continued else "")
         answer = GrowingAnswer(
             *(self.store, self.chat.id, request),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lechat_tui.engine.base import Delta, Done, Event, Fitted, Prefill, Request
-from lechat_tui.message import Message, Receipt, State
+from lechat_tui.message import Citation, Message, Receipt, State
 from lechat_tui.store import Store, StoreError
 
 if TYPE_CHECKING:
@@ -65,9 +65,7 @@ class GrowingAnswer:
                 await self._grow(event)
             case Done(receipt):
                 self._state = state_of(receipt)
-                from lechat_tui.talk.citing import checked  # not for the first paint
-
-                citations = await asyncio.to_thread(checked, self.message.text, self._sources)
+                citations = await asyncio.to_thread(self._checked) if self._sources else ()
                 receipt = self._counted(receipt).share_texts()
                 self.message = replace(self.message, receipt=receipt, citations=citations)
                 self.started = self.started or self._continued is not None
@@ -83,12 +81,16 @@ class GrowingAnswer:
         receipt = self.message.receipt
         if receipt and self._state in ("stopped", "failed"):
             receipt = replace(receipt, stop_reason=self._state)
-            from lechat_tui.talk.citing import checked  # only for answers about passages
-
-            self.message = replace(self.message, citations=checked(self.message.text, self._sources))
+            self.message = replace(self.message, citations=self._checked() if self._sources else ())
         self.message = replace(self.message, state=self._state, receipt=receipt)
         self._write()
         return self.message
+
+    def _checked(self) -> tuple[Citation, ...]:
+        """The citations of the answer, each checked against its passage."""
+        from lechat_tui.library.citations import check  # only for answers about passages
+
+        return tuple(check(self.message.text, list(self._sources.values())))
 
     async def _grow(self, delta: Delta) -> None:
         first, self.started = not self.started, True

@@ -47,6 +47,11 @@ class OpenChat:
         """Names of the libraries that the questions of this chat are answered from."""
         return self.chat.libraries if self.chat else self._chosen_libraries
 
+    @property
+    def has_passages(self) -> bool:
+        """Whether passages of a library go with a question that is shown."""
+        return any(file.kind == "passages" for message in self.messages for file in message.attachments)
+
     def set_libraries(self, names: Sequence[str]) -> None:
         """Answer the questions of this chat from these libraries, or from none. Raises `StoreError`."""
         self._chosen_libraries = tuple(names)
