@@ -5,7 +5,7 @@ from datetime import datetime
 
 from lechat_tui.commands.base import Bound, Choice, LongTask, run
 from lechat_tui.engine.echo import EchoEngine
-from lechat_tui.message import Attachment
+from lechat_tui.message import Attachment, Span
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.store import Chat, Store
@@ -42,7 +42,7 @@ class FakeHost:
         self.switched: list[tuple[str, str]] = []
         self.downloads: list[tuple[str, bool]] = []
         self.forced = False
-        self.clipboard = self.theme = ""
+        self.clipboard = self.theme = self.marked = ""
         self.left = False
         self.keys: dict[str, str] = {}
         self.thinking = self.numbered = self.figures = False
@@ -65,8 +65,9 @@ class FakeHost:
     def show_page(self, title: str, text: str) -> None:
         self.notes.append(text)
 
-    def show_text(self, title: str, text: str) -> None:
+    def show_text(self, title: str, text: str, marked: Span = (0, 0)) -> None:
         self.notes.append(text)
+        self.marked = text[slice(*marked)]
 
     def ask(self, text: str) -> None:
         self.asked.append(text)

@@ -6,15 +6,22 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+from fakehost import FakeHost
+from rich.style import Style
 
 from lechat_tui.attachments.passages import prompt_text, sources_of, stored_passages
 from lechat_tui.attachments.texts import inlined
+from lechat_tui.commands.arguments import completed as completed_lines
+from lechat_tui.commands.base import run
 from lechat_tui.documents.model import Document, Page
+from lechat_tui.drawing.answer import Answer
+from lechat_tui.drawing.rows import Look
+from lechat_tui.drawing.styles import ROLES
 from lechat_tui.engine.base import Delta, Event, Retrieved
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.library import names
 from lechat_tui.library.errors import LibraryError
-from lechat_tui.message import Message
+from lechat_tui.message import Citation, Message
 from lechat_tui.models.available import Models
 from lechat_tui.store import Store
 from lechat_tui.talk import exports
@@ -22,6 +29,9 @@ from lechat_tui.talk.conversation import Conversation
 from lechat_tui.talk.counting import wants_all
 from lechat_tui.talk.libraries import completed, mentioned
 from lechat_tui.talk.sources import listing, page_of
+from lechat_tui.ui.dialogs.reader import _place, as_it_is
+
+LOOK = Look(**dict.fromkeys(ROLES, Style.null()))  # type: ignore[arg-type]
 
 RENT = "# Rent\n\nThe monthly rent is 1,250 euros [7]. It is due on the third working day."
 DOGS = "# Rules\n\nThe tenant, Maria Keller, may not keep dogs."
@@ -160,12 +170,12 @@ async def test_sources_are_listed_exported_and_shown_on_their_page(home: str, st
     back = exports.import_chat(store, exports.from_json(saved.encode()))
     assert _said(store.path(back.id)) == _said(talk.messages)
 
-    page = page_of(sources_of(talk.messages)[1], [home])
+    page = page_of(sources_of(talk.messages)[1])
     start, end = page.passage
     assert page.text == f"/papers/lease.pdf\n\n{RENT}" and page.text[start:end] == RENT
     with names.find(home) as library:
         library.remove("/papers/lease.pdf")
-    assert "its document is no longer in the library" in page_of(sources_of(talk.messages)[1], [home]).text
+    assert "its document is no longer in the library" in page_of(sources_of(talk.messages)[1]).text
 
 
 def _said(messages: Sequence[Message]) -> list[object]:
@@ -184,3 +194,52 @@ def test_passages_come_right_before_the_question(home: str, store: Store) -> Non
         assert text.endswith(f"{prompt_text(found.passages)}\n\nDogs?")
         small = find("May the tenant keep dogs?", [home], (), 20)
         assert len(small.passages.sources) == 1 and len(small.passages.sources[0].body) <= 24
+
+
+async def test_a_library_is_attached_to_a_chat_and_its_passages_are_shown_by_commands(
+    home: str, store: Store, models: Models
+) -> None:
+    host = FakeHost(conversation(store, models, "The rent is 1,250 euros [1]."))
+    await run(host, "/sources")
+    await run(host, "/library")
+    assert host.notes[-1] == "libraries: home; this chat uses none; /library NAME attaches one"
+    assert [row.line for row in completed_lines(host, "/library h")] == ["/library home"]
+    with pytest.raises(LibraryError):
+        await run(host, "/library attic")
+    await run(host, "/library home")
+    await ask(host.conversation, "How high is the monthly rent?")
+    assert host.conversation.messages[0].attachments
+    await run(host, "/sources 1")
+    assert host.marked == RENT
+    await run(host, "/sources [7]")
+    assert host.errors[-1].startswith("there is no passage [7]; this chat has passage")
+    await run(host, "/library off")
+    await ask(host.conversation, "And now?")
+    assert not host.conversation.messages[2].attachments
+
+
+def test_citations_are_marked_in_an_answer_and_unverified_ones_say_so_without_color() -> None:
+    text = "It is 5 [1]. It is 6 [2]. `a[1]`"
+    citations = (
+        Citation(1, "a", 1, 0, 1, "", proved=True, mark=(8, 11)),
+        Citation(2, "a", 1, 0, 1, "", proved=False, reason="no", mark=(21, 24)),
+    )
+    answer = Answer(Message("assistant", text, citations=citations))
+    rows = answer.rows(60, LOOK)
+    assert [row.text.strip() for row in rows if row.text.strip()] == [
+        "It is 5 [1]. It is 6 [2?]. a[1]",
+        "1 of 2 citations is unverified; /sources says why",
+    ]
+    clicked = {text: style.meta["cited"] for row in rows for text, style in row.runs if "cited" in style.meta}
+    assert clicked == {"[1]": 1, "[2?]": 2}
+    assert answer.rows(60, LOOK) is rows
+    plain = Answer(Message("assistant", text))
+    assert not any("cited" in style.meta for row in plain.rows(60, LOOK) for _, style in row.runs)
+
+
+def test_a_marked_text_is_marked_at_the_same_words_after_it_was_wrapped() -> None:
+    text = "one two three four five\nsix seven"
+    for start, end in ((4, 13), (8, 29), (24, 27)):
+        wrapped = as_it_is(text, 9).plain
+        marked = wrapped[_place(text, wrapped, start) : _place(text, wrapped, end)]
+        assert marked.replace("\n", "").split() == text[start:end].replace("\n", "").split()

@@ -29,6 +29,8 @@ class Source:
     end: int = 0
     heading: str = ""
     body: str = ""
+    library: str = ""
+    """The name of the library that it is from, or the names of those that were searched, with commas between."""
 
     @property
     def place(self) -> tuple[str, str, int, int, int]:

@@ -32,6 +32,11 @@ def arguments(host: Host, name: str) -> Iterable[Argument]:
             yield from (Argument(f"{name} {bound.name} ", f"rebind: {bound.what}") for bound in host.bindings())
         case "/help":
             yield from (Argument(f"{name} {one.name.removeprefix('/')}", one.help) for one in COMMANDS.values())
+        case "/library" | "/libraries":
+            from lechat_tui.library import names  # not needed for the first paint
+
+            yield from (Argument(f"{name} {one}", "answer from this library") for one in names.names())
+            yield Argument(f"{name} off", "answer from no library")
         case "/think" | "/stats":
             yield from (Argument(f"{name} {word}", "") for word in ("on", "off"))
 

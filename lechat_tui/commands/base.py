@@ -9,7 +9,7 @@ from typing import Protocol
 
 from lechat_tui.commands import foreign
 from lechat_tui.commands.key_names import shown
-from lechat_tui.message import Attachment
+from lechat_tui.message import Attachment, Span
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.store import Chat, Store
@@ -97,8 +97,8 @@ class Host(Protocol):
         """Show a long text until the user closes it."""
         ...
 
-    def show_text(self, title: str, text: str) -> None:
-        """Show a long text as it is, with all of its spaces, until the user closes it."""
+    def show_text(self, title: str, text: str, marked: Span = (0, 0)) -> None:
+        """Show a long text as it is, with all of its spaces, until the user closes it; `marked` is highlighted."""
         ...
 
     def ask(self, text: str) -> None:

@@ -49,6 +49,39 @@ async def attach(host: Host, rest: str) -> None:
     host.attach(await asyncio.to_thread(host.conversation.keep_attachment, file))
 
 
+@command(
+    "/library",
+    "answer the questions of this chat from a library; off: no longer; alone: which libraries there are",
+    argument="[NAME|off]",
+    aliases=("/libraries",),
+)
+async def library(host: Host, rest: str) -> None:
+    from lechat_tui.library import names  # not needed for the first paint
+
+    conversation = host.conversation
+    if not rest:
+        host.say(_about_libraries(conversation.libraries, await asyncio.to_thread(names.names)))
+    elif rest.casefold() in ("off", "none"):
+        conversation.set_libraries(())
+        host.say("questions are no longer answered from a library")
+    else:
+        chosen = rest.split()
+        for name in chosen:
+            await asyncio.to_thread(names.existing, name)
+        conversation.set_libraries(chosen)
+        host.say(
+            f"questions in this chat are answered from {', '.join(chosen)}, with citations; /sources lists them, "
+            "/library off ends it"
+        )
+
+
+def _about_libraries(attached: Sequence[str], known: Sequence[str]) -> str:
+    if not known:
+        return "there is no library; in the shell, lechat library new NAME FOLDER makes one of a folder"
+    used = f"this chat uses {', '.join(attached)}" if attached else "this chat uses none; /library NAME attaches one"
+    return f"libraries: {', '.join(known)}; {used}"
+
+
 def _typed(rest: str) -> Named:
     """The file that was typed, perhaps in quotes, pages included."""
     quoted = len(rest) > 2 and rest[0] == rest[-1] and rest[0] in "'\""

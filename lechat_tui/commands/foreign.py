@@ -25,7 +25,7 @@ _LINES = {
     "/set": "/config /settings /options /params /parameters /parameter",
     "/stats": "/usage /cost /tokens /timing /perf",
     "/stats on": "/verbose",
-    "/models": "/ls /list /library /hub /browse",
+    "/models": "/ls /list /hub /browse",
     "/chats": "/history /sessions /session /conversations /open-chat",
     "/undo": "/rewind /back /revert",
     "/new": "/reset /cls /clean /restart",

@@ -1,9 +1,10 @@
 """Commands about how an answer was made."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 
-from lechat_tui.commands.base import Host, command
-from lechat_tui.commands.checks import index_of
+from lechat_tui.commands.base import Host, command, shortened
+from lechat_tui.commands.checks import MAX_NUMBER_DIGITS, index_of
 from lechat_tui.message import Message, Receipt, StopReason
 from lechat_tui.talk import phrases
 
@@ -83,6 +84,29 @@ def table(receipt: Receipt) -> Iterator[tuple[str, str]]:
     yield "ended", ENDED[receipt.stop_reason]
     if receipt.engine:
         yield "engine", receipt.engine
+
+
+@command("/sources", "list the passages that the last answer cites, or show passage N on its page", argument="[N]")
+async def sources(host: Host, rest: str) -> None:
+    from lechat_tui.attachments.passages import sources_of  # not needed for the first paint
+    from lechat_tui.talk.sources import listing, page_of
+
+    conversation = host.conversation
+    known = await asyncio.to_thread(sources_of, conversation.messages)
+    number = rest.strip("[]?")
+    if not known:
+        host.say("no passage of a library is in this chat; /library NAME answers questions from one")
+    elif not rest:
+        host.show_text("Sources", listing(conversation.messages))
+    elif not number.isdecimal() or len(number) > MAX_NUMBER_DIGITS or int(number) not in known:
+        host.say(f"there is no passage {shortened(rest)}; this chat has {_range(sorted(known))}", error=True)
+    else:
+        page = await asyncio.to_thread(page_of, known[int(number)])
+        host.show_text(page.title, page.text, page.passage)
+
+
+def _range(numbers: Sequence[int]) -> str:
+    return f"passages 1 to {numbers[-1]}" if len(numbers) > 1 else f"passage {numbers[0]}"
 
 
 @command("/stats", "show tokens and speed of the last answer; on: beside every answer", argument="[on|off]")

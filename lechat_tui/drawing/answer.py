@@ -3,15 +3,15 @@
 The modules that read and render Markdown are imported with the first answer: a start page without one is shown sooner.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from lechat_tui.drawing.items import INDENT, Item, estimated_rows, indented
-from lechat_tui.drawing.rows import Look, Row, row, text_rows
+from lechat_tui.drawing.rows import Look, Row, citing, row, text_rows
 from lechat_tui.drawing.thinking import Thinking
-from lechat_tui.message import Message, Receipt, State
+from lechat_tui.message import Citation, Message, Receipt, State
 from lechat_tui.plaintext import safe
 from lechat_tui.units import latency_text, token_speed_text
 
@@ -26,6 +26,25 @@ ENDINGS: dict[State, str] = {
     "cut": "■ cut at the token limit; /continue to resume",
 }
 """The line below an answer that is not complete."""
+
+
+def marked(message: Message) -> str:
+    """The text of an answer with its unverified citations marked, as in `[2?]`."""
+    text = message.text
+    for citation in sorted(message.citations, key=lambda one: one.mark, reverse=True):
+        start, end = citation.mark
+        if not citation.proved and text[start:end] == f"[{citation.n}]":
+            text = f"{text[: end - 1]}?{text[end - 1 :]}"
+    return text
+
+
+def doubts(citations: Sequence[Citation]) -> str:
+    """The line below an answer with unverified citations; empty if all are proved."""
+    count = sum(not citation.proved for citation in citations)
+    if not count:
+        return ""
+    those = f"{count} of {len(citations)} citations" if len(citations) > 1 else "the citation"
+    return f"{those} {'are' if count > 1 else 'is'} unverified; /sources says why"
 
 
 def ending(state: State, text: str, thinking: bool) -> str:
@@ -48,7 +67,10 @@ class Answer(Item):
         """The answer as it was stored; None while it grows."""
         self._unread = message
         """A stored message that has not been parsed: it is when it is first in view."""
-        self._text = message.text if message else ""
+        self._text = marked(message) if message else ""
+        self.citations: Sequence[Citation] = message.citations if message else ()
+        self.cites = bool(self.citations)
+        """Whether it is about passages of a library, which `[2]` cites."""
         self.receipt = message.receipt if message else None
         self._finished: list[Row] = []
         """The rows of finished blocks."""
@@ -84,10 +106,11 @@ class Answer(Item):
         """Show the answer as it was stored."""
         self._message = message
         self._state = message.state
-        self._text = message.text
+        self._text = marked(message)
+        self.citations, self.cites = message.citations, bool(message.citations)
         self.receipt = message.receipt
         self.thinking.finish(message.thinking)
-        text = safe(message.text)
+        text = safe(self._text)
         self._reader.close()
         if self._reader.references or text != "".join(self._pieces):
             self._read(text)
@@ -105,14 +128,14 @@ class Answer(Item):
         """Let the answer grow again: its last block may be an open one."""
         from lechat_tui.drawing.markdown import Reader
 
-        text = safe(self._text)
+        text = safe(self._message.text if self._message else self._text)
         _ = self.thinking  # before the message that it is made of goes
         self._message = self._unread = None
         self._reader = Reader()
         self._reader.feed(text)
         self._pieces = [text]
         self._finished_for = None
-        self._state = "complete"
+        self._state, self.citations = "complete", ()
         self.changed()
 
     def release(self) -> None:
@@ -128,9 +151,10 @@ class Answer(Item):
     def _render(self, width: int, look: Look) -> Iterator[Row]:
         from lechat_tui.drawing.blocks import render_blocks
 
+        look = citing(look) if self.cites else look
         thinking = self.thinking
         if self._unread:
-            self._read(safe(self._unread.text))
+            self._read(safe(self._text))
             self._unread = None
         inner = max(width - INDENT, 1)
         growing = self._reader.advance()
@@ -144,7 +168,7 @@ class Answer(Item):
                 parts.append(indented(tail, look))
             else:
                 parts[-1] = chain(finished, indented(tail, look))
-        if line := ending(self._state, self._text, bool(thinking)):
+        for line in filter(None, (doubts(self.citations), ending(self._state, self._text, bool(thinking)))):
             parts.append(indented(text_rows([(line, look.soft)], inner), look))
         blank = row(())
         return chain.from_iterable(chain((blank,), part) if number else part for number, part in enumerate(parts))

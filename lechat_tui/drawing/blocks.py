@@ -20,6 +20,8 @@ MIN_COLUMN_CELLS = 5
 """A table whose columns would be narrower is rendered as a list of its cells."""
 
 TASK = re.compile(r"\[([ xX])\][ \u00a0]")
+CITATION = re.compile(r"\[(\d{1,9})(\??)\]")
+"""A citation, and whether it is unverified."""
 CLICKABLE = ("http://", "https://", "mailto:")
 """The beginnings of links that a click may open."""
 
@@ -201,8 +203,21 @@ class _Renderer:
             case "text" if self._task:
                 self._task = False
                 yield node.content[4:], style
+            case _ if look.cites:
+                yield from _citations(node.content, style, look)
             case _:
                 yield node.content, style
+
+
+def _citations(text: str, style: Style, look: Look) -> Iterator[Run]:
+    """A text with its citations marked; a click on one opens its passage."""
+    done = 0
+    for mark in CITATION.finditer(text):
+        own = look.error if mark[2] else look.accent
+        yield text[done : mark.start()], style
+        yield mark[0], style + own + Style.from_meta({"cited": int(mark[1])})
+        done = mark.end()
+    yield text[done:], style
 
 
 def _columns(rows: Sequence[Sequence[Sequence[Run]]], width: int) -> list[int] | None:

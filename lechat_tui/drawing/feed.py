@@ -76,6 +76,13 @@ class Feed:
         self._unmark()
         self.add(Question(question, thumbnails=self._thumbnails))
 
+    def replace_question(self, question: Message) -> None:
+        """Show the last message, a question, as it was stored: with what was found for it."""
+        last = next(reversed(self.messages), None)
+        if isinstance(last, Question):
+            last.text, last.attachments = question.text, question.attachments
+            self._change(last)
+
     def mark_unanswered(self) -> None:
         """Say below the last message, a question, that no answer came; until something else happens."""
         last = next(reversed(self.messages), None)
@@ -94,6 +101,8 @@ class Feed:
         """Add an answer that grows."""
         self._unmark()
         self._growing = Answer()
+        last = next(reversed(self.messages), None)
+        self._growing.cites = isinstance(last, Question) and any(file.kind == "passages" for file in last.attachments)
         self._growing.unfolded = self._thinking_shown
         self.add(self._growing)
         return self._growing

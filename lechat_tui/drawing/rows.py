@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
-from functools import cache
+from dataclasses import field, replace
+from functools import cache, lru_cache
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
@@ -43,6 +43,14 @@ class Look:
     syntax: Mapping[str, Style] = field(default_factory=dict)
     numbered: bool = False
     """Whether lines of code are numbered."""
+    cites: bool = False
+    """Whether `[2]` is a citation, and `[2?]` an unverified one."""
+
+
+@lru_cache(maxsize=8)
+def citing(look: Look) -> Look:
+    """The same styles for an answer about passages of a library; the same object as long as they are."""
+    return replace(look, cites=True)
 
 
 class Row(NamedTuple):

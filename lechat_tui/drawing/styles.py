@@ -60,7 +60,7 @@ def styles(
     """The styles for these theme variables; `parse` makes a color of a value, None for a transparent one."""
     syntax = {name: style_of(role, variables, parse) for name, role in SYNTAX.items()}
     roles = {name: style_of(role, variables, parse) for name, role in ROLES.items()}
-    return Look(**roles, syntax=syntax, numbered=numbered)
+    return Look(**roles, syntax=syntax, numbered=numbered, cites=False)
 
 
 def style_of(role: Role, variables: Mapping[str, str], parse: Callable[[str], Color | None] = parse_color) -> Style:

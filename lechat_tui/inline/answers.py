@@ -6,7 +6,7 @@ from contextlib import aclosing
 from lechat_tui.drawing.answer import speed_summary
 from lechat_tui.drawing.notes import Note
 from lechat_tui.drawing.question import UNANSWERED
-from lechat_tui.engine.base import Delta, Event, Fitted
+from lechat_tui.engine.base import Delta, Event, Fitted, Retrieved
 from lechat_tui.inline.flow import Flow
 from lechat_tui.message import Message
 from lechat_tui.models.catalog import Model
@@ -63,12 +63,22 @@ class Answers:
                     self._show(event)
         finally:
             last = conversation.messages[-1] if conversation.messages else None
-            self._flow.end(last if last and last.role == "assistant" else None)
+            answer = last if last and last.role == "assistant" else None
+            self._flow.end(answer, self._sources())
             if last and last.role == "user" and not pending.is_summary:
                 self._flow.text(f"  {UNANSWERED}\n")
         if pending.is_summary and len(conversation.messages) > before:
             self._say("the model reads this summary instead of the earlier messages; /undo removes it")
         self._write_figures(last)
+
+    def _sources(self) -> list[str]:
+        """What is written below an answer about passages of a library."""
+        messages = self._conversation.messages
+        if not messages or not self._conversation.has_passages:
+            return []
+        from lechat_tui.talk.sources import cited, uncited  # only for answers about passages
+
+        return cited(messages[-1]) or list(filter(None, [uncited(messages)]))
 
     def _show(self, event: Event) -> None:
         model = self._conversation.model.id
@@ -80,6 +90,8 @@ class Answers:
         match event:
             case Fitted(left_out=left_out) if left_out:
                 self._say(phrases.left_out(len(left_out)))
+            case Retrieved():
+                self._flow.cites = True
             case Delta(text, kind):
                 self._flow.grow(text, kind)
             case _:

@@ -16,7 +16,7 @@ from lechat_tui.drawing.answer import Answer, ending
 from lechat_tui.drawing.ascii import to_ascii
 from lechat_tui.drawing.bidi import visual
 from lechat_tui.drawing.items import INDENT, Item
-from lechat_tui.drawing.rows import Look, Row, prefixed, row, text_rows
+from lechat_tui.drawing.rows import Look, Row, citing, prefixed, row, text_rows
 from lechat_tui.drawing.styles import styles_on_any_background
 from lechat_tui.drawing.themes import DEFAULT, Themes
 from lechat_tui.drawing.thinking import Thinking
@@ -98,7 +98,11 @@ class Flow:
     # An answer
 
     def begin(self, continued: Message | None = None) -> None:
-        """Begin an answer; one that is continued has been written, and its last block is repeated and grows."""
+        """Begin an answer; one that is continued has been written, and its last block is repeated and grows.
+
+        With `cites`, which ends with the answer, `[2]` is a citation.
+        """
+        self.cites = False
         self._width = self.width
         self._inner = self._width - INDENT
         self._thinking = Thinking()
@@ -122,12 +126,14 @@ class Flow:
             else:
                 self._show_line(self._thinking.summary())
 
-    def end(self, message: Message | None) -> None:
-        """End the answer: write the rest of it, and why it ended. `message` is the answer as stored."""
+    def end(self, message: Message | None, sources: Sequence[str] = ()) -> None:
+        """End the answer: write the rest of it, its sources, and why it ended. `message` is the answer as stored."""
         answer = self._begin_text()
         self._write(answer.close())
         if message:
             self._write(answer.late_links(message.text))
+        for line in sources:
+            self._write(text_rows([(line, self._look.soft)], self._inner))
         if message and (line := ending(message.state, message.text, bool(message.thinking))):
             gap = [row(())] if self._has_rows else []
             self._write([*gap, *text_rows([(line, self._look.soft)], self._inner)])
@@ -142,7 +148,8 @@ class Flow:
             self._write(self._part.close())
             mark = "╰" if self._has_rows else "▸"
             self._write(text_rows([(f"{mark} {self._thinking.summary()}", self._look.soft)], self._inner))
-        self._part = StreamedMarkdown(self._inner, self._look, below=self._has_rows)
+        look = citing(self._look) if self.cites else self._look
+        self._part = StreamedMarkdown(self._inner, look, below=self._has_rows)
         return self._part
 
     def _add(self, text: str, part: StreamedThinking | StreamedMarkdown) -> None:

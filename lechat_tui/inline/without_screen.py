@@ -3,6 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
+from lechat_tui.message import Span
+
 NO_THEMES = "--inline uses your terminal's own colors; themes are for the full screen, which lechat opens without it"
 
 
@@ -17,9 +19,10 @@ class WithoutScreen(ABC):
         """Write all of it."""
         self.say(text)
 
-    def show_text(self, title: str, text: str) -> None:
-        """Write all of it."""
-        self.say(text)
+    def show_text(self, title: str, text: str, marked: Span = (0, 0)) -> None:
+        """Write all of it, with what is marked between arrows."""
+        start, end = marked
+        self.say(f"{text[:start]}→ {text[start:end]} ←{text[end:]}" if end else text)
 
     def show_chats(self) -> bool:
         """There is no list beside the chat: `/resume` picks one."""

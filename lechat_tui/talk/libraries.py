@@ -57,14 +57,14 @@ def find(question: str, libraries: Sequence[str], messages: Sequence[Message], w
     opened = [names.find(library) for library in libraries]
     try:
         if wants_all(question) and (count := counted(content(question), opened)):
-            sources = numbered(fitting(count.firsts[:MAX_PASSAGES], window), messages)
+            sources = numbered(fitting(count.firsts[:MAX_PASSAGES], window), messages, name)
             return Found(Passages(name, sources, count.summary(name)), f"all matches were counted: {count.text(name)}")
         searched = completed(question, messages)
         passages = _alternating([library.search(searched, MAX_PASSAGES) for library in opened])
     finally:
         for library in opened:
             library.close()
-    sources = numbered(fitting(passages[:MAX_PASSAGES], window), messages)
+    sources = numbered(fitting(passages[:MAX_PASSAGES], window), messages, name)
     if not sources:
         return Found(Passages(name), f"nothing in {name} matches this question")
     return Found(Passages(name, sources), "")
@@ -89,22 +89,14 @@ def fitting(passages: Sequence[Passage], window: int) -> list[Passage]:
     return kept
 
 
-def numbered(passages: Iterable[Passage], messages: Sequence[Message]) -> tuple[Source, ...]:
-    """The passages under numbers of the chat; one that was found before keeps its number."""
+def numbered(passages: Iterable[Passage], messages: Sequence[Message], libraries: str) -> tuple[Source, ...]:
+    """The passages of these libraries under numbers of the chat; one that was found before keeps its number."""
     known = sources_of(messages)
     numbers = {source.place: n for n, source in known.items()}
     sources = []
     for passage in passages:
-        source = Source(
-            0,
-            passage.document,
-            passage.path,
-            passage.page,
-            passage.start,
-            passage.end,
-            passage.heading,
-            passage.body,
-        )
+        where = passage.document, passage.path, passage.page, passage.start, passage.end
+        source = Source(0, *where, passage.heading, passage.body, libraries)
         n = numbers.setdefault(source.place, max([*known, *numbers.values()], default=0) + 1)
         if n in known and known[n].body != source.body:  # the document has changed
             n = numbers[source.place] = max([*known, *numbers.values()]) + 1

@@ -1,6 +1,6 @@
 """The passages that answers cite: listed, described, and shown on their page. Reads libraries, but changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from lechat_tui.attachments.passages import Source, sources_of
@@ -72,11 +72,11 @@ def listing(messages: Sequence[Message]) -> str:
     return "\n\n".join(lines)
 
 
-def page_of(source: Source, libraries: Sequence[str]) -> SourcePage:
-    """The page of a passage, from one of these libraries; the passage alone if none has it in the same words."""
+def page_of(source: Source) -> SourcePage:
+    """The page of a passage, from its library; the passage alone if that does not have it in the same words."""
     title = f"[{source.n}] {source.title}"
     above = f"{source.path}\n\n" if source.path else ""
-    for text in _pages(source, libraries):
+    for text in _page_texts(source):
         if text[source.start : source.end] == source.body:
             start = len(above) + source.start
             return SourcePage(title, above + text, (start, start + len(source.body)))
@@ -85,12 +85,10 @@ def page_of(source: Source, libraries: Sequence[str]) -> SourcePage:
     return SourcePage(title, above + note + source.body, (start, start + len(source.body)))
 
 
-def _pages(source: Source, libraries: Sequence[str]) -> Sequence[str]:
-    from lechat_tui.library import names  # SQLite with full text is not needed for the first paint
+def _page_texts(source: Source) -> Iterator[str]:
+    from lechat_tui.library import names  # not needed for the first paint
     from lechat_tui.library.errors import LibraryError
 
-    found = []
-    for name in libraries:
+    for name in filter(None, source.library.split(", ")):
         with suppress(LibraryError), names.find(name) as library:
-            found.append(library.page_text(source.path or source.document, source.page))
-    return found
+            yield library.page_text(source.path or source.document, source.page)

@@ -6,7 +6,7 @@ from datetime import datetime
 from textual.screen import Screen
 
 from lechat_tui.commands.base import Bound, Choice, LongTask
-from lechat_tui.message import Attachment
+from lechat_tui.message import Attachment, Span
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.store import Chat, Store
@@ -66,8 +66,8 @@ class ScreenHost:
     def show_page(self, title: str, text: str) -> None:
         self._screen.app.push_screen(Reader(title, text))
 
-    def show_text(self, title: str, text: str) -> None:
-        self._screen.app.push_screen(Reader(title, text, as_it_is))
+    def show_text(self, title: str, text: str, marked: Span = (0, 0)) -> None:
+        self._screen.app.push_screen(Reader(title, text, as_it_is, marked=marked))
 
     def ask(self, text: str) -> None:
         self._parts.requests.ask(text)

@@ -75,6 +75,11 @@ class MessageView:
         self._transcript.add_question(question)
         self._changed()
 
+    def show_passages(self) -> None:
+        """Show the last question with the passages that were found for it."""
+        if self._conversation.messages:
+            self._transcript.replace_question(self._conversation.messages[-1])
+
     def remove_answer(self, index: int | None) -> None:
         """Remove the last answer, or the one at this index with all that follows: it is being regenerated."""
         if index is None:

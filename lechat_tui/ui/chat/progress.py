@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 from textual.timer import Timer
 
-from lechat_tui.engine.base import Delta, Done, Event, Fitted, Loading, Prefill
+from lechat_tui.engine.base import Delta, Done, Event, Fitted, Loading, Prefill, Retrieved
 from lechat_tui.talk import phrases
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.chat.message_view import MessageView
@@ -74,6 +74,8 @@ class AnswerProgress:
         if activity := phrases.activity(event, model):
             self._busy(*activity)
         match event:
+            case Retrieved():
+                self._view.show_passages()
             case Loading(fraction):
                 self._status.change(state=f"loading {fraction:.0%}")
             case Fitted(left_out=left_out):

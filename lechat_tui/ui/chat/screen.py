@@ -258,6 +258,10 @@ class ChatScreen(StyledOnceScreen):
         self.parts.queue_editing.pick(event.place)
         self._prompt.focus()
 
+    @on(Transcript.CitationClicked)
+    def _citation_clicked(self, event: Transcript.CitationClicked) -> None:
+        self.action_run(f"/sources {event.number}")
+
     def action_edit(self) -> None:
         """Edit the last question, or, if one is edited, the one before it; after Ctrl+X, open the user's editor."""
         if self._prompt.take_chord():

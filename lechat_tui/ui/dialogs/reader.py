@@ -13,6 +13,7 @@ from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from lechat_tui.message import Span
 from lechat_tui.plaintext import safe
 
 TWO_COLUMNS = re.compile(r"( +\S.*?)  +(\S.*)")
@@ -37,9 +38,12 @@ class Reader(ModalScreen[None]):
         Binding("G", "end(True)", "End"),
     ]
 
-    def __init__(self, title: str, text: str, layout: "Layout | None" = None) -> None:
-        """`layout` is `page` unless it is given."""
+    def __init__(self, title: str, text: str, layout: "Layout | None" = None, *, marked: Span = (0, 0)) -> None:
+        """`layout` is `page` unless it is given. `marked` is highlighted and in view at first, with `as_it_is`."""
         super().__init__()
+        start, end = marked
+        before = len(safe(text[:start]))
+        self._marked = before, before + len(safe(text[start:end]))
         self._rows_of_width = layout or page
         self._title = safe(title)
         self._text = safe(text)
@@ -59,7 +63,17 @@ class Reader(ModalScreen[None]):
     def on_resize(self, event: Resize) -> None:
         """Wrap the text to the width."""
         sheet = min(int(event.size.width * 0.95), 100)
-        self._page.update(self._rows_of_width(self._text, sheet - 7))
+        content = self._rows_of_width(self._text, sheet - 7)
+        start, end = self._marked
+        if start < end:
+            start, end = (_place(self._text, content.plain, place) for place in (start, end))
+            content = content.stylize("$accent on $raised", start, end)
+            self.call_after_refresh(self._show_row, content.plain[:start].count("\n"))
+        self._page.update(content)
+
+    def _show_row(self, row: int) -> None:
+        text = self.query_one(VerticalScroll)
+        text.scroll_to(y=max(row - text.size.height // 4, 0), animate=False)
 
     def action_scroll(self, rows: int) -> None:
         """Scroll by rows."""
@@ -78,6 +92,14 @@ class Reader(ModalScreen[None]):
     def action_leave(self) -> None:
         """Close."""
         self.dismiss(None)
+
+
+def _place(text: str, wrapped: str, place: int) -> int:
+    """Where a place of a text is after `as_it_is`, which only adds line ends."""
+    at = 0
+    for character in text[:place]:
+        at += 1 + (wrapped[at] != character)
+    return at + (wrapped[at : at + 1] == "\n" != text[place : place + 1])
 
 
 def as_it_is(text: str, width: int) -> Content:

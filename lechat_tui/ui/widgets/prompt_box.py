@@ -98,8 +98,8 @@ class PromptBox(Vertical):
             _: Worker[None] = self.run_worker(self._list_files, group="files", exclusive=True)
 
     async def _list_files(self) -> None:
-        """List the files of the folder, in a thread."""
-        self._list.files = await asyncio.to_thread(files_below, Path())
+        """List the libraries and the files of the folder, in a thread."""
+        self._list.files = await asyncio.to_thread(lambda: [*_libraries(), *files_below(Path())])
         self._listed_at = time.monotonic()
         self.prompt.follow()
 
@@ -115,3 +115,14 @@ class PromptBox(Vertical):
     def _clicked(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         self.prompt.click_row()
+
+
+def _libraries() -> list[str]:
+    """What can stand behind an `@` for a library."""
+    from lechat_tui.library import names  # when the first `@` is typed
+    from lechat_tui.library.errors import LibraryError
+
+    try:
+        return [f"library:{name}" for name in names.names()]
+    except LibraryError:
+        return []

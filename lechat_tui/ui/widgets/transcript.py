@@ -45,6 +45,12 @@ class Transcript(RowView, can_focus=False):
 
         place: int
 
+    @dataclass
+    class CitationClicked(Event):
+        """The user wants to see the passage with this number."""
+
+        number: int
+
     def __init__(
         self, *, graphics: Graphics = "blocks", end_key: Callable[[], str] = str, id: str | None = None
     ) -> None:
@@ -75,6 +81,11 @@ class Transcript(RowView, can_focus=False):
         """Show a question that was sent."""
         self._feed.add_question(question)
         self.to_end()
+
+    def replace_question(self, question: Message) -> None:
+        """Show the last question as it was stored."""
+        self._feed.replace_question(question)
+        self.fit()
 
     def grow_answer(self, text: str, kind: DeltaKind) -> None:
         """Show a piece of the answer; the first one begins it."""
@@ -308,6 +319,8 @@ class Transcript(RowView, can_focus=False):
             self.post_message(self.QueuedClicked(queued - 1))
         elif meta.get("fold"):
             self._fold(index)
+        elif cited := meta.get("cited"):
+            self.post_message(self.CitationClicked(cited))
         elif meta.get("open"):
             self.app.open_url(meta["open"])
         elif meta.get("lines"):
