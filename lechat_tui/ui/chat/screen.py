@@ -254,13 +254,13 @@ class ChatScreen(StyledOnceScreen):
         self.parts.tasks.start("attach", self._actions.attach_files, event.paths)
 
     @on(Transcript.QueuedClicked)
-    def _queued_clicked(self, event: Transcript.QueuedClicked) -> None:
+    @on(Transcript.CitationClicked)
+    def _clicked(self, event: Transcript.QueuedClicked | Transcript.CitationClicked) -> None:
+        if isinstance(event, Transcript.CitationClicked):
+            self.action_run(f"/sources {event.number}")
+            return
         self.parts.queue_editing.pick(event.place)
         self._prompt.focus()
-
-    @on(Transcript.CitationClicked)
-    def _citation_clicked(self, event: Transcript.CitationClicked) -> None:
-        self.action_run(f"/sources {event.number}")
 
     def action_edit(self) -> None:
         """Edit the last question, or, if one is edited, the one before it; after Ctrl+X, open the user's editor."""
