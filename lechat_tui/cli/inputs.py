@@ -14,6 +14,7 @@ from lechat_tui.attachments.images import is_image
 from lechat_tui.attachments.texts import MAX_TEXT_BYTES, decoded, joined
 from lechat_tui.cli import streams
 from lechat_tui.documents.formats import FORMATS, HEAD_BYTES, guessed
+from lechat_tui.documents.model import PageRange
 from lechat_tui.errors import LechatError
 from lechat_tui.plaintext import safe
 from lechat_tui.values import dataclass
@@ -52,8 +53,13 @@ class Input:
 
     @property
     def has_images(self) -> bool:
-        """Whether an image is attached."""
-        return any(file.kind == "image" for file in self.files)
+        """Whether an image is attached, or a scan, of which only pictures can be shown."""
+        return any(file.kind == "image" or _is_scan(file) for file in self.files)
+
+
+def _is_scan(file: File) -> bool:
+    pages = PageRange.of(file.details.pages) if file.details else None
+    return file.document is not None and file.document.only(pages).is_scan
 
 
 def read(words: Sequence[str] | None, files: Sequence[str], *, with_stdin: bool = True) -> Input | None:

@@ -102,6 +102,7 @@ async def _answer(
     try:
         if conversation.setup.loras:
             hints.say(f"{conversation.setup.title} answers, with adapters applied")
+        files = await _with_page_pictures(conversation, files, hints)
         text, attached = await fitting(conversation, question, files, overflow, hints.say)
         if hidden := invisible_characters(text, attached):
             hints.say(phrases.invisible_characters(hidden))
@@ -123,6 +124,20 @@ async def _answer(
     finally:
         hints.clear()
         await conversation.engine.close()  # it may save its state: after everything has been shown
+
+
+async def _with_page_pictures(
+    conversation: Conversation, files: Sequence[Attachment], hints: "Hints"
+) -> Sequence[Attachment]:
+    """The attachments, with pictures of pages without text."""
+    if all(file.kind != "document" for file in files):
+        return files
+    from lechat_tui.talk.page_pictures import with_page_pictures
+
+    pictured = await asyncio.to_thread(with_page_pictures, conversation, files, ocr="lechat ocr")
+    for note in pictured.notes:
+        hints.say(note)
+    return pictured.attachments
 
 
 class Printer:

@@ -78,7 +78,7 @@ async def _deliver(host: Host, job: Job, out: Path | None) -> None:
         await write(host, out, markdown(job), shown=False)
     else:
         read = document(job)
-        attached = document_file(markdown(job).encode(), Document(f"{Path(read.name).stem}.md", "pdf", read.pages))
+        attached = document_file(markdown(job).encode(), Document(f"{Path(read.name).stem}.md", "markdown", read.pages))
         host.attach(await asyncio.to_thread(host.conversation.keep_attachment, attached))
     if job.left:
         host.say(f"{len(pages)} of {len(job.numbers)} pages are read; the same /ocr resumes with the others")

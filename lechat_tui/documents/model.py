@@ -121,6 +121,11 @@ class Document:
         except (msgspec.DecodeError, UnicodeError) as error:
             raise DocumentError("the converted text of this document is damaged; attach the document again") from error
 
+    @property
+    def is_scan(self) -> bool:
+        """Whether at least half of its pages have no text, so that only pictures show what is on them."""
+        return self.format == "pdf" and 2 * sum(1 for _ in self.empty_pages()) >= max(len(self.pages), 1)
+
     def empty_pages(self) -> Iterator[int]:
         """The numbers of the pages without text."""
         return (page.number for page in self.pages if page.source == "empty")

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from datetime import datetime
 from functools import partial
@@ -17,6 +17,7 @@ from lechat_tui.commands.base import Bound, Choice, LongTask
 from lechat_tui.drawing.answer import Answer
 from lechat_tui.drawing.notes import Note
 from lechat_tui.drawing.themes import Themes
+from lechat_tui.engine.base import Event
 from lechat_tui.engine.running import own_memory
 from lechat_tui.errors import LechatError
 from lechat_tui.inline.answers import Answers, PendingAnswer
@@ -124,9 +125,26 @@ class InlineHost(WithoutScreen):
         attachments, replaced = self.draft.take()
         if hidden := invisible_characters(text, attachments):
             self.say(phrases.invisible_characters(hidden))
-        events = partial(self._conversation.ask, text, attachments, instead=replaced)
+        events = partial(self._asked, text, attachments, replaced)
         has_images = any(attachment.kind == "image" for attachment in attachments)
+        if any(attachment.kind == "document" for attachment in attachments):
+            from lechat_tui.talk.page_pictures import needs_images
+
+            has_images = needs_images(attachments)
         self._enqueue(PendingAnswer(events, title, has_images=has_images))
+
+    async def _asked(self, text: str, attachments: Sequence[Attachment], replaced: int) -> AsyncGenerator[Event, None]:
+        """The answer to a question, which gets pictures of the pages of a document that have no text."""
+        if any(attachment.kind == "document" for attachment in attachments):
+            from lechat_tui.talk.page_pictures import with_page_pictures
+
+            pictured = await asyncio.to_thread(with_page_pictures, self._conversation, attachments, ocr="/ocr")
+            attachments = pictured.attachments
+            for note in pictured.notes:
+                self.say(note)
+        async with aclosing(self._conversation.ask(text, attachments, instead=replaced)) as events:
+            async for event in events:
+                yield event
 
     def _enqueue(self, pending: PendingAnswer) -> None:
         self.pending.append(partial(self._answers.run, pending))

@@ -26,4 +26,9 @@ def max_pixels(spec: ModelSpec) -> int:
     if not isinstance(patch, int) or patch < 1:
         return DEFAULT_PIXELS
     side = patch * (merged if isinstance(merged, int) and merged > 0 else 1)
-    return (spec.image_tokens or IMAGE_TOKENS) * side * side
+    return image_tokens(spec) * side * side
+
+
+def image_tokens(spec: ModelSpec) -> int:
+    """The most tokens that a picture takes."""
+    return (spec.image_tokens if isinstance(spec, LocalModel) else None) or IMAGE_TOKENS

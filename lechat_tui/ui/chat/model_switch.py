@@ -130,9 +130,12 @@ class ModelSwitch:
         return {"other": other, "anyway": model}.get(chosen or "")
 
     async def prepare_question(self, attachments: Sequence[Attachment]) -> None:
-        """Offer a model that supports images before a question with one is asked of a model that doesn't."""
-        if any(file.kind == "image" for file in attachments) and not self._conversation.model.supports_images:
-            await self._offer_image_model()
+        """Offer a model that supports images before a question with one, or with a scan, is asked of another."""
+        if attachments and not self._conversation.model.supports_images:
+            from lechat_tui.talk.page_pictures import needs_images  # not needed for the first paint
+
+            if await asyncio.to_thread(needs_images, attachments):
+                await self._offer_image_model()
         self._downloads.offer_resume(None)
 
     async def _offer_image_model(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
 
 from lechat_tui.attachments.texts import invisible_characters
 from lechat_tui.engine.base import Event
@@ -62,6 +63,7 @@ class TurnRunner:
 
     async def _ask(self, turn: Turn) -> None:
         await self._models.prepare_question(turn.attachments)
+        turn = await self._with_page_pictures(turn)
         before = self._conversation.messages
         self._view.add_question(turn.question, self._index(turn))
         if hidden := await asyncio.to_thread(invisible_characters, turn.text, turn.attachments):
@@ -77,6 +79,17 @@ class TurnRunner:
         finally:
             if self._index(turn) is not None:  # the question could not be stored: the one it replaces is still there
                 self._view.show()
+
+    async def _with_page_pictures(self, turn: Turn) -> Turn:
+        """The question, with pictures of the pages of a document that have no text."""
+        if all(file.kind != "document" for file in turn.attachments):
+            return turn
+        from lechat_tui.talk.page_pictures import with_page_pictures
+
+        pictured = await asyncio.to_thread(with_page_pictures, self._conversation, turn.attachments, ocr="/ocr")
+        for note in pictured.notes:
+            self._view.note(note)
+        return replace(turn, attachments=pictured.attachments)
 
     def _index(self, turn: Turn) -> int | None:
         return self._conversation.index_of(turn.message)
