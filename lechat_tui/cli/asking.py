@@ -51,6 +51,7 @@ def run(
             system=plaintext.storable(system) if system else None,
             resume=resume or ("last" if resume_last else ""),
             with_images=bool(question and question.has_images),
+            with_scans=bool(question and question.has_scans),
             private=no_save,
             settings=compose.given(**settings, lora=lora, reduced=reduced or None),
         )

@@ -42,6 +42,8 @@ class Overrides:
     """The ID of a chat, `last`, or empty for a new one."""
     with_images: bool = False
     """Whether the question has images."""
+    with_scans: bool = False
+    """Whether it has scans, of which only a model that supports images gets something."""
     private: bool = False
     """Whether nothing is saved."""
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -194,8 +196,15 @@ def _model(models: Models, overrides: Overrides, chat: Chat | None) -> tuple[Mod
             own = models.of_chat(chat.model)
         except ModelError as error:
             problem = str(error)
-    if own and (own.supports_images or not overrides.with_images):
+    for_images = overrides.with_images or (overrides.with_scans and _has_real_vision(models))
+    if own and (own.supports_images or not for_images):
         return own, ""
-    model = models.for_role("vision" if overrides.with_images else "text")
+    model = models.for_role("vision" if for_images else "text")
     problem = f"{own.id} can't see images" if own else problem
     return model, f"{problem}; {model.id} answers instead" if problem else ""
+
+
+def _has_real_vision(models: Models) -> bool:
+    """Whether a model that supports images is worth more than one that does not: a toy is not."""
+    vision = models.for_role("vision")
+    return vision.supports_images and (not vision.toy or models.for_role("text").toy)

@@ -53,8 +53,13 @@ class Input:
 
     @property
     def has_images(self) -> bool:
-        """Whether an image is attached, or a scan, of which only pictures can be shown."""
-        return any(file.kind == "image" or _is_scan(file) for file in self.files)
+        """Whether an image is attached."""
+        return any(file.kind == "image" for file in self.files)
+
+    @property
+    def has_scans(self) -> bool:
+        """Whether a scan is attached, of which only pictures can be shown."""
+        return any(map(_is_scan, self.files))
 
 
 def _is_scan(file: File) -> bool:

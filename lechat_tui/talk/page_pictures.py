@@ -54,8 +54,10 @@ def with_page_pictures(conversation: Conversation, attachments: Sequence[Attachm
     `ocr` is the command that reads the pages that are left out. Takes about a quarter of a second a page.
     """
     files = tuple(attachments)
-    if not conversation.model.supports_images or all(file.kind != "document" for file in files):
+    if all(file.kind != "document" for file in files):
         return Pictured(files)
+    if not conversation.model.supports_images:
+        return Pictured(files, tuple(_unseen(file, conversation.model.id, ocr) for file in files if _is_scan(file)))
     pixels, left = _limits(conversation)
     known = {file.sha256 for file in files}
     found: list[Attachment] = []
@@ -72,9 +74,21 @@ def with_page_pictures(conversation: Conversation, attachments: Sequence[Attachm
             notes.append(str(error))
             continue
         if wanted:
-            pages = f"page{'s' * (len(wanted) != 1)} {listed(wanted)}"
-            notes.append(f"{pages} of {file.name} can't be shown as well; {ocr} {file.name} reads them all")
+            notes.append(f"{_pages(wanted)} of {file.name} can't be shown as well; {ocr} {file.name} reads them all")
     return Pictured(tuple(found), tuple(notes))
+
+
+def _unseen(file: Attachment, model: str, ocr: str) -> str:
+    """The sentence that a model can't be shown the pages of a scan."""
+    pages = list(used_pages(file).empty_pages())
+    have = "has" if len(pages) == 1 else "have"
+    return (
+        f"{_pages(pages)} of {file.name} {have} no text, and {model} can't see pictures; {ocr} {file.name} reads scans"
+    )
+
+
+def _pages(numbers: Sequence[int]) -> str:
+    return f"page{'s' * (len(numbers) != 1)} {listed(numbers)}"
 
 
 def _limits(conversation: Conversation) -> tuple[int, int]:

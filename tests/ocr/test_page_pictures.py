@@ -41,8 +41,9 @@ def test_pages_without_text_and_a_page_that_was_asked_for_are_shown_to_a_model_t
     assert (width, height) == (picture.width, picture.height)
     assert width * height == pytest.approx(DEFAULT_PIXELS, rel=0.01)
     monkeypatch.setattr(page_pictures, "MAX_PICTURES", 1)
-    assert shown(whole)[-1] == "page 5 of cats.pdf can't be shown as well; /ocr cats.pdf reads them all"
+    assert shown(whole)[-1] == "pages 3, 5 of cats.pdf can't be shown as well; /ocr cats.pdf reads them all"
     assert [needs_images([each]) for each in (whole, first, scanned)] == [True, False, True]
-    assert [Input("", "", (read(file, part),)).has_images for part in ("", "1")] == [True, False]
+    assert [Input("", "", (read(file, part),)).has_scans for part in ("", "1")] == [True, False]
     conversation.switch(models.get("petit"))
-    assert shown(whole) == ["cats.pdf"]
+    sentence = "pages 2-3, 5 of cats.pdf have no text, and petit can't see pictures; /ocr cats.pdf reads scans"
+    assert shown(whole) == ["cats.pdf", sentence] and shown(first) == ["cats.pdf"]
