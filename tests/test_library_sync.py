@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from calling import Lechat, caller
 
+from lechat_tui.library import names
+from lechat_tui.library.background import Synchronizer
 from lechat_tui.library.excerpts import excerpt
 from lechat_tui.library.store import Library
 from lechat_tui.library.sync import add_sources, sync
@@ -96,6 +98,22 @@ def test_a_file_that_cannot_be_read_is_reported_and_tried_again(lechat, folder):
     assert "save it as UTF-8" in unreadable[str(folder / "latin.txt")]
     (folder / "latin.txt").write_text("café " * 100)
     assert "1 document changed, 1 file could not be read" in lechat("library", "sync", "animals").stderr
+
+
+def test_a_library_is_brought_up_to_date_in_the_background(lechat, folder):
+    lechat("library", "new", "animals", str(folder))
+    (folder / "giraffes.md").write_text("Giraffes eat leaves.")
+    background = Synchronizer()
+    background.start(["animals", "gone"])
+    background.wait(20)
+    with names.find("animals") as library:
+        assert library.search("giraffes")
+    background.stop()
+    (folder / "giraffes.md").unlink()
+    background.start(["animals"])
+    background.wait(20)
+    with names.find("animals") as library:
+        assert library.search("giraffes")
 
 
 KILLED = """
