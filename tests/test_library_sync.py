@@ -91,9 +91,15 @@ def test_only_what_changed_is_read_again(tmp_path, folder):
 def test_a_file_that_cannot_be_read_is_reported_and_tried_again(lechat, folder):
     (folder / "old.doc").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
     (folder / "latin.txt").write_bytes(b"caf\xe9 " * 100)
+    (folder / "blank.txt").write_text(" \n")
     made = lechat("library", "new", "animals", str(folder))
-    assert "2 documents added, 2 files could not be read" in made.stderr
-    unreadable = json.loads(lechat("library", "status", "animals", "--json").stdout)["unreadable"]
+    assert "3 documents added, 2 files could not be read" in made.stderr
+    status = json.loads(lechat("library", "status", "animals", "--json").stdout)
+    assert (
+        status["empty"] == [str(folder / "blank.txt")]
+        and "without text" in lechat("library", "status", "animals").stdout
+    )
+    unreadable = status["unreadable"]
     assert "save it as DOCX" in unreadable[str(folder / "old.doc")]
     assert "save it as UTF-8" in unreadable[str(folder / "latin.txt")]
     (folder / "latin.txt").write_text("café " * 100)

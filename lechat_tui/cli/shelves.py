@@ -114,7 +114,9 @@ def status(name: str, *, as_json: bool) -> None:
         return
     with names.find(name) as library:
         totals, sources, size = library.totals(), library.sources(), _size(library)
-        problems = {entry.path: entry.problem for entry in library.documents() if entry.problem}
+        entries = library.documents()
+    problems = {entry.path: entry.problem for entry in entries if entry.problem}
+    empty = [entry.path for entry in entries if not entry.problem and not entry.passages]
     missing = [source for source in sources if not Path(source).exists()]
     if as_json:
         about = {
@@ -125,6 +127,7 @@ def status(name: str, *, as_json: bool) -> None:
             "sources": sources,
             "missing": missing,
             "unreadable": problems,
+            "empty": empty,
         }
         printing.show(json.dumps(about, indent=2))
         return
@@ -135,6 +138,10 @@ def status(name: str, *, as_json: bool) -> None:
         printing.show(f"{_count(len(problems), 'file')} could not be read:")
     for path, problem in problems.items():
         printing.show(f"  {path}: {problem}")
+    if empty:
+        printing.show(f"{_count(len(empty), 'document')} without text (lechat ocr FILE -o TEXT.md reads scans):")
+    for path in empty:
+        printing.show(f"  {path}")
 
 
 def _server_status(name: str, index: Index, *, as_json: bool) -> None:
