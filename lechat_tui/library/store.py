@@ -331,7 +331,7 @@ def _merged(rows: dict[int, tuple[Passage, str, int]], group: list[int]) -> Pass
 def _gaps(document: Document, passages: Sequence[Passage]) -> list[str]:
     """The white space between each passage and the next one of its page."""
     texts = {page.number: page.text for page in document.pages}
-    following = [*passages[1:], None]
+    following = [*passages, None][1:]
     return [
         texts[one.page][one.end : other.start] if other and other.page == one.page else ""
         for one, other in zip(passages, following, strict=True)
