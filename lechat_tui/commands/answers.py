@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from lechat_tui.commands.base import Choice, Host, command, key_of
-from lechat_tui.commands.checks import index_of
+from lechat_tui.commands.checks import index_of, may_ask
 from lechat_tui.talk.conversation import Replay, replay_of
 
 MAX_SEED = 2**32 - 2
@@ -32,10 +32,10 @@ async def regen(host: Host, rest: str) -> None:
         if numbered and any(message.role == "user" for message in messages[index + 1 :]):
             before = key_of(host.bindings(), "branch_before")
             host.say(f"what followed message {first} stays on another branch; {before} or /branch shows it")
-        _regenerate(host, messages[index].id if numbered else 0, after.strip() if numbered else rest)
+        await _regenerate(host, messages[index].id if numbered else 0, after.strip() if numbered else rest)
 
 
-def _regenerate(host: Host, message: int, how: str) -> None:
+async def _regenerate(host: Host, message: int, how: str) -> None:
     word, _, value = how.partition(" ")
     if not how:
         host.regenerate(message=message)
@@ -45,8 +45,8 @@ def _regenerate(host: Host, message: int, how: str) -> None:
         host.regenerate(Replay(replace(host.conversation.setup.sampling(), seed=int(value))), message=message)
     elif word in ("same", "seed"):
         host.say("/regen same reproduces the last answer, /regen seed 42 makes another one with that seed", error=True)
-    else:
-        host.regenerate(message=message, model=host.models.require(how))
+    elif await may_ask(host, model := host.models.require(how)):
+        host.regenerate(message=message, model=model)
 
 
 def _is_seed(text: str) -> bool:
@@ -67,6 +67,8 @@ def _reproduce(host: Host) -> None:
         adapters = " and ".join(map(str, receipt.adapters)) or "no adapter"
         host.say(f"that answer was made with {adapters}; change that with /set lora first", error=True)
     else:
+        if receipt.server:
+            host.say(f"{receipt.server} is asked with the same seed, which need not give the same answer on a server")
         host.regenerate(replay_of(receipt))
 
 
@@ -96,10 +98,10 @@ async def compare(host: Host, rest: str) -> None:
         host.say("there is no question to compare answers to yet; /compare MODEL QUESTION asks one")
         return
     own = host.conversation.model
-    others = [model for model in host.models.installed() if model.id != own.id]
+    others = [model for model in (*host.models.installed(), *host.models.on_servers()) if model.id != own.id]
     rows = [Choice(model.id, model.id, model.name) for model in others]
     chosen = name or (await host.choose(f"Compare {own.id} with which model?", rows) if rows else None)
-    if chosen:
-        host.compare(host.models.require(chosen), question)
-    elif not rows:
+    if chosen and await may_ask(host, model := host.models.require(chosen)):
+        host.compare(model, question)
+    elif not chosen and not rows:
         host.say("there is no other model on this machine; /pull downloads one")

@@ -1,6 +1,8 @@
 """What several commands check first, each with the note that says why a command did nothing."""
 
 from lechat_tui.commands.base import Host, busy_message
+from lechat_tui.models import servers
+from lechat_tui.models.catalog import Model, ModelError
 
 MAX_NUMBER_DIGITS = 10
 
@@ -30,3 +32,25 @@ async def may_leave(host: Host) -> bool:
     conversation = host.conversation
     lost = conversation.messages and conversation.private and not host.store.private
     return not lost or await host.confirm(LEAVE_PRIVATE)
+
+
+async def may_ask(host: Host, model: Model) -> bool:
+    """Whether the chat may be sent to where the model is; asks about another machine, for a private chat every time.
+
+    Raises `ModelError` in offline mode.
+    """
+    if not model.server:
+        return True
+    server = servers.server_of(model)
+    if refusal := servers.refused(server):
+        raise ModelError(refusal)
+    private = host.conversation.private
+    if server.is_here or (servers.is_allowed(server) and not private):
+        return True
+    if not await host.confirm(servers.question(server, private=private)):
+        return False
+    if private:
+        host.conversation.agree(server)
+    else:
+        servers.allow(server)
+    return True

@@ -4,6 +4,7 @@ import asyncio
 
 from lechat_tui import network
 from lechat_tui.commands.base import Choice, Host, command
+from lechat_tui.commands.checks import may_ask
 from lechat_tui.engine.base import Server
 from lechat_tui.models import servers
 from lechat_tui.models.catalog import Model, ModelError, ModelRole
@@ -98,7 +99,7 @@ async def vision(host: Host, rest: str) -> None:
 
 async def _switch_role(host: Host, role: ModelRole, question: str) -> None:
     model = host.models.for_role(role)
-    if not await _agreed(host, model):
+    if not await may_ask(host, model):
         return
     host.switch(model, role)
     _say_switched(host)
@@ -116,7 +117,7 @@ async def _named(host: Host, name: str) -> Model:
 async def _switch_to(host: Host, model: Model) -> None:
     """Switch to a model, after a confirmed download if it is not on this machine."""
     if host.models.ready(model):
-        if await _agreed(host, model):
+        if await may_ask(host, model):
             host.switch(model, model.role)
             _say_switched(host)
         return
@@ -134,28 +135,6 @@ async def _switch_to(host: Host, model: Model) -> None:
 def _reject_unavailable(model: Model) -> None:
     if model.unavailable:
         raise ModelError(model.unavailable)
-
-
-async def _agreed(host: Host, model: Model) -> bool:
-    """Whether the chat may be sent to where the model is; asks about another machine, for a private chat every time.
-
-    Raises `ModelError` in offline mode.
-    """
-    if not model.server:
-        return True
-    server = servers.server_of(model)
-    if refusal := servers.refused(server):
-        raise ModelError(refusal)
-    private = host.conversation.private
-    if server.is_here or (servers.is_allowed(server) and not private):
-        return True
-    if not await host.confirm(servers.question(server, private=private)):
-        return False
-    if private:
-        host.conversation.agree(server)
-    else:
-        servers.allow(server)
-    return True
 
 
 def _say_switched(host: Host) -> None:
