@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import chain, repeat
+from pathlib import Path
 from typing import Any
 
 Reply = bytes | Callable[["Call"], Any] | dict[str, Any]
@@ -91,12 +93,19 @@ class Replay:
         await writer.drain()
 
 
+CERTIFICATE = Path(__file__).parent / "localhost.pem"
+"""Signed by itself."""
+
+
 @asynccontextmanager
-async def replaying(routes: dict[str, Any]) -> AsyncIterator[Replay]:
+async def replaying(routes: dict[str, Any], *, tls: bool = False) -> AsyncIterator[Replay]:
     """A replay server on a free port."""
     replay = Replay(routes)
-    server = await asyncio.start_server(replay.handle, "127.0.0.1", 0)
-    replay.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if tls else None
+    if context:
+        context.load_cert_chain(CERTIFICATE)
+    server = await asyncio.start_server(replay.handle, "127.0.0.1", 0, ssl=context)
+    replay.url = f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield replay
     finally:

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from calling import caller
 from PIL import Image, ImageDraw
+from replay import Raw, choice, replaying, sse, stream
 
 from lechat_tui import paths
 from lechat_tui.cli import compose
 from lechat_tui.drawing.themes import read_themes
-from lechat_tui.engine.base import ContextOverflow, Delta, EngineError, Fitted, Server
+from lechat_tui.engine.base import ContextOverflow, Delta, EngineError, Fitted, Prefill, Server
 from lechat_tui.engine.remote.discovery import connect
 from lechat_tui.inline.session import Session
 from lechat_tui.message import Attachment
@@ -93,6 +94,36 @@ async def test_questions_are_answered_from_what_was_said_before(conversation):
     assert receipt.completion_tokens > 3
     assert receipt.stop_reason == "end"
     assert bool(receipt.server) == bool(conversation.model.server)
+
+
+async def test_a_long_question_is_read_with_progress(conversation):
+    conversation.change_settings(replace(conversation.settings, max_tokens=1))
+    async with aclosing(conversation.ask("word " * 500)) as events:
+        read = [event async for event in events if isinstance(event, Prefill)]
+    assert read[-1].total > 400
+    assert all(event.cached <= event.done <= event.total for event in read)
+
+
+async def test_an_answer_that_breaks_off_is_kept_and_continued(tmp_path):
+    broken = Raw(
+        200, (("Content-Type", "text/event-stream"),), (sse(choice({"content": "7 + 5"}), done=False),), cut=True
+    )
+    rest = stream(sse(choice({"content": " = 12."}, "stop")))
+    offered = {
+        "/v1/models": {"data": [{"id": "m", "max_model_len": 4096, "owned_by": "vllm"}]},
+        "/tokenize": {"count": 9},
+    }
+    async with replaying({**offered, "/v1/chat/completions": [broken, rest]}) as replay:
+        row = Model("office/m", "M", ("text",), server=replay.url, model="m", dialect="vllm")
+        with Store(tmp_path / "data") as store:
+            conversation = begun(store, row)
+            with pytest.raises(EngineError, match="broke off; what has arrived is kept"):
+                await ask(conversation, "What is 7 + 5?")
+            assert (conversation.messages[-1].text, conversation.messages[-1].state) == ("7 + 5", "failed")
+            async with aclosing(conversation.continue_answer()) as events:
+                assert await collected(events) == " = 12."
+            assert (conversation.messages[-1].text, conversation.messages[-1].state) == ("7 + 5 = 12.", "complete")
+            await conversation.engine.close()
 
 
 async def test_an_answer_is_stopped_kept_and_continued(conversation, request):

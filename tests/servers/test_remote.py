@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 from recorded import ANSWERS, TEXT, Recorded
-from replay import Raw, choice, replaying, sse, stream
+from replay import CERTIFICATE, Raw, choice, replaying, sse, stream
 
 from lechat_tui.cli import fit_on
 from lechat_tui.engine.base import (
@@ -331,6 +331,49 @@ async def test_closing_the_answer_closes_the_connection(engine):
                     break
         async with asyncio.timeout(1):
             await replay.closed.wait()
+
+
+async def test_a_certificate_is_trusted_only_if_its_authority_is_named(engine, tmp_path):
+    recorded = ANSWERS[0]
+    async with replaying(routes(recorded), tls=True) as replay:
+        trusted = Server(replay.url, cacert=str(CERTIFICATE), dialect="openai")
+        assert text_of(await events(engine, request(trusted))) == TEXT
+        calls = len(replay.calls)
+        for server, sentence in (
+            (Server(replay.url, dialect="openai"), "is not trusted .*; --cacert FILE names"),
+            (Server(replay.url, cacert=str(tmp_path / "none"), dialect="openai"), "can't be read"),
+            (Server(replay.url, cacert=__file__, dialect="openai"), "can't be read"),
+        ):
+            with pytest.raises(EngineError, match=sentence):
+                await events(engine, request(server))
+        assert len(replay.calls) == calls
+
+
+async def test_https_to_a_server_without_tls_says_so(engine):
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(
+            EngineError, match="does not speak TLS; if it is plain HTTP, begin the address with http://"
+        ):
+            await events(engine, request(Server(url, dialect="openai")))
+
+
+async def test_a_proxy_is_used_for_other_machines_only(engine, monkeypatch):
+    recorded = ANSWERS[0]
+    for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    async with replaying(routes(recorded)) as here, replaying({}) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        proxy.routes = {f"http://office.example{path}": reply for path, reply in routes(recorded).items()}
+        assert text_of(await events(engine, request(Server("http://office.example", dialect="openai")))) == TEXT
+        proxied = len(proxy.calls)
+        assert text_of(await events(engine, request(Server(here.url, dialect="openai")))) == TEXT
+        assert proxied == len(proxy.calls) > 0
 
 
 async def test_offline_mode_allows_this_machine_only(engine, monkeypatch):
