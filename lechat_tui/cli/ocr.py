@@ -132,6 +132,7 @@ def _as_object(job: Job, model: Model, out: Path | None) -> dict[str, object]:
                 "ended": page.ended,
                 "kept": page.kept,
                 "invented": page.invented,
+                "parroted": page.parroted,
                 "pieces": page.pieces,
                 "pictures": list(page.pictures),
                 "seconds": page.seconds,

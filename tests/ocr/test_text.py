@@ -2,7 +2,7 @@
 
 import pytest
 
-from lechat_tui.talk.ocr.text import cleaned, compared, joined, unlooped, with_pictures
+from lechat_tui.talk.ocr.text import cleaned, compared, joined, parrots, unlooped, with_pictures
 
 PAGE = "The cat sat on the mat. It was a gray cat, and the mat was red.\n"
 TABLE = "\n".join(f"| {n} | {n * n} | {n % 7} |" for n in range(300))
@@ -59,6 +59,14 @@ def test_the_text_is_compared_with_the_words_that_the_pdf_has(
 ) -> None:
     found = compared(layer, text)
     assert (found.kept, found.invented) == (kept, invented)
+
+
+def test_a_text_that_repeats_the_question_is_known() -> None:
+    question = "Write down all text on this page as Markdown. Write only the text of the page."
+    assert parrots("down all text on this page of. Write only the text of the page.", question)
+    assert not parrots("Only text.", question) and not parrots(
+        "The text of this contract is on the next page.", question
+    )
 
 
 def test_a_fence_around_all_of_a_page_goes_and_pictures_get_the_names_of_their_files() -> None:

@@ -51,6 +51,8 @@ class PageText:
     pictures: tuple[str, ...] = ()
     """The pictures of the page that were saved, as paths relative to the Markdown file."""
     seconds: float = 0.0
+    parroted: bool = False
+    """Whether it has hardly any words that are not in the question to the model."""
     problem: str = ""
     """Why it could not be rendered."""
 
@@ -65,6 +67,8 @@ class PageText:
         found = [marks[self.ended]] if self.ended in marks else []
         if self.ended == "end" and not self.text.strip():
             found.append("the model found no text, though the page is not blank")
+        if self.parroted:
+            found.append("looks invented: the text repeats what the model was asked to do")
         if self.kept is not None and self.kept < MIN_KEPT:
             found.append(f"{1 - self.kept:.0%} of the words in the PDF's own text are missing")
         if self.invented is not None and self.invented > MAX_INVENTED:

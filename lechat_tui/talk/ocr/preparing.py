@@ -12,7 +12,7 @@ from lechat_tui.talk.ocr.pictures import open_scan
 from lechat_tui.talk.ocr.reading import Job, wanted_pages
 from lechat_tui.talk.ocr.recipes import recipe_of, sampling_of
 
-VERSION = 1
+VERSION = 2
 """Of what a page is made into; pages of another version are read again."""
 
 

@@ -18,7 +18,7 @@ from lechat_tui.store.blobs import name_of
 from lechat_tui.talk.ocr.journal import Ended, Journal, OcrError, PageText
 from lechat_tui.talk.ocr.pictures import PagePicture, Scan, is_blank, pieces
 from lechat_tui.talk.ocr.recipes import Recipe
-from lechat_tui.talk.ocr.text import cleaned, compared, joined, unlooped, with_pictures
+from lechat_tui.talk.ocr.text import cleaned, compared, joined, parrots, unlooped, with_pictures
 from lechat_tui.units import duration_text
 from lechat_tui.values import dataclass
 
@@ -134,7 +134,8 @@ async def _read_page(job: Job, number: int, folder: Path) -> AsyncGenerator[Even
     files = await asyncio.to_thread(_saved_pictures, job, number, picture)
     text = with_pictures(attempt.text, files) if job.pictures else attempt.text
     kept, invented = _judged(picture, attempt.text)
-    yield PageText(number, text, attempt.ended, kept, invented, attempt.pieces, files)
+    parroted = parrots(attempt.text, job.recipe.question)
+    yield PageText(number, text, attempt.ended, kept, invented, attempt.pieces, files, parroted=parroted)
 
 
 class _Attempt:

@@ -21,6 +21,10 @@ MIN_OVERLAP_WORDS = 3
 MAX_STRAY_WORDS = 12
 """Words of a line that was cut that may stand outside of the overlap."""
 
+MIN_PARROTED_WORDS = 8
+MAX_OWN_WORDS = 0.2
+"""The share of the words of a text that may be missing in the question that it repeats."""
+
 _SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Scripts without spaces between words: Thai, Lao, Burmese, Khmer, Kana, Han."""
 _WORD = re.compile(rf"[{_SPACELESS}]|[^\W_{_SPACELESS}]+")
@@ -91,6 +95,12 @@ def compared(layer: str, text: str) -> Comparison:
     own, read = Counter(_words(layer)), Counter(_words(text))
     common = (own & read).total()
     return Comparison(common / (own.total() or 1), 1 - common / (read.total() or 1), own.total())
+
+
+def parrots(text: str, question: str) -> bool:
+    """Whether a text has hardly any words but those of the question, as small models write for a picture."""
+    words = _words(text)
+    return len(words) >= MIN_PARROTED_WORDS and compared(question, text).invented <= MAX_OWN_WORDS
 
 
 def _words(text: str) -> list[str]:
