@@ -187,6 +187,8 @@ class Receipt:
     stop_reason: StopReason = "end"
     left_out: int = 0
     """Number of messages that did not fit into the context window."""
+    documents: tuple[str, ...] = ()
+    """The documents that came with the question, each with what was sent of it."""
     pictures: int = 0
     """Number of images that were in the prompt."""
     picture_tokens: dict[str, int] = field(default_factory=dict)

@@ -103,8 +103,8 @@ def _receipt(receipt: Receipt | None) -> dict[str, Any] | None:
         return None
     row: dict[str, Any] = json.loads(json.dumps(asdict(receipt)))
     sampling = row.pop("sampling")
-    newer = sampling.pop("stop"), row.pop("threads"), row.pop("cpu"), row.pop("server"), row.pop("joules")
-    assert not any(newer) and sampling.pop("think") == "auto"
+    newer = [row.pop(name) for name in ("threads", "cpu", "server", "documents", "joules")]
+    assert not any(newer) and not sampling.pop("stop") and sampling.pop("think") == "auto"
     return {**row, **sampling}
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 
 from lechat_tui.attachments.files import File
 from lechat_tui.cli.inputs import Input, NoPrompt
-from lechat_tui.cli.overflow import CUTS, fitting
+from lechat_tui.cli.overflow import fitting
 from lechat_tui.engine.base import ContextOverflow, EngineError
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Message
@@ -19,6 +19,7 @@ from lechat_tui.models.catalog import Model, Weights
 from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
 from lechat_tui.talk.conversation import Conversation
+from lechat_tui.talk.overflow import CUTS
 
 LINES = "\n".join(f"line {n} of the text" for n in range(400))
 ROOM = 300
@@ -42,9 +43,9 @@ def talk(tmp_path: Path):
 
 async def fitted(conversation: Conversation, material: str, instruction: str, overflow) -> tuple[str, list[str]]:
     hints: list[str] = []
-    text, files = await fitting(conversation, Input(material, instruction, ()), (), overflow, hints.append)
-    assert not files
-    return text, hints
+    asked = await fitting(conversation, Input(material, instruction, ()), (), overflow, hints.append)
+    assert not asked.attachments
+    return asked.text, hints
 
 
 @pytest.mark.parametrize("overflow", ["refuse", "head", "map"])
@@ -52,14 +53,14 @@ async def test_a_file_that_fits_stays_an_attachment(talk, overflow):
     conversation = talk()
     file = conversation.keep_attachment(File("notes.txt", b"a text", "text"))
     asked = await fitting(conversation, Input("", "sum it up", ()), (file,), overflow, print)
-    assert asked == ("sum it up", (file,))
+    assert (asked.text, asked.attachments) == ("sum it up", (file,))
 
 
 async def test_a_file_that_is_cut_goes_into_the_question(talk):
     conversation = talk()
     file = conversation.keep_attachment(File("notes.txt", LINES.encode(), "text"))
-    text, files = await fitting(conversation, Input("", "sum it up", ()), (file,), "head", lambda _: None)
-    assert not files and text.startswith(LINES[:20]) and text.endswith("sum it up")
+    asked = await fitting(conversation, Input("", "sum it up", ()), (file,), "head", lambda _: None)
+    assert not asked.attachments and asked.text.startswith(LINES[:20]) and asked.text.endswith("sum it up")
 
 
 @pytest.mark.parametrize("overflow", ["refuse", "head", "tail", "middle", "map"])
@@ -94,7 +95,7 @@ async def test_a_single_long_line_is_cut_inside(talk):
 
 @pytest.mark.parametrize("overflow", ["head", "tail", "middle", "map"])
 async def test_words_on_the_command_line_that_leave_no_room_are_reported_and_not_cut(talk, overflow):
-    with pytest.raises(ContextOverflow, match="shorten the words on the command line"):
+    with pytest.raises(ContextOverflow, match="shorten the question"):
         await fitted(talk(), LINES, "please " * 300, overflow)
 
 

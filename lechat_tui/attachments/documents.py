@@ -1,6 +1,7 @@
 """Attached documents: where their pages are stored, what of them is sent, and how that is put in words."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import groupby
 
 from lechat_tui.attachments.files import AttachmentError, File, pages_path
@@ -47,6 +48,8 @@ def sent_text(file: Attachment) -> str:
     details = file.details or Details()
     if details.use == "parts":
         return "(the answers about its parts follow)"
+    if details.use == "passages":
+        return "(the passages of it that match the question follow)"
     document = used_pages(file)
     return document.text if details.use == "whole" else spans_text(document, details.spans)
 
@@ -60,6 +63,16 @@ def spans_text(document: Document, spans: Sequence[PageSpan]) -> str:
         if number in pages
     )
     return "\n\n".join(parts)
+
+
+def remarks(files: Sequence[Attachment]) -> list[str]:
+    """What was lost when these documents were converted, a sentence each."""
+    found: list[str] = []
+    for file in files:
+        if file.kind == "document":
+            with suppress(AttachmentError):  # sending it reports that
+                found += [f"{safe(file.name)}: {safe(note)}" for note in stored_document(file).notes]
+    return found
 
 
 def heading(file: Attachment) -> str:

@@ -29,6 +29,7 @@ class Overflow(StrEnum):
     tail = "tail"
     middle = "middle"
     map = "map"
+    passages = "passages"
 
 
 class Shell(StrEnum):
@@ -113,7 +114,7 @@ def ask(
         Overflow,
         typer.Option(
             help="If the input is larger than the context window: refuse it, keep its head or tail, cut out its "
-            "middle, or map: ask about each part, then combine the answers."
+            "middle, or map: ask about each part, then combine the answers. passages: of documents, those that match."
         ),
     ] = Overflow.refuse,
     offline: Annotated[bool, OFFLINE] = False,

@@ -9,12 +9,14 @@ from contextlib import aclosing, suppress
 from dataclasses import asdict, fields
 from typing import Literal
 
+from lechat_tui.attachments.documents import remarks
 from lechat_tui.attachments.texts import invisible_characters
 from lechat_tui.cli import printing, streams
 from lechat_tui.cli.inputs import Input, NoPrompt
 from lechat_tui.cli.overflow import Overflow, fitting
 from lechat_tui.engine.base import ContextOverflow, Delta, Done, Event, Fitted, Loading, Prefill, Retrieved, Waiting
 from lechat_tui.message import Attachment, Citation, Message, Receipt, Sampling
+from lechat_tui.plaintext import safe
 from lechat_tui.talk import phrases
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.talk.sources import cited, uncited
@@ -42,6 +44,7 @@ RECEIPT = (
     "template",
     "context",
     *(field.name for field in fields(Sampling)),
+    "documents",
     "pictures",
     "picture_tokens",
     "engine",
@@ -103,10 +106,13 @@ async def _answer(
         if conversation.setup.loras:
             hints.say(f"{conversation.setup.title} answers, with adapters applied")
         files = await _with_page_pictures(conversation, files, hints)
-        text, attached = await fitting(conversation, question, files, overflow, hints.say)
-        if hidden := invisible_characters(text, attached):
+        asked = await fitting(conversation, question, files, overflow, hints.say)
+        if hidden := invisible_characters(asked.text, asked.attachments):
             hints.say(phrases.invisible_characters(hidden))
-        async with aclosing(conversation.ask(text, attached, title=question.instruction)) as events:
+        for remark in remarks(files):
+            hints.say(remark)
+        events = conversation.ask(asked.text, asked.attachments, pasted=asked.pasted, title=question.instruction)
+        async with aclosing(events):
             async for event in events:
                 hints.show(event, conversation.model.id)
                 printer.show(event, conversation)
@@ -120,7 +126,7 @@ async def _answer(
     except ContextOverflow as error:
         if overflow != "refuse":
             raise
-        raise ContextOverflow(f"{error}, or choose what to keep with --overflow head, tail, middle or map") from error
+        raise ContextOverflow(f"{error}, or {_ways_out(files)}") from error
     finally:
         hints.clear()
         await conversation.engine.close()  # it may save its state: after everything has been shown
@@ -138,6 +144,14 @@ async def _with_page_pictures(
     for note in pictured.notes:
         hints.say(note)
     return pictured.attachments
+
+
+def _ways_out(files: Sequence[Attachment]) -> str:
+    """What to do with a question that does not fit."""
+    document = next((file for file in files if file.kind == "document"), None)
+    if document is None:
+        return "choose what to keep with --overflow head, tail, middle or map"
+    return f"choose with --overflow passages, map or head, or name pages, as in -f {safe(document.name)}#1-9"
 
 
 class Printer:

@@ -17,6 +17,7 @@ from lechat_tui.errors import LechatError
 from lechat_tui.talk.fences import fences
 
 if TYPE_CHECKING:
+    from lechat_tui.message import DocumentUse
     from lechat_tui.talk.exports import Format
 
 MAX_DIFF_LINES = 60
@@ -80,6 +81,34 @@ def _about_libraries(attached: Sequence[str], known: Sequence[str]) -> str:
         return "there is no library; in the shell, lechat library new NAME FOLDER makes one of a folder"
     used = f"this chat uses {', '.join(attached)}" if attached else "this chat uses none; /library NAME attaches one"
     return f"libraries: {', '.join(known)}; {used}"
+
+
+USES: dict[str, "DocumentUse"] = {"passages": "passages", "parts": "parts", "beginning": "beginning", "ask": "whole"}
+"""What can be typed behind /documents, and what it stands for."""
+
+
+@command(
+    "/documents",
+    "show the documents of this chat, or choose what is sent of those that do not fit",
+    argument="[passages|parts|beginning|ask]",
+)
+async def documents(host: Host, rest: str) -> None:
+    from lechat_tui.attachments.documents import caption
+
+    conversation = host.conversation
+    if rest:
+        if rest.casefold() not in USES:
+            host.say("/documents takes passages, parts, beginning or ask", error=True)
+            return
+        conversation.document_use = USES[rest.casefold()]
+        what = "you are asked" if rest.casefold() == "ask" else f"{rest.casefold()}"
+        host.say(f"of documents that do not fit: {what}, from the next question of this chat on")
+        return
+    files = [file for message in conversation.messages for file in message.attachments if file.kind == "document"]
+    if not files:
+        host.say("no document came with this chat yet; /attach report.pdf attaches one, @report.pdf#3-9 some pages")
+        return
+    host.say("\n".join(dict.fromkeys(map(caption, files))))
 
 
 def _typed(rest: str) -> Named:

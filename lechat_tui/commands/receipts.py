@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from lechat_tui.commands.base import Host, command, shortened
 from lechat_tui.commands.checks import MAX_NUMBER_DIGITS, index_of
 from lechat_tui.message import Message, Receipt, StopReason
+from lechat_tui.plaintext import safe
 from lechat_tui.talk import phrases
 
 ENDED: dict[StopReason, str] = {
@@ -65,6 +66,8 @@ def table(receipt: Receipt) -> Iterator[tuple[str, str]]:
     yield "seed", f"{sampling.seed}{again}"
     yield "max length", "unlimited" if sampling.max_tokens is None else f"{sampling.max_tokens:,} tokens"
     yield "prompt", f"{receipt.prompt_tokens:,} tokens, {receipt.cached_tokens:,} of them from the KV cache"
+    for document in receipt.documents:
+        yield "document", safe(document)
     if receipt.pictures:
         tokens = sum(receipt.picture_tokens.values())
         yield "images", f"{receipt.pictures}" + (f", {tokens:,} tokens" if tokens else "")

@@ -11,6 +11,7 @@ from functools import partial
 from rich.console import Console
 
 from lechat_tui import clipboard
+from lechat_tui.attachments.documents import remarks
 from lechat_tui.attachments.images import check_image, is_image
 from lechat_tui.attachments.texts import invisible_characters
 from lechat_tui.commands.base import Bound, Choice, LongTask
@@ -34,7 +35,7 @@ from lechat_tui.models.catalog import Model, ModelRole
 from lechat_tui.plaintext import safe, storable
 from lechat_tui.settings.choices import Choices
 from lechat_tui.store import Chat, Store
-from lechat_tui.talk import phrases
+from lechat_tui.talk import document_use, phrases
 from lechat_tui.talk.conversation import Conversation, Replay
 from lechat_tui.terminal import is_dumb, text_order
 from lechat_tui.units import size_text
@@ -142,9 +143,19 @@ class InlineHost(WithoutScreen):
             attachments = pictured.attachments
             for note in pictured.notes:
                 self.say(note)
-        async with aclosing(self._conversation.ask(text, attachments, instead=replaced)) as events:
+        question = Message("user", text, attachments=tuple(attachments))
+        events = self._conversation.ask(text, attachments, instead=replaced)
+        messages = (*self._conversation.messages, question)
+        if any(file.kind == "document" for message in messages for file in message.attachments):
+            for remark in remarks(attachments):
+                self.say(remark)
+            events = document_use.ask(self._conversation, question, self._choose_use, instead=replaced)
+        async with aclosing(events):
             async for event in events:
                 yield event
+
+    async def _choose_use(self, title: str, rows: Sequence[tuple[str, str, str]]) -> str | None:
+        return await self.choose(title, [Choice(*row) for row in rows])
 
     def _enqueue(self, pending: PendingAnswer) -> None:
         self.pending.append(partial(self._answers.run, pending))

@@ -392,6 +392,7 @@ class Conversation(OpenChat):
             continued=continued,
             draft_interval=interval,
             sources=sources,
+            documents=_documents(self.messages),
         )
         try:
             async with aclosing(stream) as events:
@@ -425,6 +426,16 @@ class Conversation(OpenChat):
         if answer and self.chat and self.chat.id == answer.chat:
             self._show(answer.finish())
         self._unwritten = None
+
+
+def _documents(messages: Sequence[Message]) -> tuple[str, ...]:
+    """What is sent of the documents of the last question."""
+    question = next((message for message in reversed(messages) if message.role == "user"), None)
+    if not question or all(file.kind != "document" for file in question.attachments):
+        return ()
+    from lechat_tui.attachments.documents import caption  # not needed for the first paint
+
+    return tuple(caption(file) for file in question.attachments if file.kind == "document")
 
 
 def replay_of(receipt: Receipt) -> Replay:

@@ -33,11 +33,13 @@ class GrowingAnswer:
         continued: Message | None = None,
         draft_interval: float = DRAFT_INTERVAL_SECONDS,
         sources: "Mapping[int, Source] | None" = None,
+        documents: tuple[str, ...] = (),
     ) -> None:
         """`parent` is the id of the question; `continued` is the unfinished answer that this one resumes.
 
-        `sources` are the passages that it may cite.
+        `sources` are the passages that it may cite, `documents` is what was sent of documents.
         """
+        self._documents = documents
         self._sources = sources or {}
         self._store = store
         self.chat = chat
@@ -131,7 +133,8 @@ class GrowingAnswer:
         )
 
     def _counted(self, receipt: Receipt) -> Receipt:
-        """The receipt with the number of pieces the answer was written in."""
+        """The receipt with what was sent of documents, and with the number of pieces the answer was written in."""
+        receipt = replace(receipt, documents=self._documents) if self._documents else receipt
         before = self._continued.receipt if self._continued else None
         return replace(receipt, pieces=before.pieces + 1) if before else receipt
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lechat_tui.attachments.files import File
-from lechat_tui.message import Attachment, Message, State
+from lechat_tui.message import Attachment, DocumentUse, Message, State
 from lechat_tui.store import Chat, Store, StoreError
 from lechat_tui.talk.branches import Branch, ShownBranches, positions
 from lechat_tui.talk.trash import Trash, add_copy, copy_chat, keep
@@ -32,6 +32,8 @@ class OpenChat:
         self.chat = chat
         """The chat's row in the store; None before the first question."""
         self.messages = history.path(chat.id) if chat else []
+        self.document_use: DocumentUse | None = None
+        """What to send of documents that do not fit, where the user chose it; `whole` asks."""
         self._shown = ShownBranches()
         self._trash = Trash(history)
         self._chosen_libraries: tuple[str, ...] = ()
@@ -65,6 +67,7 @@ class OpenChat:
             self.store = Store(None)
         self.chat = chat
         self.messages = self.store.path(chat.id) if chat else []
+        self.document_use = None
         self._shown = ShownBranches()
         self._chosen_libraries = ()
 

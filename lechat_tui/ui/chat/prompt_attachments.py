@@ -1,6 +1,7 @@
 """Attaches files to the next question: those it mentions, dropped ones, and the clipboard. Reads them in a thread."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from lechat_tui.plaintext import storable
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.ui.widgets.pastes import Expanded, Submission
 from lechat_tui.ui.widgets.prompt_box import PromptBox
+
+PROGRESS_SECONDS = 0.3
+"""Between two reports of how far the reading of a document is."""
 
 
 class PromptAttachments:
@@ -34,19 +38,22 @@ class PromptAttachments:
 
         Raises `AttachmentError` before any is attached.
         """
-        text, files = await asyncio.to_thread(self._mentioned, submission)
+        try:
+            text, files = await asyncio.to_thread(self._mentioned, submission, asyncio.get_running_loop())
+        finally:
+            self._box.show_reading("")
         for file in files:
             self.add(file)
         return submission.expanded(text)
 
-    def _mentioned(self, submission: Submission) -> tuple[str, list[Attachment]]:
+    def _mentioned(self, submission: Submission, loop: asyncio.AbstractEventLoop) -> tuple[str, list[Attachment]]:
         """A folded paste was not typed here and may say anything, so the files it mentions are not attached."""
         found = mentions(submission.typed)
-        return found.text, [self._kept(file) for file in found.files]
+        return found.text, [self._kept(file, loop) for file in found.files]
 
     async def drop(self, path: Path) -> None:
         """Attach a file that was dropped on the window. Raises `AttachmentError`."""
-        self.add(await asyncio.to_thread(self._kept, Named(path)))
+        self.add(await asyncio.to_thread(self._kept, Named(path), asyncio.get_running_loop()))
 
     async def paste(self, copied: str) -> str:
         """Attach or insert what is on the clipboard, else what was copied here; the sentence says what, or why not."""
@@ -61,7 +68,16 @@ class PromptAttachments:
         self._box.prompt.focus()
         return ""
 
-    def _kept(self, file: Named) -> Attachment:
+    def _kept(self, file: Named, loop: asyncio.AbstractEventLoop) -> Attachment:
         from lechat_tui.attachments.reading import read_named  # not needed for the first paint
 
-        return self._conversation.keep_attachment(read_named(file))
+        shown = time.monotonic()
+
+        def progress(done: int, total: int) -> None:
+            nonlocal shown
+            if time.monotonic() - shown > PROGRESS_SECONDS:
+                shown = time.monotonic()
+                of = f" of {total:,}" if total else ""
+                loop.call_soon_threadsafe(self._box.show_reading, f"reading {file.path.name}, page {done:,}{of}")
+
+        return self._conversation.keep_attachment(read_named(file, progress=progress))

@@ -1,12 +1,15 @@
 """Runs each kind of turn and keeps the transcript in step."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from lechat_tui.attachments.texts import invisible_characters
+from lechat_tui.commands.base import Choice
 from lechat_tui.engine.base import Event
-from lechat_tui.errors import LechatError
+from lechat_tui.errors import LechatError, NothingSent
+from lechat_tui.message import Attachment
 from lechat_tui.store import Draft, StoreError
 from lechat_tui.talk import phrases
 from lechat_tui.talk.conversation import Conversation
@@ -68,10 +71,10 @@ class TurnRunner:
         self._view.add_question(turn.question, self._index(turn))
         if hidden := await asyncio.to_thread(invisible_characters, turn.text, turn.attachments):
             self._view.note(phrases.invisible_characters(hidden))
-        events = self._conversation.ask(turn.text, turn.attachments, pasted=turn.pasted, instead=turn.message)
+        await self._note_remarks(turn.attachments)
         try:
-            await self._follow(events)
-        except StoreError:
+            await self._follow(self._asked(turn))
+        except (StoreError, NothingSent):
             if self._conversation.messages is before:
                 self._view.show()
                 self._put_back(turn)
@@ -90,6 +93,30 @@ class TurnRunner:
         for note in pictured.notes:
             self._view.note(note)
         return replace(turn, attachments=pictured.attachments)
+
+    def _asked(self, turn: Turn) -> AsyncGenerator[Event, None]:
+        """The events of the answer. Where documents do not fit, the user is asked what to send."""
+        conversation, question = self._conversation, turn.question
+        messages = (*conversation.messages, question)
+        if not any(file.kind == "document" for message in messages for file in message.attachments):
+            return conversation.ask(turn.text, turn.attachments, pasted=turn.pasted, instead=turn.message)
+        from lechat_tui.talk import document_use  # only when it is needed
+
+        index = self._index(turn)
+        changed = partial(self._view.add_question, index=len(conversation.messages) if index is None else index)
+        return document_use.ask(conversation, question, self._choose, changed=changed, instead=turn.message)
+
+    async def _choose(self, title: str, rows: Sequence[tuple[str, str, str]]) -> str | None:
+        choices = [Choice(*row) for row in rows]
+        return await self._dialogs.ask(title, choices, hint="Enter chooses, Esc puts the question back")
+
+    async def _note_remarks(self, files: Sequence[Attachment]) -> None:
+        """Show what was lost when documents were converted."""
+        if any(file.kind == "document" for file in files):
+            from lechat_tui.attachments.documents import remarks  # only when it is needed
+
+            for remark in await asyncio.to_thread(remarks, files):
+                self._view.note(remark)
 
     def _index(self, turn: Turn) -> int | None:
         return self._conversation.index_of(turn.message)

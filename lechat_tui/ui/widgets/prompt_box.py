@@ -28,11 +28,11 @@ FILES_MAX_AGE_SECONDS = 5.0
 class Chips(Static):
     """The attachments of the next question."""
 
-    def show(self, attachments: Sequence[Attachment]) -> None:
-        """Show these, and the key that removes them."""
+    def show(self, attachments: Sequence[Attachment], reading: str = "") -> None:
+        """Show these, and the key that removes them; or which document is being read."""
         chips = "  ".join(map(chip, attachments))
-        self.update(Content(f"{chips}  backspace removes"))
-        self.set_class(bool(attachments), "-shown")
+        self.update(Content(reading or f"{chips}  backspace removes"))
+        self.set_class(bool(attachments or reading), "-shown")
 
 
 class PromptBox(Vertical):
@@ -71,6 +71,10 @@ class PromptBox(Vertical):
         self.prompt.set_text(text, pasted)
         self.attachments[:] = attachments
         self._chips.show(self.attachments)
+
+    def show_reading(self, text: str) -> None:
+        """Say which document is being read; nothing if it is empty."""
+        self._chips.show(self.attachments, text)
 
     def set_title(self, title: str) -> None:
         """Show a title on the frame; none if it is empty."""
