@@ -149,13 +149,10 @@ class InlineHost(WithoutScreen):
         if any(file.kind == "document" for message in messages for file in message.attachments):
             for remark in remarks(attachments):
                 self.say(remark)
-            events = document_use.ask(self._conversation, question, self._choose_use, instead=replaced)
+            events = document_use.ask(self._conversation, question, partial(_choose_row, self.choose), instead=replaced)
         async with aclosing(events):
             async for event in events:
                 yield event
-
-    async def _choose_use(self, title: str, rows: Sequence[tuple[str, str, str]]) -> str | None:
-        return await self.choose(title, [Choice(*row) for row in rows])
 
     def _enqueue(self, pending: PendingAnswer) -> None:
         self.pending.append(partial(self._answers.run, pending))
@@ -331,6 +328,12 @@ class InlineHost(WithoutScreen):
     def quit(self) -> None:
         """End the program after this line."""
         self.quits = True
+
+
+async def _choose_row(
+    choose: Callable[[str, Sequence[Choice]], Awaitable[str | None]], title: str, rows: Sequence[document_use.Row]
+) -> str | None:
+    return await choose(title, [Choice(*row) for row in rows])
 
 
 def _write(sequence: str) -> None:
