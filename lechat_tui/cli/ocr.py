@@ -18,7 +18,7 @@ from lechat_tui.errors import LechatError
 from lechat_tui.models.catalog import Model
 from lechat_tui.plaintext import safe
 from lechat_tui.talk.ocr.journal import OcrError, PageText
-from lechat_tui.talk.ocr.preparing import prepare
+from lechat_tui.talk.ocr.preparing import made_for_ocr, prepare
 from lechat_tui.talk.ocr.reading import Job, PageBegun, markdown, notes, read_pages
 
 PROGRESS_SECONDS = 0.2
@@ -38,6 +38,8 @@ def run(
     overrides = compose.Overrides(model=model, with_images=True, private=True, settings=compose.given(context=context))
     conversation = compose.conversation(overrides)
     with conversation.store:
+        if not model and (special := made_for_ocr(conversation.models)):
+            conversation.switch(special)
         setup = conversation.setup
         spec = setup.spec(conversation.models)
         job = prepare(

@@ -18,9 +18,13 @@ from lechat_tui.documents.model import DocumentError
 from lechat_tui.engine.base import Delta, Done, EngineError, LocalModel, Request
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Receipt
+from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, Weights
+from lechat_tui.store import Store
+from lechat_tui.talk.conversation import Conversation
 from lechat_tui.talk.ocr.journal import Journal, PageText, journal_of
 from lechat_tui.talk.ocr.pictures import PagePicture
+from lechat_tui.talk.ocr.preparing import ocr_model
 from lechat_tui.talk.ocr.reading import Job, PageBegun, document, markdown, read_pages, wanted_pages
 from lechat_tui.talk.ocr.recipes import GENERAL, RECIPES, recipe_of, sampling_of
 
@@ -117,6 +121,14 @@ def test_the_models_made_for_ocr_are_known_by_their_names() -> None:
     names = ("ggml-org/LightOnOCR-1B-1025-GGUF", "DeepSeek_OCR", "glm-ocr", "PaddleOCR-VL-1.5", "HunyuanOCR", "pixtral")
     found = [recipe_of(Model(name, name, ("vision",))) for name in names]
     assert found == [*(recipe for _, recipe in RECIPES), GENERAL]
+
+
+def test_a_model_made_for_ocr_is_preferred(tmp_path: Path, store: Store, models: Models) -> None:
+    conversation = Conversation(store, EchoEngine(), models, models.get("petit"))
+    assert ocr_model(conversation).id == "oeil"
+    weights = Weights(str(tmp_path / "m.gguf"))
+    models.add([Model("lighton-ocr", "LightOnOCR", ("vision",), weights, projector=weights)])
+    assert ocr_model(conversation).id == "lighton-ocr"
 
 
 def test_a_run_that_was_killed_continues_behind_its_last_page(tmp_path: Path) -> None:
