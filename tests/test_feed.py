@@ -192,3 +192,6 @@ def test_of_errors_in_a_row_the_newest_are_kept_and_a_question_removes_them(
     ]  # fmt: skip
     feed.add_question(Message("user", "hello"))
     assert [item.text for item in viewport.items if isinstance(item, Note)] == ["a note"]
+    feed.add(Note("where the rest went"))
+    feed.load([Message("user", "hello")], feed.last_notes())
+    assert [item.text for item in viewport.items if isinstance(item, Note)] == ["where the rest went"]

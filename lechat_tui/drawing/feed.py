@@ -1,7 +1,7 @@
 """The items of one chat: its messages, and the notes, the activity and the queued questions beside them."""
 
 from collections.abc import Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TypeGuard
 
 from lechat_tui.drawing.answer import Answer, speed_summary
@@ -55,14 +55,14 @@ class Feed:
 
     # Messages
 
-    def load(self, messages: Sequence[Message]) -> None:
-        """Have these messages and nothing else."""
+    def load(self, messages: Sequence[Message], notes: Sequence[Item] = ()) -> None:
+        """Have these messages, these notes and nothing else."""
         self._growing = self._unanswered = None
         self._floating = 0
         self._divided = -1, False
         for message in messages:
             self._learn_costs(message)
-        self._viewport.replace([self._item(message) for message in messages])
+        self._viewport.replace([*(self._item(message) for message in messages), *notes])
 
     def add(self, item: Item) -> None:
         """Add an item above those that float at the end; of errors in a row the newest are kept."""
@@ -256,6 +256,11 @@ class Feed:
 
     def _measure(self, item: Item) -> None:
         self._viewport.measure(self._viewport.index(item))
+
+    def last_notes(self) -> list[Item]:
+        """The notes that nothing but notes follows, in order."""
+        items = self._viewport.items[: len(self._viewport.items) - self._floating]
+        return list(takewhile(lambda item: isinstance(item, Note), reversed(items)))[::-1]
 
     def _last_errors(self) -> list[Item]:
         """The errors that nothing but errors follows, in order."""

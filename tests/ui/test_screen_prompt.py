@@ -171,6 +171,8 @@ async def test_the_prompt_shows_text_from_right_to_left_at_the_right_and_a_click
         assert editor.cursor_location == (0, 1)
         await pilot.press("x")
         assert editor.text == "שxלום abc"
+        await pilot.press("left", "y", "right", "right", "z")
+        assert editor.text == "שxzלyום abc"
 
 
 async def test_pasted_escape_sequences_are_shown_as_text(make_app: MakeApp) -> None:

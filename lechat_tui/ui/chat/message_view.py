@@ -53,9 +53,9 @@ class MessageView:
         if index is not None:
             self._transcript.reveal(index)
 
-    def _show(self, messages: Sequence[Message]) -> None:
+    def _show(self, messages: Sequence[Message], *, keep_notes: bool = False) -> None:
         self._marked, self._divided = "", None
-        self._transcript.show(messages)
+        self._transcript.show(messages, keep_notes=keep_notes)
         self._transcript.queue(self._queue)
 
     def queue(self, waiting: Sequence[Message]) -> None:
@@ -87,7 +87,7 @@ class MessageView:
             return
         messages = self._conversation.messages
         question = next((at for at in range(index, -1, -1) if messages[at].role == "user"), index)
-        self._show(messages[: question + 1])
+        self._show(messages[: question + 1], keep_notes=True)
 
     def add_summary(self, summary: Message) -> None:
         """Show a summary; the model sees nothing above it from now on."""

@@ -15,7 +15,11 @@ from lechat_tui.ui.look.bidi import VisualLine, order_of, without_bidi
 
 
 class OrderedTextArea(TextArea):
-    """The cursor and the selection are where their characters are; arrow keys go through the text as it is stored."""
+    """The cursor and the selection are where their characters are.
+
+    In a line from right to left, Left goes forward in the text, as in text fields of desktops. Where the terminal
+    orders the text, it swaps the keys itself or does not, and they keep their meaning.
+    """
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """The filters but the one that orders text, which knows nothing of the cursor."""
@@ -34,6 +38,28 @@ class OrderedTextArea(TextArea):
             return None
         row, _ = self.wrapped_document.offset_to_location(Offset(0, y + self.scroll_offset.y))
         return VisualLine(strip, rtl=is_rtl([(self.document.get_line(row), Style.null())]), order=order)
+
+    @property
+    def _mirrored(self) -> bool:
+        """Whether Left goes forward in the line of the cursor."""
+        line = self.document.get_line(self.cursor_location[0])
+        return has_rtl(line) and order_of(self) != "logical" and is_rtl([(line, Style.null())])
+
+    def action_cursor_left(self, select: bool = False) -> None:
+        """Move a character to the left."""
+        (super().action_cursor_right if self._mirrored else super().action_cursor_left)(select)
+
+    def action_cursor_right(self, select: bool = False) -> None:
+        """Move a character to the right."""
+        (super().action_cursor_left if self._mirrored else super().action_cursor_right)(select)
+
+    def action_cursor_word_left(self, select: bool = False) -> None:
+        """Move a word to the left."""
+        (super().action_cursor_word_right if self._mirrored else super().action_cursor_word_left)(select)
+
+    def action_cursor_word_right(self, select: bool = False) -> None:
+        """Move a word to the right."""
+        (super().action_cursor_word_left if self._mirrored else super().action_cursor_word_right)(select)
 
     def get_target_document_location(self, event: MouseEvent) -> Location:
         """The place in the text of a click."""

@@ -69,11 +69,11 @@ class Transcript(RowView, can_focus=False):
 
     # Messages
 
-    def show(self, messages: Sequence[Message]) -> None:
-        """Show these messages and nothing else, the newest in view."""
+    def show(self, messages: Sequence[Message], *, keep_notes: bool = False) -> None:
+        """Show these messages and nothing else but the last notes if wanted, the newest in view."""
         self._stop_timer()
         self._allow_pixels()
-        self._feed.load(messages)
+        self._feed.load(messages, self._feed.last_notes() if keep_notes else ())
         self.screen.clear_selection()
         self.to_end()
 
