@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lechat_tui.documents.model import Document, Page
-from lechat_tui.library import scripts
+from lechat_tui.library import ranking, scripts
 from lechat_tui.library.errors import LibraryError, sentence
 from lechat_tui.library.passages import MAX_WORDS, cut
 from lechat_tui.library.store import Library
@@ -93,6 +93,20 @@ def test_a_question_finds_its_passage_among_others(library, question, answer):
 def test_a_question_without_a_match_finds_nothing(library, question):
     library.add(document("Something else entirely."))
     assert library.search(question) == []
+
+
+@pytest.mark.parametrize(
+    ("counts", "total", "kept"),
+    [
+        ({"the": 900, "zebra": 3}, 1000, ["zebra", "the"]),
+        ({"the": 900_000, "zebra": 3, "gone": 0}, 10**6, ["zebra"]),
+        ({"the": 900_000, "of": 800_000}, 10**6, ["of", "the"]),
+        ({"a": 19_000, "b": 19_001, "c": 19_002, "d": 19_003}, 10**6, ["a", "b", "c"]),
+    ],
+    ids=["few passages", "common word", "only common words", "many words"],
+)
+def test_common_words_are_left_out_where_there_are_many_passages_but_never_all(counts, total, kept):
+    assert ranking._rare(counts, total) == kept
 
 
 def test_neighbors_become_one_passage_and_duplicates_are_left_out(library):

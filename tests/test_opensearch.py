@@ -116,6 +116,7 @@ def test_an_index_is_a_library_like_any_other(server, lechat):
     assert "books on 127.0.0.1" in lechat("library").stdout
     assert "3 documents in books" in lechat("library", "status", "archive").stdout
     assert "lechat only searches" in lechat("library", "sync", "archive").stderr
+    assert "3 documents of archive have all" in lechat("library", "search", "archive", "--all", "zebras").stderr
     assert "there is a library archive" in lechat("library", "new", "archive").stderr
     with_file = names.searchable("archive")
     assert with_file.search("zebras", 1)[0].document == "Savanna"

@@ -241,7 +241,10 @@ async def _embed(library: Library, model: str) -> None:
 
 
 def list_matches(name: str, words: str, *, as_json: bool) -> None:
-    """Print all passages that have all of the words, and how many there are. Raises `LibraryError`."""
+    """Print all passages that have all of the words, and how many there are. Raises `LechatError`."""
+    if index := names.index_of(name):
+        found = _count(OpenSearch(index).count(words), "document")
+        raise LibraryError(f"{found} of {name} have all of the words; only libraries on this machine list all of them")
     with names.find(name) as library:
         matches = library.matches(words)
         if as_json:
