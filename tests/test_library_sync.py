@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from calling import Lechat, caller
 
+from lechat_tui.documents.model import Document, Page
 from lechat_tui.library import names
 from lechat_tui.library.background import Synchronizer
 from lechat_tui.library.excerpts import excerpt
@@ -82,10 +83,12 @@ def test_only_what_changed_is_read_again(tmp_path, folder):
         ] in times.values()
         (folder / "zebras.md").unlink()
         assert sync(library).counts == {"removed": 1, "unchanged": 2}
+        library.add(Document("loose.md", "text", (Page(1, "Added by hand."),)), "loose.md")
+        assert sync(library).counts == {"unchanged": 2}
         folder.rename(tmp_path / "away")
         report = sync(library)
         assert report.missing == (str(folder),) and not report.is_changed
-        assert library.totals().documents == 2
+        assert library.totals().documents == 3
 
 
 def test_a_file_that_cannot_be_read_is_reported_and_tried_again(lechat, folder):
@@ -116,7 +119,7 @@ def test_a_library_is_brought_up_to_date_in_the_background(lechat, folder):
         assert library.search("giraffes")
     background.stop()
     (folder / "giraffes.md").unlink()
-    background.start(["animals"])
+    background.start(["animals"], again=True)
     background.wait(20)
     with names.find("animals") as library:
         assert library.search("giraffes")

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from calling import Lechat, caller
 
-from lechat_tui.engine.base import EngineError
 from lechat_tui.library import names
+from lechat_tui.library.errors import LibraryError
 from lechat_tui.library.opensearch import Index, OpenSearch
 
 LONG = "\n\n".join(f"Paragraph {n} of the yearbook. " + "Nothing happens here. " * 40 for n in range(20))
@@ -104,7 +104,7 @@ def test_what_the_server_sends_wrongly_is_a_sentence_or_nothing(server, status, 
     if not sentence:
         assert index.search("zebras") == []
         return
-    with pytest.raises(EngineError, match=sentence):
+    with pytest.raises(LibraryError, match=sentence):
         index.search("zebras")
 
 

@@ -7,7 +7,7 @@ from lechat_tui.library import names
 
 def ask(library: str, question: str, *, model: str, kept: bool, quiet: bool, as_json: bool) -> None:
     """Ask a question, and print the answer and its sources. Raises `LibraryError`, and what a one-shot answer does."""
-    names.existing(library)
+    names.check(library)
     with edge.answering(as_lines=False):
         conversation = compose.conversation(compose.Overrides(model=model, private=not kept))
         conversation.set_libraries([library])

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import sys
 import time
 from collections.abc import Iterable
@@ -23,7 +22,6 @@ from lechat_tui.library.opensearch import Index, OpenSearch
 from lechat_tui.library.passages import Passage
 from lechat_tui.library.store import Library
 from lechat_tui.models import servers
-from lechat_tui.plaintext import safe
 from lechat_tui.talk import embedders
 from lechat_tui.units import duration_text, size_text
 
@@ -258,8 +256,7 @@ def list_matches(name: str, words: str, *, as_json: bool) -> None:
 
 def remove(name: str, *, agreed: bool) -> None:
     """Delete a library after a confirmation. Raises `LibraryError`."""
-    if names.index_of(name) is None:
-        names.existing(name)
+    names.check(name)
     if not agreed:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise LibraryError(f"use --yes to delete the library {name}, because there is no terminal to confirm it on")
@@ -273,11 +270,8 @@ def remove(name: str, *, agreed: bool) -> None:
 def remove_sources(name: str, paths: list[Path]) -> None:
     """Remove folders and files from a library, with their documents. Raises `LibraryError`."""
     with names.find(name) as library:
-        for path in paths:
-            if not library.remove_source(os.path.abspath(path.expanduser())):  # noqa: PTH100  # as it was added
-                known = ", ".join(library.sources()) or "nothing"
-                raise LibraryError(f"{safe(str(path))} was not added to {name}; it follows {known}")
-        _sync(library)
+        gone = sum(syncing.remove_source(library, path) for path in paths)
+    printing.say(f"{name}: {_count(gone, 'document')} removed")
 
 
 def _sync(library: Library) -> None:

@@ -68,7 +68,7 @@ async def library(host: Host, rest: str) -> None:
     else:
         chosen = rest.split()
         for name in chosen:
-            await asyncio.to_thread(names.existing, name)
+            await asyncio.to_thread(names.check, name)
         conversation.set_libraries(chosen)
         host.say(
             f"questions in this chat are answered from {', '.join(chosen)}, with citations; /sources lists them, "

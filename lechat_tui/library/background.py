@@ -1,6 +1,7 @@
 """Brings libraries up to date while a chat is open, in a thread that never keeps the program from ending."""
 
 import logging
+import time
 from collections.abc import Iterable
 from threading import Event, Thread
 
@@ -12,28 +13,29 @@ _log = logging.getLogger(__name__)
 
 
 class Synchronizer:
-    """Synchronizes one library after the other; each once, unless it is started again after it was done."""
+    """Synchronizes libraries, each in a thread of its own."""
 
     def __init__(self) -> None:
         self._threads: dict[str, Thread] = {}
         self._stop = Event()
 
-    def start(self, libraries: Iterable[str]) -> None:
-        """Synchronize these libraries, unless that is being done. Returns at once.
+    def start(self, libraries: Iterable[str], *, again: bool = False) -> None:
+        """Synchronize these libraries; with `again`, also those that were done before. Returns at once.
 
         A library on a server is left alone. Files that could not be read are not tried again, and errors are logged:
         a question finds what there is, and `lechat library status` says what is missing.
         """
         for name in libraries:
-            if (thread := self._threads.get(name)) and thread.is_alive():
-                continue
-            self._threads[name] = Thread(target=self._run, args=(name,), name=f"library {name}", daemon=True)
-            self._threads[name].start()
+            thread = self._threads.get(name)
+            if thread is None or (again and not thread.is_alive()):
+                self._threads[name] = Thread(target=self._run, args=(name,), name=f"library {name}", daemon=True)
+                self._threads[name].start()
 
     def wait(self, seconds: float) -> None:
-        """Wait until all is done, or for so long."""
-        for thread in self._threads.values():
-            thread.join(seconds)
+        """Wait until all is done, at most for so long."""
+        end = time.monotonic() + seconds
+        for thread in list(self._threads.values()):
+            thread.join(max(0.0, end - time.monotonic()))
 
     def stop(self) -> None:
         """End after the file that is being read. Nothing can be started after that."""

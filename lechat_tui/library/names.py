@@ -54,6 +54,12 @@ def searchable(name: str) -> Searchable:
     return OpenSearch(index)
 
 
+def check(name: str) -> None:
+    """Raise `LibraryError` if there is no library of this name, here or on a server."""
+    if index_of(name) is None:
+        existing(name)
+
+
 def existing(name: str) -> Path:
     """The file of the library of this name. Raises `LibraryError`, also for one on a server."""
     file = _file(name)

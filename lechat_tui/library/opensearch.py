@@ -14,7 +14,7 @@ import msgspec
 
 from lechat_tui import writing
 from lechat_tui.documents.model import Document, Page
-from lechat_tui.engine.base import Server
+from lechat_tui.engine.base import EngineError, Server
 from lechat_tui.engine.remote.connection import Connection
 from lechat_tui.engine.remote.server import bearer_or_basic
 from lechat_tui.library.errors import LibraryError, library_errors
@@ -90,7 +90,7 @@ class OpenSearch:
     def search(self, question: str, k: int = 10) -> list[Passage]:
         """The passages that match best, at most `k`; of a long document, the best of its passages.
 
-        Raises `EngineError`.
+        Raises `LibraryError`.
         """
         fields = (self._index.text, self._index.title, self._index.heading, self._index.path, self._index.page)
         answer = self._post("_search", {"size": k, "query": self._query(question), "_source": list(fields)})
@@ -99,13 +99,16 @@ class OpenSearch:
         return [_best(passage, question) for passage in found if passage.body.strip()]
 
     def count(self, words: str = "") -> int:
-        """The number of documents that have all of the words; of all documents without any. Raises `EngineError`."""
+        """The number of documents that have all of the words; of all documents without any. Raises `LibraryError`."""
         query = self._query(words, operator="and") if words else {"match_all": {}}
         count = self._post("_count", {"query": query}).get("count")
         return count if isinstance(count, int) else 0
 
     def _post(self, what: str, body: dict[str, Any]) -> Mapping[str, Any]:
-        return asyncio.run(self._posted(f"{self._path}/{what}", body))
+        try:
+            return asyncio.run(self._posted(f"{self._path}/{what}", body))
+        except EngineError as error:
+            raise LibraryError(str(error)) from error
 
     async def _posted(self, path: str, body: dict[str, Any]) -> Mapping[str, Any]:
         connection = Connection(self._index.server, authorization=bearer_or_basic)

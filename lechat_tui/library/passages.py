@@ -48,7 +48,7 @@ class Searchable(Protocol):
     """All that a question needs of a library, wherever it is."""
 
     def search(self, question: str, k: int = 10) -> list[Passage]:
-        """The passages that match best, at most `k`, best first. Takes a moment. Raises `LechatError`."""
+        """The passages that match best, at most `k`, best first. Takes a moment. Raises `LibraryError`."""
 
     def close(self) -> None:
         """Close its file or its connections."""

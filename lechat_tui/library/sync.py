@@ -54,6 +54,26 @@ def add_sources(library: Library, sources: list[Path]) -> None:
     library.add_sources(found)
 
 
+def remove_source(library: Library, source: Path) -> int:
+    """Remove a folder or file that was added, with the documents that are from nowhere else; how many these are.
+
+    Raises `LibraryError`.
+    """
+    path = os.path.abspath(source.expanduser())  # noqa: PTH100  # as it was added
+    if not library.remove_source(path):
+        known = ", ".join(library.sources()) or "nothing"
+        raise LibraryError(f"{safe(str(source))} was not added to {library.name}; it follows {known}")
+    others = library.sources()
+    gone = [
+        entry.path
+        for entry in library.documents()
+        if _is_below(entry.path, path) and not any(_is_below(entry.path, other) for other in others)
+    ]
+    for document in gone:
+        library.remove(document)
+    return len(gone)
+
+
 def sync(
     library: Library, *, retry: bool = True, progress: Progress | None = None, stop: Event | None = None
 ) -> Report:
@@ -74,8 +94,9 @@ def sync(
             progress(file, done, len(files))
         counts[_update(library, file, known.get(str(file)), retry=retry)] += 1
     here = {str(file) for file in files}
+    present = [source for source in sources if source not in missing]
     for path in known:
-        if path not in here and not any(_is_below(path, source) for source in missing):
+        if path not in here and any(_is_below(path, source) for source in present):
             library.remove(path)
             counts["removed"] += 1
     return Report(counts, missing)

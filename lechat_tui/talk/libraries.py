@@ -10,6 +10,7 @@ from lechat_tui.library import names
 from lechat_tui.library.facts import plain, tokens
 from lechat_tui.library.function_words import FUNCTION_WORDS
 from lechat_tui.library.passages import Passage
+from lechat_tui.library.store import Library
 from lechat_tui.message import Message
 from lechat_tui.talk.counting import counted, wants_all
 from lechat_tui.values import dataclass
@@ -54,9 +55,11 @@ def mentioned(text: str) -> tuple[str, tuple[str, ...]]:
 def find(question: str, libraries: Sequence[str], messages: Sequence[Message], window: int) -> Found:
     """The passages for a question in a chat; `window` is the context window in tokens. Raises `LibraryError`."""
     name = ", ".join(libraries)
-    opened = [names.find(library) for library in libraries]
+    opened = [names.searchable(library) for library in libraries]
+    here = [library for library in opened if isinstance(library, Library)]
     try:
-        if wants_all(question) and (count := counted(content(question), opened)):
+        can_count = len(here) == len(opened)  # a search server gives its best matches, never all
+        if can_count and wants_all(question) and (count := counted(content(question), here)):
             sources = numbered(fitting(count.firsts[:MAX_PASSAGES], window), messages, name)
             return Found(Passages(name, sources, count.summary(name)), f"all matches were counted: {count.text(name)}")
         searched = completed(question, messages)

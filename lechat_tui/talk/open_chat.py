@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lechat_tui.attachments.files import File
 from lechat_tui.message import Attachment, DocumentUse, Message, State
@@ -11,8 +12,14 @@ from lechat_tui.store import Chat, Store, StoreError
 from lechat_tui.talk.branches import Branch, ShownBranches, positions
 from lechat_tui.talk.trash import Trash, add_copy, copy_chat, keep
 
+if TYPE_CHECKING:
+    from lechat_tui.library.background import Synchronizer
+
 MAX_TITLE_LENGTH = 60
 """Characters."""
+
+SYNC_SECONDS = 1.0
+"""How long a question waits for its libraries to be brought up to date; it finds what there is by then."""
 
 UNFINISHED: frozenset[State] = frozenset({"stopped", "interrupted", "failed", "cut"})
 """States of an answer that can be continued."""
@@ -38,6 +45,8 @@ class OpenChat:
         self._trash = Trash(history)
         self._chosen_libraries: tuple[str, ...] = ()
         """The libraries of a new chat, before its first question."""
+        self._synchronizer: Synchronizer | None = None
+        self._synchronize(self.libraries)
 
     @property
     def private(self) -> bool:
@@ -59,6 +68,7 @@ class OpenChat:
         self._chosen_libraries = tuple(names)
         if self.chat:
             self.chat = self.store.set_libraries(self.chat.id, names)
+        self._synchronize(names)
 
     def open(self, chat: Chat | None, *, private: bool = False) -> None:
         """Open this chat of the history, or begin a new one. A private chat that was open is gone."""
@@ -70,6 +80,7 @@ class OpenChat:
         self.document_use = None
         self._shown = ShownBranches()
         self._chosen_libraries = ()
+        self._synchronize(self.libraries)
 
     def reload(self) -> None:
         """Read the messages from the store again: another program may have added some, or died while it wrote one."""
@@ -200,6 +211,15 @@ class OpenChat:
         last = self.messages[-1] if self.messages else None
         return last if last and last.role == "assistant" and last.state in UNFINISHED else None
 
+    def _synchronize(self, libraries: Sequence[str], *, again: bool = True) -> None:
+        """Bring these libraries up to date in the background."""
+        if not libraries:
+            return
+        from lechat_tui.library.background import Synchronizer  # only for questions to libraries
+
+        self._synchronizer = self._synchronizer or Synchronizer()
+        self._synchronizer.start(libraries, again=again)
+
     async def _with_passages(
         self, question: Message, before: Sequence[Message], window: int
     ) -> tuple[Message, str | None]:
@@ -216,6 +236,9 @@ class OpenChat:
         names = named or self.libraries
         if not names:
             return question, None
+        self._synchronize(names, again=False)
+        if self._synchronizer:
+            await asyncio.to_thread(self._synchronizer.wait, SYNC_SECONDS)
         found = await asyncio.to_thread(find, text, names, before, window)
         passages = await asyncio.to_thread(self.keep_attachment, found.file)
         others = (file for file in question.attachments if file.kind != "passages")
