@@ -44,7 +44,7 @@ OVERLAP = 0.03
 """The share of the page's height that both halves have on each side of the middle."""
 
 MAX_SHIFT = 0.03
-"""How far from there a cut may be moved to a blank row."""
+"""How far from there a cut may be moved to a row between two lines."""
 
 GUTTER = (0.4, 0.6)
 """Where the space between two columns may be, as a share of the width."""
@@ -178,19 +178,16 @@ def halves(image: "Image") -> "tuple[Image, Image]":
     """The two columns of a page, else its upper and its lower half, which overlap a little; cut between two lines."""
     if gutter := _gutter(image):
         return image.crop((0, 0, gutter, image.height)), image.crop((gutter, 0, *image.size))
-    height = image.height
-    blank = [not any(row) for row in zip(*_ink_rows(image), strict=True)]
-    upper, lower = (
-        _near(blank, int(height * share), int(height * MAX_SHIFT)) for share in (0.5 - OVERLAP, 0.5 + OVERLAP)
-    )
+    rows = _profile(image, (1, image.height))
+    upper, lower = (_between_lines(rows, 0.5 - OVERLAP), _between_lines(rows, 0.5 + OVERLAP))
     return image.crop((0, 0, image.width, lower)), image.crop((0, upper, *image.size))
 
 
-def _near(blank: Sequence[bool], wanted: int, reach: int) -> int:
-    """The row nearest to the wanted one that is blank like the one above it; that row itself if there is none near."""
-    near = range(max(wanted - reach, 1), min(wanted + reach, len(blank)))
-    rows = (row for row in near if blank[row] and blank[row - 1])
-    return min(rows, key=lambda row: abs(row - wanted), default=wanted)
+def _between_lines(rows: bytes, share: float) -> int:
+    """The row with the least ink near this share of the height, like the one above it; the nearest of several."""
+    wanted, reach = int(len(rows) * share), int(len(rows) * MAX_SHIFT)
+    near = range(max(wanted - reach, 1), max(min(wanted + reach, len(rows)), 2))
+    return max(near, key=lambda row: (min(rows[row - 1 : row + 1]), -abs(row - wanted)))
 
 
 def _gutter(image: "Image") -> int:
