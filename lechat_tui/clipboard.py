@@ -55,7 +55,7 @@ def copy(text: str, write: Write, environment: Mapping[str, str] = os.environ) -
     if program:
         return f"copied with {program}"
     if environment.get("TMUX") and _run(("tmux", "load-buffer", "-w", "-"), text, environment):
-        return "copied to tmux (prefix ] pastes it); tmux passes it on to the terminal if that allows it"
+        return "copied to tmux (prefix ] pastes it), and sent to the terminal's clipboard if the terminal allows that"
     size = len(text.encode("utf-8", "replace"))
     if size > MAX_OSC52_BYTES:
         return (

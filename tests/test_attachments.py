@@ -68,7 +68,7 @@ def test_other_content_is_not_taken_for_an_image(content: bytes) -> None:
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_truncated_image_is_an_error(format: str) -> None:
     content = image(format, (200, 150))
-    with pytest.raises(AttachmentError, match=r"x.img is damaged or cut short"):
+    with pytest.raises(AttachmentError, match=r"x.img is damaged or incomplete"):
         check_image(content[: len(content) // 2], "x.img")
 
 
@@ -171,7 +171,7 @@ def test_text_files_go_before_the_question_each_in_a_fence(tmp_path: Path) -> No
 
 def test_a_text_file_that_is_gone_is_reported(tmp_path: Path) -> None:
     gone = Attachment("f00", "gone.txt", "text", tmp_path / "gone.txt", 3)
-    with pytest.raises(AttachmentError, match=r"gone.txt is not stored any more; /edit the question"):
+    with pytest.raises(AttachmentError, match=r"gone.txt is no longer stored; /edit the question"):
         inlined(Message("user", "explain", attachments=(gone,)))
 
 

@@ -20,7 +20,7 @@ def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureF
 @pytest.fixture
 def lechat(real: Lechat, monkeypatch: pytest.MonkeyPatch) -> Lechat:
     """The same without a child process: the answers do not matter, their receipts do."""
-    monkeypatch.setattr(compose, "engine", lambda chosen: EchoEngine())
+    monkeypatch.setattr(compose, "engine", lambda *given: EchoEngine())
     return real
 
 
@@ -51,7 +51,9 @@ def test_a_missing_model_is_named_with_the_one_that_answers_instead(lechat: Lech
     away = file.rename(tmp_path / "away")
     run = lechat("-c", "hello")
     assert run.returncode == 0
-    assert f"mine, the model of this chat, is not on this machine ({file} is missing); chaton answers" in run.stderr
+    assert (
+        f"mine, the model of this chat, is not on this machine ({file} is missing); using chaton instead" in run.stderr
+    )
     away.rename(file)
     assert answered_by(lechat, "-c") == "mine.gguf", "the chat is still its own"
 

@@ -236,7 +236,7 @@ def test_an_image_is_read_from_a_file_and_from_stdin(lechat, red_circle):
 
 def test_a_model_without_image_support_names_one_that_has_it(lechat, red_circle):
     run = lechat("-m", "chaton", "-a", str(red_circle), "What is it?")
-    assert refused(run, 1, "-m chaton-vision can")
+    assert refused(run, 1, "-m chaton-vision does")
 
 
 def test_a_file_goes_before_the_question(lechat, tmp_path):
@@ -395,7 +395,7 @@ def test_old_chats_are_deleted_only_when_that_was_agreed_to(lechat):
         for title in ("one", "two"):
             store.add(store.new_chat(title).id, Message("user", title), 0)
     lechat("hello")
-    assert refused(lechat("chats", "rm", "--older-than", "90"), 1, "90 is not a time; use one like 90d, 8w, 6m, 1y")
+    assert refused(lechat("chats", "rm", "--older-than", "90"), 1, "90 is not an age; use one like 90d, 8w, 6m, 1y")
     assert refused(lechat("chats", "rm"), 1, "takes IDs, or --older-than TIME")
     assert refused(lechat("chats", "rm", "--older-than", "90d"), 1, "2 chats would be deleted; use --yes")
     assert "no chat is older than 90y" in lechat("chats", "rm", "--older-than", "90y").stderr

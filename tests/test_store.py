@@ -765,7 +765,7 @@ def test_a_history_can_move_to_an_sqlite_without_full_text_search_and_back(tmp_p
 
 def test_a_file_that_is_not_a_history_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "history.db").write_bytes(b"a shopping list, " * 100)
-    with pytest.raises(StoreError, match=r"not a history or is damaged.*--no-save"):
+    with pytest.raises(StoreError, match=r"is damaged or is not from lechat.*--no-save"):
         Store(tmp_path)
     assert (tmp_path / "history.db").read_bytes() == b"a shopping list, " * 100
 
@@ -827,9 +827,9 @@ def test_a_history_that_cannot_be_written_can_be_read(tmp_path: Path) -> None:
         assert [found.id for found in store.chats()] == [chat.id]
         assert [message.text for message in store.path(chat.id)] == ["where is the flour?"]
         assert [hit.chat.id for hit in store.search("flour")] == [chat.id]
-        with pytest.raises(StoreError, match="can only be read"):
+        with pytest.raises(StoreError, match="is read-only"):
             store.new_chat("another")
-        with pytest.raises(StoreError, match="can only be read"):
+        with pytest.raises(StoreError, match="is read-only"):
             store.delete(chat.id)
 
 

@@ -31,7 +31,7 @@ def stored_document(file: Attachment) -> Document:
     try:
         return Document.decode(pages_path(file.path).read_bytes())
     except (OSError, DocumentError) as error:
-        sentence = f"{safe(file.name)} is not stored any more; /edit the question and attach it again"
+        sentence = f"{safe(file.name)} is no longer stored; /edit the question and attach it again"
         raise AttachmentError(sentence) from error
 
 

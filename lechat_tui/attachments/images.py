@@ -66,7 +66,7 @@ def check_image(content: bytes, name: str) -> File:
     logging.getLogger("PIL").setLevel(logging.CRITICAL)  # it writes to stderr, which may be the screen
     shown = safe(name)
     if len(content) > MAX_IMAGE_BYTES:
-        raise AttachmentError(f"{shown} is too large; an image may have {MAX_IMAGE_BYTES // 1_000_000} MB")
+        raise AttachmentError(f"{shown} is too large; images can have up to {MAX_IMAGE_BYTES // 1_000_000} MB")
     if not is_image(content):
         raise AttachmentError(f"{shown} is not an image; {', '.join(pixels.FORMATS)} can be attached")
     try:
@@ -74,7 +74,7 @@ def check_image(content: bytes, name: str) -> File:
     except (pixels.TooManyPixels, Image.DecompressionBombError) as error:
         raise AttachmentError(_too_many_pixels(shown)) from error
     except BROKEN as error:
-        raise AttachmentError(f"{shown} is damaged or cut short and can't be decoded") from error
+        raise AttachmentError(f"{shown} is damaged or incomplete and can't be decoded") from error
     return File(name, content, "image", width, height)
 
 
@@ -107,7 +107,7 @@ def thumbnail(path: Path, width: int, height: int) -> Thumbnail:
     except (pixels.TooManyPixels, Image.DecompressionBombError) as error:
         raise AttachmentError(_too_many_pixels(safe(path.name))) from error
     except BROKEN as error:
-        raise AttachmentError(f"{safe(path.name)} is damaged or cut short and can't be decoded") from error
+        raise AttachmentError(f"{safe(path.name)} is damaged or incomplete and can't be decoded") from error
     return Thumbnail(flat.width, flat.height, flat.tobytes(), len(content))
 
 

@@ -71,7 +71,7 @@ def stored_text(file: Attachment) -> str:
     try:
         content = file.path.read_bytes()
     except OSError as error:
-        sentence = f"{safe(file.name)} is not stored any more; /edit the question and attach it again"
+        sentence = f"{safe(file.name)} is no longer stored; /edit the question and attach it again"
         raise AttachmentError(sentence) from error
     return decoded(content, file.name)
 

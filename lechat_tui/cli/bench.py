@@ -82,7 +82,7 @@ def run(overrides: compose.Overrides, *, prompt_tokens: int, tokens: int, rounds
     with conversation.store:
         model = conversation.spec()
         if not isinstance(model, LocalModel):
-            raise LechatError(f"{model.name} is on a server; bench measures the models of this machine")
+            raise LechatError(f"{model.name} is on a server; bench measures only models on this machine")
         model = replace(model, pace=None)
         plan = Benchmark(model, conversation.setup.sampling(), prompt_tokens, tokens, rounds)
         figures = asyncio.run(_measured(conversation.engine, plan))

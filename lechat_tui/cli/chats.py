@@ -10,7 +10,9 @@ HELP = {"help_option_names": ["-h", "--help"]}
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="A number that lechat chats ls shows, or last.")]
+Id = Annotated[
+    str, typer.Argument(metavar="ID", help="A number from lechat chats ls, or last for the most recent chat.")
+]
 
 MAX_LIMIT = 2**31 - 1
 
@@ -24,7 +26,7 @@ class ExportFormat(StrEnum):
 
 
 chats = typer.Typer(
-    help="List, show, search, rename, export, import and remove chats; alone, list them.",
+    help="List, show, search, rename, export, import and delete chats. Without a command, list them.",
     rich_markup_mode=None,
     context_settings=HELP,
     invoke_without_command=True,
@@ -40,7 +42,7 @@ def alone(context: typer.Context) -> None:
 
 @chats.command("ls", help="List chats, the most recent first.")
 def ls(
-    limit: Annotated[int, typer.Option(min=1, max=MAX_LIMIT, help="Maximum number of chats.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=MAX_LIMIT, metavar="N", help="Maximum number of chats.")] = 50,
     json: Json = False,
 ) -> None:
     from lechat_tui.cli import history
@@ -56,14 +58,14 @@ def show(id: Id) -> None:
 
 
 @chats.command("search", help="Find messages that contain all of the words.")
-def search(words: list[str]) -> None:
+def search(words: Annotated[list[str], typer.Argument(metavar="WORDS")]) -> None:
     from lechat_tui.cli import history
 
     history.search(" ".join(words))
 
 
-@chats.command("rename", help="Give a chat another title.")
-def rename(id: Id, title: list[str]) -> None:
+@chats.command("rename", help="Rename a chat.")
+def rename(id: Id, title: Annotated[list[str], typer.Argument(metavar="TITLE")]) -> None:
     from lechat_tui.cli import history
 
     history.rename(id, " ".join(title))
@@ -94,11 +96,13 @@ def bring(file: Annotated[Path, typer.Argument(metavar="FILE.json")]) -> None:
     history.import_chat(file)
 
 
-@chats.command("rm", help="Delete chats: those with these IDs, or all that are older than a time.")
+@chats.command("rm", help="Delete chats by ID or by age.")
 def rm(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="As for show.")] = None,
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="ID", help="Numbers from lechat chats ls, or last.")
+    ] = None,
     older_than: Annotated[
-        str, typer.Option(metavar="TIME", help="Since the last message: 90d, 8w, 6m (of 30 days) or 1y.")
+        str, typer.Option(metavar="TIME", help="All chats whose last message is older: 90d, 8w, 6m, 1y.")
     ] = "",
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:

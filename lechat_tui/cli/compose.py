@@ -188,7 +188,7 @@ def _model(models: Models, overrides: Overrides, chat: Chat | None) -> tuple[Mod
     if overrides.model:
         named = models.require(overrides.model)
         if overrides.with_images and not named.supports_images:
-            raise ModelError(f"{named.id} can't see images; -m {models.for_role('vision').id} can")
+            raise ModelError(f"{named.id} does not support images; -m {models.for_role('vision').id} does")
         return named, ""
     own, problem = None, ""
     if chat and chat.model:
@@ -200,8 +200,8 @@ def _model(models: Models, overrides: Overrides, chat: Chat | None) -> tuple[Mod
     if own and (own.supports_images or not for_images):
         return own, ""
     model = models.for_role("vision" if for_images else "text")
-    problem = f"{own.id} can't see images" if own else problem
-    return model, f"{problem}; {model.id} answers instead" if problem else ""
+    problem = f"{own.id} does not support images" if own else problem
+    return model, f"{problem}; using {model.id} instead" if problem else ""
 
 
 def _has_real_vision(models: Models) -> bool:

@@ -26,14 +26,14 @@ def run(url: str, *, name: str, key_env: str, key_file: str, cacert: str, agreed
     title, rows, models = asyncio.run(servers.add(server, name))
     printing.say(f"{title} at {server.label}: {_counted(len(rows))}")
     _print(rows, models)
-    printing.say(f"lechat -m {rows[0].id} starts a chat; /model switches to it on the screen")
+    printing.say(f"lechat -m {rows[0].id} starts a chat with it")
 
 
 def run_without_url(*, agreed: bool) -> None:
     """Look for servers on this machine and connect each that the user wants. Raises `LechatError`."""
     found = asyncio.run(discover())
     if not found:
-        raise LechatError("no server was found on this machine's usual ports; lechat connect URL connects one anywhere")
+        raise LechatError("no server found on this machine's usual ports; lechat connect URL connects any other")
     for server in found:
         with suppress(EngineError):
             run(server.url, name="", key_env="", key_file="", cacert="", agreed=agreed)
@@ -57,7 +57,7 @@ def remove(name: str) -> None:
     gone = servers.remove(name)
     if not gone:
         known = ", ".join(servers.connected()) or "none"
-        raise ModelError(f"there is no server {name}; connected are: {known}")
+        raise ModelError(f"there is no server {name}; connected servers: {known}")
     printing.say(f"{name} is removed, with {_counted(gone)}")
 
 
@@ -65,7 +65,7 @@ def _ask(server: Server, *, agreed: bool) -> None:
     question = servers.question(server)
     if not agreed:
         if not sys.stdin.isatty():
-            raise ModelError(f"{server.label} is another machine; --yes agrees that chats with its models go there")
+            raise ModelError(f"{server.label} is another machine; --yes allows chats to be sent there")
         printing.say(f"{question} [y/N] ", end="")
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise ModelError("nothing was connected")

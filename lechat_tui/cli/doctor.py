@@ -120,7 +120,7 @@ def _servers(models: Models) -> Iterator[Finding]:
         yield Finding("server", f"{url}, connected with {count} {'model' if count == 1 else 'models'}")
     for server in asyncio.run(discover()):
         if server.url not in known:
-            yield Finding("server", f"{server.url} offers models; lechat connect {server.url} lists them")
+            yield Finding("server", f"{server.url} offers models; lechat connect {server.url} adds them")
 
 
 def _named(settings: Settings, models: Models) -> Iterator[Finding]:

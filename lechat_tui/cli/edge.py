@@ -23,7 +23,7 @@ MAX_ERROR_CHARACTERS = 200
 
 
 LIMITS = {
-    errno.EMFILE: "too many files are open for the limit of this shell; ulimit -n 256 raises it",
+    errno.EMFILE: "this shell's limit on open files is too low; ulimit -n 256 raises it",
     errno.ENFILE: "too many files are open on this machine; close some programs, then try again",
     errno.ENOMEM: "there is not enough memory; close some programs, or raise the limit of this shell (ulimit -v)",
 }

@@ -104,7 +104,7 @@ def _described(flags: MachineFlags) -> Resources | None:
     ram = size(flags.ram, "--ram") if flags.ram else 0
     disk = size(flags.disk, "--disk") if flags.disk else None
     if unified and (gpus or ram):
-        raise typer.BadParameter("--unified can't be combined with --vram or --ram; it stands for both")
+        raise typer.BadParameter("--unified can't be combined with --vram or --ram; it replaces both")
     if gpus or unified or ram:
         return Resources(gpus, unified, ram or unified, disk)
     return replace(resources.detect(paths.hub_cache()), disk=disk) if disk else None
@@ -164,7 +164,7 @@ def _notes(others: Sequence[Fit], unknown: Sequence[str]) -> Iterator[str]:
     if any(result.speed for result in others):
         yield "Speeds are upper bounds: memory bandwidth divided by the bytes read per token."
     if unknown:
-        yield f"Memory need unknown until downloaded: {', '.join(unknown)}"
+        yield f"Memory needs unknown until downloaded: {', '.join(unknown)}"
 
 
 def _memory(machine: Resources) -> str:

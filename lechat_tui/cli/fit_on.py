@@ -49,7 +49,7 @@ def _server(where: str) -> Server:
     if server := known.get(where):
         return server
     if "." not in where and ":" not in where and where != "localhost":
-        raise ModelError(f"there is no server {where}; connected are: {', '.join(known) or 'none'}")
+        raise ModelError(f"there is no server {where}; connected servers: {', '.join(known) or 'none'}")
     url = base_url(where)
     return next((server for server in known.values() if server.url == url), Server(url))
 

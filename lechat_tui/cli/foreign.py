@@ -45,9 +45,9 @@ _NO_SERVER = (
     "lechat is not a server; lechat ls --json lists the paths of your models, and llama-server -m PATH serves one"
 )
 _UPDATE = "update lechat with the tool that installed it: uv tool upgrade, pipx upgrade or pip install -U"
-_NO_ACCOUNT = "there is no account; a closed repository on the hub needs HF_TOKEN in the environment"
+_NO_ACCOUNT = "there is no account; a gated repository on the hub needs HF_TOKEN in the environment"
 _NO_TOOLS = "models have no tools or plugins here; -f PATH gives one a file or an image"
-_UNLOADED = "nothing to stop: lechat unloads its models when it ends, and idle ones after keep_warm minutes"
+_UNLOADED = "nothing to stop: lechat unloads its models when it exits, and idle ones after keep_warm minutes"
 
 SUBCOMMANDS = {
     "download": _to("pull", words=ONE),
@@ -60,7 +60,7 @@ SUBCOMMANDS = {
     "info": _to("show", words=ONE),
     "inspect": _to("show", words=ONE),
     "link": _to("import", words=ONE),
-    "create": _say("to use a GGUF file of yours: lechat import PATH", words=ANY),
+    "create": _say("to use your own GGUF file: lechat import PATH", words=ANY),
     "history": _to("chats", "ls", words=NONE),
     "search": _to("chats", "search", words=ONE),
     "find": _to("chats", "search", words=ONE),
@@ -167,13 +167,13 @@ _REASONS = {
     "the batch size is chosen for your machine; batch in config.toml changes it": "-b -ub --batch-size --ubatch-size",
     "how weights are read is chosen for your machine; mmap in config.toml changes it": "--mlock --mmap --no-mmap",
     "lechat places a model on the GPUs on its own; --n-gpu-layers N limits it": "--gpu -mg -sm -ts -dev --device",
-    "lechat finds the projector beside the model's file; give the model alone, with -m PATH": "--mmproj -mm",
+    "lechat finds the projector next to the model; pass only the model, with -m PATH": "--mmproj -mm",
     "keep_warm in config.toml sets after how many idle minutes a model is unloaded": "--keepalive --keep-alive --ttl",
-    "/theme chooses a theme in the full screen; theme = in config.toml sets it, too": "--theme",
+    "set theme in config.toml, or use /theme in the full screen": "--theme",
     "--think and --no-think turn the thinking of a model on or off, where it has a choice": (
         "--reasoning --reasoning-budget --reasoning-effort"
     ),
-    "lechat can't force the form of an answer; ask for JSON in the prompt": (
+    "lechat can't constrain the output format; ask for JSON in the prompt": (
         "--schema --format --json-schema -j --grammar --grammar-file"
     ),
     "lechat prints whole answers; in a chat, /copy code copies a code block and /save 1 PATH writes it": (
@@ -251,7 +251,7 @@ def translate(arguments: Sequence[str], commands: Sequence[str], *, piped: bool 
             raise Unsupported(row.sentence)
         return [*row.arguments, *rest]
     if row and words == 1 and not piped:
-        raise Unsupported(f"lechat {first} takes no word after it; to ask it as a question: lechat -- {first} ...")
+        raise Unsupported(f"lechat {first} takes no arguments; to ask a question: lechat -- {first} ...")
     if not piped and words <= 1 and (meant := _meant(first, commands)):
         raise Unsupported(
             f"there is no command {first}; did you mean {meant}? To ask it as a question: lechat -- {first}"

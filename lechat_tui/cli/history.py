@@ -119,7 +119,7 @@ def _old(store: Store, span: str, *, agreed: bool) -> list[int]:
     """The IDs of the chats that are older than this, none if there are none. Raises `StoreError`."""
     seconds = span_seconds(span)
     if seconds is None:
-        raise StoreError(f"{span} is not a time; use one like {SPAN_EXAMPLES}")
+        raise StoreError(f"{span} is not an age; use one like {SPAN_EXAMPLES}")
     now = datetime.now()
     listing, moment = store.listing(), now.timestamp() - seconds
     old = [id for id, updated in zip(listing.ids, listing.updated, strict=True) if updated < moment]

@@ -134,7 +134,7 @@ def _file(name: str) -> File:
             return reading.read_named(asked)
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # else it would wait here for a writer
         with os.fdopen(descriptor, "rb") as source:
-            streams.wait_for_input(descriptor, notice=f"waiting for somebody to write to {safe(name)}")
+            streams.wait_for_input(descriptor, notice=f"waiting for input from {safe(name)}")
             os.set_blocking(descriptor, True)
             return reading.check(_bounded(source, safe(name)), path.name, asked.part)
     except ValueError as error:  # a name no file can have

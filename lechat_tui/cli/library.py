@@ -7,12 +7,12 @@ import typer
 
 from lechat_tui.cli.chats import HELP, Json
 
-Library = Annotated[str, typer.Argument(metavar="NAME", help="A library that lechat library ls lists.")]
+Library = Annotated[str, typer.Argument(metavar="NAME", help="A library from lechat library ls.")]
 
-Paths = Annotated[list[Path] | None, typer.Argument(metavar="[PATH]...", help="Folders and files.")]
+Paths = Annotated[list[Path] | None, typer.Argument(metavar="PATH", help="Folders and files.")]
 
 library = typer.Typer(
-    help="Make, fill, list, search and remove libraries of documents; alone, list them.",
+    help="Create, update, list, search and remove libraries of documents. Without a command, list them.",
     rich_markup_mode=None,
     context_settings=HELP,
     invoke_without_command=True,
@@ -26,25 +26,29 @@ def alone(context: typer.Context) -> None:
         ls()
 
 
-@library.command("new", help="Make a library of folders and files, which stay where they are.")
-def new(title: Annotated[str, typer.Argument(metavar="NAME", help="Its name.")], paths: Paths = None) -> None:
+@library.command("new", help="Create a library of folders and files, which stay where they are.")
+def new(
+    title: Annotated[str, typer.Argument(metavar="NAME", help="Name for the library.")], paths: Paths = None
+) -> None:
     from lechat_tui.cli import shelves
 
     shelves.new(title, paths or [])
 
 
 @library.command("add", help="Add folders and files to a library.")
-def add(library: Library, paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="As for new.")]) -> None:
+def add(
+    library: Library, paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Folders and files.")]
+) -> None:
     from lechat_tui.cli import shelves
 
     shelves.add(library, paths)
 
 
-@library.command("connect", help="Add an index of OpenSearch or Elasticsearch, which is searched where it is.")
+@library.command("connect", help="Use an OpenSearch or Elasticsearch index as a library.")
 def connect(
     title: Annotated[str, typer.Argument(metavar="NAME", help="The name of the library.")],
-    url: Annotated[str, typer.Argument(help="Such as https://search.example.org:9200.")],
-    index: Annotated[str, typer.Argument(help="The index, an alias or a pattern.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="Such as https://search.example.org:9200.")],
+    index: Annotated[str, typer.Argument(metavar="INDEX", help="The index, an alias or a pattern.")],
     text: Annotated[str, typer.Option(metavar="FIELD", help="Field with the text.")] = "text",
     title_field: Annotated[str, typer.Option("--title", metavar="FIELD", help="Field with the name.")] = "title",
     heading: Annotated[str, typer.Option(metavar="FIELD", help="Field with the headings above a passage.")] = "heading",
@@ -53,9 +57,9 @@ def connect(
     key_env: Annotated[
         str, typer.Option(metavar="VARIABLE", help="Environment variable with the API key or USER:PASSWORD.")
     ] = "",
-    key_file: Annotated[str, typer.Option(metavar="PATH", help="File with the same.")] = "",
-    cacert: Annotated[str, typer.Option(metavar="PATH", help="PEM file with the authority of its certificate.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree that questions to it are sent there.")] = False,
+    key_file: Annotated[str, typer.Option(metavar="PATH", help="File with the API key or USER:PASSWORD.")] = "",
+    cacert: Annotated[str, typer.Option(metavar="PATH", help="PEM file with the CA of the server's certificate.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree to send questions there.")] = False,
 ) -> None:
     from lechat_tui.cli import shelves
     from lechat_tui.library.opensearch import Index
@@ -64,7 +68,7 @@ def connect(
     shelves.connect(title, place, agreed=yes)
 
 
-@library.command("sync", help="Read what is new or has changed in its folders, and drop what was deleted.")
+@library.command("sync", help="Index new and changed files, and drop deleted ones.")
 def sync(library: Library) -> None:
     from lechat_tui.cli import shelves
 
@@ -73,7 +77,7 @@ def sync(library: Library) -> None:
 
 @library.command("ls", help="List the libraries, or the documents of one.")
 def ls(
-    library: Annotated[str, typer.Argument(metavar="[NAME]", help="A library; default: all.")] = "",
+    library: Annotated[str, typer.Argument(metavar="NAME", help="A library; default: all.")] = "",
     json: Json = False,
 ) -> None:
     from lechat_tui.cli import shelves
@@ -81,20 +85,22 @@ def ls(
     shelves.list_documents(library, as_json=json) if library else shelves.list_libraries(as_json=json)
 
 
-@library.command("status", help="Show what a library holds, its folders, and the files that could not be read.")
+@library.command("status", help="Show a library's folders, its size, and the files that could not be read.")
 def status(library: Library, json: Json = False) -> None:
     from lechat_tui.cli import shelves
 
     shelves.status(library, as_json=json)
 
 
-@library.command("search", help="Find passages for some words or a question.")
+@library.command("search", help="Find passages that match words or answer a question.")
 def search(
     library: Library,
-    words: list[str],
-    limit: Annotated[int, typer.Option("-k", "--limit", min=1, max=100, help="Maximum number of passages.")] = 10,
+    words: Annotated[list[str], typer.Argument(metavar="WORDS")],
+    limit: Annotated[
+        int, typer.Option("-k", "--limit", min=1, max=100, metavar="N", help="Maximum number of passages.")
+    ] = 10,
     everything: Annotated[
-        bool, typer.Option("-a", "--all", help="All passages that have all of the words, and their number.")
+        bool, typer.Option("-a", "--all", help="List and count all passages that contain all of the words.")
     ] = False,
     json: Json = False,
 ) -> None:

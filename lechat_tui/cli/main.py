@@ -50,12 +50,19 @@ class Output(StrEnum):
     stream_json = "stream-json"
 
 
-EPILOG = (
-    "Commands: pull (get), ls (list), ps, show, rm and import for models; connect for servers; fit; ocr; "
-    "chats ls|show|search|rename|export|import|rm; library new|add|ls|status|search|sync|rm; "
-    "bench, doctor, paths, completion. See lechat COMMAND --help. "
-    "Without a prompt, the full screen opens."
-)
+EPILOG = """Without a prompt, lechat opens the full screen.
+
+\b
+Commands, each with its own --help:
+  pull, show, ls, ps, rm, import  manage models
+  fit, bench                      what this machine can run, and how fast
+  connect                         use the models of a server
+  chats                           list, search, export and delete chats
+  library                         search your documents
+  ocr                             turn scans into Markdown
+  doctor, paths                   check the installation, find the files
+  completion                      complete commands in your shell
+"""
 
 asking = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=HELP)
 commands = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=HELP)
@@ -65,7 +72,7 @@ commands.add_typer(library, name="library")
 OFFLINE = typer.Option("--offline", help="Never use the network.")
 
 CtxSize = Annotated[int | None, typer.Option(min=256, metavar="N", help="Context window in tokens.")]
-GpuLayers = Annotated[int | None, typer.Option(min=-1, metavar="N", help="Layers on the GPU; -1: all that fit.")]
+GpuLayers = Annotated[int | None, typer.Option(min=-1, metavar="N", help="Layers on the GPU; -1 means all that fit.")]
 Threads = Annotated[int | None, typer.Option(min=1, metavar="N", help="CPU threads.")]
 Loras = Annotated[list[str] | None, typer.Option(metavar="PATH[:SCALE]", help="LoRA adapter to apply; repeatable.")]
 
@@ -81,7 +88,7 @@ def before_command(offline: Annotated[bool, OFFLINE] = False) -> None:
 @with_settings
 def ask(
     prompt: Annotated[
-        list[str] | None, typer.Argument(metavar="PROMPT", help="The question; with a pipe, what to do with the input.")
+        list[str] | None, typer.Argument(metavar="PROMPT", help="The question, or what to do with piped input.")
     ] = None,
     model: Annotated[
         str, typer.Option("-m", "--model", metavar="NAME", help="Model to use: a name or a path to a .gguf file.")
@@ -98,13 +105,13 @@ def ask(
         typer.Option("-f", "--file", metavar="PATH", help="Attach a text file or an image; - is stdin."),
     ] = None,
     attach: Annotated[
-        list[str] | None, typer.Option("-a", "--attach", "--image", metavar="PATH", help="The same as --file.")
+        list[str] | None, typer.Option("-a", "--attach", "--image", metavar="PATH", help="Same as --file.")
     ] = None,
     output: Annotated[Output, typer.Option(help="Output format.")] = Output.text,
     json: Annotated[bool, typer.Option("--json", help="Same as --output json.")] = False,
     no_save: Annotated[bool, typer.Option("-n", "--no-save", help="Do not save this chat.")] = False,
     no_stdin: Annotated[
-        bool, typer.Option("--no-stdin", help="Leave stdin alone, as in a loop that reads lines from it.")
+        bool, typer.Option("--no-stdin", help="Do not read stdin, as in a shell loop that reads it.")
     ] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print no hints or progress on stderr.")] = False,
     stats: Annotated[bool, typer.Option("--stats", help="Print token counts and speed on stderr.")] = False,
@@ -113,8 +120,9 @@ def ask(
     overflow: Annotated[
         Overflow,
         typer.Option(
-            help="If the input is larger than the context window: refuse it, keep its head or tail, cut out its "
-            "middle, or map: ask about each part, then combine the answers. passages: of documents, those that match."
+            help="If the input does not fit into the context window: refuse it, keep its head or tail, cut out its "
+            "middle, ask about each part and combine the answers (map), or send the parts of documents that match the "
+            "question (passages)."
         ),
     ] = Overflow.refuse,
     offline: Annotated[bool, OFFLINE] = False,
@@ -154,9 +162,9 @@ def ask(
     )
 
 
-@commands.command("pull", help="Download a model listed by lechat ls, or USER/REPO; an interrupted download resumes.")
+@commands.command("pull", help="Download a model. An interrupted download resumes.")
 def pull(
-    name: str,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name from lechat ls, or USER/REPO[:QUANT].")],
     json: Annotated[bool, typer.Option("--json", help="Print progress as JSON, one object per line.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print no progress on stderr.")] = False,
     accept_license: Annotated[
@@ -176,10 +184,10 @@ def pull(
     pull.run(name, as_json=json, quiet=quiet, accept_license=accepted, force=force)
 
 
-commands.command("get", hidden=True)(pull)
+commands.command("get", hidden=True, help="Same as pull.")(pull)
 
 
-@commands.command("ls", help="List the models on this machine and those to download.")
+@commands.command("ls", help="List the models on this machine and those available for download.")
 def ls(
     everything: Annotated[bool, typer.Option("-a", "--all", help="Include superseded models.")] = False,
     json: Json = False,
@@ -189,12 +197,12 @@ def ls(
     weights.list_json() if json else weights.list_table(everything=everything)
 
 
-commands.command("list", hidden=True)(ls)
+commands.command("list", hidden=True, help="Same as ls.")(ls)
 
 
 @commands.command("show", help="Show the details of a model on this machine or on the Hugging Face hub.")
 def show(
-    name: Annotated[str, typer.Argument(help="A name, USER/REPO:QUANT, a hub URL, or a path.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name, USER/REPO[:QUANT], a hub URL, or a path.")],
     json: Json = False,
 ) -> None:
     from lechat_tui.cli import weights
@@ -202,7 +210,7 @@ def show(
     weights.show(name, as_json=json)
 
 
-@commands.command("ps", help="List the models that are loaded now.")
+@commands.command("ps", help="List the models in memory.")
 def ps(json: Json = False) -> None:
     from lechat_tui.cli import running
 
@@ -211,7 +219,7 @@ def ps(json: Json = False) -> None:
 
 @commands.command("rm", help="Delete a model's files from this machine.")
 def rm(
-    name: str,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name from lechat ls.")],
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask for confirmation.")] = False,
     foreign: Annotated[bool, typer.Option("--foreign", help="Also delete files owned by other programs.")] = False,
 ) -> None:
@@ -220,20 +228,22 @@ def rm(
     weights.remove(name, agreed=yes, foreign=foreign)
 
 
-@commands.command("import", help="Add a GGUF file, or all in a folder, without moving them.")
+@commands.command("import", help="Add a GGUF file, or all GGUF files in a folder, to the list of models.")
 def bring(
-    path: Path,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The file or folder; it stays where it is.")],
     copy: Annotated[bool, typer.Option("--copy", help="Copy the file to lechat's data folder.")] = False,
-    name: Annotated[str, typer.Option("--name", metavar="ID", help="Name of the model.")] = "",
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Name for the model.")] = "",
 ) -> None:
     from lechat_tui.cli import weights
 
     weights.bring(path, copy=copy, name=name)
 
 
-@commands.command("fit", help="Show which models fit this machine, or one described by options.")
+@commands.command("fit", help="Show which models fit this machine, or a machine described with options.")
 def fit(
-    name: Annotated[str, typer.Argument(help="A model or a path to a .gguf file; default: all models.")] = "",
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A model or a path to a .gguf file; default: all models.")
+    ] = "",
     vram: Annotated[list[str] | None, typer.Option(metavar="SIZE", help="Memory of a GPU, such as 24G.")] = None,
     ram: Annotated[str, typer.Option(metavar="SIZE", help="Main memory.")] = "",
     unified: Annotated[str, typer.Option(metavar="SIZE", help="Memory shared by CPU and GPU, as on a Mac.")] = "",
@@ -241,7 +251,9 @@ def fit(
     context: Annotated[
         int | None, typer.Option(min=256, max=2**24, metavar="N", help="Context window in tokens.")
     ] = None,
-    on: Annotated[str, typer.Option(metavar="SERVER", help="What a connected server or one at a URL has.")] = "",
+    on: Annotated[
+        str, typer.Option(metavar="SERVER", help="Show the models of a server instead; its name or URL.")
+    ] = "",
     json: Json = False,
     offline: Annotated[bool, OFFLINE] = False,
 ) -> None:
@@ -259,14 +271,14 @@ def fit(
     fit.run(name, fit.MachineFlags(vram or (), ram, unified, disk), context=context, as_json=json)
 
 
-@commands.command("connect", help="Use the models of a server, or list and remove servers; without a URL, look here.")
+@commands.command("connect", help="Use the models of a server. Without a URL, look for servers on this machine.")
 def connect(
-    url: Annotated[str, typer.Argument(metavar="[URL]", help="Such as http://localhost:8080.")] = "",
-    name: Annotated[str, typer.Option(metavar="NAME", help="First part of the names of its models.")] = "",
+    url: Annotated[str, typer.Argument(metavar="URL", help="Such as http://localhost:8080.")] = "",
+    name: Annotated[str, typer.Option(metavar="NAME", help="Name for the server, the prefix of its models.")] = "",
     key_env: Annotated[str, typer.Option(metavar="VARIABLE", help="Environment variable with the API key.")] = "",
     key_file: Annotated[str, typer.Option(metavar="PATH", help="File with the API key.")] = "",
-    cacert: Annotated[str, typer.Option(metavar="PATH", help="PEM file with the authority of its certificate.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree that chats with its models are sent there.")] = False,
+    cacert: Annotated[str, typer.Option(metavar="PATH", help="PEM file with the CA of the server's certificate.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree to send chats with its models there.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="List the connected servers.")] = False,
     remove: Annotated[str, typer.Option(metavar="NAME", help="Remove a server.")] = "",
     offline: Annotated[bool, OFFLINE] = False,
@@ -314,7 +326,7 @@ def doctor(json: Json = False) -> None:
 
 @commands.command("bench", help="Measure the speed of a model on this machine.")
 def bench(
-    name: Annotated[str, typer.Argument(help="A model listed by lechat ls, or a path to a .gguf file.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name from lechat ls, or a path to a .gguf file.")] = "",
     ctx_size: CtxSize = None,
     prompt_tokens: Annotated[int, typer.Option(min=32, metavar="N", help="Length of the prompt in tokens.")] = 512,
     tokens: Annotated[int, typer.Option(min=2, metavar="N", help="Length of the answer in tokens.")] = 128,
@@ -331,7 +343,7 @@ def bench(
     bench.run(overrides, prompt_tokens=prompt_tokens, tokens=tokens, rounds=rounds, as_json=json)
 
 
-@commands.command("completion", help="Print a script that completes lechat's command line in bash, zsh or fish.")
+@commands.command("completion", help="Print a completion script for bash, zsh or fish.")
 def completion(
     shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")],
     words: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,

@@ -104,7 +104,7 @@ async def _answer(
         hints.say(conversation.notice)
     try:
         if conversation.setup.loras:
-            hints.say(f"{conversation.setup.title} answers, with adapters applied")
+            hints.say(f"using {conversation.setup.title}, with adapters applied")
         files = await _with_page_pictures(conversation, files, hints)
         asked = await fitting(conversation, question, files, overflow, hints.say)
         if hidden := invisible_characters(asked.text, asked.attachments):

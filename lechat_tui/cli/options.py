@@ -6,8 +6,16 @@ from functools import wraps
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperArgument
 
 from lechat_tui.settings.config import OPTIONS, Option, unescaped
+
+
+def _without_type(argument: TyperArgument, ctx: object) -> None:
+    return None
+
+
+TyperArgument.display_type_rich = _without_type  # type: ignore[assignment, method-assign]  # help shows no Python types
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:

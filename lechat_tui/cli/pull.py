@@ -88,7 +88,7 @@ def _download(model: Model, display: "Display") -> None:
         _print(f"lechat: stopped; lechat pull {model.id} resumes the download")
         raise typer.Exit(_EXIT_INTERRUPTED) from None
     except Cancelled:
-        raise ModelError("stopped, because nothing reads the progress; the next download resumes it") from None
+        raise ModelError("stopped because the output was closed; the next download resumes it") from None
     finally:
         display.end()
 

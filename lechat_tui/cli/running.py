@@ -16,7 +16,7 @@ def run(*, as_json: bool) -> None:
         printing.show(json.dumps([asdict(row) for row in found], indent=2))
         return
     if not found:
-        printing.say("no model is loaded; each lechat loads its own and unloads it when it ends")
+        printing.say("no model is loaded; each lechat process loads its own, and unloads it when it exits")
         return
     on_gpu = any(row.gpu_bytes is not None for row in found)
     rows = [("model", "RAM", "GPU", "age", "process")]

@@ -115,7 +115,7 @@ def bring(path: Path, *, copy: bool, name: str) -> None:
 def _bring(file: Path, models: Models, *, copy: bool, name: str) -> None:
     model = imported.named(models.get(str(file.absolute())), name)
     if model.id in models.catalog and model.id not in imported.ids():
-        raise ModelError(f"there is already a model {model.id}; use --name to give this one another name")
+        raise ModelError(f"there is already a model {model.id}; use --name to choose another name")
     if copy:
         model = imported.copied(model, _progress)
     imported.register(model)

@@ -147,12 +147,10 @@ class Option:
 
 OPTIONS = (
     Option("temperature", "--temperature", "Randomness; 0 always picks the most likely token.", "", "X", ("temp",)),
-    Option("top_p", "--top-p", "Sample from the most likely tokens up to this probability.", "", "X"),
-    Option("top_k", "--top-k", "Sample from this many of the most likely tokens; 0: all."),
-    Option("min_p", "--min-p", "Drop tokens less likely than this share of the most likely.", "", "X"),
-    Option(
-        "repeat_penalty", "--repeat-penalty", "Make repetitions less likely; 1: off.", "", "X", ("repetition_penalty",)
-    ),
+    Option("top_p", "--top-p", "Sample from the most likely tokens with this total probability.", "", "X"),
+    Option("top_k", "--top-k", "Sample from the N most likely tokens; 0 means all."),
+    Option("min_p", "--min-p", "Drop tokens less likely than X times the most likely one.", "", "X"),
+    Option("repeat_penalty", "--repeat-penalty", "Penalize repetition; 1 means off.", "", "X", ("repetition_penalty",)),
     Option("seed", "--seed", "Random seed, for reproducible answers.", "random for each answer"),
     Option(
         "max_tokens",
@@ -164,12 +162,12 @@ OPTIONS = (
     Option(
         "stop",
         "--stop",
-        "End the answer before this text; can be repeated.",
+        "End the answer before this text; repeatable.",
         "none",
         "TEXT",
         ("stop_sequence", "stop_sequences", "reverse_prompt"),
     ),
-    Option("think", "--think", "Whether a model that can think does so first.", "auto", "on|off|auto"),
+    Option("think", "--think", "Turn thinking on or off, if the model can think.", "auto", "on|off|auto"),
     Option(
         "context",
         "--ctx-size",
@@ -180,7 +178,7 @@ OPTIONS = (
     Option(
         "gpu_layers",
         "--n-gpu-layers",
-        "Layers on the GPU; -1: all that fit.",
+        "Layers on the GPU; -1 means all that fit.",
         aliases=("num_gpu", "n_gpu_layers"),
         reloads=True,
     ),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lechat_tui.errors import LechatError
 
-OTHER_WAYS = "lechat --no-save runs without a history, LECHAT_HOME sets another folder"
+OTHER_WAYS = "lechat --no-save runs without a history, LECHAT_HOME names another folder"
 
 
 class StoreError(LechatError):
@@ -22,8 +22,7 @@ _SENTENCES = {
     sqlite3.SQLITE_PERM: "the history in {folder} can't be written; " + OTHER_WAYS,
     sqlite3.SQLITE_CANTOPEN: "the history in {folder} can't be opened; " + OTHER_WAYS,
     sqlite3.SQLITE_IOERR: "the disk failed while reading or writing the history in {folder} ({error}); " + OTHER_WAYS,
-    sqlite3.SQLITE_NOTADB: "the history in {folder} is not a history or is damaged; move history.db away, or "
-    + OTHER_WAYS,
+    sqlite3.SQLITE_NOTADB: "history.db in {folder} is damaged or is not from lechat; move it away, or " + OTHER_WAYS,
     sqlite3.SQLITE_CORRUPT: "the history in {folder} is damaged; move history.db away, or " + OTHER_WAYS,
     sqlite3.SQLITE_CONSTRAINT: "this chat was deleted by another program; /new starts another",
 }

@@ -45,7 +45,7 @@ class ReadOnlyStore(Store):
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        raise StoreError(f"the history in {self._where} can only be read; {OTHER_WAYS}")
+        raise StoreError(f"the history in {self._where} is read-only; {OTHER_WAYS}")
         yield self._db
 
     def _interrupt_abandoned(self, chat: int) -> None:

@@ -196,7 +196,7 @@ def migrate(db: sqlite3.Connection, scripts: Sequence[str] = SCRIPTS) -> None:
 def check_current(db: sqlite3.Connection) -> bool:
     """Whether there is a full-text index, of a history that can't be migrated. Raises `StoreError` if it must be."""
     if _version(db) != len(SCRIPTS):
-        raise StoreError(f"this history is of another version of lechat, and it can't be written; {OTHER_WAYS}")
+        raise StoreError(f"this history is from another version of lechat and is read-only; {OTHER_WAYS}")
     return _has_fts5(db) and _indexed(db)
 
 

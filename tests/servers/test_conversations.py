@@ -250,7 +250,7 @@ def test_a_server_is_listed_inspected_and_forgotten(llama_server, tmp_path, monk
     assert "2,048 tokens  loaded" in fits
     assert json.loads(lechat("fit", id, "--on", llama_server.url, "--json").stdout)["models"][0]["loaded"]
     assert "has no model other" in lechat("fit", "other", "--on", "office").stderr
-    assert "connected are: office" in lechat("fit", "--on", "home").stderr
+    assert "connected servers: office" in lechat("fit", "--on", "home").stderr
     assert lechat("connect", "--remove", "office").returncode == 0
     assert lechat("-m", id, "Hello").returncode == 1
 
