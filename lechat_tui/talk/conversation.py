@@ -247,7 +247,7 @@ class Conversation(OpenChat):
             shown = self.index_of(instead)
             index = len(self.messages) if shown is None else shown
             question = Message("user", text, attachments=tuple(attachments), pasted=tuple(pasted))
-            question, note = await self._with_passages(question, self.messages[:index], self.window)
+            question, note = await self._with_passages(question, self.messages[:index], self.window, self.models)
             self.models.remember(self.model, keep=not self.private)
             await self._store_question(
                 question, index, title=title or question.text, system=self.setup.own_system, model=self.model.id

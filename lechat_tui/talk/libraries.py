@@ -1,19 +1,28 @@
 """Finds the passages of libraries for a question: which libraries, which words, how many, and under which numbers."""
 
+import asyncio
+import logging
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 
 from lechat_tui.attachments.files import File
 from lechat_tui.attachments.passages import Passages, Source, encoded, sources_of
+from lechat_tui.engine.base import EngineError
 from lechat_tui.library import names
+from lechat_tui.library.errors import LibraryError
 from lechat_tui.library.facts import plain, tokens
 from lechat_tui.library.function_words import FUNCTION_WORDS
-from lechat_tui.library.passages import Passage
+from lechat_tui.library.passages import Passage, Searchable
 from lechat_tui.library.store import Library
+from lechat_tui.library.vectors import embedders_of
 from lechat_tui.message import Message
+from lechat_tui.models.available import Models
 from lechat_tui.talk.counting import counted, wants_all
 from lechat_tui.values import dataclass
+
+_log = logging.getLogger(__name__)
 
 MAX_PASSAGES = 8
 """Passages that go with a question."""
@@ -52,25 +61,63 @@ def mentioned(text: str) -> tuple[str, tuple[str, ...]]:
     return (MENTION.sub("", text).strip() if found else text), found
 
 
-def find(question: str, libraries: Sequence[str], messages: Sequence[Message], window: int) -> Found:
-    """The passages for a question in a chat; `window` is the context window in tokens. Raises `LibraryError`."""
+def find(
+    question: str,
+    libraries: Sequence[str],
+    messages: Sequence[Message],
+    window: int,
+    *,
+    models: Models | None = None,
+    private: bool = False,
+) -> Found:
+    """The passages for a question in a chat; call it where no event loop runs, as in a thread.
+
+    `window` is the context window in tokens; `models` may have the one that made vectors for a library. The question of
+    a `private` chat is not sent to another machine. Raises `LechatError`.
+    """
     name = ", ".join(libraries)
-    opened = [names.searchable(library) for library in libraries]
-    here = [library for library in opened if isinstance(library, Library)]
-    try:
-        can_count = len(here) == len(opened)  # a search server gives its best matches, never all
-        if can_count and wants_all(question) and (count := counted(content(question), here)):
+    with ExitStack() as stack:
+        opened = [stack.enter_context(closing(_opened(library, private=private))) for library in libraries]
+        here = [library for library in opened if isinstance(library, Library)]
+        if wants_all(question) and len(here) == len(opened) and (count := counted(content(question), here)):
             sources = numbered(fitting(count.firsts[:MAX_PASSAGES], window), messages, name)
             return Found(Passages(name, sources, count.summary(name)), f"all matches were counted: {count.text(name)}")
         searched = completed(question, messages)
-        passages = _alternating([library.search(searched, MAX_PASSAGES) for library in opened])
-    finally:
-        for library in opened:
-            library.close()
+        passages = _alternating([_search(library, searched, models) for library in opened])
     sources = numbered(fitting(passages[:MAX_PASSAGES], window), messages, name)
     if not sources:
         return Found(Passages(name), f"nothing in {name} matches this question")
     return Found(Passages(name, sources), "")
+
+
+def _opened(name: str, *, private: bool) -> Searchable:
+    index = names.index_of(name)
+    if private and index and not index.server.is_here:
+        raise LibraryError(f"this chat is private, and {name} is on {index.server.label}; ask in another chat")
+    return names.searchable(name)
+
+
+def _search(library: Searchable, question: str, models: Models | None) -> list[Passage]:
+    """The best passages of a library: by words, and by meaning if it has vectors of a model on this machine."""
+    if models is None or not isinstance(library, Library) or not embedders_of(library):
+        return library.search(question, MAX_PASSAGES)
+    return asyncio.run(_search_by_meaning(library, question, models))
+
+
+async def _search_by_meaning(library: Library, question: str, models: Models) -> list[Passage]:
+    from lechat_tui.library.embedding import search
+    from lechat_tui.talk.embedders import of_library
+
+    embedder = of_library(library, models)
+    if embedder is None:
+        return library.search(question, MAX_PASSAGES)
+    try:
+        return await search(library, question, embedder, MAX_PASSAGES)
+    except EngineError as error:
+        _log.warning("only the words of a question were searched: %s", error)
+        return library.search(question, MAX_PASSAGES)
+    finally:
+        await embedder.close()
 
 
 def _alternating(lists: Sequence[Sequence[Passage]]) -> list[Passage]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lechat_tui.attachments.files import File
 from lechat_tui.message import Attachment, DocumentUse, Message, State
+from lechat_tui.models.available import Models
 from lechat_tui.store import Chat, Store, StoreError
 from lechat_tui.talk.branches import Branch, ShownBranches, positions
 from lechat_tui.talk.trash import Trash, add_copy, copy_chat, keep
@@ -221,12 +222,12 @@ class OpenChat:
         self._synchronizer.start(libraries, again=again)
 
     async def _with_passages(
-        self, question: Message, before: Sequence[Message], window: int
+        self, question: Message, before: Sequence[Message], window: int, models: Models
     ) -> tuple[Message, str | None]:
         """The question with the passages of the libraries that it names, or that are attached to this chat.
 
         Also what the user must know of the search; None if there was none. `window` is the context window in tokens.
-        Raises `LibraryError`.
+        Raises `LechatError`.
         """
         if not self.libraries and "@library:" not in question.text:
             return question, None
@@ -239,7 +240,7 @@ class OpenChat:
         self._synchronize(names, again=False)
         if self._synchronizer:
             await asyncio.to_thread(self._synchronizer.wait, SYNC_SECONDS)
-        found = await asyncio.to_thread(find, text, names, before, window)
+        found = await asyncio.to_thread(find, text, names, before, window, models=models, private=self.private)
         passages = await asyncio.to_thread(self.keep_attachment, found.file)
         others = (file for file in question.attachments if file.kind != "passages")
         text = question.text if question.pasted else text or question.text
@@ -251,7 +252,7 @@ class OpenChat:
             title = first_title(title, question.attachments)
             self.chat = await asyncio.to_thread(self.store.new_chat, title, system=system, model=model)
             if self._chosen_libraries:
-                self.set_libraries(self._chosen_libraries)
+                self.chat = self.store.set_libraries(self.chat.id, self._chosen_libraries)
         parent = self.messages[index - 1].id if index else 0
         stored = await asyncio.to_thread(self.store.add, self.chat.id, question, parent)
         if index < len(self.messages):
