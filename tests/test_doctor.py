@@ -47,10 +47,10 @@ def test_settings_of_the_user_are_marked_as_such(doctor, home):
     home.joinpath("config").mkdir(parents=True)
     home.joinpath("config/config.toml").write_text('threads = 1\nkv_type = "q8_0"\nmmap = false\n')
     found = findings(doctor("--json"))
-    assert found["threads"]["text"] == "1: set by you or by the catalog"
-    assert found["kv_type"]["text"] == "q8_0: set by you or by the catalog"
+    assert found["threads"]["text"] == "1: set by you or the catalog"
+    assert found["kv_type"]["text"] == "q8_0: set by you or the catalog"
     assert found["flash_attention"]["text"].startswith("on: ")
-    assert found["mmap"]["text"] == "false: set by you or by the catalog"
+    assert found["mmap"]["text"] == "false: set by you or the catalog"
 
 
 def test_each_failed_check_is_named_and_the_others_still_run(doctor, home):

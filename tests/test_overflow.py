@@ -109,7 +109,7 @@ async def test_each_piece_is_asked_about_and_then_the_answers(talk):
     conversation = talk(*(f"answer {n}" for n in range(1, 9)))
     question, hints = await fitted(conversation, LINES, "which lines?", "map")
     asked = [request.messages for request in conversation.engine.requests]
-    assert 7 <= len(asked) <= 8 and f"read in {len(asked)} parts" in hints[0]
+    assert 7 <= len(asked) <= 8 and f"in {len(asked)} parts" in hints[0]
     assert all(len(messages) == 1 and messages[0].text.endswith("which lines?") for messages in asked)
     pieces = [messages[0].text.removesuffix("which lines?").strip("\n") for messages in asked]
     assert "\n".join(pieces) == LINES, "nothing is lost between the pieces"
@@ -137,7 +137,7 @@ async def test_answers_that_are_too_long_are_mapped_again_and_refused_when_that_
     conversation = talk(*("word " * 60,) * 8, *("short",) * 3)
     question, hints = await fitted(conversation, LINES, "which?", "map")
     assert len(hints) == 2 and question.count("short") == 2
-    with pytest.raises(ContextOverflow, match="do not fit into the context either"):
+    with pytest.raises(ContextOverflow, match="do not fit into the context window either"):
         await fitted(talk(), LINES, "which?", "map")  # an answer that says the whole piece again
 
 

@@ -156,7 +156,9 @@ def allow(server: Server) -> None:
 def check_allowed(server: Server) -> None:
     """Raise `ModelError` for a server on another machine that the user has not agreed to."""
     if not is_allowed(server):
-        raise ModelError(f"{server.label} is another machine; lechat connect {server.url} says what it would get")
+        raise ModelError(
+            f"{server.label} is another machine; lechat connect {server.url} shows what would be sent there"
+        )
 
 
 def question(server: Server, *, private: bool = False) -> str:

@@ -107,9 +107,11 @@ async def in_parts(
     while not (await plan(material)).fits:
         pieces = await _pieces(material, plan)
         if len(pieces) >= before:
-            raise ContextOverflow("the answers about the parts do not fit into the context either; increase the window")
+            raise ContextOverflow("the answers about the parts do not fit into the context window either; increase it")
         before = len(pieces)
-        yield Waiting(f"{len(material):,} characters do not fit into the context; they are read in {len(pieces)} parts")
+        yield Waiting(
+            f"{len(material):,} characters do not fit into the context window; reading them in {len(pieces)} parts"
+        )
         answers = []
         for number, piece in enumerate(pieces, start=1):
             yield Waiting(f"reading part {number} of {len(pieces)}")

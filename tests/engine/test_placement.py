@@ -39,7 +39,7 @@ def test_a_context_that_would_not_fit_onto_the_gpu_is_shortened_with_a_note():
 def test_the_kv_cache_is_quantized_before_layers_leave_the_gpu():
     placed = place(SPEC, PC, MISTRAL_SMALL, [16 * GIB])
     assert (placed.gpu_layers, placed.context, placed.kv_type) == (-1, 8192, "q8_0")
-    assert "not quite exact" in placed.note and "8,192" in placed.note
+    assert "slightly less precise" in placed.note and "8,192" in placed.note
 
 
 def test_a_gpu_that_is_too_small_holds_some_of_the_layers():
@@ -147,11 +147,11 @@ def test_a_context_larger_than_the_memory_is_refused_before_it_is_allocated():
 
 def test_a_model_that_needs_more_memory_than_is_free_is_loaded_after_a_warning_and_not_ahead_of_a_question():
     crowded, told = Machine(1, 1, memory=Memory(GIB, 2_500_000)), list[Loading]()
-    with pytest.raises(ScarceMemory, match=r"is not loaded before it is needed: it needs .* and 2.5 MB are free"):
+    with pytest.raises(ScarceMemory, match=r"is not loaded before it is needed: it needs .* and only 2.5 MB is free"):
         Llama(SQUEEZED, told.append, machine=crowded, careful=True)
     assert told == []
     Llama(SQUEEZED, told.append, machine=crowded).close()
-    assert "2.5 MB are free" in told[0].note and not any(event.note for event in told[1:])
+    assert "2.5 MB is free" in told[0].note and not any(event.note for event in told[1:])
 
 
 @pytest.mark.parametrize(

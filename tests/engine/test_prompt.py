@@ -354,7 +354,7 @@ def test_an_error_that_the_template_raises_is_passed_on(vocabulary):
 
 @pytest.mark.parametrize("source", ["[INST]x[/INST]", "[INST]{{ messages[0].content[2:] }}[/INST]"])
 def test_an_image_is_never_lost_silently(source, vocabulary):
-    with pytest.raises(EngineError, match="leaves out an image"):
+    with pytest.raises(EngineError, match="drops an image"):
         ChatTemplate(source, vocabulary("v3-tekken")).prompt([Message("user", "hi", attachments=(CAT,))])
 
 
@@ -464,7 +464,7 @@ def test_a_template_for_typed_content_gets_typed_content(source, vocabulary, tem
 
 @pytest.mark.parametrize("source", ["[INST]x[/INST]", "{% for m in messages[:-1] %}{{ m.content }}{% endfor %}"])
 def test_a_question_is_never_lost_silently(source, vocabulary):
-    with pytest.raises(EngineError, match="leaves out your question"):
+    with pytest.raises(EngineError, match="drops your question"):
         ChatTemplate(source, vocabulary("v3-tekken")).prompt(chat("u", "hi", "a", "there", "u", "what time is it?"))
 
 

@@ -199,10 +199,10 @@ RANDOM = Sampling(1.0, max_tokens=8)
     [
         (TuningOptions(), RANDOM, None, 0, (1, 2), "2: one for each physical core"),
         (TuningOptions(), RANDOM, None, 1, (1, 1), "1: other programs use 1.0 of 2 cores"),
-        (TuningOptions(), SEEDED, None, 1, (1, 2), "2: the same for every answer with a seed"),
-        (TuningOptions(), Sampling(0.0, max_tokens=8), None, 1, (1, 2), "2: the same for every answer with a seed"),
-        (TuningOptions(threads=2), RANDOM, None, 1, (1, 2), "2: set by you or by the catalog; other programs use 1.0"),
-        (TuningOptions(), SEEDED, (1, 2, 4, 1, 6, 2), 1, (1, 2, 4, 1, 6, 2), "2: as when the answer was first made"),
+        (TuningOptions(), SEEDED, None, 1, (1, 2), "2: fixed with a seed or at temperature 0"),
+        (TuningOptions(), Sampling(0.0, max_tokens=8), None, 1, (1, 2), "2: fixed with a seed or at temperature 0"),
+        (TuningOptions(threads=2), RANDOM, None, 1, (1, 2), "2: set by you or the catalog; other programs use 1.0"),
+        (TuningOptions(), SEEDED, (1, 2, 4, 1, 6, 2), 1, (1, 2, 4, 1, 6, 2), "2: as for the original answer"),
     ],
 )
 @pytest.mark.usefixtures("yielding")

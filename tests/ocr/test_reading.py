@@ -192,7 +192,7 @@ def test_the_command_resumes_after_a_failure_and_writes_markdown_with_its_pictur
         (("-o", "cats.pdf"), "cats.pdf is the file to read; name another one"),
         (("--pages", "9"), "cats.pdf has pages 1 to 1, and no page 9"),
         (("--pages", "x"), "--pages x is not a range of pages"),
-        (("-m", "chaton"), "chaton can't see images"),
+        (("-m", "chaton"), "chaton does not support images"),
     ):
         refused = lechat("ocr", "cats.pdf", *words)
         assert refused.returncode and sentence in refused.stderr

@@ -288,7 +288,7 @@ async def test_a_key_that_is_missing_or_rejected_is_explained(engine, tmp_path, 
             ({"key_env": "OFFICE_KEY"}, "set OFFICE_KEY to the API key"),
             ({"key_file": str(tmp_path / "none")}, "can't be read"),
             ({"key_file": str(file)}, "rejects the API key in .*: invalid key"),
-            ({}, "wants an API key; lechat connect .* --key-env VARIABLE"),
+            ({}, "requires an API key; lechat connect .* --key-env VARIABLE"),
         ):
             with pytest.raises(EngineError, match=sentence):
                 await events(engine, request(Server(replay.url, dialect="openai", **more)))
@@ -340,7 +340,7 @@ async def test_a_certificate_is_trusted_only_if_its_authority_is_named(engine, t
         assert text_of(await events(engine, request(trusted))) == TEXT
         calls = len(replay.calls)
         for server, sentence in (
-            (Server(replay.url, dialect="openai"), "is not trusted .*; --cacert FILE names"),
+            (Server(replay.url, dialect="openai"), "is not trusted .*; --cacert FILE "),
             (Server(replay.url, cacert=str(tmp_path / "none"), dialect="openai"), "can't be read"),
             (Server(replay.url, cacert=__file__, dialect="openai"), "can't be read"),
         ):

@@ -137,7 +137,7 @@ def _existing(path: Path) -> FileIdentity:
 def _reason(error: str) -> str:
     """Why llama.cpp rejected an adapter, from its log."""
     known = (meaning for logged, meaning in REASONS if logged in error)
-    return next(known, error.partition("adapter: ")[2] or error or "llama.cpp gives no reason")
+    return next(known, error.partition("adapter: ")[2] or error or "llama.cpp gave no reason")
 
 
 def _rejection(path: Path, reason: str) -> str:

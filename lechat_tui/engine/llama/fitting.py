@@ -17,7 +17,7 @@ from lechat_tui.values import dataclass
 TEMPLATE_TOKENS = 8
 """Tokens that a template writes around one message: no Mistral template writes more."""
 
-NO_THINKING_SWITCH = "its chat template has no switch for thinking, so it thinks or not as it always does"
+NO_THINKING_SWITCH = "its chat template has no thinking switch, so the think setting has no effect"
 
 LONG_CHARACTERS = 3
 """Characters for each token of the context window from which on the messages are counted before they are rendered."""
@@ -42,9 +42,9 @@ def fitted_prompt(llama: Llama, request: Request, reserved: int = 0) -> FittedPr
     fitted = prompt.fitted
     if not fitted.fits:
         raise ContextOverflow(
-            f"the question and what must come before it are {fitted.tokens:,} tokens long, but the context window of "
-            f"{llama.spec.name} has room for {fitted.room:,}; shorten the question, or use a larger window "
-            "(--ctx-size, /set context)"
+            f"the question is {fitted.tokens:,} tokens long with the system prompt and pinned messages, but the "
+            f"context window of {llama.spec.name} has room for {fitted.room:,}; shorten the question, or use a larger "
+            "window (--ctx-size, /set context)"
         )
     return prompt
 

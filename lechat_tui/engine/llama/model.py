@@ -219,8 +219,8 @@ class Llama:
         kv = kv_bytes(need.shape, self.tuning.context, self.tuning.kv_type)
         if kv > total:
             raise EngineError(
-                f"a context of {self.tuning.context} tokens needs {size_text(kv)} of memory, and this machine has "
-                f"{size_text(total)}; a smaller --ctx-size needs less"
+                f"a context of {self.tuning.context} tokens needs {size_text(kv)} of memory, but this machine has "
+                f"{size_text(total)}; use a smaller --ctx-size"
             )
 
     def _open_context(self, params: llama_cpp.llama_context_params) -> llama_cpp.llama_context_p:
@@ -229,7 +229,7 @@ class Llama:
             reason = self._weights.log.reason()
             raise EngineError(
                 f"there is not enough memory for a context of {self.tuning.context} tokens{reason}; "
-                "a smaller --ctx-size needs less"
+                "use a smaller --ctx-size"
             )
         return context
 

@@ -20,7 +20,7 @@ from lechat_tui.machine.placement import KV_TYPES, NO_OFFLOAD, Budget, MemoryNee
 from lechat_tui.units import size_text
 from lechat_tui.values import dataclass
 
-SET_BY_USER = "set by you or by the catalog"
+SET_BY_USER = "set by you or the catalog"
 
 
 @dataclass(frozen=True)
@@ -135,5 +135,5 @@ def _explained(spec: LocalModel, requested: Placement, found: Place, memory: str
         notes.append(f"the context window has {context:,} tokens: {why_context}")
     if found.kv_type != requested.kv_type:
         why_kv = f"as f16 the KV cache of {context:,} tokens would not fit into {memory}"
-        notes.append(f"the KV cache is kept as q8_0, which is not quite exact: {why_kv}")
+        notes.append(f"the KV cache is quantized to q8_0, which is slightly less precise: {why_kv}")
     return Placement(layers, context, found.kv_type, why_layers, why_context, why_kv, "; ".join(notes))

@@ -226,7 +226,7 @@ class ChatTemplate:
         found = rendered.casefold()
         words = re.findall(r"\w+", question.text.casefold())[:_MAX_COMPARED_WORDS]
         if not words or sum(word in found for word in words) < len(words) / 2:
-            raise EngineError("the model's chat template leaves out your question; ask another model")
+            raise EngineError("the model's chat template drops your question; use another model")
 
     def _framing(self, rendered: str, messages: Sequence[Message], marks: _Marks) -> Framing:
         """How the answer begins, by what the template has written behind the last question."""
@@ -250,7 +250,7 @@ class ChatTemplate:
         first, *rest = re.split(rf"{marks.image}(\d+){marks.image}", text)
         numbers, runs = [int(number) for number in rest[::2]], rest[1::2]
         if set(numbers) != set(range(len(images))):
-            raise EngineError("the model's chat template leaves out an image; ask without it, or ask another model")
+            raise EngineError("the model's chat template drops an image; ask without it, or use another model")
         first = self._without_space_before_bos(first, marks)
         parts: list[tuple[int, ...] | Attachment] = [self._with_bos(self._tokens(first, marks))]
         for number, run in zip(numbers, runs, strict=True):

@@ -18,8 +18,8 @@ from lechat_tui.message import Sampling
 MIN_MEASURED_TOKENS = 64
 """A shorter piece of a prompt takes longer per token, and is not compared."""
 
-SAME_AGAIN = "the same for every answer with a seed or at temperature 0, so that it can be repeated"
-REPEATED = "as when the answer was first made"
+SAME_AGAIN = "fixed with a seed or at temperature 0, so that the answer can be reproduced"
+REPEATED = "as for the original answer"
 
 
 class ThreadPool:

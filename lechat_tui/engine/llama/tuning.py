@@ -95,8 +95,8 @@ def shortage(weights: int, need: MemoryNeed | None, tuning: Tuning, available: i
     if wanted <= available:
         return ""
     return (
-        f"it needs {size_text(wanted)} of memory and {size_text(available)} are free, so it would be very slow, and so "
-        "would other programs; close some of them, or see lechat fit for models that need less"
+        f"it needs {size_text(wanted)} of memory and only {size_text(available)} is free, so it and other programs "
+        "would be very slow; close some programs, or use a smaller model (lechat fit)"
     )
 
 

@@ -193,7 +193,7 @@ class Connection:
             return ServerError(f"{where} {key_problem(self.server)}{said}", status=status)
         wait = retry_after(response.headers.get("retry-after", ""))
         if status == 429:
-            return ServerError(f"{where} allows no more requests now{said}", temporary=True, wait=wait, status=status)
+            return ServerError(f"{where} has reached its rate limit{said}", temporary=True, wait=wait, status=status)
         text = f"{where} answers with HTTP status {status}{said}"
         return ServerError(text, temporary=status in _TEMPORARY, wait=wait, status=status)
 
@@ -224,7 +224,9 @@ class Connection:
         except _TooLarge as error:
             raise ServerError(f"{where} sent more than lechat accepts at once") from error
         except (httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
-            raise ServerError(f"{self.server.url} is not the address of a server; begin it with http://") from error
+            raise ServerError(
+                f"{self.server.url} is not the address of a server; it must begin with http:// or https://"
+            ) from error
         except httpx2.ConnectError as error:
             raise self._unreachable(error) from error
         except (httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
@@ -232,7 +234,7 @@ class Connection:
         except httpx2.TimeoutException as error:
             raise ServerError(f"{where} did not answer in time; try again, or choose another model") from error
         except httpx2.ProxyError as error:
-            raise ServerError(f"the proxy on the way to {where} refuses the connection: {error}") from error
+            raise ServerError(f"the proxy refused the connection to {where}: {error}") from error
         except (httpx2.HTTPError, httpx2.StreamError) as error:
             raise ServerError(f"the connection to {where} broke off", temporary=True) from error
 
@@ -242,8 +244,8 @@ class Connection:
             cause = cause.__cause__ or cause.__context__
         if isinstance(cause, ssl.SSLCertVerificationError):
             return ServerError(
-                f"the TLS certificate of {where} is not trusted ({cause.verify_message}); --cacert FILE names the "
-                "authority that signed it"
+                f"the TLS certificate of {where} is not trusted ({cause.verify_message}); --cacert FILE "
+                "names the CA that signed it"
             )
         if isinstance(cause, ssl.SSLError):
             return ServerError(f"{where} does not speak TLS; if it is plain HTTP, begin the address with http://")

@@ -46,7 +46,7 @@ def key_problem(server: Server) -> str:
     """Why the server refuses, as the rest of a sentence."""
     if server.key_env or server.key_file:
         return f"rejects the API key in {server.key_env or server.key_file}"
-    return f"wants an API key; lechat connect {server.url} --key-env VARIABLE says where it is"
+    return f"requires an API key; lechat connect {server.url} --key-env VARIABLE names the variable with it"
 
 
 def base_url(text: str) -> str:
@@ -62,7 +62,7 @@ def base_url(text: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise EngineError(f"{text} is not the address of a server; write it like http://localhost:8080")
     if parts.username or parts.password:
-        raise EngineError("leave the password out of the address; --key-env or --key-file says where the API key is")
+        raise EngineError("leave the password out of the address; pass the API key with --key-env or --key-file")
     path = parts.path.rstrip("/")
     for end in _KNOWN_ENDS:
         path = path.removesuffix(end)

@@ -33,7 +33,7 @@ def ocr_model(conversation: Conversation) -> Model:
         return conversation.model
     model = conversation.models.for_role("vision")
     if not model.supports_images:
-        raise ModelError(f"{model.id} can't see images; /vision NAME chooses another model for them")
+        raise ModelError(f"{model.id} does not support images; /vision NAME chooses another model for them")
     return model
 
 
