@@ -13,7 +13,7 @@ from lechat_tui import paths, writing
 from lechat_tui.cli import compose, edge, printing
 from lechat_tui.cli.oneshot import Hints
 from lechat_tui.documents.model import PageRange
-from lechat_tui.engine.base import Delta
+from lechat_tui.engine.base import Delta, Prefill
 from lechat_tui.errors import LechatError
 from lechat_tui.models.catalog import Model
 from lechat_tui.plaintext import safe
@@ -97,6 +97,8 @@ async def _read(job: Job, hints: Hints, model: str) -> None:
                         if time.monotonic() - shown > PROGRESS_SECONDS:
                             shown = time.monotonic()
                             hints.overwrite(f"{line}: {characters:,} characters")
+                    case Prefill(done, total):
+                        hints.overwrite(f"{line}: reading the picture, {done / max(total, 1):.0%}")
                     case PageText():
                         pass
                     case _:
