@@ -62,18 +62,22 @@ class Sample:
         """Whether it still stands for so many passages."""
         return self.total * 0.9 <= total <= self.total * 1.1
 
-    def score(self, grams: Iterable[str], text: str) -> float:
-        """BM25 of a folded text for these trigrams and pairs, each with its weight."""
-        norm = K1 * (1 - B + B * len(text) / self._length)
-        counts = ((gram, text.count(gram)) for gram in grams)
-        return sum(self._weight(gram) * count * (K1 + 1) / (count + norm) for gram, count in counts if count)
+    def weights(self, grams: Sequence[str]) -> list[tuple[str, float]]:
+        """What trigrams and pairs tell: their inverse document frequency, times what they count for."""
+        for gram in grams:
+            if gram not in self._weights:
+                counts_for = GRAM_WEIGHT if len(gram) == GRAM else PAIR_WEIGHT
+                self._weights[gram] = counts_for * _idf(sum(gram in text for text in self._texts), len(self._texts))
+        return [(gram, self._weights[gram]) for gram in grams]
 
-    def _weight(self, gram: str) -> float:
-        """The inverse document frequency of a trigram or pair, times what it counts for."""
-        if gram not in self._weights:
-            counts_for = GRAM_WEIGHT if len(gram) == GRAM else PAIR_WEIGHT
-            self._weights[gram] = counts_for * _idf(sum(gram in text for text in self._texts), len(self._texts))
-        return self._weights[gram]
+    def score(self, weights: Sequence[tuple[str, float]], text: str) -> float:
+        """BM25 of a folded text for weighted trigrams and pairs."""
+        norm = K1 * (1 - B + B * len(text) / self._length)
+        score = 0.0
+        for gram, weight in weights:
+            if count := text.count(gram):
+                score += weight * count / (count + norm)
+        return score * (K1 + 1)
 
 
 def ranked(db: sqlite3.Connection, question: str, sample: Sample, others: Sequence[Sequence[int]] = ()) -> list[int]:
@@ -84,9 +88,9 @@ def ranked(db: sqlite3.Connection, question: str, sample: Sample, others: Sequen
     scores = _by_words(db, _rare(counts, sample.total))
     rare = [word for word, found in terms.items() if all(counts[term] <= MAX_RELATED for term in found)]
     candidates = [*scores, *_by_relatives(db, rare, sample.total)]
-    grams = _parts_of(question)
+    weights = sample.weights(_parts_of(question))
     for id, text in _texts(db, candidates):
-        scores[id] = scores.get(id, 0.0) + sample.score(grams, text)
+        scores[id] = scores.get(id, 0.0) + sample.score(weights, text)
     own = sorted(scores, key=lambda id: (-scores[id], id))
     return fused([own, *others]) if others else own
 
