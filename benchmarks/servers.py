@@ -200,9 +200,10 @@ def latency() -> list[float]:
             terminal.see("sk le chat")
             terminal.rest(3)
             terminal.type("Hello\r")
-            shown = []
+            shown, written = [], b""
             for word in WORDS:
-                terminal.see(word)
+                while word.encode() not in written:  # two may come at once
+                    written += terminal.read(1)
                 shown.append(time.perf_counter())
             sent = [float(process.stdout.readline()) for _ in WORDS]
     return [(a - b) * 1000 for a, b in zip(shown, sent, strict=True)]

@@ -58,18 +58,18 @@ class Terminal:
         while not any(text.encode() in written for text in texts):
             if time.perf_counter() - began > PATIENCE:
                 raise SystemExit(f"waited for {texts} for {PATIENCE:.0f} s; the last output was {written[-400:]!r}")
-            written += self._read(1)
+            written += self.read(1)
         return time.perf_counter() - began
 
     def rest(self, seconds: float) -> None:
         """Keep reading for this long, so that the program never waits for its terminal."""
         until = time.perf_counter() + seconds
         while (left := until - time.perf_counter()) > 0:
-            self._read(left)
+            self.read(left)
 
     def runs(self) -> bool:
         """Whether the program still runs; reads what it wrote."""
-        self._read(0)
+        self.read(0)
         return self._process.poll() is None
 
     def cpu(self) -> float:
@@ -77,7 +77,8 @@ class Terminal:
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def _read(self, seconds: float) -> bytes:
+    def read(self, seconds: float) -> bytes:
+        """What the program has written, after waiting so long for it."""
         if not select.select([self._master], [], [], seconds)[0]:
             return b""
         try:

@@ -12,6 +12,8 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
+import msgspec
+
 from lechat_tui import __version__, network
 from lechat_tui.engine.base import EngineError, Server
 from lechat_tui.engine.remote.errors import ServerError, retry_after
@@ -45,7 +47,7 @@ class Timeouts:
     first: float = 900.0
     """From the request to the first byte: a server may have to load the model first."""
     silence: float = 180.0
-    """Between two events of a stream."""
+    """Between two pieces of a stream."""
     brief: float = 10.0
     """For a request that should be answered at once, such as the list of models."""
 
@@ -81,16 +83,17 @@ class Connection:
 
         Raises `ServerError`.
         """
+        import httpx2
+
+        from lechat_tui.engine.remote.pacing import Paced
+
         with self._translated():
             async with self._response("POST", path, body, self._timeouts.first) as response:
+                assert isinstance(response.stream, httpx2.AsyncByteStream)
+                response.stream = Paced(response.stream, self._timeouts.first, self._timeouts.silence)
                 events = self._server_sent(response) if framing == "sse" else _lines(response)
                 async with aclosing(events):
-                    limit = self._timeouts.first
-                    while True:
-                        async with asyncio.timeout(limit):
-                            event = await anext(events, None)
-                        if event is None:
-                            return
+                    async for event in events:
                         if event.strip() == "[DONE]":
                             yield DONE
                             return
@@ -98,7 +101,6 @@ class Connection:
                         if value.get("error") or value.get("object") == "error":
                             raise ServerError(self._reason(value) or "the server reported an error without a reason")
                         yield value
-                        limit = self._timeouts.silence
 
     async def _server_sent(self, response: "httpx2.Response") -> AsyncGenerator[str, None]:
         """The data of each server-sent event."""
@@ -204,12 +206,19 @@ class Connection:
 
     def _object(self, content: str) -> JSON:
         try:
-            value = json.loads(content)
-        except (ValueError, RecursionError) as error:
-            raise ServerError(f"{self.server.label} sent something that is not JSON") from error
+            value = msgspec.json.decode(content)
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            value = self._lenient(content)
         if not isinstance(value, dict):
             raise ServerError(f"{self.server.label} sent JSON that is not an object")
         return value
+
+    def _lenient(self, content: str) -> object:
+        """The same where the JSON is not strict, as with half of a surrogate pair or NaN."""
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise ServerError(f"{self.server.label} sent something that is not JSON") from error
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
