@@ -150,7 +150,8 @@ async def applied(
 async def _counted(conversation: Conversation, question: Message, whole: Fitted) -> Message:
     """The question with the number of tokens of each document."""
     documents = _documents(question)
-    _, bare = await conversation.plan(replace(question, attachments=_others(question)))
+    others = tuple(file for file in _others(question) if file.kind != "passages")
+    _, bare = await conversation.plan(replace(question, attachments=others))
     tokens = max(whole.costs[-1] - bare.costs[-1], 1)
     characters = sum(file.details.characters for file in documents if file.details) or 1
     return _replaced(question, lambda file, d: replace(d, tokens=max(tokens * d.characters // characters, 1)))
@@ -193,7 +194,7 @@ async def _with_passages(conversation: Conversation, question: Message) -> Messa
         asked = replace(asked, attachments=(*asked.attachments, passages))
         _, fitted = await conversation.plan(asked)
         if fitted.fits:
-            return asked
+            return await _counted(conversation, asked, fitted)
     return question
 
 
@@ -239,7 +240,8 @@ async def _with_pages(conversation: Conversation, question: Message, whole: Fitt
         if page and (not size or size + len(page.text) <= room):
             first, last, size = first or page.number, page.number, size + len(page.text)
             continue
-        rows.append((f"{first}-{last}", f"{document.unit}s {first} to {last}", ""))
+        label = f"{document.unit} {first}" if first == last else f"{document.unit}s {first} to {last}"
+        rows.append((f"{first}-{last}", label, ""))
         if page:
             first, last, size = page.number, page.number, len(page.text)
     choice = await choose(f"Which {document.unit}s of {file.name}?", rows[:MAX_RANGES])
