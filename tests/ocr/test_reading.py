@@ -94,6 +94,7 @@ def test_pages_are_read_and_marked_where_they_are_not_whole_or_look_invented(tmp
     text = markdown(job)
     assert f"[page 1]\n# {CATS}\n\n[page 2]\nI am a loop.\n\n> **Page 2:** the model began" in text
     assert [page.source for page in document(job).pages][3] == "empty"
+    assert document(job).notes[0] == "blank and skipped: page 4"
     assert len(engine.requests) == 11
 
 

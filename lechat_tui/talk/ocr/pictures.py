@@ -29,7 +29,10 @@ MIN_LINE_PIXELS = 12.0
 """From one line of text to the next, in the picture that the model gets; below, a page is read in two halves."""
 
 BLANK_SHARE = 0.00002
-"""A page with a smaller share of dark pixels is blank; a page number has more."""
+"""A page with a smaller share of pixels that differ from its paper is blank; a page number has more."""
+
+MIN_CONTRAST = 24
+"""Gray values between paper and what is on it; yellow on white has 29."""
 
 DARK = 160
 """A gray value below it is ink."""
@@ -147,7 +150,9 @@ class ImageScan:
 def is_blank(image: "Image") -> bool:
     """Whether there is next to nothing on a page."""
     histogram = image.convert("L").histogram()
-    return sum(histogram[:DARK]) < BLANK_SHARE * image.width * image.height
+    paper = histogram.index(max(histogram))
+    unlike = sum(count for value, count in enumerate(histogram) if abs(value - paper) > MIN_CONTRAST)
+    return unlike < BLANK_SHARE * image.width * image.height
 
 
 def pieces(image: "Image", max_pixels: int, *, halved: bool = False) -> list[bytes]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lechat_tui import writing
+from lechat_tui.attachments.documents import listed
 from lechat_tui.attachments.files import AttachmentError
 from lechat_tui.documents.model import Document, DocumentError, Page, PageRange
 from lechat_tui.engine.base import Delta, Done, Engine, Event, ModelSpec, Request
@@ -231,7 +232,9 @@ def markdown(job: Job) -> str:
 
 
 def notes(job: Job) -> Iterator[str]:
-    """A sentence for each mark of a page."""
+    """A sentence for each mark of a page, and one for the pages that were skipped."""
+    if blank := [page.number for page in job.pages if page.ended == "blank"]:
+        yield f"blank and skipped: page{'s' * (len(blank) != 1)} {listed(blank)}"
     for page in job.pages:
         yield from (f"page {page.number}: {mark}" for mark in page.marks)
 
