@@ -35,6 +35,8 @@ class Simulated:
     readable: bool = True
     useful: int = 64
     """More threads than this are no faster, and each costs a little: the memory is the limit."""
+    yielding: float = 1.5
+    """The cost of threads that yield, relative to those that spin; less the longer they compute without a barrier."""
     now: float = 0.0
     own: float = 0.0
     total_taken: float = 0.0
@@ -45,7 +47,7 @@ class Simulated:
         crowd = self.cores / max(self.cores, mode.threads + self.others)
         best = TOKEN / min(mode.threads, self.useful) * (1 + 0.01 * max(0, mode.threads - self.useful))
         if mode.yields:
-            return best / crowd * (1.5 if mode.threads > 1 else 1)
+            return best / crowd * (self.yielding if mode.threads > 1 else 1)
         return best / crowd * (10 if mode.threads > 1 and crowd < 1 else 1)
 
     def run(self, mode: Mode) -> float:
@@ -55,6 +57,11 @@ class Simulated:
         self.total_taken += seconds * min(self.others, max(self.cores - mode.threads, self.others * got))
         self.now += seconds
         return seconds
+
+    def rest(self, seconds: float) -> None:
+        """The engine does nothing."""
+        self.now += seconds
+        self.total_taken += seconds * min(self.others, self.cores)
 
     def taken(self) -> float | None:
         elapsed, taken = self.now - self.read_at, self.total_taken
@@ -68,10 +75,11 @@ class Simulated:
 class Engine:
     """Writes tokens as `thread_pool.py` has it done."""
 
-    def __init__(self, machine: Simulated, *, can_yield: bool = True) -> None:
+    def __init__(self, machine: Simulated, *, can_yield: bool = True, reads: bool = False) -> None:
         self.machine = machine
         self.free = FreeCores(machine.cores, machine.cores, machine, lambda: machine.now, lambda: machine.own)
-        self.choice = Choice(machine.cores, can_yield=can_yield, trial_steps=8, warmup=1)
+        steps, warmup = (1, 0) if reads else (8, 1)
+        self.choice = Choice(machine.cores, can_yield=can_yield, trial_steps=steps, warmup=warmup, shares_first=reads)
 
     def write(self, tokens: int) -> float:
         """The seconds that it takes."""
@@ -108,6 +116,22 @@ def test_the_speed_is_near_that_of_the_best_fixed_number(machine: Simulated, lea
     engine = Engine(machine)
     engine.write(200)
     assert 1000 * best(machine) / engine.write(1000) >= least
+
+
+@pytest.mark.parametrize(("cores", "others"), [(2, 1), (2, 2), (2, 4), (8, 4)])
+def test_a_prompt_of_a_few_batches_is_read_as_fast_as_in_the_best_mode_on_a_busy_machine(
+    cores: int, others: int
+) -> None:
+    machine = Simulated(cores, others, yielding=1.1)
+    engine = Engine(machine, reads=True)
+    seconds = 0.0
+    for _ in range(4):
+        machine.rest(10)  # somebody reads the answer
+        engine.free.begin()
+        engine.choice.follow(engine.free.level)
+        engine.choice.restart()
+        seconds += engine.write(2)
+    assert 8 * best(machine) / seconds >= 0.9
 
 
 @pytest.mark.parametrize("readable", [True, False])

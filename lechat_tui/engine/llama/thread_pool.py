@@ -44,7 +44,7 @@ class ThreadPool:
         self._cores = FreeCores(self._limit, load.cores * self._limit / machine.cores, load)
         self._wait = WaitPolicy()
         self._decode = Choice(self._limit, can_yield=self._wait.available, trial_steps=8, warmup=1)
-        self._prefill = Choice(self._limit, can_yield=self._wait.available, trial_steps=1, warmup=0)
+        self._prefill = Choice(self._limit, can_yield=self._wait.available, trial_steps=1, warmup=0, shares_first=True)
         self._set_decode = options.threads
         self._set_prefill = options.threads_batch or options.threads
         self._same_again = False

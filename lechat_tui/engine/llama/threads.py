@@ -225,8 +225,15 @@ class Level:
 class Choice:
     """The mode for one kind of work: the one that was measured to be fastest while as many cores were free."""
 
-    def __init__(self, limit: int, *, can_yield: bool, trial_steps: int, warmup: int) -> None:
-        self._limit, self._can_yield = limit, can_yield
+    def __init__(
+        self, limit: int, *, can_yield: bool, trial_steps: int, warmup: int, shares_first: bool = False
+    ) -> None:
+        """`shares_first` begins with all threads sharing cores wherever others use some.
+
+        That is for work between whose barriers a thread computes for long, and of which there is often too little to
+        try anything else.
+        """
+        self._limit, self._can_yield, self._shares_first = limit, can_yield, shares_first
         self._trial_steps, self._warmup = trial_steps, warmup
         self._number = limit
         self._levels = {limit: Level(Mode(limit))}
@@ -249,7 +256,7 @@ class Choice:
         if level == self._number:
             return
         best = self._inherited(level)
-        if best.yields:  # threads that share cores take them from others, so the level says little
+        if best == self._level.best and best.yields:  # threads that share cores take them, so the level says little
             self._levels.setdefault(level, Level(best)).best = best
         elif level not in self._levels:
             self._levels[level] = Level(best)
@@ -298,6 +305,8 @@ class Choice:
         best = self._level.best
         if best.yields and level < self._limit:
             return best
+        if self._shares_first and self._can_yield and level < self._limit:
+            return Mode(self._limit, yields=True)
         if best.yields or best.threads >= self._number:
             return Mode(level)
         return Mode(min(best.threads, level))
