@@ -3,10 +3,12 @@
 from dataclasses import fields
 from itertools import product
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
-from lechat_tui.settings.config import OPTIONS, ConfigError, Settings, changed, load, option, override
+from lechat_tui.settings.config import ConfigError, Settings, changed, load, override
+from lechat_tui.settings.options import OPTIONS, option
 
 
 def written(folder: Path, text: str) -> Path:
@@ -165,12 +167,18 @@ def test_what_the_command_line_overrides_has_the_same_range(value: float) -> Non
     assert override(Settings(), {"temperature": 2.0, "seed": None}) == Settings(temperature=2.0)
 
 
+def declared(name: str) -> tuple[type, float | None, float | None]:
+    """Type and range of a field of `Settings`."""
+    hint = get_type_hints(Settings, include_extras=True)[name]
+    kind, meta = get_args(next((part for part in get_args(hint) if hasattr(part, "__metadata__")), hint))
+    return kind, meta.ge, meta.le
+
+
 def test_every_option_is_a_setting_with_its_type_and_range() -> None:
     for row in OPTIONS:
         assert hasattr(Settings(), row.name)
         if not (row.repeats or row.switches):
-            kind, least, most = row.range
-            assert kind in (int, float) and least is not None and (most is None or least < most), row.name
+            assert row.range == declared(row.name), row.name
         assert option(row.flag.removeprefix("--")) is row
         assert all(option(alias) is row for alias in row.aliases)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lechat_tui.cli import asking, main, quick
-from lechat_tui.settings.config import OPTIONS
+from lechat_tui.settings.options import OPTIONS
 
 
 def complete(values: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Each row either rewrites the arguments or answers with one sentence that names t
 import difflib
 from collections.abc import Sequence
 
-from lechat_tui.settings import config as settings
+from lechat_tui.settings import options as settings
 from lechat_tui.values import dataclass
 
 NONE, ONE, ANY = 0, 1, 99

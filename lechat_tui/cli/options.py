@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperArgument
 
-from lechat_tui.settings.config import OPTIONS, Option, unescaped
+from lechat_tui.settings.options import OPTIONS, Option, unescaped
 
 
 def _without_type(argument: TyperArgument, ctx: object) -> None:

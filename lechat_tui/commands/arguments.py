@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from lechat_tui.commands.base import COMMANDS, Host
-from lechat_tui.settings.config import OPTIONS
+from lechat_tui.settings.options import OPTIONS
 from lechat_tui.values import dataclass
 
 

@@ -11,7 +11,8 @@ from lechat_tui.commands import foreign
 from lechat_tui.commands.base import Host, command, run
 from lechat_tui.models.adapters import read, written
 from lechat_tui.settings import config
-from lechat_tui.settings.config import OPTIONS, Option, Settings
+from lechat_tui.settings.config import Settings
+from lechat_tui.settings.options import OPTIONS, Option, option
 from lechat_tui.talk.setup import Setup
 from lechat_tui.units import span_seconds
 
@@ -34,7 +35,7 @@ async def set(host: Host, rest: str) -> None:
         lora(host, value)
     elif name == "keep":
         await keep(host, value)
-    elif (row := config.option(name)) is None:
+    elif (row := option(name)) is None:
         names = ", ".join((*(row.name for row in OPTIONS), "lora", "keep", "system"))
         host.say(f"there is no setting {name}; there are {names}", error=True)
     elif not value:

@@ -1,15 +1,15 @@
 """The settings: their names, values and defaults, how `config.toml` is read, and the options that override it."""
 
-import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, field
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal
 
 from lechat_tui.errors import LechatError
 from lechat_tui.machine.footprint import KvType
 from lechat_tui.message import Think
+from lechat_tui.settings.options import option, unescaped
 from lechat_tui.settings.ranges import (
     Batch,
     Keep,
@@ -109,92 +109,6 @@ class Settings:
     """Rebound keys: the name of a binding and its new keys, as in `stop = "ctrl+x"`."""
 
 
-@dataclass(frozen=True)
-class Option:
-    """A setting that the command line and `/set` override. Its type and range are those of its field."""
-
-    name: str
-    """Its field in `Settings`, its key in `config.toml` and its name for `/set`."""
-    flag: str
-    """On the command line."""
-    help: str
-    unset: str = ""
-    """Shown when neither the user nor the model sets it."""
-    metavar: str = "N"
-    aliases: tuple[str, ...] = ()
-    """Its names in Ollama, llama.cpp and llm."""
-    reloads: bool = False
-    """Whether a loaded model must be loaded again for it."""
-
-    @property
-    def repeats(self) -> bool:
-        """Whether it is a list of texts, given one by one, and so has no range."""
-        return self.name == "stop"
-
-    @property
-    def switches(self) -> bool:
-        """Whether it is turned on and off, with a flag for each."""
-        return self.name == "think"
-
-    @property
-    def range(self) -> tuple[type, float | None, float | None]:
-        """Its type, and the least and the greatest value."""
-        hint = _HINTS[self.name]
-        annotated = next((part for part in get_args(hint) if hasattr(part, "__metadata__")), hint)
-        kind, meta = get_args(annotated)
-        return kind, meta.ge, meta.le
-
-
-OPTIONS = (
-    Option("temperature", "--temperature", "Randomness; 0 always picks the most likely token.", "", "X", ("temp",)),
-    Option("top_p", "--top-p", "Sample from the most likely tokens with this total probability.", "", "X"),
-    Option("top_k", "--top-k", "Sample from the N most likely tokens; 0 means all."),
-    Option("min_p", "--min-p", "Drop tokens less likely than X times the most likely one.", "", "X"),
-    Option("repeat_penalty", "--repeat-penalty", "Penalize repetition; 1 means off.", "", "X", ("repetition_penalty",)),
-    Option("seed", "--seed", "Random seed, for reproducible answers.", "random for each answer"),
-    Option(
-        "max_tokens",
-        "--max-tokens",
-        "Maximum answer length in tokens.",
-        "unlimited",
-        aliases=("num_predict", "n_predict"),
-    ),
-    Option(
-        "stop",
-        "--stop",
-        "End the answer before this text; repeatable.",
-        "none",
-        "TEXT",
-        ("stop_sequence", "stop_sequences", "reverse_prompt"),
-    ),
-    Option("think", "--think", "Turn thinking on or off, if the model can think.", "auto", "on|off|auto"),
-    Option(
-        "context",
-        "--ctx-size",
-        "Context window in tokens.",
-        aliases=("num_ctx", "ctx_size", "context_length"),
-        reloads=True,
-    ),
-    Option(
-        "gpu_layers",
-        "--n-gpu-layers",
-        "Layers on the GPU; -1 means all that fit.",
-        aliases=("num_gpu", "n_gpu_layers"),
-        reloads=True,
-    ),
-    Option("threads", "--threads", "CPU threads.", "chosen by the engine", aliases=("num_thread",), reloads=True),
-)
-"""A new setting is a field of `Settings` and, to be overridden, a row here."""
-
-_HINTS: dict[str, Any] = get_type_hints(Settings, include_extras=True)
-
-
-def option(name: str) -> Option | None:
-    """The option of this name or alias; hyphens count as underscores."""
-    name = name.replace("-", "_")
-    return next((row for row in OPTIONS if name == row.name or name in row.aliases), None)
-
-
 def load(file: Path) -> Settings:
     """The settings in a `config.toml`; the defaults when there is no such file.
 
@@ -238,11 +152,3 @@ def texts(typed: str) -> tuple[str, ...]:
     except ValueError as error:
         raise ConfigError('a quote is not closed; put each text in quotes, as in "END" "# "') from error
     return tuple(map(unescaped, words))
-
-
-def unescaped(text: str) -> str:
-    """The text with \\n, \\r, \\t and \\\\ as the characters they stand for."""
-    return re.sub(r"\\([nrt\\])", lambda found: _ESCAPES[found[1]], text)
-
-
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}

@@ -11,9 +11,11 @@ from calling import Lechat, caller
 from PIL import Image
 from walking import Walk
 
-from lechat_tui.engine.base import LocalModel, TuningOptions
+from lechat_tui.engine.base import Delta, LocalModel, Request, TuningOptions
+from lechat_tui.engine.llama.answer import answer
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.local import LocalEngine
+from lechat_tui.message import Message, Receipt, Sampling
 from lechat_tui.models.available import Models
 from lechat_tui.models.catalog import Model, Weights
 from lechat_tui.settings.config import Settings
@@ -64,10 +66,13 @@ def answered(run) -> dict:
 
 def test_a_chat_in_the_shell_is_resumed_where_it_was(lechat, real_file):
     how = ("--threads", "1", "--temperature", "0", "--max-tokens", "16", "--output", "json")
-    first = answered(lechat("-m", str(real_file("smollm2")), *how, "Who are you?"))
-    second = answered(lechat("-c", *how, "What can you do?"))
-    assert second["text"] and second["model"] == first["model"]
-    assert second["stats"]["cached_tokens"] > first["stats"]["prompt_tokens"]
+    last = answered(lechat("-m", str(real_file("smollm2")), *how, "Who are you?"))
+    for question in ("What can you do?", "Where are you?", "Why?"):
+        resumed = answered(lechat("-c", *how, question))
+        assert resumed["text"] and resumed["model"] == last["model"]
+        assert resumed["stats"]["cached_tokens"] >= last["stats"]["prompt_tokens"] + 4
+        assert resumed["stats"]["prompt_tokens"] - resumed["stats"]["cached_tokens"] < 24
+        last = resumed
 
 
 def test_a_text_longer_than_the_window_is_read_in_parts(lechat, real_file):
@@ -119,3 +124,78 @@ async def exhausted(events) -> None:
     async with aclosing(events) as every:
         async for _ in every:
             pass
+
+
+TURNS = 30
+EDITED, RESTARTED = 12, 20
+"""The turns before which an earlier question is edited, and before which the program is started again."""
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", TEMPLATES)
+async def test_thirty_turns_with_an_edit_branches_and_a_restart_evaluate_only_what_is_new(name, real_file, tmp_path):
+    row = Model(
+        name,
+        name,
+        ("text",),
+        Weights(str(real_file(name))),
+        template="" if name == "smollm2" else "v3",  # of the catalog; a base model takes any
+        context=1024,
+        temperature=0.0,
+    )
+    settings = replace(Settings(), threads=1, max_tokens=8)
+    asked = 0
+    new: list[int] = []
+    """Tokens that each turn evaluated."""
+    left_out = 0
+
+    async def ask(chat: Conversation, instead: int = 0) -> Receipt:
+        nonlocal asked
+        asked += 1
+        await exhausted(chat.ask(f"Tell me one thing about the number {asked}.", instead=instead))
+        receipt = chat.messages[-1].receipt
+        new.append(receipt.prompt_tokens - receipt.cached_tokens)
+        return receipt
+
+    def start(store: Store, engine: LocalEngine) -> Conversation:
+        return Conversation(store, engine, Models({name: row}), row, settings=settings, chat=store.latest())
+
+    with Store(tmp_path / "data") as store:
+        engine = LocalEngine(states=tmp_path / "states", limit=1_000_000_000)
+        chat = start(store, engine)
+        try:
+            for turn in range(1, TURNS + 1):
+                if turn == EDITED:
+                    before, fourth = list(chat.messages), chat.messages[6]
+                    edited = await ask(chat, instead=fourth.id)
+                    assert len(chat.messages) == 8 and edited.cached_tokens > before[5].receipt.prompt_tokens
+                    chat.show_branch(before[-1].id)
+                    assert [message.id for message in chat.messages] == [message.id for message in before]
+                if turn == RESTARTED:
+                    await engine.close()
+                    engine = LocalEngine(states=tmp_path / "states", limit=1_000_000_000)
+                    chat = start(store, engine)
+                    assert len(chat.messages) == 2 * (turn - 1)
+                receipt = await ask(chat)
+                left_out = max(left_out, receipt.left_out)
+        finally:
+            await engine.close()
+        assert len(chat.messages) == 2 * TURNS and all(message.text for message in chat.messages)
+    assert left_out, "the window was too small for all of it"
+    assert sorted(new)[len(new) * 2 // 3] < 40, new
+
+
+def test_draft_tokens_do_not_change_the_answer(real_file):
+    spec = LocalModel("smollm2", real_file("smollm2"), context=1024, tuning=TuningOptions(threads=1))
+    question = Message("user", "Repeat this: one two three four five six seven eight nine ten one two three four five.")
+    with closing(Llama(spec, lambda _: None)) as llama:
+        receipts, texts = [], []
+        for drafts in ((), (3, 3, 9, 3, 15, 1)):
+            llama.cache.clear()
+            request = Request(spec, (question,), Sampling(0.0, max_tokens=32), drafts=drafts)
+            *events, done = answer(llama, request, lambda: False)
+            texts.append("".join(event.text for event in events if isinstance(event, Delta)))
+            receipts.append(done.receipt)
+    assert texts[0] == texts[1] and texts[0].strip()
+    assert receipts[0].drafted == 0 and receipts[1].drafted > 0
+    assert receipts[1].drafts[0] == 3, "where the receipt of an earlier answer had them"
