@@ -140,7 +140,7 @@ async def test_thirty_turns_with_an_edit_branches_and_a_restart_evaluate_only_wh
         ("text",),
         Weights(str(real_file(name))),
         template="" if name == "smollm2" else "v3",  # of the catalog; a base model takes any
-        context=1024,
+        context=512,
         temperature=0.0,
     )
     settings = replace(Settings(), threads=1, max_tokens=8)
@@ -186,7 +186,7 @@ async def test_thirty_turns_with_an_edit_branches_and_a_restart_evaluate_only_wh
 
 
 def test_draft_tokens_do_not_change_the_answer(real_file):
-    spec = LocalModel("smollm2", real_file("smollm2"), context=1024, tuning=TuningOptions(threads=1))
+    spec = LocalModel("smollm2", real_file("smollm2"), context=512, tuning=TuningOptions(threads=1))
     question = Message("user", "Repeat this: one two three four five six seven eight nine ten one two three four five.")
     with closing(Llama(spec, lambda _: None)) as llama:
         receipts, texts = [], []
