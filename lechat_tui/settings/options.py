@@ -52,7 +52,12 @@ OPTIONS = (
         range=(float, 0, 10),
     ),
     Option(
-        "top_p", "--top-p", "Sample from the most likely tokens with this total probability.", "", "X", range=(float, 0, 1)
+        "top_p",
+        "--top-p",
+        "Sample from the most likely tokens with this total probability.",
+        "",
+        "X",
+        range=(float, 0, 1),
     ),
     Option("top_k", "--top-k", "Sample from the N most likely tokens; 0 means all.", range=(int, 0, INT32)),
     Option(
