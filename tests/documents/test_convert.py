@@ -13,6 +13,7 @@ from lechat_tui.documents.child import Limits
 from lechat_tui.documents.convert import convert, convert_bytes
 from lechat_tui.documents.formats import BY_SUFFIX, format_of
 from lechat_tui.documents.model import Document, DocumentError, Page, PageRange
+from lechat_tui.documents.parsers.pdf import kept_share
 
 ENCRYPTED = b"/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O (%b) /U (%b) >>" % (b"o" * 32, b"u" * 32)
 
@@ -119,6 +120,20 @@ def test_the_text_of_a_document_names_its_pages() -> None:
     sheets = Document("a.xlsx", "xlsx", (Page(1, "|a|", label="Sales"), Page(2, "|b|")))
     assert sheets.text == "[sheet 1: Sales]\n|a|\n\n[sheet 2]\n|b|"
     assert Document("a.docx", "docx", (Page(1, "# Hello"),)).text == "# Hello"
+
+
+@pytest.mark.parametrize(
+    ("text", "markdown", "share"),
+    [
+        ("one two three four", "# one\n\ntwo three four", 1.0),
+        ("one two three four", "one two three", 0.75),
+        ("Chapter 7\none two\n12", "one two", 1.0),
+        ("a\nb\nc\none two\n17\n18\nd\ne\nf", "a b c one two d e f", 0.8),
+        ("", "", 1.0),
+    ],
+)
+def test_the_share_of_words_that_markdown_keeps(text: str, markdown: str, share: float) -> None:
+    assert kept_share(text, markdown, frozenset({"Chapter #"})) == pytest.approx(share)
 
 
 def test_every_document_is_offered_behind_an_at_sign() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 import pypdfium2
-from liteparse import LiteParse, ParseError
+from liteparse import LiteParse, ParsedPage, ParseError
 
 from lechat_tui.documents.model import Page, PageRange
 from lechat_tui.documents.parsers.common import Item, check_pages
@@ -21,6 +21,9 @@ MIN_WORDS_KEPT = 0.97
 
 BATCH_PAGES = 25
 """Pages converted at once; lines that repeat on them are headers and footers."""
+
+EDGE_LINES = 3
+"""Lines at the top and at the bottom of a page that may be its header and footer."""
 
 _WORD = re.compile(r"[^\W_]+")
 _DIGITS = re.compile(r"\d+")
@@ -53,40 +56,63 @@ def _converted(content: bytes, document: pypdfium2.PdfDocument, numbers: Sequenc
     repeated = _repeated(texts.values())
     for number in numbers:
         text, label = texts[number], document.get_page_label(number - 1)
-        best = markdown.get(number, "")
-        if not text and not best:
+        best, fields = markdown.get(number, ("", ()))
+        filled = "".join(f"\n\n{field}" for field in fields)
+        if not text and not best and not fields:
             yield Page(number, "", "empty", label)
         elif kept_share(text, best, repeated) >= MIN_WORDS_KEPT:
-            yield Page(number, best, "markdown", label)
+            yield Page(number, (best + filled).strip(), "markdown", label)
         else:
-            yield Page(number, text, "plain", label)
+            yield Page(number, (text + filled).strip(), "plain", label)
 
 
-def _markdown(content: bytes, numbers: Sequence[int]) -> dict[int, str]:
-    """The Markdown of these pages, as far as there is some."""
-    options = {"ocr_enabled": False, "output_format": "markdown", "image_mode": "off", "quiet": True, "num_workers": 1}
-    wanted = ",".join(map(str, numbers))
+def _markdown(content: bytes, numbers: Sequence[int]) -> dict[int, tuple[str, Sequence[str]]]:
+    """The Markdown of these pages, and what was filled into their forms, as far as there is some."""
+    parser = LiteParse(
+        ocr_enabled=False,
+        output_format="markdown",
+        image_mode="off",
+        quiet=True,
+        num_workers=1,
+        extract_form_fields=True,
+        target_pages=",".join(map(str, numbers)),
+        continue_on_page_error=True,
+    )
     try:
-        result = LiteParse(**options, target_pages=wanted, continue_on_page_error=True).parse(content)
+        pages = parser.parse(content).pages
     except ParseError:
         return {}
-    return {page.page_num: _EMPTY_FENCE.sub("", page.markdown).strip() for page in result.pages}
+    return {page.page_num: (_EMPTY_FENCE.sub("", page.markdown).strip(), list(_filled(page))) for page in pages}
+
+
+def _filled(page: ParsedPage) -> Iterator[str]:
+    """The fields of a form that were filled in, a line each, without those that the Markdown has."""
+    for field in page.form_fields or ():
+        value = (field.value or "").strip()
+        if value and field.checked is not False and field.type != "pushbutton" and value not in page.markdown:
+            yield f"{field.alternate_name or field.name or 'field'}: {value}"
 
 
 def kept_share(text: str, markdown: str, repeated: frozenset[str] = frozenset()) -> float:
-    """The share of the words of a page that its Markdown has; headers and footers do not count."""
-    lines = (line for line in text.split("\n") if _shape(line) not in repeated)
-    words = Counter(_WORD.findall(" ".join(lines).casefold()))
+    """The share of the words of a page that its Markdown has; headers, footers and page numbers do not count."""
+    lines = text.split("\n")
+    body = (line for at, line in enumerate(lines) if not (_is_edge(at, lines) and _shape(line) in (repeated | {"#"})))
+    words = Counter(_WORD.findall(" ".join(body).casefold()))
     total = words.total()
     have = Counter(_WORD.findall(unicodedata.normalize("NFKC", markdown).casefold()))
     return (total - (words - have).total()) / total if total else 1.0
 
 
 def _repeated(texts: Iterable[str]) -> frozenset[str]:
-    """The shapes of the lines that are on several pages: headers and footers, which Markdown leaves out."""
-    pages = [set(map(_shape, text.split("\n"))) for text in texts]
-    counts = Counter(chain.from_iterable(pages))
+    """The shapes of the lines at the edges of several pages: headers and footers, which Markdown leaves out."""
+    pages = [text.split("\n") for text in texts]
+    edges = ({_shape(line) for at, line in enumerate(lines) if _is_edge(at, lines)} for lines in pages)
+    counts = Counter(chain.from_iterable(edges))
     return frozenset(shape for shape, count in counts.items() if count >= max(3, len(pages) // 4))
+
+
+def _is_edge(at: int, lines: Sequence[str]) -> bool:
+    return at < EDGE_LINES or at >= len(lines) - EDGE_LINES
 
 
 def _shape(line: str) -> str:
