@@ -1,19 +1,23 @@
-"""Brings libraries up to date while a chat is open, in a thread that never keeps the program from ending."""
+"""Brings libraries up to date while a chat is open, in child processes, so that no key and no token waits for it."""
 
 import logging
+import subprocess
+import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from threading import Event, Thread
 
+from lechat_tui import paths
 from lechat_tui.errors import LechatError
 from lechat_tui.library import names
-from lechat_tui.library.sync import sync
 
 _log = logging.getLogger(__name__)
 
+_POLL_SECONDS = 0.1
+
 
 class Synchronizer:
-    """Synchronizes libraries, each in a thread of its own."""
+    """Synchronizes libraries, each in a child process of its own."""
 
     def __init__(self) -> None:
         self._threads: dict[str, Thread] = {}
@@ -22,13 +26,14 @@ class Synchronizer:
     def start(self, libraries: Iterable[str], *, again: bool = False) -> None:
         """Synchronize these libraries; with `again`, also those that were done before. Returns at once.
 
-        A library on a server is left alone. Files that could not be read are not tried again, and errors are logged:
-        a question finds what there is, and `lechat library status` says what is missing.
+        A library on a server, or without folders, is left alone. Files that could not be read are not tried again, and
+        errors are logged: a question finds what there is, and `lechat library status` says what is missing.
         """
         for name in libraries:
             thread = self._threads.get(name)
             if thread is None or (again and not thread.is_alive()):
-                self._threads[name] = Thread(target=self._run, args=(name,), name=f"library {name}", daemon=True)
+                arguments = (name, paths.environment())
+                self._threads[name] = Thread(target=self._run, args=arguments, name=f"library {name}", daemon=True)
                 self._threads[name].start()
 
     def wait(self, seconds: float) -> None:
@@ -38,15 +43,29 @@ class Synchronizer:
             thread.join(max(0.0, end - time.monotonic()))
 
     def stop(self) -> None:
-        """End after the file that is being read. Nothing can be started after that."""
+        """End after the file that is being read. Nothing is synchronized after that."""
         self._stop.set()
 
-    def _run(self, name: str) -> None:
+    def _run(self, name: str, environment: Mapping[str, str]) -> None:
         try:
-            if names.index_of(name) is None:
-                with names.find(name) as library:
-                    sync(library, retry=False, stop=self._stop)
-        except LechatError as error:
+            if names.index_of(name) or not _has_sources(name):
+                return
+            command = [sys.executable, "-P", "-m", "lechat_tui.library.sync_worker", name]
+            pipe = subprocess.PIPE
+            with subprocess.Popen(
+                command, stdin=pipe, stderr=pipe, stdout=subprocess.DEVNULL, env=environment
+            ) as child:
+                while child.poll() is None and not self._stop.wait(_POLL_SECONDS):
+                    pass
+                _, problem = child.communicate()  # closes its stdin
+            if problem.strip() and not self._stop.is_set():
+                _log.warning(
+                    "the library %s was not synchronized: %s", name, problem.decode("utf-8", "replace").strip()
+                )
+        except (LechatError, OSError) as error:
             _log.warning("the library %s was not synchronized: %s", name, error)
-        except Exception:  # noqa: BLE001  # nobody awaits this thread
-            _log.exception("the library %s was not synchronized", name)
+
+
+def _has_sources(name: str) -> bool:
+    with names.find(name) as library:
+        return bool(library.sources())
