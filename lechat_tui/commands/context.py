@@ -92,7 +92,7 @@ async def status(host: Host, rest: str) -> None:
     rows = {
         "model": f"{model.id} ({model.name})",
         "task": f"{', '.join(model.roles)}{'; supports images' if model.supports_images else ''}",
-        "file": str(files.weights) if files else "not downloaded",
+        **({"server": model.server} if model.server else {"file": str(files.weights) if files else "not downloaded"}),
         "license": model.license or "unknown",
         "context": f"{conversation.window:,} tokens; /context shows what is in it",
         "chat": f"{chat}, {len(conversation.messages)} messages",
@@ -139,7 +139,7 @@ def _lines(conversation: Conversation, sent: Sequence[Message], fitted: Fitted) 
         cost = f"{costs[message.id]:,}" if message.id in costs else "-"
         yield Line(str(number), ROLES[message.role], _excerpt(message), cost, mark)
     around = fitted.tokens - sum(cost for id, cost in costs.items() if id not in left_out)
-    yield Line("", "template", "around the messages", f"{around:,}")
+    yield Line("", "template", "around the messages", f"{max(around, 0):,}")
 
 
 def _excerpt(message: Message) -> str:

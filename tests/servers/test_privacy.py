@@ -67,6 +67,8 @@ async def test_another_machine_is_asked_about_once_and_for_a_private_chat_every_
 async def test_a_server_of_this_machine_is_not_asked_about_and_offline_mode_refuses_the_others(host, monkeypatch):
     await host.do("/model near/m")
     assert host.switched == [("near/m", "text")] and not host.questions
+    host.conversation.switch(NEAR)
+    assert "server   http://localhost:1" in await host.do("/status")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     for line in ("/model office/m", "/connect http://office.example"):
         with pytest.raises(ModelError, match="lechat is offline"):

@@ -1,12 +1,15 @@
 """The engine for servers against recordings of every dialect, with faults."""
 
 import asyncio
+import base64
 from collections.abc import Iterator
 from contextlib import aclosing
+from io import BytesIO
 from typing import Any
 
 import httpx2
 import pytest
+from PIL import Image
 from recorded import ANSWERS, TEXT, Recorded
 from replay import CERTIFICATE, Raw, choice, replaying, sse, stream
 
@@ -27,10 +30,11 @@ from lechat_tui.engine.remote.connection import Connection, Timeouts
 from lechat_tui.engine.remote.discovery import connect
 from lechat_tui.engine.remote.engine import RemoteEngine
 from lechat_tui.engine.remote.marks import RepeatedBeginning, ThinkingMarks
+from lechat_tui.engine.remote.pictures import data_uri
 from lechat_tui.engine.remote.pieces import ServerModel
 from lechat_tui.engine.remote.probe import DIALECTS, find
 from lechat_tui.engine.remote.server import base_url
-from lechat_tui.message import Message, Receipt, Sampling
+from lechat_tui.message import Attachment, Message, Receipt, Sampling
 from lechat_tui.models import servers
 
 MODELS = {"data": [{"id": "m", "max_model_len": 4096}]}
@@ -203,6 +207,18 @@ async def test_thinking_is_turned_off_as_each_server_wants_it(engine, dialect, e
     note = next(event.note for event in found if isinstance(event, Fitted))
     assert ("LM Studio has no switch for thinking" in note) == (dialect == "lm-studio")
     assert receipt_of(found).sampling.think == ("auto" if dialect == "lm-studio" else "off")
+
+
+async def test_an_image_is_made_smaller_before_it_is_sent(tmp_path):
+    noise = Image.effect_noise((3000, 1500), 90).convert("RGB")
+    plain = Image.new("RGB", (300, 200), "red")
+    for number, (picture, size, kind) in enumerate([(noise, (1540, 770), "jpeg"), (plain, (300, 200), "png")]):
+        file = tmp_path / f"{number}.png"
+        picture.save(file)
+        sent = data_uri(Attachment(str(number), file.name, "image", file, file.stat().st_size, *picture.size))
+        head, _, content = sent.partition(";base64,")
+        assert head == f"data:image/{kind}"
+        assert Image.open(BytesIO(base64.b64decode(content))).size == size
 
 
 async def test_a_model_that_cannot_think_is_not_told_to(engine):
