@@ -25,6 +25,9 @@ MIN_QUOTED_WORDS = 2
 WHOLE_SHARED = 0.95
 """From this share on a sentence of the passage says all of it."""
 
+MAX_CANDIDATES = 6
+"""Sentences of a passage that are searched for the longest run of equal words."""
+
 MAX_SHORT_ANSWER = 4
 """Words behind a colon that are an answer, not a sentence: a capital letter is then no beginning."""
 
@@ -76,6 +79,7 @@ class Support:
         self.indexes = [Index(one.tokens) for one in self.sentences]
         self.plain = _bare(plain(f"{around} {source.body}"))
         self.language = language_of(token.text for token in self.all)
+        self._last: tuple[Statement, list[int]] | None = None
 
     def closest(self, said: Statement) -> tuple[int, int]:
         """Where the sentence is in the body that shares the most words with what is said."""
@@ -83,12 +87,20 @@ class Support:
 
     def best(self, said: Statement) -> int:
         """The index of that sentence."""
-        scores = [shared(said, index) for index in self.indexes]
-        return max(range(len(scores)), key=lambda place: (scores[place], -place))
+        return self._ranked(said)[0]
+
+    def _ranked(self, said: Statement) -> list[int]:
+        """The indexes of the sentences, that with the most words in common first."""
+        last = self._last  # another thread may set it
+        if last is None or last[0] is not said:
+            scores = [shared(said, index) for index in self.indexes]
+            last = self._last = said, sorted(range(len(scores)), key=lambda place: (-scores[place], place))
+        return last[1]
 
     def longest(self, said: Statement) -> int:
         """The index of the sentence with the longest run of its words."""
-        return max(range(len(self.sentences)), key=lambda place: longest_run(said, self.sentences[place]))
+        candidates = self._ranked(said)[:MAX_CANDIDATES]
+        return max(candidates, key=lambda place: longest_run(said, self.sentences[place]))
 
 
 @lru_cache(maxsize=256)

@@ -44,6 +44,7 @@ def _folded(words: str) -> frozenset[str]:
 
 BY_LANGUAGE = {language: _folded(words) for language, words in _WORDS.items()}
 FUNCTION_WORDS = frozenset().union(*BY_LANGUAGE.values())
+_LANGUAGES = {word: [one for one, words in BY_LANGUAGE.items() if word in words] for word in FUNCTION_WORDS}
 NEGATIONS = _folded(_NEGATIONS)
 
 MIN_KNOWN = 2
@@ -56,7 +57,10 @@ MAX_SHORT = 12
 def language_of(words: Iterable[str]) -> str:
     """The language of a text with these folded words; empty if it is not clear. Japanese counts as `zh`."""
     found = Counter(words)
-    counts = {language: sum(found[word] for word in known) for language, known in BY_LANGUAGE.items()}
+    counts = dict.fromkeys(BY_LANGUAGE, 0)
+    for word, count in found.items():
+        for language in _LANGUAGES.get(word, ()):
+            counts[language] += count
     if sum(n for word, n in found.items() if "\u3040" <= word <= "\u9fff") > sum(found.values()) / 3:
         return "zh"
     best = max(counts, key=lambda language: counts[language])

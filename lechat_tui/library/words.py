@@ -11,6 +11,9 @@ from lechat_tui.library.function_words import FUNCTION_WORDS, language_of
 MIN_PREFIX, PREFIX_SHARE = 4, 0.65
 """Letters that two forms of a word begin with alike: at least so many, and this share of the longer one."""
 
+MIN_PART = 5
+"""Letters of a part of a compound."""
+
 
 class Statement:
     """A sentence, taken apart."""
@@ -40,17 +43,24 @@ class Index:
         self._by_prefix: dict[str, list[str]] = {}
         for text in self._texts:
             self._by_prefix.setdefault(text[:MIN_PREFIX], []).append(text)
+        self._stems = {_stem(text) for text in self._texts if len(text) > 2 and _ARABIC.match(text)}
+        self._long = " ".join(text for text in self._texts if len(text) > MIN_PART)
         self._initials = "".join(token.shown[0] for token in found if token.capital)
         characters = [token.text if token.character else " " for token in found]
         self._pairs = {a + b for a, b in pairwise(characters) if " " not in (a, b)}
+        self._known: dict[str, bool] = {}
+        """What was asked for before."""
 
     def has(self, token: Token) -> bool:
         """Whether the number is there, or a form of the word."""
         if token.days:
             return any(covers(known, day) for known in self._days for day in token.days)
-        if token.number:
+        if token.values:
             return bool(self._values & token.values) or token.text in self._texts
-        return token.text in self._texts or self._has_form(token.text) or self._has_initials(token)
+        if (known := self._known.get(token.shown)) is None:
+            known = token.text in self._texts or self._has_form(token.text) or self._has_initials(token)
+            self._known[token.shown] = known
+        return known
 
     def has_pair(self, pair: str) -> bool:
         """Whether two characters of a script without spaces stand together."""
@@ -60,11 +70,11 @@ class Index:
         if any(akin(word, other) for other in self._by_prefix.get(word[:MIN_PREFIX], ())):
             return True
         if _ARABIC.match(word):
-            stem = _stem(word)
-            return any(len(other) > 2 and _stem(other) == stem for other in self._texts if _ARABIC.match(other))
-        return len(word) >= 6 and any(  # a part of a compound, or a compound of it
-            len(other) >= 5 and (word in other or other in word) for other in self._texts
-        )
+            return _stem(word) in self._stems
+        if len(word) <= MIN_PART:
+            return False
+        cuts = range(MIN_PART, len(word) - 1)  # a part of a compound, or a compound of it
+        return word in self._long or any(word[:at] in self._texts or word[-at:] in self._texts for at in cuts)
 
     def _has_initials(self, token: Token) -> bool:
         letters = token.shown.replace(".", "")
