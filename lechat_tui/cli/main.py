@@ -297,7 +297,7 @@ def connect(
         connect.run_without_url(agreed=yes)
 
 
-@commands.command("ocr", help="Read a PDF or an image, page by page, with a model that supports images; Markdown.")
+@commands.command("ocr", help="Turn a scanned PDF or an image into Markdown with a model that supports images.")
 def ocr(
     file: Annotated[Path, typer.Argument(help="A PDF, or an image; a TIFF may have several pages.")],
     output: Annotated[

@@ -61,7 +61,7 @@ def run(
                 raise typer.Exit(edge.INTERRUPTED) from None
             raise
     _deliver(job, setup.model, out, as_json=as_json)
-    job.journal.remove()
+    job.journal.remove(job.numbers)
     return _report(job, out, hints)
 
 
@@ -78,7 +78,8 @@ def _introduce(job: Job, model: Model, hints: Hints) -> None:
     if model.toy:
         hints.say(f"{model.id} is a toy model, which can't read; lechat ls lists real ones with images")
     if job.pages:
-        hints.say(f"{len(job.pages)} of {len(job.numbers)} pages were read before; resuming with the others")
+        rest = "resuming with the others" if job.left else "none is left to read"
+        hints.say(f"{len(job.pages)} of {len(job.numbers)} pages were read before; {rest}")
 
 
 async def _read(job: Job, hints: Hints, model: str) -> None:

@@ -86,4 +86,4 @@ async def _deliver(host: Host, job: Job, out: Path | None) -> None:
         host.say(f"the text of {job.scan.name} is attached to the next question")
     delivered = out is None or await asyncio.to_thread(out.is_file)  # or the user has refused to make a folder
     if delivered and not job.left:
-        job.journal.remove()
+        job.journal.remove(job.numbers)

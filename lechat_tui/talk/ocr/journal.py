@@ -3,6 +3,7 @@
 import hashlib
 import os
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -104,9 +105,9 @@ class Journal:
             reason = error.strerror or error
             raise OcrError(f"{self._file} can't be written: {reason}; the next run needs it to resume") from error
 
-    def remove(self) -> None:
-        """Delete the file: all pages have been delivered."""
-        if self._file:
+    def remove(self, delivered: Collection[int]) -> None:
+        """Delete the file, unless it has more than these pages, which have been delivered: those of a longer run."""
+        if self._file and set(self.pages) <= set(delivered):
             with suppress(OSError):
                 self._file.unlink()
 
