@@ -1,6 +1,6 @@
 """Engine events and receipts as sentences."""
 
-from lechat_tui.engine.base import Delta, Done, Fitted, Loading, Prefill
+from lechat_tui.engine.base import Delta, Done, Fitted, Loading, Prefill, Waiting
 from lechat_tui.message import Receipt
 from lechat_tui.talk import phrases
 
@@ -11,6 +11,8 @@ def test_loading_and_reading_have_a_sentence_and_a_fraction():
     assert phrases.activity(Loading(0.4), "petit") == ("loading petit", 0.4)
     assert phrases.activity(Prefill(150, 200, 100), "petit") == ("reading 100 new tokens, 100 cached", 0.5)
     assert phrases.activity(Prefill(0, 0, 0), "petit") == ("reading 0 new tokens", 0.0)
+    assert phrases.activity(Waiting("busy; trying again"), "petit") == ("busy; trying again", None)
+    assert (phrases.percent(0.4), phrases.percent(None)) == ("40%", "")
     assert phrases.activity(Delta("Hi"), "petit") is None and phrases.activity(Done(Receipt("petit")), "petit") is None
 
 

@@ -211,7 +211,7 @@ class Hints:
         """Print what the user should know of an event; progress is shown on one line that is overwritten."""
         if (activity := phrases.activity(event, model)) and phrases.is_long(event):
             text, fraction = activity
-            self.overwrite(f"{text}: {fraction:.0%}")
+            self.overwrite(f"{text}: {phrases.percent(fraction)}".removesuffix(": "))
         for sentence in self._notes.about(event, model):
             self.say(sentence)
         if isinstance(event, Fitted) and event.left_out:

@@ -38,7 +38,7 @@ class LongTask:
 
     line: str
     """The command line that asks for it."""
-    steps: Callable[[], AsyncGenerator[tuple[str, float], None]]
+    steps: Callable[[], AsyncGenerator[tuple[str, float | None], None]]
     """What is done now, and the fraction that is done. Closing the generator stops it."""
     end: Callable[[], Awaitable[None]]
     """Called at the end, also when it was stopped or has failed."""

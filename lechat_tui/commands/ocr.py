@@ -51,7 +51,7 @@ async def start(host: Host, file: Named, out: Path | None) -> None:
     host.run_task(LongTask(line, partial(_steps, job, model.id), partial(_deliver, host, job, out)))
 
 
-async def _steps(job: Job, model: str) -> AsyncGenerator[tuple[str, float], None]:
+async def _steps(job: Job, model: str) -> AsyncGenerator[tuple[str, float | None], None]:
     """What is done now, and the share of the pages that are read."""
     async with aclosing(read_pages(job)) as steps:
         async for step in steps:

@@ -84,7 +84,7 @@ class Answers:
         model = self._conversation.model.id
         if (activity := phrases.activity(event, model)) and phrases.is_long(event):
             text, fraction = activity
-            self._flow.show_activity(text, f"{fraction:.0%}")
+            self._flow.show_activity(text, phrases.percent(fraction))
         for sentence in self._notes.about(event, model):
             self._say(sentence)
         match event:

@@ -187,7 +187,7 @@ class Flow:
     def show_activity(self, activity: str, progress: str) -> None:
         """Show what the engine does and how far it is; where nothing can be replaced, each activity is written once."""
         if self._live:
-            self._show_line(f"{activity}: {progress}")
+            self._show_line(f"{activity}: {progress}".removesuffix(": "))
         elif activity != self._activity:
             self.text(activity)
         self._activity = activity

@@ -194,7 +194,7 @@ class InlineHost(WithoutScreen):
         try:
             async with aclosing(task.steps()) as steps:
                 async for text, fraction in steps:
-                    self.flow.show_activity(text, f"{fraction:.0%}")
+                    self.flow.show_activity(text, phrases.percent(fraction))
         finally:
             self.flow.clear()
             await task.end()

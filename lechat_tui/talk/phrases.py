@@ -17,17 +17,22 @@ MIN_SHOWN_PREFILL_TOKENS = 512
 NEARLY_FULL = "context nearly full: /compact summarizes the chat"
 
 
-def activity(event: Event, model: str) -> tuple[str, float] | None:
-    """What the engine does before an answer begins, and the fraction done, 0 to 1; None for any other event."""
+def activity(event: Event, model: str) -> tuple[str, float | None] | None:
+    """What the engine does before an answer begins, and the fraction done, 0 to 1, if known; None for other events."""
     match event:
         case Loading(fraction):
             return f"loading {model}", fraction
         case Waiting(reason):
-            return reason, 0.0
+            return reason, None
         case Prefill(done, total, cached):
             reused = f", {cached:,} cached" if cached else ""
             return f"reading {total - cached:,} new tokens{reused}", (done - cached) / max(total - cached, 1)
     return None
+
+
+def percent(fraction: float | None) -> str:
+    """How much is done, as `40%`; empty if that is unknown."""
+    return "" if fraction is None else f"{fraction:.0%}"
 
 
 def is_long(event: Event) -> bool:

@@ -54,7 +54,7 @@ class AnswerProgress:
                     first = False
                     begun()
 
-    async def follow_task(self, steps: AsyncGenerator[tuple[str, float], None]) -> None:
+    async def follow_task(self, steps: AsyncGenerator[tuple[str, float | None], None]) -> None:
         """Show all steps of a long task: what is done, and the fraction that is done."""
         self._began = time.monotonic()
         self._clock = self._transcript.set_interval(1.0, self._tick)
