@@ -28,7 +28,7 @@ from lechat_tui.talk import exports
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.talk.counting import wants_all
 from lechat_tui.talk.libraries import completed, mentioned
-from lechat_tui.talk.sources import listing, page_of
+from lechat_tui.talk.sources import listing, page_of, uncited
 from lechat_tui.ui.dialogs.reader import _place, as_it_is
 
 LOOK = Look(**dict.fromkeys(ROLES, Style.null()))  # type: ignore[arg-type]
@@ -102,6 +102,16 @@ async def test_a_passage_that_is_found_again_keeps_its_number(home: str, store: 
     known = sources_of(talk.messages)
     assert sorted(known) == list(range(1, len(known) + 1))
     assert len({source.place for source in known.values()}) == len(known)
+
+
+async def test_the_sources_of_an_answer_that_cites_none_are_found(home: str, store: Store, models: Models) -> None:
+    talk = conversation(store, models, "The tenant, Maria Keller, may not keep dogs. Cats are very popular in Peru.")
+    await ask(talk, "@library:home May the tenant keep dogs?")
+    number = next(n for n, source in sources_of(talk.messages).items() if source.body == DOGS)
+    about, found = uncited(talk.messages)
+    assert about.startswith("the answer cites n") and about.endswith("; the most similar are:")
+    assert found == f"[{number}] lease.pdf, page 2: “The tenant, Maria Keller, may not keep dogs.”"
+    assert found in listing(talk.messages) and "passages that the model was given:" in listing(talk.messages)
 
 
 async def test_nothing_found_is_said_before_the_model_is_asked_and_to_the_model(

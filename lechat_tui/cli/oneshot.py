@@ -119,7 +119,7 @@ async def _answer(
         hints.clear()
         last = conversation.messages[-1]
         printer.end(last, conversation)
-        for line in cited(last) or filter(None, [uncited(conversation.messages)]):
+        for line in cited(last) or uncited(conversation.messages):
             hints.say(line)
         if stats and last.receipt:
             printing.say(phrases.figures(last.receipt))

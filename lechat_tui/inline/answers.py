@@ -78,7 +78,7 @@ class Answers:
             return []
         from lechat_tui.talk.sources import cited, uncited  # only for answers about passages
 
-        return cited(messages[-1]) or list(filter(None, [uncited(messages)]))
+        return cited(messages[-1]) or uncited(messages)
 
     def _show(self, event: Event) -> None:
         model = self._conversation.model.id

@@ -13,6 +13,7 @@ from lechat_tui.library.claims import claims, sentences
 from lechat_tui.library.differences import difference, longest_run
 from lechat_tui.library.facts import plain, tokens
 from lechat_tui.library.function_words import FUNCTION_WORDS, language_of
+from lechat_tui.library.marks import without_code
 from lechat_tui.library.words import Index, Statement, is_soft, pairs, shared, shortened
 from lechat_tui.message import Citation
 
@@ -24,6 +25,9 @@ MIN_QUOTED_WORDS = 2
 
 WHOLE_SHARED = 0.95
 """From this share on a sentence of the passage says all of it."""
+
+MIN_FOUND_WORDS, MIN_FOUND_SHARE = 3, 0.75
+"""Words of a sentence that cites nothing, and how many of them a passage must have to be named as its source."""
 
 MAX_CANDIDATES = 6
 """Sentences of a passage that are searched for the longest run of equal words."""
@@ -63,6 +67,23 @@ def check(answer: str, passages: Sequence[Source]) -> list[Citation]:
                 )
             )
     return sorted(found, key=lambda citation: citation.mark)
+
+
+def sources_found(answer: str, passages: Sequence[Source]) -> list[Citation]:
+    """The passages that hold sentences of an answer that cites none itself, at most one for each sentence."""
+    known = [_analyzed(passage) for passage in passages]
+    found: list[Citation] = []
+    for start, end in sentences(without_code(answer)):
+        said = Statement(answer[start:end])
+        best = max(known, key=lambda passage: shared(said, passage.index), default=None)
+        if best is None or len(said.words) < MIN_FOUND_WORDS or shared(said, best.index) < MIN_FOUND_SHARE:
+            continue
+        if not doubt(said, [best]):
+            first, last = best.closest(said)
+            source = best.source
+            where = source.document, source.page, source.start + first, source.start + last
+            found.append(Citation(source.n, *where, source.body[first:last], proved=True, mark=(end, end)))
+    return found
 
 
 class Support:

@@ -21,15 +21,26 @@ class SourcePage:
     """Where the passage is in the text."""
 
 
-def uncited(messages: Sequence[Message]) -> str:
-    """A sentence for an answer that cites nothing though its question came with passages; else empty."""
+def uncited(messages: Sequence[Message]) -> list[str]:
+    """Lines about a last answer that cites nothing though its question came with passages, and where it is from."""
     answer = messages[-1] if messages else None
     asked = next((message for message in reversed(messages) if message.role == "user"), None)
-    if not answer or answer.role != "assistant" or answer.citations or not asked or answer.state != "complete":
-        return ""
-    if not (count := len(sources_of([asked]))):
-        return ""
-    return f"the answer cites none of its {count} passages" if count > 1 else "the answer does not cite its passage"
+    if not answer or answer.role != "assistant" or answer.citations or not asked or not answer.text.strip():
+        return []
+    sources = sources_of([asked])
+    if not sources:
+        return []
+    from lechat_tui.library.citations import sources_found
+
+    found = sources_found(answer.text, list(sources.values()))
+    passages = f"none of its {len(sources)} passages" if len(sources) > 1 else "no passage"
+    if not found:
+        return [f"the answer cites {passages}"]
+    numbers = list(dict.fromkeys(one.n for one in found))
+    return [
+        f"the answer cites {passages}; the most similar are:",
+        *(_line(n, [one for one in found if one.n == n]) for n in numbers),
+    ]
 
 
 def cited(answer: Message) -> list[str]:
@@ -58,18 +69,18 @@ def unverified(answer: Message) -> list[str]:
 
 
 def listing(messages: Sequence[Message]) -> str:
-    """The sources of the last answer that cites any, as a page; else all passages of the chat; empty for none."""
+    """The sources of the last answer, as a page: what it cites, else what it was given."""
     known = sources_of(messages)
-    answer = next((message for message in reversed(messages) if message.citations), None)
-    if answer is None:
-        return "\n\n".join(
-            f"[{n}] {source.title}\n    {source.path or 'not a file'}" for n, source in sorted(known.items())
-        )
-    lines = []
-    for n, line in zip(_numbers(answer), cited(answer), strict=True):
-        path = known[n].path if n in known else ""
-        lines.append(f"{line}\n    {path}" if path else line)
-    return "\n\n".join(lines)
+    index = next((n for n in range(len(messages) - 1, -1, -1) if messages[n].role == "assistant"), -1)
+    answer = messages[index]
+    if index >= 0 and answer.citations:
+        places = (known[n].path if n in known else "" for n in _numbers(answer))
+        return "\n\n".join(f"{line}\n    {path}".rstrip() for line, path in zip(cited(answer), places, strict=True))
+    asked = [message for message in messages[: index + 1] if message.role == "user"]
+    given = sources_of(asked[-1:]) or known
+    lines = (f"[{n}] {source.title}\n    {source.path}".rstrip() for n, source in sorted(given.items()))
+    about = uncited(messages[: index + 1])
+    return "\n\n".join([*about, *(["passages that the model was given:"] if about else []), *lines])
 
 
 def page_of(source: Source) -> SourcePage:
