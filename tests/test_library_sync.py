@@ -109,7 +109,7 @@ def test_a_file_that_cannot_be_read_is_reported_and_tried_again(lechat, folder):
     assert "1 document changed, 1 file could not be read" in lechat("library", "sync", "animals").stderr
 
 
-def test_a_library_is_brought_up_to_date_in_the_background(lechat, folder):
+def test_a_library_is_brought_up_to_date_in_the_background(lechat, folder, caplog):
     lechat("library", "new", "animals", str(folder))
     (folder / "giraffes.md").write_text("Giraffes eat leaves.")
     background = Synchronizer()
@@ -117,6 +117,7 @@ def test_a_library_is_brought_up_to_date_in_the_background(lechat, folder):
     background.wait(20)
     with names.find("animals") as library:
         assert library.search("giraffes")
+    assert [record.message.split(" was not")[0] for record in caplog.records] == ["the library gone"]
     background.stop()
     (folder / "giraffes.md").unlink()
     background.start(["animals"], again=True)
