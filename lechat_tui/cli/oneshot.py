@@ -182,7 +182,7 @@ class Printer:
         return {
             "text": last.text,
             "thinking": last.thinking,
-            **({"citations": [_citation(one) for one in last.citations]} if conversation.has_passages else {}),
+            **_citations(conversation),
             "model": conversation.model.id,
             "chat": conversation.chat.id if conversation.chat and self._kept else None,
             "message": last.id if self._kept else None,
@@ -237,6 +237,13 @@ def _fields(receipt: Receipt, names: Sequence[str]) -> dict[str, object]:
     return {name: values[name] for name in names}
 
 
+def _citations(conversation: Conversation) -> dict[str, object]:
+    """The citations of the last answer; nothing in a chat without passages of a library."""
+    if not conversation.has_passages:
+        return {}
+    return {"citations": [_citation(one) for one in conversation.messages[-1].citations]}
+
+
 def _citation(citation: Citation) -> dict[str, object]:
     """A citation as JSON output has it: without its place in the answer."""
     values = asdict(citation)
@@ -263,6 +270,7 @@ def _as_line(event: Event, conversation: Conversation) -> dict[str, object]:
             return {
                 "type": "done",
                 "model": conversation.model.id,
+                **_citations(conversation),
                 "stats": _fields(receipt, STATS),
                 "receipt": _fields(receipt, RECEIPT),
             }
