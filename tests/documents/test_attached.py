@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from documents.pdfs import pdf
+from pdfs import pdf
 
 from lechat_tui.attachments.documents import caption, stored_document
 from lechat_tui.attachments.files import AttachmentError, File, named, pages_path
 from lechat_tui.attachments.reading import check, read_named
 from lechat_tui.attachments.texts import inlined
 from lechat_tui.cli import inputs
+from lechat_tui.documents import formats
 from lechat_tui.drawing.question import chip
 from lechat_tui.message import Message
 from lechat_tui.store import Draft, Store
@@ -86,3 +87,10 @@ def test_the_bytes_of_a_document_on_stdin_are_attached(monkeypatch: pytest.Monke
     question = inputs.read(["Why?"], [])
     assert question and question.text == "Why?"
     assert [(file.name, file.kind) for file in question.files] == [("stdin.pdf", "document")]
+
+
+def test_without_the_packages_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "find_spec", lambda _: None)
+    with pytest.raises(AttachmentError, match=r"cats.pdf is a PDF; pip install 'lechat-tui\[documents\]' installs"):
+        check(CATS, "cats.pdf")
+    assert check(b"<p>Hello</p>", "cats.html").kind == "text"

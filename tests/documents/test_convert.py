@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from documents.pdfs import assembled, pdf
+from pdfs import assembled, pdf
 
 from lechat_tui.attachments.folders import DOCUMENTS
 from lechat_tui.documents.child import Limits

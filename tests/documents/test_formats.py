@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import pytest
-from documents.office import docx, epub, paragraph, pptx, shape, xlsx, zipped
+from office import docx, epub, paragraph, pptx, shape, xlsx, zipped
 
 from lechat_tui.documents.convert import convert_bytes
 from lechat_tui.documents.formats import FORMATS, format_of, guessed

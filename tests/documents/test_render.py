@@ -4,31 +4,11 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from documents.pdfs import assembled, pdf
+from pdfs import pdf, with_pictures
 from PIL import Image
 
 from lechat_tui.documents.model import DocumentError
 from lechat_tui.documents.render import MAX_SIDE_PIXELS, page_sizes, render, rendered
-
-
-def with_pictures(*, width: int = 612, height: int = 792) -> bytes:
-    """A page with a green picture of 60x60 pixels in its upper half and a red one of 4x4, each a square inch."""
-    pictures = [(60, b"\0\xff\0"), (4, b"\xff\0\0")]
-    content = b"q 72 0 0 72 100 600 cm /P0 Do Q q 72 0 0 72 300 100 cm /P1 Do Q"
-    return assembled(
-        [
-            b"<< /Type /Catalog /Pages 2 0 R >>",
-            b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>",
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Contents 4 0 R "
-            b"/Resources << /XObject << /P0 5 0 R /P1 6 0 R >> >> >>" % (width, height),
-            b"<< /Length %d >>\nstream\n%b\nendstream" % (len(content), content),
-            *(
-                b"<< /Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceRGB /BitsPerComponent 8 "
-                b"/Length %d >>\nstream\n%b\nendstream" % (side, side, side * side * 3, color * side * side)
-                for side, color in pictures
-            ),
-        ]
-    )
 
 
 def test_a_page_is_rendered_with_its_text_and_its_pictures(tmp_path: Path) -> None:

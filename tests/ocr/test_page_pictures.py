@@ -4,7 +4,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from documents.pdfs import pdf
+from pdfs import pdf
 from PIL import Image
 
 from lechat_tui.attachments.reading import read

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from calling import caller
-from documents.test_render import with_pictures
+from pdfs import with_pictures
 from PIL import Image, ImageDraw
 
 from lechat_tui.cli import compose

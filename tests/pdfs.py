@@ -37,6 +37,26 @@ def assembled(objects: Sequence[bytes], trailer: bytes = b"") -> bytes:
     return bytes(out)
 
 
+def with_pictures(*, width: int = 612, height: int = 792) -> bytes:
+    """A page with a green picture of 60x60 pixels in its upper half and a red one of 4x4, each a square inch."""
+    pictures = [(60, b"\0\xff\0"), (4, b"\xff\0\0")]
+    content = b"q 72 0 0 72 100 600 cm /P0 Do Q q 72 0 0 72 300 100 cm /P1 Do Q"
+    return assembled(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>",
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Contents 4 0 R "
+            b"/Resources << /XObject << /P0 5 0 R /P1 6 0 R >> >> >>" % (width, height),
+            b"<< /Length %d >>\nstream\n%b\nendstream" % (len(content), content),
+            *(
+                b"<< /Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceRGB /BitsPerComponent 8 "
+                b"/Length %d >>\nstream\n%b\nendstream" % (side, side, side * side * 3, color * side * side)
+                for side, color in pictures
+            ),
+        ]
+    )
+
+
 def _content(text: str) -> bytes:
     if not text:
         return b"0.5 g 100 100 200 300 re f"
