@@ -46,7 +46,7 @@ NO_SCREEN = {"textual", "llama_cpp", "huggingface_hub", "numpy"}
 """Libraries of the full screen and of the engine, which is a process of its own."""
 
 
-def test_a_one_shot_answer_loads_no_textual(tmp_path):
+def test_a_one_shot_answer_loads_no_textual_and_no_command_line_parser(tmp_path):
     run = subprocess.run(
         [sys.executable, "-c", PROBE, "-q", "What is 7 + 5?"],
         stdin=subprocess.DEVNULL,
@@ -57,7 +57,7 @@ def test_a_one_shot_answer_loads_no_textual(tmp_path):
     )
     loaded = set(run.stderr.partition("MODULES")[2].split())
     assert run.stdout == "7 + 5 = 12.\n" and "lechat_tui" in loaded
-    assert not loaded & NO_SCREEN
+    assert not loaded & (NO_SCREEN | {"typer", "pydantic", "regex"})
 
 
 def test_inline_loads_no_textual_and_nothing_of_the_screen(tmp_path):

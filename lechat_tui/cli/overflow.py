@@ -5,23 +5,25 @@ Only files and stdin are cut; the words on the command line never are.
 
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from lechat_tui.attachments.documents import caption
 from lechat_tui.attachments.texts import joined, stored_text
 from lechat_tui.cli.inputs import Input, NoPrompt
 from lechat_tui.engine.base import Fitted
 from lechat_tui.message import Attachment, Message
-from lechat_tui.talk import document_use
 from lechat_tui.talk.conversation import Conversation
 from lechat_tui.talk.overflow import CUTS, KEPT, Plan, in_parts, largest, with_gaps
+
+if TYPE_CHECKING:
+    from lechat_tui.talk.document_use import Choice
 
 Overflow = Literal["refuse", "head", "tail", "middle", "map", "passages"]
 
 Say = Callable[[str], None]
 """Prints a hint."""
 
-DOCUMENT_USES: dict[Overflow, document_use.Choice] = {"head": "beginning", "map": "parts", "passages": "passages"}
+DOCUMENT_USES: "dict[Overflow, Choice]" = {"head": "beginning", "map": "parts", "passages": "passages"}
 """What each choice means for documents, which stay attachments."""
 
 
@@ -80,8 +82,10 @@ async def _mapped(
     return text
 
 
-async def _documents(conversation: Conversation, asked: Message, choice: document_use.Choice, say: Say) -> Message:
+async def _documents(conversation: Conversation, asked: Message, choice: "Choice", say: Say) -> Message:
     """The question with what fits of its documents."""
+    from lechat_tui.talk import document_use  # loads the libraries
+
     async with aclosing(document_use.applied(conversation, asked, choice)) as steps:
         async for step in steps:
             if isinstance(step, Message):
