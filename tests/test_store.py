@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_args
 
 import pytest
@@ -20,6 +21,7 @@ from hypothesis import strategies as some
 import lechat_tui
 from lechat_tui.message import Message, Receipt, Role, Sampling
 from lechat_tui.store import Chat, Draft, Store, StoreError, open_for_reading, schema
+from lechat_tui.store.errors import store_errors
 from lechat_tui.talk import exports
 from lechat_tui.talk.branches import ShownBranches
 
@@ -925,3 +927,11 @@ def test_a_listing_is_sorted_and_filtered_by_title(tmp_path: Path) -> None:
         assert list(store.listing("a_b").ids) == [made["a_b"]]
         assert list(store.listing("été").ids) == [made["Été à Paris"]]
         assert store.chats_of([made["Rome"], 999]) == [store.chat(made["Rome"])]
+
+
+def test_an_io_error_on_a_full_disk_is_called_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+    with pytest.raises(StoreError, match="the disk is full; free some space"), store_errors(tmp_path):
+        raise error

@@ -69,6 +69,9 @@ commands = typer.Typer(add_completion=False, rich_markup_mode=None, context_sett
 commands.add_typer(chats, name="chats")
 commands.add_typer(library, name="library")
 
+MAX_COUNT = 2**31 - 1
+"""Of tokens and rounds."""
+
 OFFLINE = typer.Option("--offline", help="Never use the network.")
 
 CtxSize = Annotated[int | None, typer.Option(min=256, metavar="N", help="Context window in tokens.")]
@@ -328,9 +331,13 @@ def doctor(json: Json = False) -> None:
 def bench(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name from lechat ls, or a path to a .gguf file.")] = "",
     ctx_size: CtxSize = None,
-    prompt_tokens: Annotated[int, typer.Option(min=32, metavar="N", help="Length of the prompt in tokens.")] = 512,
-    tokens: Annotated[int, typer.Option(min=2, metavar="N", help="Length of the answer in tokens.")] = 128,
-    rounds: Annotated[int, typer.Option(min=1, metavar="N", help="Number of measurements.")] = 3,
+    prompt_tokens: Annotated[
+        int, typer.Option(min=32, max=MAX_COUNT, metavar="N", help="Length of the prompt in tokens.")
+    ] = 512,
+    tokens: Annotated[
+        int, typer.Option(min=2, max=MAX_COUNT, metavar="N", help="Length of the answer in tokens.")
+    ] = 128,
+    rounds: Annotated[int, typer.Option(min=1, max=MAX_COUNT, metavar="N", help="Number of measurements.")] = 3,
     n_gpu_layers: GpuLayers = None,
     threads: Threads = None,
     lora: Loras = None,

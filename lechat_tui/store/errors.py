@@ -1,5 +1,6 @@
 """Errors of the history, as sentences that say what to do next."""
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,17 @@ _SENTENCES = {
 }
 
 
+MIN_FREE_BYTES = 100_000
+"""With less, SQLite can't make the files beside the history, which it reports as an I/O error."""
+
+
+def _is_full(folder: Path | str) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < MIN_FREE_BYTES
+    except OSError:
+        return False
+
+
 @contextmanager
 def store_errors(folder: Path | str) -> Iterator[None]:
     """Raise what SQLite and the file system raise as a `StoreError`."""
@@ -35,6 +47,8 @@ def store_errors(folder: Path | str) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the primary result code
+        if code == sqlite3.SQLITE_IOERR and _is_full(folder):
+            code = sqlite3.SQLITE_FULL
         sentence = _SENTENCES.get(code, "the history in {folder} can't be used: {error}")
         raise StoreError(sentence.format(folder=folder, error=error)) from error
     except OSError as error:
