@@ -5,6 +5,7 @@ import base64
 from collections.abc import Iterator
 from contextlib import aclosing
 from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -26,6 +27,7 @@ from lechat_tui.engine.base import (
     Server,
     Waiting,
 )
+from lechat_tui.engine.remote import pacing
 from lechat_tui.engine.remote.connection import Connection, Timeouts
 from lechat_tui.engine.remote.discovery import connect
 from lechat_tui.engine.remote.engine import RemoteEngine
@@ -390,6 +392,53 @@ async def test_a_proxy_is_used_for_other_machines_only(engine, monkeypatch):
         proxied = len(proxy.calls)
         assert text_of(await events(engine, request(Server(here.url, dialect="openai")))) == TEXT
         assert proxied == len(proxy.calls) > 0
+
+
+class Pieces(httpx2.AsyncByteStream):
+    """Pieces that arrive at these intervals in seconds."""
+
+    def __init__(self, *intervals: float) -> None:
+        self._intervals = intervals
+
+    async def __aiter__(self):
+        for number, seconds in enumerate(self._intervals):
+            if seconds:
+                await asyncio.sleep(seconds)
+            yield b"%d" % number
+
+
+@pytest.mark.parametrize(
+    ("intervals", "pauses"),
+    [((0.0, 0.0, 0.0), 0), ((0.02, 0.02, 0.02), 0), ((0.02, 0.002, 0.0, 0.002), 2)],
+    ids=["already there", "slow", "fast"],
+)
+async def test_pieces_are_read_together_only_if_they_follow_each_other_fast(intervals, pauses, monkeypatch):
+    now, slept = 0.0, []
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        slept.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    monkeypatch.setattr(pacing, "time", SimpleNamespace(monotonic=lambda: now))
+    assert [piece async for piece in pacing.Paced(Pieces(*intervals), 5.0, 5.0)] == [
+        b"%d" % n for n in range(len(intervals))
+    ]
+    assert slept.count(pacing.PAUSE_SECONDS) == pauses
+
+
+async def test_a_server_that_falls_silent_is_not_waited_for_but_one_that_loads_a_model_is(monkeypatch):
+    recorded = ANSWERS[0]
+    late = Raw(headers=recorded.raw.headers, chunks=recorded.raw.chunks, pause=0.3)
+    silent = Raw(headers=recorded.raw.headers, chunks=(sse(choice({"content": "Hé"}), done=False), b"x"), pause=0.3)
+    engine = RemoteEngine(Timeouts(connect=2.0, first=5.0, silence=0.1))
+    async with replaying({**routes(recorded), recorded.path: [late, silent]}) as replay:
+        asked = request(Server(replay.url, dialect="openai"))
+        assert text_of(await events(engine, asked)) == TEXT
+        with pytest.raises(EngineError, match=r"did not answer in time; .*what has arrived is kept"):
+            await events(engine, asked)
+    await engine.close()
 
 
 async def test_offline_mode_allows_this_machine_only(engine, monkeypatch):
