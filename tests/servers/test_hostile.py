@@ -110,6 +110,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize(("reply", "models"), ENDLESS.values(), ids=ENDLESS)
 async def test_what_never_ends_takes_bounded_memory(engine, reply, models, monkeypatch):
+    monkeypatch.setattr(connection, "MAX_EVENT_BYTES", 500_000)
     monkeypatch.setattr(engines, "DELAYS_SECONDS", ())
     async with replaying({"/v1/models": models, CHAT: reply}) as replay:
         tracemalloc.start()

@@ -212,7 +212,7 @@ async def test_thinking_is_turned_off_as_each_server_wants_it(engine, dialect, e
 
 
 async def test_an_image_is_made_smaller_before_it_is_sent(tmp_path):
-    noise = Image.effect_noise((3000, 1500), 90).convert("RGB")
+    noise = Image.effect_noise((1600, 800), 90).convert("RGB")
     plain = Image.new("RGB", (300, 200), "red")
     for number, (picture, size, kind) in enumerate([(noise, (1540, 770), "jpeg"), (plain, (300, 200), "png")]):
         file = tmp_path / f"{number}.png"
