@@ -35,6 +35,12 @@ def test_how_a_model_was_made_to_fit_is_told_once_for_each_model():
     assert list(notes.about(fitted, "grand")) == [f"grand: {NOTE}"]
 
 
+def test_a_long_prompt_of_a_toy_comes_with_a_warning():
+    short, long = Fitted(40, 4096), Fitted(2000, 4096)
+    assert phrases.with_warning(short, toy=True) is short and phrases.with_warning(long, toy=False) is long
+    assert "nonsense" in phrases.with_warning(long, toy=True).note
+
+
 def test_what_to_know_before_a_model_is_loaded_is_told_once():
     notes = phrases.Notes()
     told = [text for part in (0.0, 0.1, 1.0) for text in notes.about(Loading(part, "it needs 14.2 GB"), "petit")]

@@ -26,6 +26,7 @@ from lechat_tui.settings.config import Settings
 from lechat_tui.store import Chat, Store, StoreError
 from lechat_tui.talk.growing import DRAFT_INTERVAL_SECONDS, GrowingAnswer, grown, state_of
 from lechat_tui.talk.open_chat import OpenChat
+from lechat_tui.talk.phrases import with_warning
 from lechat_tui.talk.prompt import build_prompt, summary_request
 from lechat_tui.talk.setup import Setup
 from lechat_tui.values import dataclass
@@ -400,6 +401,7 @@ class Conversation(OpenChat):
                     if isinstance(event, Fitted):
                         self._room = event.room
                         self._note_window(setup, event)
+                        event = with_warning(event, toy=setup.model.toy)
                     await answer.take(event)
                     if answer.started:
                         self._show(answer.message)

@@ -4,6 +4,7 @@ A sentence that names a key takes it as an argument: keys can be rebound.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from lechat_tui.engine.base import Delta, Event, Fitted, Loading, Prefill, Retrieved, Waiting
 from lechat_tui.message import Receipt
@@ -13,6 +14,9 @@ from lechat_tui.units import energy_text, latency_text
 
 MIN_SHOWN_PREFILL_TOKENS = 512
 """A prefill of fewer new tokens ends before anyone could read a line about it."""
+
+MAX_TOY_TOKENS = 400
+"""Of a prompt that the toy model understands."""
 
 NEARLY_FULL = "context nearly full: /compact summarizes the chat"
 
@@ -99,6 +103,14 @@ def energy(receipt: Receipt) -> str:
 def per_joule(tokens: float, joules: float) -> str:
     """Tokens per joule; empty for no tokens."""
     return f"{tokens / joules:.2g} tokens/J" if tokens else ""
+
+
+def with_warning(fitted: Fitted, *, toy: bool) -> Fitted:
+    """The event with a note about a long prompt of a toy model, whose answer is nonsense."""
+    if not toy or fitted.tokens <= MAX_TOY_TOKENS or fitted.note:
+        return fitted
+    note = "it is a toy for short questions, and its answer to a long text is nonsense; lechat ls lists real models"
+    return replace(fitted, note=note)
 
 
 class Notes:
