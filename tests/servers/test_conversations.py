@@ -3,6 +3,8 @@
 import asyncio
 import io
 import json
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
@@ -253,6 +255,17 @@ def test_a_server_is_listed_inspected_and_forgotten(llama_server, tmp_path, monk
     assert "connected servers: office" in lechat("fit", "--on", "home").stderr
     assert lechat("connect", "--remove", "office").returncode == 0
     assert lechat("-m", id, "Hello").returncode == 1
+
+
+@pytest.mark.parametrize("kind", ["llama_server", "python_server"])
+def test_the_check_for_any_server_finds_these_in_order(request, kind):
+    if kind == "python_server":
+        pytest.importorskip("starlette_context", reason="needs llama-cpp-python[server]")
+    url = request.getfixturevalue(kind).url
+    tool = Path(__file__).parent.parent.parent / "tools" / "check_server"
+    checked = subprocess.run([sys.executable, tool, url], capture_output=True, text=True, timeout=100)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert checked.stdout.count("\nok ") == 7
 
 
 async def test_a_server_with_openais_chat_completions_alone_answers(request, tmp_path):
