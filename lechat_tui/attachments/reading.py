@@ -13,6 +13,9 @@ from lechat_tui.plaintext import safe
 
 MAX_DOCUMENT_BYTES = 200_000_000
 
+RICH_TEXT = b"{\\rtf"
+"""What RTF begins with: text, but none that a model should read."""
+
 SOURCE = "source"
 """Behind the `#` of a name: attach a web page or a table as the text it is."""
 
@@ -43,7 +46,7 @@ def check(content: bytes, name: str, part: str = "", *, progress: Progress | Non
             raise AttachmentError(str(error)) from error
     if part and part != SOURCE:
         raise AttachmentError(f"{safe(name)} has no pages; name it without #{safe(part)}")
-    if b"\0" in content and (sentence := refusal(name)):
+    if (b"\0" in content or content.startswith(RICH_TEXT)) and (sentence := refusal(name)):
         raise AttachmentError(sentence)
     decoded(content, name)
     return File(name, content, "text")

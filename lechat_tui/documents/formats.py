@@ -49,6 +49,8 @@ OTHERS = {
     ".doc": "an old Word document; save it as DOCX",
     ".dot": "an old Word document; save it as DOCX",
     ".ppt": "an old PowerPoint file; save it as PPTX",
+    ".rtf": "rich text; save it as DOCX",
+    ".msg": "an Outlook message; save it as EML",
     ".odt": "an OpenDocument text; save it as DOCX or PDF",
     ".odp": "an OpenDocument presentation; save it as PPTX or PDF",
     ".pages": "a Pages document; export it as PDF or DOCX",

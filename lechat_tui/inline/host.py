@@ -20,7 +20,7 @@ from lechat_tui.drawing.notes import Note
 from lechat_tui.drawing.themes import Themes
 from lechat_tui.engine.base import Event
 from lechat_tui.engine.running import own_memory
-from lechat_tui.errors import LechatError
+from lechat_tui.errors import LechatError, NothingSent
 from lechat_tui.inline.answers import Answers, PendingAnswer
 from lechat_tui.inline.chats import Chats
 from lechat_tui.inline.draft import Draft
@@ -136,6 +136,7 @@ class InlineHost(WithoutScreen):
 
     async def _asked(self, text: str, attachments: Sequence[Attachment], replaced: int) -> AsyncGenerator[Event, None]:
         """The answer to a question, which gets pictures of the pages of a document that have no text."""
+        asked = attachments
         if any(attachment.kind == "document" for attachment in attachments):
             from lechat_tui.talk.page_pictures import with_page_pictures
 
@@ -150,9 +151,14 @@ class InlineHost(WithoutScreen):
             for remark in remarks(attachments):
                 self.say(remark)
             events = document_use.ask(self._conversation, question, partial(_choose_row, self.choose), instead=replaced)
-        async with aclosing(events):
-            async for event in events:
-                yield event
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    yield event
+        except NothingSent:
+            self.draft.attach(*asked)
+            self.draft.prefill(text)
+            raise
 
     def _enqueue(self, pending: PendingAnswer) -> None:
         self.pending.append(partial(self._answers.run, pending))

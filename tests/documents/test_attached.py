@@ -89,6 +89,20 @@ def test_the_bytes_of_a_document_on_stdin_are_attached(monkeypatch: pytest.Monke
     assert [(file.name, file.kind) for file in question.files] == [("stdin.pdf", "document")]
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a.rtf", b"{\\rtf1 Hello}", "a.rtf is rich text; save it as DOCX"),
+        ("a.doc", b"\xd0\xcf\x11\xe0\0\0", "a.doc is an old Word document; save it as DOCX"),
+        ("a.odt", b"PK\x03\x04\0\0", "a.odt is an OpenDocument text; save it as DOCX or PDF"),
+    ],
+)
+def test_other_documents_are_named_with_what_to_do(name: str, content: bytes, sentence: str) -> None:
+    with pytest.raises(AttachmentError) as caught:
+        check(content, name)
+    assert str(caught.value) == sentence
+
+
 def test_without_the_packages_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(formats, "find_spec", lambda _: None)
     with pytest.raises(AttachmentError, match=r"cats.pdf is a PDF; pip install 'lechat-tui\[documents\]' installs"):
