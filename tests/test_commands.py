@@ -170,7 +170,7 @@ async def test_an_earlier_chat_is_found_by_its_words_or_picked(store: Store, mod
     assert host.opened[-1] == boats and [row.label for row in host.offered] == ["Boats", "Bread recipes"]
     await host.do("/resume")
     assert len(host.opened) == 2, "leaving the picker opens nothing"
-    assert await host.do("/resume cakes") == "no chat has a title with cakes"
+    assert await host.do("/resume cakes") == "no chat title contains cakes"
 
 
 async def test_a_chat_is_renamed(host: FakeHost, store: Store) -> None:
@@ -224,7 +224,7 @@ async def test_the_same_answer_is_reproduced_from_its_receipt(store: Store, mode
     assert host.replays == [replay_of(receipt)]
     assert host.replays[0] and (host.replays[0].sampling.seed, host.replays[0].reuse) == (7, 3)
     host.conversation.switch(models.get("codeur"))
-    assert await host.do("/regen same") == "that answer is from petit; /model petit switches to it first"
+    assert await host.do("/regen same") == "that answer is from petit; switch to it first with /model petit"
 
 
 async def test_an_answer_is_regenerated_by_its_number_and_with_another_model(host: FakeHost) -> None:
@@ -272,7 +272,7 @@ async def test_a_chat_is_forked_at_a_message_with_a_title(host: FakeHost, store:
     assert "nothing to fork yet" in await host.do("/fork")
     await ask(host, "one", "two")
     note = await host.do("/fork 2 a way of its own")
-    assert note == "this is now the chat “a way of its own”; “one” stays as it was"
+    assert note == "this is now “a way of its own”; “one” is unchanged"
     assert [m.text for m in host.conversation.messages] == ["one", "one"]
     await host.do("/fork")
     assert [chat.title for chat in store.chats()] == ["a way of its own, forked", "a way of its own", "one"]
@@ -307,7 +307,7 @@ async def test_a_private_chat_can_be_left_or_saved_but_not_forked_or_deleted(sto
     assert await host.do("/private off") == "this chat is not private"
     assert "never written to disk" in await host.do("/private")
     await ask(host, "psst")
-    assert "private already" in await host.do("/private")
+    assert "already private" in await host.do("/private")
     assert "can't be forked" in await host.do("/fork")
     assert "a private chat is not saved" in await host.do("/delete")
     assert await host.do("/private off") == "the private chat is gone" and store.chats() == []
@@ -324,7 +324,7 @@ async def test_a_private_chat_can_be_left_or_saved_but_not_forked_or_deleted(sto
 
 async def test_a_model_is_chosen_by_name_or_picked(store: Store, models: Models) -> None:
     host = host_of(store, models, "codeur", "oeil")
-    assert await host.do("/model oeil") == "oeil answers from now on"
+    assert await host.do("/model oeil") == "now using oeil"
     await host.do("/model")
     assert [row.value for row in host.offered] == ["petit", "codeur", "oeil"], "only what is on this machine"
     assert host.switched == [("oeil", "vision"), ("codeur", "code")]
@@ -374,7 +374,7 @@ async def test_switching_to_a_model_without_images_says_what_it_gets(host: FakeH
     async with aclosing(host.conversation.ask("see?", [picture])) as events:
         async for _ in events:
             pass
-    assert "it can't see images" in await host.do("/code")
+    assert "it does not support images" in await host.do("/code")
 
 
 # The display and the program
@@ -410,7 +410,7 @@ async def test_a_theme_is_set_by_name_or_picked(store: Store, models: Models) ->
     assert host.theme == "dark"
     await host.do("/theme")
     assert host.theme == "light" and host.remembered == {"theme": "light"}
-    assert await host.do("/theme pink") == "there is no theme pink; there are dark, light"
+    assert await host.do("/theme pink") == "there is no theme pink; the themes are dark, light"
 
 
 @pytest.mark.parametrize("line", ["/new and a question", "/resume first", "/undelete", "/exit"])
@@ -443,7 +443,9 @@ async def test_line_numbers_are_switched(host: FakeHost) -> None:
 async def test_help_lists_every_command_and_explains_one(host: FakeHost) -> None:
     listed = await host.do("/help")
     assert all(name in listed for name in COMMANDS) and "Esc" in listed
-    assert (await host.do("/help retry")).startswith("/regen [N] [MODEL|same|seed SEED]: regenerate the last answer")
+    assert (await host.do("/help retry")).startswith(
+        "/regen [N] [MODEL|same|seed SEED]: answer the last question again"
+    )
     assert await host.do("/help renme") == "there is no command renme; did you mean /rename?"
 
 
@@ -466,9 +468,9 @@ async def test_the_ledger_counts_every_message_and_the_sum(host: FakeHost) -> No
         ["system", "be", "very", "brief", "3"],
         ["1", "you", "one", "two", "three", "four", "4"],
         ["2", "answer", "one", "two", "three", "four", "4"],
-        ["template", "around", "the", "messages", "0"],
+        ["template", "added", "to", "the", "messages", "0"],
     ]
-    assert lines[4] == "11 of 600 tokens " + "▱" * 20 + " 2%" and "the window has 800; 200" in lines[5]
+    assert lines[4] == "11 of 600 tokens " + "▱" * 20 + " 2%" and "the window has 800 tokens, 200" in lines[5]
 
 
 async def test_the_ledger_shows_the_note_about_memory(host: FakeHost) -> None:
@@ -597,7 +599,7 @@ async def test_the_prompt_is_shown_as_the_model_gets_it(host: FakeHost) -> None:
     assert prompt == "[user]one [user] two"
     assert about.splitlines()[1:] == [
         "control tokens: [user]",
-        "“[user]” also occurs in what was written by you, a file or the model, where it is ordinary text",
+        "“[user]” also occurs in text from you, a file or the model; there it is ordinary text",
     ]
     assert (await host.do("/prompt and then?")).endswith("[user]one [user] two[assistant]one [user] two[user]and then?")
 
@@ -618,7 +620,7 @@ async def test_a_setting_is_changed_listed_and_reset(host: FakeHost) -> None:
     assert host.conversation.setup.sampling().temperature == 0.4
     assert (await host.do("/set seed")).startswith("seed is random for each answer; /set seed VALUE changes it")
     assert await host.do("/set colour red") == (
-        "there is no setting colour; there are temperature, top_p, top_k, min_p, repeat_penalty, seed, "
+        "there is no setting colour; the settings are temperature, top_p, top_k, min_p, repeat_penalty, seed, "
         "max_tokens, stop, think, context, gpu_layers, threads, lora, keep, system"
     )
 

@@ -40,4 +40,4 @@ def test_the_text_of_a_tool_call_is_not_shown_as_text(
     run(tmp_path, monkeypatch, [Delta("Let me see."), Delta('[TOOL_CALLS]foo[ARGS]{"x": 1}', "tool")])
     shown = capsys.readouterr().out
     assert "Let me see." in shown and "foo" not in shown
-    assert "petit tried to call a tool; lechat does not offer any" in shown
+    assert "petit tried to call a tool; lechat has no tools" in shown

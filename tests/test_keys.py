@@ -66,13 +66,13 @@ async def test_a_key_is_rebound_and_reset(host: FakeHost) -> None:
     ("line", "words"),
     [
         ("/keys nosuch ctrl+x", "there is no binding nosuch; /keys lists their names"),
-        ("/keys stop ctrl+i", "ctrl+i is Tab to a terminal; choose another, as in /keys stop ctrl+x"),
+        ("/keys stop ctrl+i", "terminals send ctrl+i for Tab; choose another key, as in /keys stop ctrl+x"),
         ("/keys stop a", "a can't be bound; choose f1 to f24 or a key with ctrl or alt"),
         ("/keys stop shift+a", "shift+a can't be bound"),
         ("/keys stop hyper+x", "hyper+x can't be bound"),
         ("/keys stop ctrl+", "can't be bound"),
         ("/keys stop \x1b[A", "can't be bound"),
-        ("/keys stop ctrl+n", "Ctrl+N is new already; /keys new KEY gives that another key first"),
+        ("/keys stop ctrl+n", "Ctrl+N is already bound to new; rebind that first with /keys new KEY"),
     ],
 )
 async def test_a_key_that_would_not_work_is_refused_with_a_suggestion(host: FakeHost, line: str, words: str) -> None:

@@ -52,7 +52,7 @@ def test_a_dropped_tool_call_is_told_once_in_an_answer():
     for _ in range(2):
         assert list(notes.about(Fitted(1, 8192), "petit")) == []
         told = [sentence for _ in range(3) for sentence in notes.about(call, "petit")]
-        assert told == ["petit tried to call a tool; lechat does not offer any, so the call was dropped"]
+        assert told == ["petit tried to call a tool; lechat has no tools, so the call was dropped"]
 
 
 def test_a_context_that_is_nearly_full_is_told_when_it_becomes_so():

@@ -12,7 +12,7 @@ MAX_SEED = 2**32 - 2
 
 @command(
     "/regen",
-    "regenerate the last answer, or that of message N; with another model, with a seed, or the same again",
+    "answer the last question again, or message N; with another model, another seed, or exactly as before",
     argument="[N] [MODEL|same|seed SEED]",
     aliases=("/retry",),
 )
@@ -44,7 +44,7 @@ async def _regenerate(host: Host, message: int, how: str) -> None:
     elif word == "seed" and _is_seed(value):
         host.regenerate(Replay(replace(host.conversation.setup.sampling(), seed=int(value))), message=message)
     elif word in ("same", "seed"):
-        host.say("/regen same reproduces the last answer, /regen seed 42 makes another one with that seed", error=True)
+        host.say("/regen same reproduces the last answer, /regen seed 42 uses that seed", error=True)
     elif await may_ask(host, model := host.models.require(how)):
         host.regenerate(message=message, model=model)
 
@@ -62,10 +62,10 @@ def _reproduce(host: Host) -> None:
     elif receipt.pieces > 1:
         host.say("that answer was continued, so it can't be reproduced; /regen makes another one", error=True)
     elif receipt.model != conversation.model.id:
-        host.say(f"that answer is from {receipt.model}; /model {receipt.model} switches to it first", error=True)
+        host.say(f"that answer is from {receipt.model}; switch to it first with /model {receipt.model}", error=True)
     elif receipt.adapters != conversation.spec().applied:
         adapters = " and ".join(map(str, receipt.adapters)) or "no adapter"
-        host.say(f"that answer was made with {adapters}; change that with /set lora first", error=True)
+        host.say(f"that answer was made with {adapters}; restore that first with /set lora", error=True)
     else:
         if receipt.server:
             host.say(f"{receipt.server} is asked with the same seed, which need not give the same answer on a server")

@@ -410,7 +410,7 @@ async def run(host: Host, line: str) -> None:
     elif found is None:
         await _unknown(host, line, word)
     elif len(line.splitlines()) > 1 and not found.takes_lines:
-        host.say(f"{found.name} takes one line, and this has more; nothing was done", error=True)
+        host.say(f"{found.name} takes a single line; nothing was done", error=True)
     elif found.name != _PRIVATE and len(argument.split()) > MAX_WORDS.get(found.argument, ANY_NUMBER):
         await _ask_what(host, line, found, argument)
     else:

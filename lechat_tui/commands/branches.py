@@ -35,7 +35,7 @@ async def branch(host: Host, rest: str) -> None:
     host.show_chat(index)
 
 
-@command("/fork", "continue in a copy of this chat, up to here or to message N", argument="[N] [TITLE]")
+@command("/fork", "continue in a copy of this chat, up to now or to message N", argument="[N] [TITLE]")
 async def fork(host: Host, rest: str) -> None:
     conversation = host.conversation
     first, _, after = rest.partition(" ")
@@ -54,4 +54,4 @@ async def fork(host: Host, rest: str) -> None:
     before = conversation.chat.title
     chat = conversation.fork(index, (after.strip() if numbered else rest) or f"{before}, forked")
     host.open_chat(chat)
-    host.say(f"this is now the chat “{chat.title}”; “{before}” stays as it was")
+    host.say(f"this is now “{chat.title}”; “{before}” is unchanged")

@@ -24,7 +24,7 @@ async def new(host: Host, rest: str) -> None:
         host.ask(rest)
 
 
-@command("/chats", "list all chats, to open, rename or delete them", argument="[WORDS]")
+@command("/chats", "list all chats; open, rename or delete them", argument="[WORDS]")
 async def chats(host: Host, rest: str) -> None:
     if rest or not host.show_chats():
         await resume(host, rest)
@@ -34,7 +34,7 @@ async def chats(host: Host, rest: str) -> None:
 async def resume(host: Host, rest: str) -> None:
     found = host.store.chats(limit=MAX_CHATS, matching=rest)
     if not found:
-        host.say(f"no chat has a title with {rest}" if rest else "there is no earlier chat yet")
+        host.say(f"no chat title contains {rest}" if rest else "there is no earlier chat yet")
         return
     chosen = found[0] if rest and len(found) == 1 else await _choose(host, found)
     if chosen and await may_leave(host):
@@ -56,7 +56,7 @@ async def search(host: Host, rest: str) -> None:
     host.search(rest)
 
 
-@command("/rename", "give this chat another title; alone, edit the one it has", argument="[TITLE]")
+@command("/rename", "rename this chat; without a title, edit the current one", argument="[TITLE]")
 async def rename(host: Host, rest: str) -> None:
     if not host.conversation.chat:
         host.say("there is nothing to rename yet; ask something first")
@@ -82,7 +82,7 @@ async def delete(host: Host, rest: str) -> None:
         host.say(f"“{chat.title}” is deleted; until you quit, /undelete brings it back")
 
 
-@command("/undelete", "bring back what was deleted last from the list of chats, until you quit")
+@command("/undelete", "restore the chats deleted last, until you quit")
 async def undelete(host: Host, rest: str) -> None:
     if not await may_leave(host):
         return

@@ -31,13 +31,13 @@ class Line:
     mark: str = ""
 
 
-@command("/context", "show what the model is sent, and how full its context window is")
+@command("/context", "show what the model is sent and how full the context window is")
 async def context(host: Host, rest: str) -> None:
     conversation = host.conversation
     if not conversation.messages:
         host.say("the context window is empty; ask something first")
     elif conversation.busy:
-        host.say("an answer is being written; /context works when it has ended")
+        host.say("an answer is being written; /context works once it is done")
     else:
         sent, fitted = await conversation.plan()
         host.say(ledger(conversation, sent, fitted))
@@ -52,13 +52,13 @@ async def context(host: Host, rest: str) -> None:
 async def prompt(host: Host, rest: str) -> None:
     conversation = host.conversation
     if conversation.busy:
-        host.say("an answer is being written; /prompt works when it has ended")
+        host.say("an answer is being written; /prompt works once it is done")
     elif not rest and not any(message.role == "user" for message in conversation.messages):
-        host.say("no prompt has been made yet; /prompt QUESTION shows the one that this question would make")
+        host.say("no prompt has been sent yet; /prompt QUESTION shows what a question would send")
     else:
         fitted = await conversation.shown_prompt(Message("user", rest) if rest else None)
         if not fitted.prompt:
-            host.say(f"the server of {conversation.model.id} makes the prompt; /context shows what it gets")
+            host.say(f"the server of {conversation.model.id} builds the prompt; /context shows what it gets")
             return
         host.show_text(f"Prompt for {conversation.model.id}", "\n".join((*about_prompt(fitted), "", text_of(fitted))))
 
@@ -72,7 +72,7 @@ def about_prompt(fitted: Fitted) -> Iterator[str]:
         yield f"control tokens: {' '.join(control)}"
     for token in control:
         if any(token in part.text for part in fitted.prompt if part.kind == "text"):
-            yield f"“{token}” also occurs in what was written by you, a file or the model, where it is ordinary text"
+            yield f"“{token}” also occurs in text from you, a file or the model; there it is ordinary text"
     if fitted.left_out:
         yield phrases.left_out(len(fitted.left_out))
     if not fitted.fits:
@@ -115,7 +115,7 @@ def ledger(conversation: Conversation, sent: Sequence[Message], fitted: Fitted) 
         (
             *rows,
             f"{'about ' if fitted.estimated else ''}{fitted.tokens:,} of {fitted.room:,} tokens {bar} {used:.0%}",
-            f"the window has {fitted.limit:,}; {fitted.limit - fitted.room:,} of them are reserved for the answer",
+            f"the window has {fitted.limit:,} tokens, {fitted.limit - fitted.room:,} of them reserved for the answer",
             *([fitted.note] if fitted.note else []),
             "/pin N keeps a message in it, /compact replaces messages with a summary, /set context N enlarges it",
         )
@@ -181,7 +181,7 @@ def _last_question(messages: Sequence[Message], *, pinned: bool) -> int | None:
 
 @command(
     "/compact",
-    "let the model continue from a summary of this chat",
+    "replace the conversation so far with a summary",
     argument="[HINT]",
     takes_lines=True,
 )

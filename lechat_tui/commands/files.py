@@ -205,7 +205,7 @@ def user_path(path: str) -> Path:
             raise FileError(f"{shortened(path)} is not a path: there is no user {file.parts[0][1:]}")
         file = file.absolute()
     except FileNotFoundError as error:
-        raise FileError("the folder that lechat was started in is gone; name a file with its whole path") from error
+        raise FileError("the folder lechat was started in no longer exists; give the full path of a file") from error
     except (RuntimeError, ValueError) as error:
         raise FileError(f"{shortened(path)} is not a path: {error}") from error
     if path.endswith("/") or os.path.isdir(file):  # noqa: PTH112  # False for a name that is too long, too

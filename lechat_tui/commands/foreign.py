@@ -16,7 +16,7 @@ class Foreign:
 
 
 _MEMORY = "lechat remembers nothing across chats; /system TEXT sets instructions for this chat"
-_TOOLS = "the model has no tools here; it answers from this chat, and /attach PATH gives it a file or an image"
+_TOOLS = "models have no tools here; they answer from the chat, and /attach PATH adds a file or an image to it"
 _PROGRAM = "that is done in the shell: lechat --help lists the commands there"
 _ACCOUNT = "there is no account: everything stays on this machine"
 _PROMPT = "a backslash before Enter starts a new line, and /keys lists the key that opens your editor"
@@ -59,7 +59,7 @@ _SENTENCES = {
     _PROGRAM: "/update /upgrade /install /serve /server /config-file /create /import",
     _ACCOUNT: "/login /logout /account /feedback",
     _PROMPT: '""" ::: /multiline /multi /editor /vim /ml',
-    "the key named stop in /keys stops an answer": "/stop /cancel /abort /interrupt",
+    "to stop an answer, press the stop key; /keys lists it": "/stop /cancel /abort /interrupt",
     "an idle model is unloaded automatically; /exit frees all memory": "/unload /eject /kill",
     "lechat supports text and images, but no audio or video": "/audio /video /voice /speak /listen /tts",
     "Backspace in an empty prompt removes the last attachment": "/drop /detach /remove",

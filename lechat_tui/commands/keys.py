@@ -35,7 +35,7 @@ async def keys(host: Host, rest: str) -> None:
         host.show_text("Keys", table(list(by_name.values())))
     elif name == RESET:
         host.bind(None)
-        host.say("all keys are reset to the defaults and config.toml")
+        host.say("all keys are reset to config.toml and the defaults")
     elif name not in by_name:
         host.say(f"there is no binding {name}; /keys lists their names", error=True)
     elif not wanted:
@@ -70,7 +70,7 @@ def _rebind(host: Host, bound: Bound, wanted: str) -> None:
 def _reason_against(host: Host, bound: Bound, written: str, key: str) -> str:
     """Why a key can't be bound; empty when it can."""
     if key in TAKEN:
-        return f"{written} is {TAKEN[key]} to a terminal; choose another, as in /keys {bound.name} ctrl+x"
+        return f"terminals send {written} for {TAKEN[key]}; choose another key, as in /keys {bound.name} ctrl+x"
     *modifiers, base = key.split("+")
     plain = not {"ctrl", "alt", "super"} & {*modifiers}
     bindable = BINDABLE_ALONE if plain else BINDABLE_WITH_MODIFIER
@@ -78,7 +78,7 @@ def _reason_against(host: Host, bound: Bound, written: str, key: str) -> str:
         return f"{written} can't be bound; choose f1 to f24 or a key with ctrl or alt, as in ctrl+x, alt+k, f2"
     other = next((b for b in host.bindings() if b.name != bound.name and key in b.keys), None)
     if other:
-        return f"{shown([key])} is {other.name} already; /keys {other.name} KEY gives that another key first"
+        return f"{shown([key])} is already bound to {other.name}; rebind that first with /keys {other.name} KEY"
     return ""
 
 

@@ -63,7 +63,7 @@ async def connect(host: Host, rest: str) -> None:
     if not rest:
         found = await discovery.discover()
         if not found:
-            host.say("no server was found on this machine; /connect URL uses one anywhere")
+            host.say("no server found on this machine; /connect URL connects any other")
             return
         rest = await host.choose("Which server?", [Choice(one.url, one.url, "on this machine") for one in found]) or ""
         if not rest:
@@ -126,7 +126,7 @@ async def _switch_to(host: Host, model: Model) -> None:
         raise ModelError(model.missing)
     network.check(f"downloading {model.id}")
     size = f" ({size_text(model.bytes)})" if model.bytes else ""
-    question = f"{model.id} is not downloaded. Download it{size} and switch to it then?"
+    question = f"{model.id} is not downloaded. Download it{size} and switch to it when done?"
     too_large = await asyncio.to_thread(host.models.misfit, model)  # then the download asks
     if too_large or await host.confirm(question):
         await host.download(model, switch=True)
@@ -139,9 +139,9 @@ def _reject_unavailable(model: Model) -> None:
 
 def _say_switched(host: Host) -> None:
     conversation = host.conversation
-    text = f"{conversation.model.id} answers from now on"
+    text = f"now using {conversation.model.id}"
     if any(message.images for message in conversation.messages) and not conversation.model.supports_images:
-        text += "; it can't see images, so it gets each image's earlier description instead"
+        text += "; it does not support images, so it gets each image's earlier description instead"
     host.say(text)
 
 

@@ -12,11 +12,11 @@ async def private(host: Host, rest: str) -> None:
     if rest == "off":
         await _end_private(host)
     elif conversation.private and not rest:
-        host.say("this chat is private already; /private off ends that and asks whether to save it")
+        host.say("this chat is already private; /private off ends that and asks whether to save it")
     else:
         if not conversation.private:
             host.open_chat(None, private=True)
-            host.say("this chat is never written to disk; /private off ends that, /new leaves it")
+            host.say("this chat is never written to disk; /private off can save it, /new leaves it")
         if rest:
             host.ask(rest)
 

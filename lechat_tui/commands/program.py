@@ -13,10 +13,10 @@ from lechat_tui.commands.checks import may_leave
 from lechat_tui.commands.key_names import shown
 
 TYPING = (
-    ("Enter", "send; after a backslash, start a new line (in the full screen also Ctrl+J or Alt+Enter)"),
+    ("Enter", "send; after a backslash, start a new line (also Ctrl+J or Alt+Enter in the full screen)"),
     ("Up, Down", "earlier questions"),
-    ("@path", "in a question: attach that image or text file"),
-    ("/path", "a line that begins with the path of a file is a question"),
+    ("@path", "attach an image or a text file, anywhere in a question"),
+    ("/path", "a line that begins with a file path is a question, not a command"),
 )
 """The part of `/help` about the prompt, whose keys can't be rebound."""
 
@@ -24,7 +24,7 @@ NETWORK = (
     ("/pull, /models", "download models from the Hugging Face hub"),
     ("USER/REPO", "as a model name is looked up there"),
     ("/connect URL", "use the models of a server: a chat with one of them is sent there"),
-    ("lechat --offline", "forbid all of this but servers on this machine; nothing else uses the network"),
+    ("lechat --offline", "disable all of this except servers on this machine; nothing else uses the network"),
 )
 """The part of `/help` about the network."""
 
@@ -32,15 +32,15 @@ DOUBLE_PRESS_SECONDS = 1.5
 """Within which the interrupt key pressed again quits."""
 
 GROUPS = {
-    "models": "Choose which model answers",
+    "models": "Choose a model",
     "files": "Attach files, save results",
-    "chats": "Find and keep chats",
-    "private": "Find and keep chats",
-    "view": "Copy, paste and look",
+    "chats": "Manage chats",
+    "private": "Manage chats",
+    "view": "Copy, paste and display",
     "answers": "Get another answer",
     "branches": "Change an earlier question",
-    "settings": "Change how it answers",
-    "context": "See and save what the model is given",
+    "settings": "Settings",
+    "context": "Control what the model is sent",
     "receipts": "See how an answer was made",
     "keys": "Keys",
     "program": "Help and quit",

@@ -112,7 +112,7 @@ def _range(numbers: Sequence[int]) -> str:
     return f"passages 1 to {numbers[-1]}" if len(numbers) > 1 else f"passage {numbers[0]}"
 
 
-@command("/stats", "show tokens and speed of the last answer; on: beside every answer", argument="[on|off]")
+@command("/stats", "show tokens and speed of the last answer; on shows them beside every answer", argument="[on|off]")
 async def stats(host: Host, rest: str) -> None:
     if rest in ("on", "off"):
         host.show_figures(rest == "on")
@@ -126,7 +126,7 @@ async def stats(host: Host, rest: str) -> None:
     messages = host.conversation.messages
     growing = host.conversation.busy
     if growing and messages and messages[-1].state != "draft":
-        host.say("the answer has not begun yet; the line below the prompt says what the model does")
+        host.say("the answer has not begun yet; the line below the prompt shows what the model is doing")
         return
     receipt = next((m.receipt for m in reversed(messages) if m.receipt), None)
     so_far = " so far" if growing else ""

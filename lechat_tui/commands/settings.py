@@ -37,7 +37,7 @@ async def set(host: Host, rest: str) -> None:
         await keep(host, value)
     elif (row := option(name)) is None:
         names = ", ".join((*(row.name for row in OPTIONS), "lora", "keep", "system"))
-        host.say(f"there is no setting {name}; there are {names}", error=True)
+        host.say(f"there is no setting {name}; the settings are {names}", error=True)
     elif not value:
         shown, name = _value(host.conversation.setup, row), row.name
         host.say(f"{name} is {shown}; /set {name} VALUE changes it, /set {name} {UNSET} resets it")
@@ -50,7 +50,7 @@ def _set(host: Host, row: Option, value: str) -> None:
     conversation.change_settings(config.changed(conversation.settings, row.name, None if value == UNSET else value))
     if row.reloads:
         host.switch(conversation.model, conversation.model.role)
-    host.say(f"{row.name} is {_value(conversation.setup, row)} until you quit; config.toml keeps it for good")
+    host.say(f"{row.name} is {_value(conversation.setup, row)} until you quit; set it in config.toml to keep it")
 
 
 def _listed(host: Host) -> str:
@@ -100,8 +100,8 @@ async def keep(host: Host, text: str) -> None:
         return
     old = await asyncio.to_thread(host.store.unused_for, seconds, host.now.timestamp())
     host.say(
-        f"chats unused for {settings.keep} are removed when lechat starts, from the next start on; "
-        f"{len(old) or 'none'} would be now. This cannot be undone"
+        f"from its next start on, lechat deletes chats unused for {settings.keep} ({len(old)} at present); "
+        "this can't be undone"
     )
 
 
@@ -117,7 +117,7 @@ def lora(host: Host, text: str) -> None:
     replace(conversation.setup, settings=settings).spec(host.models)  # raises before anything is changed
     conversation.change_settings(settings)
     host.switch(conversation.model, conversation.model.role)
-    host.say(f"lora is {_adapters(host)} until you quit; config.toml keeps it for good")
+    host.say(f"lora is {_adapters(host)} until you quit; set it in config.toml to keep it")
 
 
 def _paths(text: str) -> tuple[str, ...] | None:

@@ -26,7 +26,7 @@ async def copy(host: Host, rest: str) -> None:
         _copy_code(host, fences(_last(messages, "assistant")), words)
     else:
         host.say(
-            "/copy copies the answer; /copy code, /copy 2, /copy question and /copy all something else", error=True
+            "/copy copies the answer; /copy code, /copy 2, /copy question and /copy all copy other parts", error=True
         )
 
 
@@ -66,8 +66,8 @@ async def think(host: Host, rest: str) -> None:
         host.show_thinking(rest != "off")
         state, other = ("folded", "on") if rest == "off" else ("shown", "off")
         host.say(
-            f"thinking is {state} from now on, for models that think; /think {other} changes that, /set think off "
-            "keeps them from thinking"
+            f"thinking is {state} from now on; /think {other} changes that, and /set think off keeps models from "
+            "thinking"
         )
     else:
         host.say("/think on shows the thinking of every answer, /think off folds it", error=True)
@@ -87,4 +87,4 @@ async def theme(host: Host, rest: str) -> None:
         host.set_theme(name)
         host.remember("theme", name)
     else:
-        host.say(f"there is no theme {name}; there are {', '.join(host.themes)}", error=True)
+        host.say(f"there is no theme {name}; the themes are {', '.join(host.themes)}", error=True)

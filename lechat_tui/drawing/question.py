@@ -20,7 +20,7 @@ MAX_ROWS = 24
 MAX_UNFOLDED_LINES = 5_000
 """Lines that are shown of an attached text or of a paste."""
 
-UNANSWERED = "■ not answered; /regen answers it"
+UNANSWERED = "■ not answered; /regen to retry"
 """The line below a question that got no answer: it was stopped, or it failed, before the first token."""
 
 

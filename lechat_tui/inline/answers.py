@@ -68,7 +68,7 @@ class Answers:
             if last and last.role == "user" and not pending.is_summary:
                 self._flow.text(f"  {UNANSWERED}\n")
         if pending.is_summary and len(conversation.messages) > before:
-            self._say("the model reads this summary instead of the earlier messages; /undo removes it")
+            self._say("the model gets this summary instead of the earlier messages; /undo removes it")
         self._write_figures(last)
 
     def _sources(self) -> list[str]:

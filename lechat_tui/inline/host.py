@@ -270,7 +270,7 @@ class InlineHost(WithoutScreen):
             self.say("models can't be downloaded here", error=True)
         elif (here := await self._loop.call_on_main(partial(self._download, model, force))) and switch:
             self._switch(here)
-            self.say(f"{here.id} answers from now on")
+            self.say(f"now using {here.id}")
 
     # The user
 
@@ -305,7 +305,7 @@ class InlineHost(WithoutScreen):
     def copy(self, text: str) -> str:
         """Put the text on the clipboard; a sentence that says how."""
         if not self._console.is_terminal or is_dumb():
-            return "there is no clipboard here; /export and /save write to a file"
+            return "no clipboard was found; /export and /save write to a file"
         return clipboard.copy(text, _write)
 
     # What is shown

@@ -116,7 +116,7 @@ class Session:
         flow, setup = self._host.flow, self._conversation.setup
         stop, leave = (key_of(LINE_KEYS, name) for name in ("stop", "leave"))
         flow.text(
-            f"{setup.title} answers; {phrases.promise(setup.elsewhere)}\n"
+            f"chatting with {setup.title}; {phrases.promise(setup.elsewhere)}\n"
             f"{stop} stops an answer, {leave} quits, /help lists the commands"
         )
         if self._conversation.notice:

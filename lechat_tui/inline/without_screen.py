@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from lechat_tui.message import Span
 
-NO_THEMES = "--inline uses your terminal's own colors; themes are for the full screen, which lechat opens without it"
+NO_THEMES = "--inline uses your terminal's own colors; themes are for the full screen"
 
 
 class WithoutScreen(ABC):
@@ -30,7 +30,7 @@ class WithoutScreen(ABC):
 
     def bind(self, chosen: Mapping[str, str] | None) -> None:
         """Reject it: keys are for the full screen."""
-        self.say("keys can be changed in the full screen only, which lechat opens without --inline")
+        self.say("keys can be changed only in the full screen; start lechat without --inline")
 
     def set_theme(self, name: str) -> None:
         """Say that the theme is for the full screen."""
@@ -43,4 +43,4 @@ class WithoutScreen(ABC):
 
     def number_lines(self) -> str:
         """Reject it: lines stay as they can be copied from the terminal."""
-        return "--inline writes code so that it can be copied; line numbers are for the full screen"
+        return "--inline prints code without line numbers, so that it can be copied; they are for the full screen"

@@ -183,9 +183,9 @@ class Conversation(OpenChat):
         try:
             own = self.models.of_chat(chat.model)
         except ModelError as error:
-            return now, f"{error}; {now.id} answers instead"
+            return now, f"{error}; using {now.id} instead"
         if own.toy and not now.toy:
-            return now, f"this chat was answered by {own.id}, a toy model; {now.id} answers instead"
+            return now, f"this chat used {own.id}, a toy model; using {now.id} instead"
         return own, ""
 
     def close_private(self) -> None:

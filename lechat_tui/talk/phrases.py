@@ -66,17 +66,17 @@ def invisible_characters(count: int) -> str:
 
 def tool_call_dropped(model: str) -> str:
     """For an answer with a tool call in it."""
-    return f"{model} tried to call a tool; lechat does not offer any, so the call was dropped"
+    return f"{model} tried to call a tool; lechat has no tools, so the call was dropped"
 
 
 def no_images(model: str) -> str:
     """For a question with images to a model without image support."""
-    return f"{model} can't see images; only the file name is sent"
+    return f"{model} does not support images; only the file name is sent"
 
 
 def offer_image_model(model: str, other: str) -> str:
     """The question whether to switch to a model that supports images."""
-    return f"{model} can't see images; switch to {other}?"
+    return f"{model} does not support images; switch to {other}?"
 
 
 def promise(elsewhere: str) -> str:

@@ -89,7 +89,7 @@ async def test_connecting_asks_before_anything_is_sent_and_lists_what_the_server
         return []
 
     monkeypatch.setattr(discovery, "discover", none)
-    assert "no server was found" in await host.do("/connect")
+    assert "no server found" in await host.do("/connect")
     host.answers = ["no"]
     await host.do("/connect http://office.example")
     assert "leave this machine" in host.questions[0] and not servers.connected()

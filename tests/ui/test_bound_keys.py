@@ -40,10 +40,10 @@ FIXED = {
     "Enter downloads · Esc hides this",
     "Enter selects · Esc stays",
     "Enter opens · F2 renames\nSpace marks · Delete deletes",
-    "y says yes, n says no · Enter selects · Esc says no",
+    "y: yes · n or Esc: no · Enter selects",
     "Esc closes · Up, Down, PgUp, PgDn scroll",
     "Enter opens, Esc goes back",
-    "send; after a backslash, start a new line (in the full screen also Ctrl+J or Alt+Enter)",
+    "send; after a backslash, start a new line (also Ctrl+J or Alt+Enter in the full screen)",
 }
 """Texts about keys that cannot be rebound: those of dialogs and lists, and those that insert a new line."""
 

@@ -16,7 +16,7 @@ async def test_arguments_are_offered_and_taken_with_tab(make_app: MakeApp) -> No
         await pilot.press(*"deu", "tab")
         assert prompt(pilot).text == "/model codeur"
         await pilot.press("enter")
-        await shows(pilot, "codeur answers from now on")
+        await shows(pilot, "now using codeur")
 
 
 async def test_enter_sends_an_argument_as_it_was_typed_unless_a_row_was_chosen(make_app: MakeApp) -> None:

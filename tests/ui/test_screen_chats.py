@@ -139,7 +139,7 @@ async def test_an_old_chat_is_answered_by_its_own_model_or_says_which_one_does(m
         await shows(pilot, "▌ hi", "codeur code")
         await until(pilot, lambda: [spec.name for spec in engine.loaded] == ["petit", "codeur"])
         await send(pilot, "/resume gone")
-        await shows(pilot, "parti, the model of this chat, is not on this machine; codeur answers instead")
+        await shows(pilot, "parti, the model of this chat, is not on this machine; using codeur instead")
     assert store.chats(matching="gone")[0].model == "parti"
 
 
@@ -193,7 +193,7 @@ async def test_the_model_picker_switches_the_model_within_a_chat(make_app: MakeA
         await pilot.press("ctrl+l")
         await shows(pilot, "Switch to which model?", "Petit", "in use", "Codeur")
         await pilot.press(*"code", "enter")
-        await shows(pilot, "codeur code", "· codeur answers from now on", "from petit")
+        await shows(pilot, "codeur code", "· now using codeur", "from petit")
         await send(pilot, "two")
         await shows(pilot, "from codeur")
         await rests(pilot)

@@ -133,7 +133,7 @@ async def test_help_opens_over_the_chat_and_esc_closes_it(make_app: MakeApp) -> 
         await rests(pilot)
         prompt(pilot).set_text("unsent")
         await pilot.press("f1")
-        await shows(pilot, "Ask a question", "Choose which model answers", "Esc closes")
+        await shows(pilot, "Ask a question", "Choose a model", "Esc closes")
         await pilot.press("end")
         await shows(pilot, "lechat --offline")
         for row in screen_text(pilot.app).splitlines():

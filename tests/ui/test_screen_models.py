@@ -116,7 +116,7 @@ async def test_enter_switches_to_an_installed_model_and_leads_from_an_unpublishe
         await pilot.press("enter")
         await shows(pilot, "▌ loin")
         await pilot.press("home", "down", "enter")
-        await shows(pilot, "codeur answers from now on")
+        await shows(pilot, "now using codeur")
 
 
 async def test_a_server_that_runs_here_is_offered_and_connected(
@@ -134,7 +134,7 @@ async def test_a_server_that_runs_here_is_offered_and_connected(
         await pilot.press("enter")
         await shows(pilot, "LM Studio at localhost:1234", "4,096 tokens, images")
         await pilot.press("enter")
-        await shows(pilot, "lm-studio/gemma answers from now on", "lm-studio/gemma on localhost:1234")
+        await shows(pilot, "now using lm-studio/gemma", "lm-studio/gemma on localhost:1234")
         await manage(pilot, "lm-studio/gemma")
         await shows(pilot, "in use")
 
@@ -179,7 +179,7 @@ async def test_a_downloaded_model_is_switched_to_unless_another_was_chosen(make_
     async with make_app().run_test(size=(110, 30)) as pilot:
         await manage(pilot, "loin")
         await pilot.press("enter")
-        await shows(pilot, "loin is downloaded and answers from now on")
+        await shows(pilot, "loin is downloaded and in use now")
         hub.gate.clear()
         await send(pilot, "/pull cher")
         await shows(pilot, "MNPL-0.1", "https://example.org/mnpl")
@@ -189,7 +189,7 @@ async def test_a_downloaded_model_is_switched_to_unless_another_was_chosen(make_
         await shows(pilot, "Download it")
         await pilot.press("y")
         await send(pilot, "/code")
-        await shows(pilot, "codeur answers from now on")
+        await shows(pilot, "now using codeur")
         hub.gate.set()
         await shows(pilot, "cher is downloaded; /model cher switches to it")
         assert chat(pilot.app).host.conversation.model.id == "codeur"
@@ -310,7 +310,7 @@ async def test_the_first_models_are_offered_until_one_is_installed(make_app: Mak
         await pilot.press("f2", "enter")
         await shows(pilot, "Download loin")
         await pilot.press("y")
-        await shows(pilot, "loin is downloaded and answers from now on")
+        await shows(pilot, "loin is downloaded and in use now")
         await send(pilot, "/new")
         await shows(pilot, "everything stays on this machine")
         assert "This machine can run" not in screen_text(pilot.app)

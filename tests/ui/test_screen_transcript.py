@@ -126,7 +126,7 @@ async def test_a_theme_changes_at_once_and_an_unknown_one_is_reported(make_app: 
         await rests(pilot)
         assert transcript(app).rich_style.bgcolor == Color.parse("#FBF7F1").rich_color
         await send(pilot, "/theme nosuch")
-        await shows(pilot, "✗ there is no theme nosuch; there are catppuccin-mocha, dracula,")
+        await shows(pilot, "✗ there is no theme nosuch; the themes are catppuccin-mocha, dracula,")
 
 
 async def test_a_theme_of_the_user_is_used_and_a_broken_one_is_reported(make_app: MakeApp, home: Path) -> None:

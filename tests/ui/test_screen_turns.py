@@ -77,7 +77,7 @@ async def test_a_question_stopped_before_the_first_token_says_that_it_was_not_an
         await send(pilot, "tell me a story")
         await shows(pilot, "Esc stops")
         await pilot.press("escape")
-        await shows(pilot, "■ not answered; /regen answers it")
+        await shows(pilot, "■ not answered; /regen to retry")
         await send(pilot, "/regen")
         await shows(pilot, "a late answer")
         await hides(pilot, "not answered")
@@ -334,7 +334,7 @@ async def test_the_text_of_a_tool_call_is_not_shown_as_text(make_app: MakeApp) -
         await send(pilot, "go")
         await rests(pilot)
         assert "Let me see." in screen_text(app) and "foo" not in screen_text(app)
-        assert "petit tried to call a tool; lechat does not offer any, so the call was dropped" in screen_text(app)
+        assert "petit tried to call a tool; lechat has no tools, so the call was dropped" in screen_text(app)
 
 
 async def test_markup_and_escapes_from_anywhere_are_shown_as_text(make_app: MakeApp, store: Store) -> None:
@@ -436,7 +436,7 @@ async def test_an_image_for_a_model_without_image_support_offers_another_model(m
         app.screen.host.attach(store.keep_attachment(b"\x89PNG", "board.png", "image", 640, 480))  # type: ignore[attr-defined]
         await shows(pilot, "▦ board.png 640x480")
         await send(pilot, "what is this?")
-        await shows(pilot, "petit can't see images; switch to oeil?")
+        await shows(pilot, "petit does not support images; switch to oeil?")
         await pilot.press("y")
         await shows(pilot, "a red square", "oeil vision")
         await rests(pilot)
@@ -453,7 +453,7 @@ async def test_declining_the_image_model_says_that_the_image_is_not_sent(make_ap
         await shows(pilot, "switch to oeil?")
         await pilot.press("n")
         await shows(
-            pilot, "petit can't see images; only the file name is sent", "▦ board.png 640x480", "I cannot see it"
+            pilot, "petit does not support images; only the file name is sent", "▦ board.png 640x480", "I cannot see it"
         )
         await rests(pilot)
     assert engine.requests[0].model.name == "petit"

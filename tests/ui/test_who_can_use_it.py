@@ -45,7 +45,7 @@ async def test_everything_can_be_done_with_the_keyboard_alone(make_app: MakeApp,
         await pilot.press("escape", "ctrl+l")
         await shows(pilot, "Switch to which model?")
         await pilot.press(*"codeur", "enter")
-        await shows(pilot, "codeur answers from now on")
+        await shows(pilot, "now using codeur")
         for key, word in (
             ("ctrl+r", "Earlier questions"),
             ("ctrl+p", "Search for commands"),

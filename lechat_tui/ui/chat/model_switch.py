@@ -92,7 +92,9 @@ class ModelSwitch:
     async def offer_download(self, model: Model) -> None:
         """Download a model and switch to it, after a question that names the size."""
         size = f" ({size_text(model.bytes)})" if model.bytes else ""
-        if await self._dialogs.confirm(f"Download {model.id}{size} and switch to it then? You can chat meanwhile"):
+        if await self._dialogs.confirm(
+            f"Download {model.id}{size} and switch to it when done? You can keep chatting meanwhile"
+        ):
             await self.download(model, switch=True)
 
     def start_download(self, model: Model, *, switch: bool) -> None:

@@ -385,9 +385,9 @@ class ChatScreen(StyledOnceScreen):
         """Fold or unfold the last thinking; or the pastes in the prompt, else what was sent with a question."""
         if what == "thinking":
             if not self._transcript.fold_thinking():
-                self._status.change(state="no answer here has thinking")
+                self._status.change(state="no answer in this chat has thinking")
         elif not self._prompt.unfold_pastes() and not self._transcript.fold_sent():
-            self._status.change(state="no question here has pasted text or a file")
+            self._status.change(state="no question in this chat has pasted text or files")
 
     def action_leave(self) -> None:
         """Quit, as `/exit` does."""

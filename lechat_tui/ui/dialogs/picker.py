@@ -116,7 +116,7 @@ class YesNo(Picker):
             choices,
             filtered=False,
             chosen="yes" if default else "no",
-            hint="y says yes, n says no · Enter selects · Esc says no",
+            hint="y: yes · n or Esc: no · Enter selects",
         )
 
     def action_say(self, word: str) -> None:

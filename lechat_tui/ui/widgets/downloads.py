@@ -47,7 +47,7 @@ class Downloads(StyledLines):
                 case "cancelled":
                     return f"download of {id} canceled; /pull {id} resumes it"
                 case _ if self.switch:
-                    return f"{id} is downloaded and answers from now on"
+                    return f"{id} is downloaded and in use now"
                 case _:
                     return f"{id} is downloaded; /model {id} switches to it"
 
