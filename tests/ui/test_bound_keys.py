@@ -39,6 +39,7 @@ FIXED = {
     "Enter opens · Esc cancels",
     "Enter downloads · Esc hides this",
     "Enter selects · Esc stays",
+    "Enter selects · Esc puts the question back",
     "Enter opens · F2 renames\nSpace marks · Delete deletes",
     "y: yes · n or Esc: no · Enter selects",
     "Esc closes · Up, Down, PgUp, PgDn scroll",

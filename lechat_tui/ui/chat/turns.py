@@ -108,7 +108,7 @@ class TurnRunner:
 
     async def _choose(self, title: str, rows: Sequence[tuple[str, str, str]]) -> str | None:
         choices = [Choice(*row) for row in rows]
-        return await self._dialogs.ask(title, choices, hint="Enter chooses, Esc puts the question back")
+        return await self._dialogs.ask(title, choices, hint="Enter selects · Esc puts the question back")
 
     async def _note_remarks(self, files: Sequence[Attachment]) -> None:
         """Show what was lost when documents were converted."""
