@@ -16,7 +16,7 @@ TYPING = (
     ("Enter", "send; after a backslash, start a new line (also Ctrl+J or Alt+Enter in the full screen)"),
     ("Up, Down", "earlier questions"),
     ("@path", "attach an image or a text file, anywhere in a question"),
-    ("/path", "a line that begins with a file path is a question, not a command"),
+    ("/path", "a line that begins with a file path is a question"),
 )
 """The part of `/help` about the prompt, whose keys can't be rebound."""
 
