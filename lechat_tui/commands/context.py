@@ -139,7 +139,7 @@ def _lines(conversation: Conversation, sent: Sequence[Message], fitted: Fitted) 
         cost = f"{costs[message.id]:,}" if message.id in costs else "-"
         yield Line(str(number), ROLES[message.role], _excerpt(message), cost, mark)
     around = fitted.tokens - sum(cost for id, cost in costs.items() if id not in left_out)
-    yield Line("", "template", "around the messages", f"{max(around, 0):,}")
+    yield Line("", "template", "added to the messages", f"{max(around, 0):,}")
 
 
 def _excerpt(message: Message) -> str:
