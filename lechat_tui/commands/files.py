@@ -35,7 +35,7 @@ class FileError(LechatError):
 
 @command(
     "/attach",
-    "attach an image, a document or a text file to the next question; PATH#3-9 takes pages",
+    "attach a file to the next question; PATH#3-9 takes pages",
     argument="PATH",
     aliases=("/image", "/file"),
 )
@@ -52,7 +52,7 @@ async def attach(host: Host, rest: str) -> None:
 
 @command(
     "/library",
-    "answer the questions of this chat from a library; off: no longer; alone: which libraries there are",
+    "answer from a library; off ends that; alone, list them",
     argument="[NAME|off]",
     aliases=("/libraries",),
 )
@@ -89,7 +89,7 @@ USES: dict[str, "DocumentUse"] = {"passages": "passages", "parts": "parts", "beg
 
 @command(
     "/documents",
-    "show the documents of this chat, or choose what is sent of those that do not fit",
+    "list documents, or choose what to send of long ones",
     argument="[passages|parts|beginning|ask]",
 )
 async def documents(host: Host, rest: str) -> None:
@@ -119,7 +119,7 @@ def _typed(rest: str) -> Named:
 
 @command(
     "/ocr",
-    "read a PDF or an image with a model for images; the text is attached, or written to a file",
+    "read a scan and attach its text, or write it to a file",
     argument="PATH[#3-9] [OUT.md]",
     aliases=("/scan",),
 )
@@ -146,7 +146,7 @@ def _file_and_output(rest: str) -> tuple[Named, str]:
     return _typed(parts[1]), parts[2]
 
 
-@command("/save", "save code block N of the last answer, or all of it, to a file", argument="N|answer PATH")
+@command("/save", "save code block N of the last answer, or all of it", argument="N|answer PATH")
 async def save(host: Host, rest: str) -> None:
     answer = next((m.text for m in reversed(host.conversation.messages) if m.role == "assistant"), None)
     what, _, path = rest.partition(" ")
@@ -165,7 +165,7 @@ async def save(host: Host, rest: str) -> None:
         host.say("the last answer has no code block; /save answer PATH saves all of it", error=True)
 
 
-@command("/export", "save this chat as Markdown, HTML, or JSON with all branches", argument="[PATH] [FORMAT]")
+@command("/export", "save this chat as Markdown, HTML or JSON", argument="[PATH] [FORMAT]")
 async def export(host: Host, rest: str) -> None:
     from lechat_tui.talk import exports
 

@@ -281,7 +281,7 @@ async def test_the_palette_runs_commands(make_app: MakeApp) -> None:
         await shows(pilot, "open an earlier chat")
         await pilot.press(*"attach")
         await hides(pilot, "open an earlier chat")
-        await shows(pilot, "attach an image, a document or a text file")
+        await shows(pilot, "attach a file to the next question")
         await pilot.press("enter")
         await until(pilot, lambda: prompt(pilot).text == "/attach ")
 
