@@ -104,7 +104,7 @@ async def sources(host: Host, rest: str) -> None:
     elif not number.isdecimal() or len(number) > MAX_NUMBER_DIGITS or int(number) not in known:
         host.say(f"there is no passage {shortened(rest)}; this chat has {_range(sorted(known))}", error=True)
     else:
-        page = await asyncio.to_thread(page_of, known[int(number)])
+        page = await asyncio.to_thread(page_of, known[int(number)], host.conversation.messages)
         host.show_text(page.title, page.text, page.passage)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from lechat_tui.attachments.files import AttachmentError
 from lechat_tui.attachments.passages import Source, sources_of
 from lechat_tui.message import Citation, Message, Span
 from lechat_tui.values import dataclass
@@ -83,17 +84,31 @@ def listing(messages: Sequence[Message]) -> str:
     return "\n\n".join([*about, *(["passages that the model was given:"] if about else []), *lines])
 
 
-def page_of(source: Source) -> SourcePage:
-    """The page of a passage, from its library; the passage alone if that does not have it in the same words."""
+def page_of(source: Source, messages: Sequence[Message] = ()) -> SourcePage:
+    """The page of a passage, from its library or from a document attached to these messages.
+
+    The passage alone if neither has it in the same words.
+    """
     title = f"[{source.n}] {source.title}"
     above = f"{source.path}\n\n" if source.path else ""
-    for text in _page_texts(source):
+    for text in (*_attached_texts(source, messages), *_page_texts(source)):
         if text[source.start : source.end] == source.body:
             start = len(above) + source.start
             return SourcePage(title, above + text, (start, start + len(source.body)))
     note = "(only this passage: its document is no longer in the library, or has changed)\n\n"
     start = len(above) + len(note)
     return SourcePage(title, above + note + source.body, (start, start + len(source.body)))
+
+
+def _attached_texts(source: Source, messages: Sequence[Message]) -> Iterator[str]:
+    """The page in the attached documents of that name."""
+    files = (file for message in messages for file in message.attachments if file.kind == "document")
+    for file in files if not source.library else ():
+        if file.name == source.document:
+            from lechat_tui.attachments.documents import stored_document  # not needed for the first paint
+
+            with suppress(AttachmentError):
+                yield from (page.text for page in stored_document(file).pages if page.number == source.page)
 
 
 def _page_texts(source: Source) -> Iterator[str]:

@@ -20,6 +20,7 @@ from lechat_tui.settings.config import Settings
 from lechat_tui.store import Store
 from lechat_tui.talk import document_use
 from lechat_tui.talk.conversation import Conversation
+from lechat_tui.talk.sources import page_of
 
 ANIMALS = ("cat", "dog", "owl", "fox", "hen", "bat", "elk", "ape")
 PAGES = tuple(
@@ -82,6 +83,9 @@ async def test_passages_are_sent_with_every_following_question(conversation: Con
     assert document.details and document.details.use == "passages" and passages.kind == "passages"
     assert {source.page for source in sources_of([question]).values()} >= {3}
     assert caption(document).startswith("zoo.pdf · ") and "passage" in caption(document) and "of 8" in caption(document)
+    source = next(one for one in sources_of([question]).values() if one.page == 3)
+    page = page_of(source, [question])
+    assert page.text == PAGES[2].text and page.text[slice(*page.passage)] == source.body
     following = await ask(conversation, "What does the elk eat on day eleven in the morning?", choose)
     assert len(asked) == 1 and 7 in {source.page for source in sources_of([following]).values()}
     conversation.document_use = "beginning"
