@@ -23,7 +23,7 @@ MAX_SHARE = 0.1
 """A word that more of the passages have says little, and costs the most time."""
 
 MIN_COMMON, MAX_COMMON = 5_000, 20_000
-"""A word may always have as many passages, and never more, unless all words of a question have."""
+"""A word may always have as many passages, and never more."""
 
 MAX_MATCHES = 60_000
 """Of all words together, the rarest first."""
@@ -85,9 +85,10 @@ def ranked(db: sqlite3.Connection, question: str, sample: Sample, others: Sequen
     words = scripts.words(question)[:MAX_QUESTION_WORDS]
     terms = {word: _terms(word) for word in words}
     counts = {term: _count(db, "words", term, MAX_COMMON + 1) for found in terms.values() for term in found}
-    scores = _by_words(db, _rare(counts, sample.total))
-    rare = [word for word, found in terms.items() if all(counts[term] <= MAX_RELATED for term in found)]
-    candidates = [*scores, *_by_relatives(db, rare, sample.total)]
+    rare = _rare(counts, sample.total)
+    scores = _by_words(db, rare) if rare else _by_common_words(db, [term for term, count in counts.items() if count])
+    unusual = [word for word, found in terms.items() if all(counts[term] <= MAX_RELATED for term in found)]
+    candidates = [*scores, *_by_relatives(db, unusual, sample.total)]
     weights = sample.weights(_parts_of(question))
     for id, text in _texts(db, candidates):
         scores[id] = scores.get(id, 0.0) + sample.score(weights, text)
@@ -140,12 +141,11 @@ def _parts_of(question: str) -> list[str]:
 
 
 def _rare(counts: Mapping[str, int], total: int) -> list[str]:
-    """The terms without those that too many passages have; all of them if there are no others."""
+    """The terms without those that too many passages have, the rarest first."""
     limit = min(max(int(total * MAX_SHARE), MIN_COMMON), MAX_COMMON)
     found = sorted((term for term, count in counts.items() if count), key=lambda term: counts[term])
     matches = accumulate(counts[term] for term in found)
-    rare = [term for term, sum in zip(found, matches, strict=True) if counts[term] <= limit and sum <= MAX_MATCHES]
-    return rare or found
+    return [term for term, sum in zip(found, matches, strict=True) if counts[term] <= limit and sum <= MAX_MATCHES]
 
 
 def _by_words(db: sqlite3.Connection, terms: Sequence[str]) -> dict[int, float]:
@@ -157,6 +157,15 @@ def _by_words(db: sqlite3.Connection, terms: Sequence[str]) -> dict[int, float]:
         "ORDER BY score DESC, rowid LIMIT ?"
     )
     return dict(db.execute(statement, (" OR ".join(terms), CANDIDATES)))
+
+
+def _by_common_words(db: sqlite3.Connection, terms: Sequence[str]) -> dict[int, float]:
+    """Some passages that have all of these words, or else any of them; BM25 would have to read too much."""
+    for operator in (" AND ", " OR ") if terms else ():
+        statement = "SELECT rowid, 0.0 FROM words WHERE words MATCH ? LIMIT ?"
+        if found := dict(db.execute(statement, (operator.join(terms), CANDIDATES))):
+            return found
+    return {}
 
 
 def _by_relatives(db: sqlite3.Connection, words: Iterable[str], total: int) -> list[int]:
