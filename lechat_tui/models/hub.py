@@ -372,6 +372,12 @@ def _seconds(after: str | None) -> float:
         return 0.0
 
 
+def mirror_hint() -> str:
+    """What else to try where a mirror was asked: its ETags may look like SHA-256 and be something else."""
+    mirror = os.environ.get("HF_ENDPOINT")
+    return f", or without HF_ENDPOINT, since {_endpoint()} may report checksums of another kind" if mirror else ""
+
+
 def _endpoint() -> str:
     return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 

@@ -158,7 +158,9 @@ class _Pull:
             FileDownload(partial, hub.open_source(remote), self._policy, digest).run(self._send, self._cancelled)
             if digest and digest.hexdigest() != sha256:
                 partial.drop()
-                raise ModelError(f"{remote.file} has a wrong checksum and was deleted; start the download again")
+                raise ModelError(
+                    f"{remote.file} has a wrong checksum and was deleted; start the download again{hub.mirror_hint()}"
+                )
             partial.finish(cached.blob)
             if digest and digest.name == "sha256":
                 checksums.remember([Unverified(cached.blob, sha256)], paths.verified())
