@@ -4,8 +4,8 @@
 
 FOLDER has XQuAD (https://github.com/google-deepmind/xquad), a file `xquad.en.json` for each language. Half of the
 paragraphs become a library. The engine is a scripted one that cites numbers at random, in all spellings and in pieces
-of any size: worse than any model. Prints the citations that were shown and that do not exist, and how often the paragraph
-with the answer was among the passages.
+of any size: worse than any model. Prints the citations that were shown and that do not exist, and how often the
+paragraph with the answer was among the passages.
 """
 
 import argparse
