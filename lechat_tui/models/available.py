@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lechat_tui import paths
-from lechat_tui.engine import checksums
 from lechat_tui.engine.base import Verification
 from lechat_tui.models import choose, imported, locate
 from lechat_tui.models.catalog import Model, ModelError, ModelRole, Weights
@@ -128,6 +127,8 @@ class Models:
 
     def verification(self, model: Model, files: Files) -> Verification | None:
         """Which of its files to verify before they are loaded; None if all of them are known to be whole."""
+        from lechat_tui.engine import checksums  # not needed for the first paint
+
         record = paths.verified()
         todo = checksums.unverified(locate.expected(model, files), record)
         return Verification(todo, record) if todo else None

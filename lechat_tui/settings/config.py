@@ -9,7 +9,6 @@ from typing import Any, Literal
 from lechat_tui.errors import LechatError
 from lechat_tui.machine.footprint import KvType
 from lechat_tui.message import Think
-from lechat_tui.settings.options import option, unescaped
 from lechat_tui.settings.ranges import (
     Batch,
     Keep,
@@ -135,6 +134,8 @@ def override(settings: Settings, values: Mapping[str, Any]) -> Settings:
 
 def changed(settings: Settings, name: str, text: str | None) -> Settings:
     """The settings with one of them set to what was typed; None unsets it. Raises `ConfigError`."""
+    from lechat_tui.settings.options import option  # not needed for the first paint
+
     row = option(name)
     value: object = getattr(Settings(), name) if text is None else text
     if text is not None and row and row.repeats:
@@ -147,6 +148,8 @@ def changed(settings: Settings, name: str, text: str | None) -> Settings:
 
 def texts(typed: str) -> tuple[str, ...]:
     """The texts that were typed, in quotes where they have spaces in them; a newline is \\n. Raises `ConfigError`."""
+    from lechat_tui.settings.options import unescaped
+
     try:
         words = shlex.split(typed.replace("\\", "\\\\"))
     except ValueError as error:

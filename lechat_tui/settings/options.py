@@ -4,8 +4,8 @@ import re
 
 from lechat_tui.values import dataclass
 
-INT32 = 2**31 - 1
-"""llama.cpp counts tokens and layers in 32 bits."""
+_INT32 = 2**31 - 1
+"""As in `ranges.py`, which needs msgspec."""
 
 Range = tuple[type, float | None, float | None]
 """A type, and the least and the greatest value."""
@@ -59,7 +59,7 @@ OPTIONS = (
         "X",
         range=(float, 0, 1),
     ),
-    Option("top_k", "--top-k", "Sample from the N most likely tokens; 0 means all.", range=(int, 0, INT32)),
+    Option("top_k", "--top-k", "Sample from the N most likely tokens; 0 means all.", range=(int, 0, _INT32)),
     Option(
         "min_p", "--min-p", "Drop tokens less likely than X times the most likely one.", "", "X", range=(float, 0, 1)
     ),
@@ -81,7 +81,7 @@ OPTIONS = (
         "Maximum answer length in tokens.",
         "unlimited",
         aliases=("num_predict", "n_predict"),
-        range=(int, 1, INT32),
+        range=(int, 1, _INT32),
     ),
     Option(
         "stop",
@@ -98,7 +98,7 @@ OPTIONS = (
         "Context window in tokens.",
         aliases=("num_ctx", "ctx_size", "context_length"),
         reloads=True,
-        range=(int, 1, INT32),
+        range=(int, 1, _INT32),
     ),
     Option(
         "gpu_layers",
@@ -106,7 +106,7 @@ OPTIONS = (
         "Layers on the GPU; -1 means all that fit.",
         aliases=("num_gpu", "n_gpu_layers"),
         reloads=True,
-        range=(int, -1, INT32),
+        range=(int, -1, _INT32),
     ),
     Option(
         "threads",

@@ -4,8 +4,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from lechat_tui.settings.options import INT32
 from lechat_tui.units import SPAN_EXAMPLES, SPAN_PATTERN
+
+INT32 = 2**31 - 1
+"""llama.cpp counts tokens and layers in 32 bits."""
 
 Temperature = Annotated[float, Meta(ge=0, le=10)]
 Share = Annotated[float, Meta(ge=0, le=1)]
