@@ -1,6 +1,7 @@
 """Libraries: documents cut into passages, found by their words, counted, and removed again."""
 
 import sqlite3
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def document(*texts: str, name: str = "a.md", source: str = "markdown") -> Docum
 
 
 @pytest.fixture
-def library() -> Library:
+def library() -> Iterator[Library]:
     with Library(None) as library:
         yield library
 

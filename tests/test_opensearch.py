@@ -16,7 +16,7 @@ from lechat_tui.library.errors import LibraryError
 from lechat_tui.library.opensearch import Index, OpenSearch
 
 LONG = "\n\n".join(f"Paragraph {n} of the yearbook. " + "Nothing happens here. " * 40 for n in range(20))
-DOCUMENTS = [
+DOCUMENTS: list[dict[str, Any]] = [
     {"title": "Savanna", "text": "Zebras graze in herds.", "page": 3, "heading": "Animals", "path": "https://x/1"},
     {"title": "Yearbook", "text": f"{LONG}\n\nIn May, the zebras escaped from the zoo.\n\n{LONG}", "path": "y.txt"},
     {"title": "Odd", "text": 7, "page": "x"},

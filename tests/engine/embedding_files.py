@@ -28,7 +28,7 @@ WORDS = (
 
 def write_bert(
     path: Path, vocabulary: Sequence[str], tensors: Mapping[str, np.ndarray], *, layers: int, heads: int, context: int,
-    name: str = "tiny embedder", pooling: int = gguf.PoolingType.MEAN,
+    name: str = "tiny embedder", pooling: gguf.PoolingType = gguf.PoolingType.MEAN,
 ) -> Path:  # fmt: skip
     """Write a BERT with a WordPiece vocabulary, whose tokens begin with the five special ones."""
     width, inner = tensors["token_embd.weight"].shape[1], tensors["blk.0.ffn_up.weight"].shape[0]
@@ -64,7 +64,7 @@ def write_bert(
     return path
 
 
-def write_tiny(path: Path, *, seed: int = 1, **options: object) -> Path:
+def write_tiny(path: Path, *, seed: int = 1) -> Path:
     """A random BERT of one layer. Texts that share words get similar vectors, since its layer adds little."""
     random = np.random.default_rng(seed)
     vocabulary = [*SPECIAL, *map(chr, range(97, 123)), *(f"##{chr(n)}" for n in range(97, 123)), *WORDS]
@@ -87,7 +87,7 @@ def write_tiny(path: Path, *, seed: int = 1, **options: object) -> Path:
         "blk.0.ffn_down.bias": small(width),
         **_norm("blk.0.layer_output_norm", width),
     }
-    return write_bert(path, vocabulary, tensors, layers=1, heads=2, context=128, **options)
+    return write_bert(path, vocabulary, tensors, layers=1, heads=2, context=128)
 
 
 def _norm(name: str, width: int) -> dict[str, np.ndarray]:

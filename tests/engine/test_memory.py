@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lechat_tui import paths
-from lechat_tui.engine.base import LocalModel, ModelSpec, Request, TuningOptions
+from lechat_tui.engine.base import Done, LocalModel, ModelSpec, Request, TuningOptions
 from lechat_tui.engine.costs import RELEASE_SECONDS, Costs, release_pays
 from lechat_tui.engine.llama.answer import answer as answer_events
 from lechat_tui.engine.llama.model import Llama
@@ -106,11 +106,11 @@ def anonymous() -> int:
 def test_an_idle_engine_returns_its_buffers_and_continues_the_chat_where_it_was(tmp_path, saved):
     spec = replace(TEXT, context=65_536)  # 64 MiB of keys and values
     question = Message("user", "What is 7 + 5? " + "Please. " * 400)
-    how = {"chat": 1 if saved else None}
 
     def ask(*messages: Message) -> Receipt:
-        request = Request(spec, messages, Sampling(temperature=0, max_tokens=8), **how)
+        request = Request(spec, messages, Sampling(temperature=0, max_tokens=8), chat=1 if saved else None)
         *_, done = answer_events(llama, request, lambda: False)
+        assert isinstance(done, Done)
         return done.receipt
 
     with closing(Llama(spec, lambda _: None, tmp_path / "states", 10**9)) as llama:

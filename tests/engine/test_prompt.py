@@ -24,7 +24,7 @@ from lechat_tui.engine.llama import sandbox
 from lechat_tui.engine.llama.limits import TooLong, limited
 from lechat_tui.engine.llama.prompt import ChatTemplate
 from lechat_tui.engine.llama.sandbox import Sandbox
-from lechat_tui.message import Attachment, Message, Role
+from lechat_tui.message import Attachment, Message, Role, Think
 from lechat_tui.models.catalog import read
 from lechat_tui.models.gguf import read_header
 
@@ -290,7 +290,8 @@ def test_thinking_is_switched_by_the_variable_of_the_template(name, on, off, voc
     variable, _, comment = name.partition(" ")
     said = f"{{{{ {variable} | string | lower if {variable} is defined else '?' }}}}"
     template = ChatTemplate(f"{comment}{{{{ messages[-1].content }}}} {said}", vocab)
-    for think, shown in (("auto", "?"), ("on", on), ("off", off)):
+    shown_for: dict[Think, str] = {"auto": "?", "on": on, "off": off}
+    for think, shown in shown_for.items():
         assert template.prompt(chat("u", "hi"), think).ids == (1, *vocab.tokenize(f"hi {shown}"))
         assert template.obeys(think)
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from lechat_tui.cli import compose
 from lechat_tui.documents.model import DocumentError
-from lechat_tui.engine.base import Delta, Done, EngineError, LocalModel, Request
+from lechat_tui.engine.base import Delta, Done, EngineError, Event, LocalModel, Request
 from lechat_tui.engine.echo import EchoEngine
 from lechat_tui.message import Receipt
 from lechat_tui.models.available import Models
@@ -29,8 +29,8 @@ from lechat_tui.talk.ocr.reading import Job, PageBegun, document, markdown, read
 from lechat_tui.talk.ocr.recipes import GENERAL, RECIPES, recipe_of, sampling_of
 
 CATS = "All cats are gray at night and they sleep for sixteen hours of every day"
-LOOP = [Delta("I am a loop. ") for _ in range(100)]
-CUT = [Delta("All cats are gray"), Done(Receipt("m", stop_reason="length"))]
+LOOP: list[Event] = [Delta("I am a loop. ") for _ in range(100)]
+CUT: list[Event] = [Delta("All cats are gray"), Done(Receipt("m", stop_reason="length"))]
 
 
 class Pages:

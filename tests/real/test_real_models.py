@@ -11,7 +11,7 @@ from calling import Lechat, caller
 from PIL import Image
 from walking import Walk
 
-from lechat_tui.engine.base import Delta, LocalModel, Request, TuningOptions
+from lechat_tui.engine.base import Delta, Done, LocalModel, Request, TuningOptions
 from lechat_tui.engine.llama.answer import answer
 from lechat_tui.engine.llama.model import Llama
 from lechat_tui.engine.local import LocalEngine
@@ -194,6 +194,7 @@ def test_draft_tokens_do_not_change_the_answer(real_file):
             llama.cache.clear()
             request = Request(spec, (question,), Sampling(0.0, max_tokens=32), drafts=drafts)
             *events, done = answer(llama, request, lambda: False)
+            assert isinstance(done, Done)
             texts.append("".join(event.text for event in events if isinstance(event, Delta)))
             receipts.append(done.receipt)
     assert texts[0] == texts[1] and texts[0].strip()

@@ -102,13 +102,13 @@ def test_random_input_never_raises():
                 assert message is not None
 
 
-async def test_a_sigcont_interrupts_nothing_and_takes_no_terminal_from_a_program_that_ends():
+async def test_a_sigcont_interrupts_nothing_and_takes_no_terminal_from_a_program_that_ends(monkeypatch):
     """One comes with the SIGHUP of a closed window; an input thread that it started would outlive the program."""
     taken = []
-    app = App()
+    app: App[None] = App()
     driver = TerminalDriver.__new__(TerminalDriver)
     driver._app, driver._loop, driver._auto_restart = app, asyncio.get_running_loop(), True
-    driver.start_application_mode = lambda: taken.append(True)
+    monkeypatch.setattr(driver, "start_application_mode", lambda: taken.append(True))
     driver._sigcont_application(signal.SIGCONT, None)
     assert not taken
     await asyncio.sleep(0)
