@@ -1,12 +1,13 @@
 """Passages by meaning, with a scripted embedder."""
 
-import asyncio
 import random
 
 import pytest
 
 from lechat_tui.documents.model import Document, Page
 from lechat_tui.engine.base import EngineError
+from lechat_tui.library import names
+from lechat_tui.library.background import Synchronizer
 from lechat_tui.library.embedding import BATCH, embed_pending, search
 from lechat_tui.library.store import Library
 from lechat_tui.library.vectors import Vectors, embedders_of
@@ -23,14 +24,14 @@ class Scripted:
         self.asked: list[str] = []
         self._left = fails_after
 
-    async def embed(self, texts, *, question=False):
+    def embed(self, texts, *, question=False):
         self.asked += texts
         self._left -= len(texts)
         if self._left < 0:
             raise EngineError("the model stopped")
         return [self._vector(text) for text in texts]
 
-    async def close(self):
+    def close(self):
         pass
 
     def _vector(self, text):
@@ -52,30 +53,30 @@ def fill(library: Library, *texts: str) -> None:
         library.add(Document(f"{number}.txt", "text", (Page(1, text, "plain"),)), f"/{number}.txt")
 
 
-async def test_a_question_in_another_language_finds_its_passage(library):
+def test_a_question_in_another_language_finds_its_passage(library):
     fill(library, "the cat sleeps", "the dog runs", "a boat sails")
     embedder = Scripted()
-    assert await embed_pending(library, embedder) == 3
-    assert (await search(library, "un bateau", embedder))[0].body == "a boat sails"
-    assert await search(library, "un bateau", None) == []
+    assert embed_pending(library, embedder) == 3
+    assert (search(library, "un bateau", embedder))[0].body == "a boat sails"
+    assert search(library, "un bateau", None) == []
 
 
-async def test_a_stop_loses_no_more_than_a_batch_and_the_next_run_continues_with_the_newest(library):
+def test_a_stop_loses_no_more_than_a_batch_and_the_next_run_continues_with_the_newest(library):
     fill(library, *(f"text {number}" for number in range(3 * BATCH)))
     first = Scripted(fails_after=BATCH + 1)
     with pytest.raises(EngineError):
-        await embed_pending(library, first)
+        embed_pending(library, first)
     assert first.asked[0] == f"text {3 * BATCH - 1}"
     vectors = Vectors(library, "k", "scripted")
     assert vectors.count() == BATCH
-    assert await embed_pending(library, Scripted()) == 2 * BATCH
+    assert embed_pending(library, Scripted()) == 2 * BATCH
     assert vectors.count() == 3 * BATCH
 
 
-async def test_vectors_of_two_models_are_not_mixed_and_those_of_a_removed_document_vanish(library):
+def test_vectors_of_two_models_are_not_mixed_and_those_of_a_removed_document_vanish(library):
     fill(library, "the cat sleeps", "the dog runs")
-    await embed_pending(library, Scripted("one"))
-    await embed_pending(library, Scripted("two"))
+    embed_pending(library, Scripted("one"))
+    embed_pending(library, Scripted("two"))
     assert [key for key, _ in embedders_of(library)] == ["two", "one"]
     vectors = Vectors(library, "one", "scripted")
     asked = Scripted()._vector("un chat")
@@ -97,12 +98,20 @@ def test_the_nearest_of_many_are_those_of_a_full_comparison(library):
     assert exact[0] == 7
 
 
-async def test_searching_goes_on_while_vectors_are_made(library):
-    fill(library, *("the cat sleeps " * 3 for _ in range(1)), *(f"text {number}" for number in range(40)))
-    making = asyncio.create_task(embed_pending(library, Scripted()))
-    await asyncio.sleep(0)
-    assert (await search(library, "cat", None))[0].page == 1
-    assert await making == 41
+def test_vectors_are_made_in_the_background_and_a_stop_ends_that(tmp_path, monkeypatch):
+    monkeypatch.setenv("LECHAT_HOME", str(tmp_path))
+    with names.create("papers") as library:
+        fill(library, *(f"text {number}" for number in range(40)))
+        synchronizer, embedder = Synchronizer(), Scripted()
+        synchronizer.embed("papers", embedder)
+        synchronizer.wait(30, vectors=True)
+        vectors = Vectors(library, "k", "scripted")
+        assert vectors.count() == 40
+        synchronizer.stop()
+        fill(library, "another text")
+        synchronizer.embed("papers", embedder)
+        synchronizer.wait(30, vectors=True)
+        assert vectors.count() == 39, "the first text was replaced"
 
 
 def unit(vector):

@@ -1,6 +1,5 @@
 """What `lechat library` does: makes, fills, lists, searches and removes libraries."""
 
-import asyncio
 import json
 import sys
 import time
@@ -177,7 +176,7 @@ def search(name: str, words: str, limit: int, *, as_json: bool) -> None:
         found = OpenSearch(index).search(words, limit)
     else:
         with names.find(name) as library:
-            found = asyncio.run(_search(library, words, limit))
+            found = _search(library, words, limit)
     if as_json:
         printing.show(json.dumps([_row(passage) for passage in found], indent=2))
     elif not found:
@@ -186,21 +185,20 @@ def search(name: str, words: str, limit: int, *, as_json: bool) -> None:
         _show(found, words)
 
 
-async def _search(library: Library, words: str, limit: int) -> list[Passage]:
+def _search(library: Library, words: str, limit: int) -> list[Passage]:
     from lechat_tui.library.embedding import search
 
     if not vectors.embedders_of(library):  # the models need not be looked for
         return library.search(words, limit)
     embedder = embedders.of_library(library, compose.models(compose.settings()))
-    if embedder is None:
-        return library.search(words, limit)
     try:
-        return await search(library, words, embedder, limit)
+        return search(library, words, embedder, limit)
     except EngineError as error:
         printing.say(f"{error}; only the words were searched")
         return library.search(words, limit)
     finally:
-        await embedder.close()
+        if embedder:
+            embedder.close()
 
 
 def embed(name: str, model: str) -> None:
@@ -208,11 +206,6 @@ def embed(name: str, model: str) -> None:
 
     Raises `LibraryError`, `ModelError` or `EngineError`.
     """
-    with names.find(name) as library:
-        asyncio.run(_embed(library, model))
-
-
-async def _embed(library: Library, model: str) -> None:
     from lechat_tui.library.embedding import Progress, embed_pending
 
     is_terminal = sys.stderr.isatty()
@@ -229,13 +222,14 @@ async def _embed(library: Library, model: str) -> None:
             printing.rewrite(f"{text:<50}", end="\r")
 
     embedder = embedders.chosen(compose.models(compose.settings()), model)
-    try:
-        made = await embed_pending(library, embedder, report)
-    finally:
-        await embedder.close()
-        if is_terminal:
-            printing.rewrite(" " * 50, end="\r")
-    printing.say(f"{library.name}: {_count(made, 'passage')} embedded with {embedder.name}")
+    with names.find(name) as library:
+        try:
+            made = embed_pending(library, embedder, report)
+        finally:
+            embedder.close()
+            if is_terminal:
+                printing.rewrite(" " * 50, end="\r")
+    printing.say(f"{name}: {_count(made, 'passage')} embedded with {embedder.name}")
 
 
 def list_matches(name: str, words: str, *, as_json: bool) -> None:

@@ -3,16 +3,17 @@
 Does not import llama_cpp; `embedding_worker.py` is the other end of the pipes.
 """
 
-import asyncio
 import base64
 import hashlib
 import json
+import select
 import subprocess
 import sys
 from array import array
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 from lechat_tui import paths
@@ -63,7 +64,7 @@ def prefixes(name: str) -> Prefixes:
 
 
 class Embedder(Protocol):
-    """Makes vectors. Those of one `key` can be compared with each other, and with no others."""
+    """Makes vectors, on any thread. Those of one `key` can be compared with each other, and with no others."""
 
     name: str
 
@@ -72,17 +73,16 @@ class Embedder(Protocol):
         """Identifies the model. Raises `EngineError` when it is gone."""
         ...
 
-    async def embed(self, texts: Sequence[str], *, question: bool = False) -> list[Vector]:
+    def embed(self, texts: Sequence[str], *, question: bool = False) -> list[Vector]:
         """The vectors of passages, or of questions. Raises `EngineError`."""
-        ...
-
-    async def close(self) -> None:
-        """End the process."""
         ...
 
 
 class LocalEmbedder:
-    """A GGUF embedding model of this machine, in a child process that starts with the first text."""
+    """A GGUF embedding model of this machine, in a child process that starts with the first text.
+
+    The process ends by itself when it was not used for a while, and when this program ends.
+    """
 
     def __init__(self, name: str, path: Path, *, threads: int | None = None, worker: Sequence[str] = WORKER) -> None:
         """`threads` is by default half of the cores: a chat may need the others."""
@@ -90,8 +90,8 @@ class LocalEmbedder:
         self._path = path
         self._threads = threads or max(1, hardware.read().cores // 2)
         self._worker = tuple(worker)
-        self._process: asyncio.subprocess.Process | None = None
-        self._turn = asyncio.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._turn = Lock()
 
     @property
     def key(self) -> str:
@@ -103,61 +103,62 @@ class LocalEmbedder:
         except OSError as error:
             raise EngineError(f"{self._path} can't be read: {error.strerror or error}") from error
 
-    async def embed(self, texts: Sequence[str], *, question: bool = False) -> list[Vector]:
+    def embed(self, texts: Sequence[str], *, question: bool = False) -> list[Vector]:
         """The vectors of these texts, one after the other, so that a question waits for one passage at most."""
-        return [await self._one(text, question=question) for text in texts]
+        return [self._one(text, question=question) for text in texts]
 
-    async def close(self) -> None:
-        """End the process."""
+    def close(self) -> None:
+        """End the process. A text that is being embedded fails."""
         process, self._process = self._process, None
-        if process and process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        if process:
+            _end(process)
 
-    async def _one(self, text: str, *, question: bool) -> Vector:
-        async with self._turn:
-            if self._process is None:
-                await self._start()
+    def _one(self, text: str, *, question: bool) -> Vector:
+        with self._turn:
+            process = self._process
+            if process is None or process.poll() is not None:
+                process = self._start()
             vector = array("f")
-            reply = await self._call({"text": text, "question": question}, TEXT_SECONDS)
-            vector.frombytes(base64.b64decode(reply["vector"]))
+            vector.frombytes(base64.b64decode(self._call(process, {"text": text, "question": question}, TEXT_SECONDS)))
             return vector
 
-    async def _start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            *self._worker,
+    def _start(self) -> "subprocess.Popen[bytes]":
+        self.close()
+        self._process = process = subprocess.Popen(
+            self._worker,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # llama.cpp's log; what failed comes as a reply
             env=paths.environment(),
             start_new_session=True,  # the terminal's Ctrl+C is for the parent
-            limit=1 << 20,
         )
-        await self._call({"path": str(self._path), "threads": self._threads}, START_SECONDS)
+        self._call(process, {"path": str(self._path), "threads": self._threads}, START_SECONDS)
+        return process
 
-    async def _call(self, message: dict[str, object], seconds: float) -> dict[str, str]:
-        """Send a message and return the reply. Raises `EngineError`; then the process has ended."""
-        process = self._process
-        assert process and process.stdin and process.stdout
+    def _call(self, process: "subprocess.Popen[bytes]", message: dict[str, object], seconds: float) -> str:
+        """Send a message and return the vector of the reply. Raises `EngineError`; then the process has ended."""
+        assert process.stdin and process.stdout
         try:
             process.stdin.write(json.dumps(message).encode() + b"\n")
-            async with asyncio.timeout(seconds):
-                await process.stdin.drain()
-                line = await process.stdout.readline()
-            reply = json.loads(line)
-            if "error" not in reply:
-                return dict(reply)
-            raise EngineError(str(reply["error"]))
-        except (OSError, ValueError, TimeoutError) as error:
+            process.stdin.flush()
+            if not select.select([process.stdout], [], [], seconds)[0]:
+                raise TimeoutError
+            reply = json.loads(process.stdout.readline())
+            if "error" in reply:
+                raise EngineError(str(reply["error"]))
+            return str(reply["vector"])
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            self.close()
             raise EngineError(f"the embedding model {self.name} stopped; ask again to restart it") from error
-        finally:
-            if sys.exception():
-                await self._kill(process)
+        except BaseException:
+            self.close()
+            raise
 
-    async def _kill(self, process: asyncio.subprocess.Process) -> None:
-        """End a process that failed or whose reply nobody waits for."""
-        self._process = None
-        with suppress(ProcessLookupError):
-            process.kill()
-        await asyncio.shield(process.wait())
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            with suppress(OSError):
+                pipe.close()

@@ -7,6 +7,7 @@ import base64
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,9 @@ from typing import Any
 
 from lechat_tui.engine.base import EngineError
 from lechat_tui.private_memory import forbid_core_dumps
+
+IDLE_SECONDS = 600
+"""Without a text for so long, it ends and frees its memory."""
 
 NICENESS = 10
 """Of 19: whatever else runs on the machine comes first."""
@@ -29,13 +33,14 @@ def main() -> None:
         os.nice(NICENESS)
     embed: Callable[..., Any] | None = None
     for line in sys.stdin.buffer:
+        signal.alarm(0)
         try:
             message = json.loads(line)
             if embed is None:
                 from lechat_tui.engine.llama.embedding import EmbeddingLlama
 
                 embed = EmbeddingLlama(Path(message["path"]), message["threads"]).embed
-                reply = {}
+                reply = {"vector": ""}
             else:
                 vector = embed(message["text"], question=message["question"])
                 reply = {"vector": base64.b64encode(vector.tobytes()).decode()}
@@ -46,6 +51,7 @@ def main() -> None:
             reply = {"error": f"the embedding failed: {error}"}
         replies.write(json.dumps(reply).encode() + b"\n")
         replies.flush()
+        signal.alarm(IDLE_SECONDS)  # which ends the process
     os._exit(0)  # the system frees a process faster than llama.cpp frees a model
 
 

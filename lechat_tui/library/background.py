@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from threading import Event, Thread
 
 from lechat_tui import paths
+from lechat_tui.engine.embedding import Embedder
 from lechat_tui.errors import LechatError
 from lechat_tui.library import names
 
@@ -21,6 +22,7 @@ class Synchronizer:
 
     def __init__(self) -> None:
         self._threads: dict[str, Thread] = {}
+        self._embedding: dict[str, Thread] = {}
         self._stop = Event()
 
     def start(self, libraries: Iterable[str], *, again: bool = False) -> None:
@@ -36,14 +38,34 @@ class Synchronizer:
                 self._threads[name] = Thread(target=self._run, args=arguments, name=f"library {name}", daemon=True)
                 self._threads[name].start()
 
-    def wait(self, seconds: float) -> None:
-        """Wait until all is done, at most for so long."""
+    def embed(self, name: str, embedder: Embedder) -> None:
+        """Make vectors for the passages of a library, after its synchronization. Returns at once; errors are logged."""
+        thread = self._embedding.get(name)
+        if thread is None or not thread.is_alive():
+            before = self._threads.get(name)
+            arguments = (name, embedder, before)
+            self._embedding[name] = Thread(target=self._embed, args=arguments, name=f"vectors {name}", daemon=True)
+            self._embedding[name].start()
+
+    def _embed(self, name: str, embedder: Embedder, before: Thread | None) -> None:
+        from lechat_tui.library.embedding import embed_pending
+
+        if before:
+            before.join()
+        try:
+            with names.find(name) as library:
+                embed_pending(library, embedder, stop=self._stop)
+        except LechatError as error:
+            _log.warning("the library %s has no vectors for some passages: %s", name, error)
+
+    def wait(self, seconds: float, *, vectors: bool = False) -> None:
+        """Wait until all is synchronized, and all vectors are made if they are wanted, at most for so long."""
         end = time.monotonic() + seconds
-        for thread in list(self._threads.values()):
+        for thread in [*self._threads.values(), *(self._embedding.values() if vectors else ())]:
             thread.join(max(0.0, end - time.monotonic()))
 
     def stop(self) -> None:
-        """End after the file that is being read. Nothing is synchronized after that."""
+        """End after the file that is being read and the passage that is embedded. Nothing is done after that."""
         self._stop.set()
 
     def _run(self, name: str, environment: Mapping[str, str]) -> None:

@@ -1,7 +1,7 @@
 """Vectors for the passages of a library, made in the background; any moment is a good one to stop."""
 
-import asyncio
 from collections.abc import Callable
+from threading import Event
 
 from lechat_tui.engine.embedding import Embedder
 from lechat_tui.library.passages import Passage
@@ -21,38 +21,44 @@ class Progress:
     total: int
 
 
-async def embed_pending(
-    library: Library, embedder: Embedder, report: Callable[[Progress], None] = lambda _: None
+def embed_pending(
+    library: Library,
+    embedder: Embedder,
+    report: Callable[[Progress], None] = lambda _: None,
+    *,
+    stop: Event | None = None,
 ) -> int:
     """Give every passage a vector, those of the newest documents first; returns how many got one.
 
-    Cancelling it stops; the next call continues. Raises `EngineError` or `LibraryError`.
+    Takes seconds to days; call it in a thread. Setting `stop` ends it soon, and the next call continues. Raises
+    `EngineError` or `LibraryError`.
     """
-    vectors = await asyncio.to_thread(Vectors, library, await asyncio.to_thread(lambda: embedder.key), embedder.name)
+    vectors = Vectors(library, embedder.key, embedder.name)
     made = 0
-    while pending := await asyncio.to_thread(vectors.pending):
-        done = await asyncio.to_thread(vectors.count)
+    while pending := vectors.pending():
+        done = vectors.count()
         total = done + len(pending)
         report(Progress(done, total))
         for ids in batches(pending, BATCH):
-            texts = await asyncio.to_thread(vectors.texts, ids)
-            found = await embedder.embed([each.text for each in texts])
-            await asyncio.to_thread(vectors.add, list(zip([each.id for each in texts], found, strict=True)))
+            if stop and stop.is_set():
+                return made
+            texts = vectors.texts(ids)
+            found = embedder.embed([each.text for each in texts])
+            vectors.add(list(zip([each.id for each in texts], found, strict=True)))
             made, done = made + len(texts), done + len(ids)
             report(Progress(done, total))
     return made
 
 
-async def search(library: Library, question: str, embedder: Embedder | None, k: int = 10) -> list[Passage]:
+def search(library: Library, question: str, embedder: Embedder | None, k: int = 10) -> list[Passage]:
     """The passages that match a question best, by its words and, with an embedder, by its meaning.
 
     Raises `LibraryError`, and `EngineError` when the embedder fails.
     """
     if embedder is None:
-        return await asyncio.to_thread(library.search, question, k)
-    vectors = await asyncio.to_thread(Vectors, library, embedder.key, embedder.name)
-    if not await asyncio.to_thread(vectors.count):
-        return await asyncio.to_thread(library.search, question, k)
-    (vector,) = await embedder.embed([question], question=True)
-    nearest = await asyncio.to_thread(vectors.nearest, vector)
-    return await asyncio.to_thread(library.search, question, k, others=[nearest])
+        return library.search(question, k)
+    vectors = Vectors(library, embedder.key, embedder.name)
+    if not vectors.count():
+        return library.search(question, k)
+    (vector,) = embedder.embed([question], question=True)
+    return library.search(question, k, others=[vectors.nearest(vector)])

@@ -1,6 +1,5 @@
 """Finds the passages of libraries for a question: which libraries, which words, how many, and under which numbers."""
 
-import asyncio
 import logging
 import re
 from collections.abc import Iterable, Sequence
@@ -11,6 +10,7 @@ from lechat_tui.attachments.files import File
 from lechat_tui.attachments.passages import Passages, Source, encoded, sources_of
 from lechat_tui.engine.base import EngineError
 from lechat_tui.library import names
+from lechat_tui.library.background import Synchronizer
 from lechat_tui.library.errors import LibraryError
 from lechat_tui.library.facts import plain, tokens
 from lechat_tui.library.function_words import FUNCTION_WORDS
@@ -101,23 +101,26 @@ def _search(library: Searchable, question: str, models: Models | None) -> list[P
     """The best passages of a library: by words, and by meaning if it has vectors of a model on this machine."""
     if models is None or not isinstance(library, Library) or not embedders_of(library):
         return library.search(question, MAX_PASSAGES)
-    return asyncio.run(_search_by_meaning(library, question, models))
-
-
-async def _search_by_meaning(library: Library, question: str, models: Models) -> list[Passage]:
     from lechat_tui.library.embedding import search
     from lechat_tui.talk.embedders import of_library
 
-    embedder = of_library(library, models)
-    if embedder is None:
-        return library.search(question, MAX_PASSAGES)
     try:
-        return await search(library, question, embedder, MAX_PASSAGES)
+        return search(library, question, of_library(library, models), MAX_PASSAGES)
     except EngineError as error:
         _log.warning("only the words of a question were searched: %s", error)
         return library.search(question, MAX_PASSAGES)
-    finally:
-        await embedder.close()
+
+
+def embed(libraries: Iterable[str], models: Models, synchronizer: Synchronizer) -> None:
+    """Make vectors for these libraries in the background, if there is an embedding model. Raises `LibraryError`."""
+    from lechat_tui.talk.embedders import for_library
+
+    for name in libraries:
+        if names.index_of(name) is None:
+            with names.find(name) as library:
+                embedder = for_library(library, models)
+            if embedder:
+                synchronizer.embed(name, embedder)
 
 
 def _alternating(lists: Sequence[Sequence[Passage]]) -> list[Passage]:

@@ -231,7 +231,7 @@ class OpenChat:
         """
         if not self.libraries and "@library:" not in question.text:
             return question, None
-        from lechat_tui.talk.libraries import find, mentioned  # only for questions to libraries
+        from lechat_tui.talk.libraries import embed, find, mentioned  # only for questions to libraries
 
         text, named = mentioned(question.text)
         names = named or self.libraries
@@ -241,6 +241,8 @@ class OpenChat:
         if self._synchronizer:
             await asyncio.to_thread(self._synchronizer.wait, SYNC_SECONDS)
         found = await asyncio.to_thread(find, text, names, before, window, models=models, private=self.private)
+        if self._synchronizer:
+            await asyncio.to_thread(embed, names, models, self._synchronizer)
         passages = await asyncio.to_thread(self.keep_attachment, found.file)
         others = (file for file in question.attachments if file.kind != "passages")
         text = question.text if question.pasted else text or question.text

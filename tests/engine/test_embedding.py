@@ -1,7 +1,5 @@
 """Embedding models in their child process."""
 
-import asyncio
-
 import pytest
 from embedding_files import write_tiny
 
@@ -12,18 +10,18 @@ from lechat_tui.models.catalog import ModelError
 from lechat_tui.models.gguf import read_header
 
 
-async def test_texts_with_the_same_words_are_near_and_a_model_says_what_it_is(tmp_path):
+def test_texts_with_the_same_words_are_near_and_a_model_says_what_it_is(tmp_path):
     file = write_tiny(tmp_path / "tiny.gguf")
     embedder = LocalEmbedder("tiny", file)
     try:
-        same, other = await embedder.embed(["the dog ran in the garden", "a boat on the sea"])
-        (asked,) = await embedder.embed(["dog in garden"], question=True)
+        same, other = embedder.embed(["the dog ran in the garden", "a boat on the sea"])
+        (asked,) = embedder.embed(["dog in garden"], question=True)
         assert abs(sum(value * value for value in same) - 1) < 1e-5
         assert sum(map(float.__mul__, asked, same)) > sum(map(float.__mul__, asked, other)) + 0.2
         long = "sea " * 5_000 + "x" * 50_000
-        assert len((await embedder.embed([long]))[0]) == len(same) == 32
+        assert len((embedder.embed([long]))[0]) == len(same) == 32
     finally:
-        await embedder.close()
+        embedder.close()
     assert read_header(file).embeds and not read_header(file).problem
     assert LocalEmbedder("copy", file.rename(tmp_path / "b.gguf")).key == embedder_key(tmp_path / "b.gguf")
 
@@ -32,26 +30,28 @@ def embedder_key(file):
     return LocalEmbedder("tiny", file).key
 
 
-async def test_a_child_that_dies_is_a_sentence_and_the_next_text_starts_another(tmp_path):
+def test_a_child_that_dies_is_a_sentence_and_the_next_text_starts_another(tmp_path):
     embedder = LocalEmbedder("tiny", write_tiny(tmp_path / "tiny.gguf"))
     try:
-        await embedder.embed(["cat"])
+        embedder.embed(["cat"])
         embedder._process.kill()
-        await asyncio.sleep(0.05)
+        embedder._process.wait()
+        assert len(embedder.embed(["cat"])) == 1
+        embedder._worker = ("sh", "-c", "read line; echo not JSON")
+        embedder.close()
         with pytest.raises(EngineError, match="ask again"):
-            await embedder.embed(["cat"])
-        assert len(await embedder.embed(["cat"])) == 1
+            embedder.embed(["cat"])
     finally:
-        await embedder.close()
+        embedder.close()
 
 
-async def test_a_file_that_is_no_embedding_model_is_a_sentence(tmp_path):
+def test_a_file_that_is_no_embedding_model_is_a_sentence(tmp_path):
     bad = tmp_path / "bad.gguf"
     bad.write_bytes(b"GGUF" + bytes(100))
     embedder = LocalEmbedder("bad", bad)
     with pytest.raises(EngineError, match=r"bad\.gguf could not be loaded"):
-        await embedder.embed(["cat"])
-    await embedder.close()
+        embedder.embed(["cat"])
+    embedder.close()
 
 
 def test_an_embedding_model_never_chats(tmp_path):
