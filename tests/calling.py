@@ -11,6 +11,8 @@ import pytest
 
 from lechat_tui.cli.start import main
 
+OFFLINE = "HF_HUB_OFFLINE"
+
 Run = subprocess.CompletedProcess[str]
 Lechat = Callable[..., Run]
 
@@ -22,6 +24,8 @@ def caller(folder: Path, patch: pytest.MonkeyPatch, captured: pytest.CaptureFixt
     """
     for name in [name for name in os.environ if name.startswith(("HF_", "LECHAT_"))]:
         patch.delenv(name)
+    patch.setenv(OFFLINE, "")  # so that what `--offline` sets ends with the test
+    patch.delenv(OFFLINE)
     patch.setenv("LECHAT_HOME", str(folder / "home"))
     patch.setenv("HF_HOME", str(folder / "home" / "hub"))
     patch.chdir(folder)

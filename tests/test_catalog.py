@@ -150,7 +150,7 @@ def test_an_error_names_the_file_and_the_row(tmp_path: Path, row: str, message: 
         ('[a]\nroles = ["text"]\nweights = "x"', "[a]: weights must be a table, not text in quotes"),
         (
             '[a]\nroles = ["poetry"]\nweights = { file = "x" }',
-            "roles[0] must be text or code or vision, not poetry",
+            "roles[0] must be text or code or vision or embed, not poetry",
         ),
         ('[a]\nroles = []\nweights = { file = "x" }', "[a]: roles must contain at least one of text, code, vision"),
         ('[a]\nroles = ["text"]\nquants = [{ fil = "x" }]', "[a]: unknown key quants[0].fil; did you mean file?"),

@@ -311,7 +311,7 @@ def test_a_text_that_does_not_fit_is_cut_as_requested_and_reported(lechat, home,
     assert answer["text"] and 400 < answer["stats"]["prompt_tokens"] <= 480
     assert question.startswith("1\n2\n") == bool(first) and question.endswith("\n1999\n\nWhat is 7 + 5?") == bool(last)
     assert question.endswith("What is 7 + 5?") and "characters left out" in question
-    assert run.stderr.count("\n") == 2 and "did not fit and were left out" in run.stderr and "%" in run.stderr
+    assert run.stderr.count("\n") == 3 and "did not fit and were left out" in run.stderr and "%" in run.stderr
 
 
 def test_map_asks_about_a_text_piece_by_piece(lechat, home):

@@ -1,6 +1,7 @@
 """The chat in the terminal's own scrollback, with a scripted engine and lines from a pipe."""
 
 import io
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from lechat_tui.drawing.themes import read_themes
 from lechat_tui.engine.base import Delta, Done, Fitted
 from lechat_tui.engine.echo import EchoEngine, Step
+from lechat_tui.inline import session
 from lechat_tui.inline.session import Session
 from lechat_tui.message import Receipt
 from lechat_tui.models.available import Models
@@ -41,3 +43,16 @@ def test_the_text_of_a_tool_call_is_not_shown_as_text(
     shown = capsys.readouterr().out
     assert "Let me see." in shown and "foo" not in shown
     assert "petit tried to call a tool; lechat has no tools" in shown
+
+
+def test_a_closed_window_ends_the_program_once_though_it_sends_more_than_one_signal():
+    kept = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)}
+    try:
+        with pytest.raises(SystemExit) as ended:
+            session._exit(signal.SIGHUP, None)
+        assert ended.value.code == 128 + signal.SIGHUP
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)

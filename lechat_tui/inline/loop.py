@@ -20,8 +20,12 @@ class BackgroundLoop:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._calls: queue.Queue[Callable[[], None] | None] = queue.Queue()
-        """Calls that coroutines request of the main thread; None when the coroutine that `run` waits for has ended."""
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        """Calls that coroutines request of the main thread; None when the coroutine that `run` waits for has ended.
+
+        A signal may raise an exception in the main thread while it waits here, which `queue.Queue` does not survive:
+        it may wake up the waiter that has left, and no other.
+        """
         self._thread = threading.Thread(target=self._loop.run_forever, name="inline loop", daemon=True)
         self._thread.start()
 

@@ -33,6 +33,9 @@ def run(conversation: Conversation, *, choices: Choices, download: Download) -> 
 
 
 def _exit(number: int, frame: FrameType | None) -> None:
+    """End once: a closed window sends more than one signal, and another SIGTERM ends the program at once."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     raise SystemExit(128 + number)
 
 

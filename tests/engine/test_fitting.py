@@ -23,7 +23,10 @@ class Words:
         self.most = most
         self.rendered = []
 
-    def prompt(self, messages):
+    def obeys(self, think):
+        return True
+
+    def prompt(self, messages, think="auto"):
         self.rendered.append(len(messages))
         if len(messages) > self.most:
             raise TemplateTooLong("it runs too long")

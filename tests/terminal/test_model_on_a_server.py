@@ -82,7 +82,7 @@ def test_a_key_is_found_nowhere_after_any_session(server, tmp_path, monkeypatch,
             time.sleep(0.2)  # or Esc and the next slash would be Alt+slash
         screen.type("ctrl+c")
         screen.ask(f"/model {other}")
-        screen.see(f"{other} answers")
+        screen.see(f"now using {other}")
         shown = screen.written.encode()
         screen.process.terminate()
     runs += [lechat("-m", other, "--output", "json", "What is 7 + 5?"), lechat("-m", id, "no key")]
