@@ -11,6 +11,7 @@ package xllamacpp, with chaton) says in its own metrics that it works on nothing
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import statistics
@@ -155,7 +156,13 @@ def show(url: str, tokens: int) -> None:
     model = there if url else here
     settings = Settings(titles=False)
     conversation = Conversation(Store(paths.data()), engine, Models({"m": model}), model, settings=settings)
-    LeChat(conversation, jobs=Jobs(), machine=Resources).run()
+
+    class Frozen(LeChat):
+        def on_ready(self) -> None:
+            self.set_timer(3.0, gc.freeze)
+
+    gc.freeze()  # both as cli/screen.py does
+    Frozen(conversation, jobs=Jobs(), machine=Resources).run()
 
 
 @contextlib.contextmanager
@@ -198,7 +205,7 @@ def latency() -> list[float]:
         url = process.stdout.readline().strip()
         with Terminal(__file__, "--screen", url, "0", home=Path(folder)) as terminal:
             terminal.see("sk le chat")
-            terminal.rest(3)
+            terminal.rest(4)
             terminal.type("Hello\r")
             shown, written = [], b""
             for word in WORDS:
