@@ -360,7 +360,7 @@ async def run(checks: Checks, size: Size, folder: Path, *, gpu: bool) -> None:
         try:
             if asyncio.iscoroutine(result := step()):
                 await result
-        except Exception as error:  # noqa: BLE001  # the machine is lent: the other checks must still run
+        except Exception as error:  # noqa: BLE001  # one failed check must not stop the others
             checks.show(name, False, f"{type(error).__name__}: {error}")
 
 

@@ -34,7 +34,7 @@ LANGUAGES = ("en", "de", "ar", "zh")
 def pieces(chance: random.Random) -> Iterator[Delta]:
     """An answer with citations at random, as it arrives."""
     parts = (
-        f"This is said [{chance.randrange(40)}]. ",
+        f"The boat left in May [{chance.randrange(40)}]. ",
         f"See [{chance.randrange(1, 9)}, {chance.randrange(60)}] and 【{chance.randrange(20)}】. ",
         f"Both [{chance.randrange(5)}-{chance.randrange(5, 12)}][^{chance.randrange(50)}]. ",
         "`x[99]` ",

@@ -30,7 +30,7 @@ from terminal_program import ROOT, Terminal, percentile
 
 from lechat_tui import paths
 from lechat_tui.engine import wire
-from lechat_tui.engine.base import Delta, Done, Engine, Fitted
+from lechat_tui.engine.base import Delta, DialectName, Done, Engine, Fitted
 from lechat_tui.engine.local import LocalEngine
 from lechat_tui.engine.remote.engine import RemoteEngine
 from lechat_tui.engine.router import RouterEngine
@@ -149,8 +149,8 @@ def show(url: str, tokens: int) -> None:
     weights.parent.mkdir(parents=True, exist_ok=True)
     weights.touch()
     here = Model("m", "M", ("text",), Weights(str(weights)), context=100_000)
-    dialect = "openai" if tokens or not url else ""
-    there = Model("m", "M", ("text",), server=url, model="m", context=4096, dialect=dialect)  # type: ignore[arg-type]
+    dialect: DialectName = "openai" if tokens or not url else ""
+    there = Model("m", "M", ("text",), server=url, model="m", context=4096, dialect=dialect)
     local = LocalEngine(worker=[sys.executable, __file__, "--worker", str(tokens)])
     engine = RouterEngine(local, lambda: cast(Engine, RemoteEngine()))
     model = there if url else here

@@ -126,7 +126,7 @@ class Sampling:
     stop: tuple[str, ...] = ()
     """Texts before which an answer ends."""
     think: Think = "auto"
-    """Whether the model thinks before it answers, where it can be told; `auto` leaves it to the model."""
+    """Whether the model thinks before it answers, if it has a switch for that; `auto` leaves it to the model."""
 
     def __str__(self) -> str:
         """The samplers that have an effect, as in `temperature 0.7, top-p 0.9`."""
@@ -215,7 +215,7 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Citation:
-    """One citation of an answer, and whether its passage holds what is said."""
+    """One citation of an answer, and whether its passage supports the sentence."""
 
     n: int
     """The number of the passage in the chat."""
@@ -225,7 +225,7 @@ class Citation:
     """Where the quote is in the text of the page, in characters."""
     end: int
     quote: str
-    """The sentence of the passage that is closest to what is said."""
+    """The sentence of the passage that is closest to the cited one."""
     proved: bool
     reason: str = ""
     """Why it is unverified; empty for a proved one."""

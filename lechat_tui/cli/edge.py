@@ -70,7 +70,7 @@ def leave(run: Callable[[], object]) -> NoReturn:
 
 
 def _is_hang_up(error: Exception) -> bool:
-    """Whether the terminal is gone: then nobody reads what is said, and the chat is saved."""
+    """Whether the terminal is gone, so that no message can be shown; the chat is saved."""
     if not isinstance(error, OSError) or error.errno != errno.EIO or error.filename is not None:
         return False
     return not any(stream and not stream.closed and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))

@@ -25,7 +25,7 @@ class Frame(msgspec.Struct, omit_defaults=True):
     """Of all pages, where it is known."""
     note: str = ""
     error: str = ""
-    """Why it can't be converted, to be said after the file's name."""
+    """Why it can't be converted, as the rest of a sentence that begins with the file's name."""
 
 
 def convert(

@@ -61,7 +61,7 @@ class PageFrame(msgspec.Struct, omit_defaults=True):
     sizes: tuple[tuple[float, float], ...] = ()
     """Width and height of every page in inches."""
     error: str = ""
-    """Why it can't be rendered, to be said after the file's name."""
+    """Why it can't be rendered, as the rest of a sentence that begins with the file's name."""
 
 
 def render(path: Path, page: int, *, dpi: float = DPI) -> bytes:

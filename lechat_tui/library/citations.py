@@ -1,7 +1,7 @@
 """Checks each citation of an answer against the passage that it names.
 
 What a sentence quotes must be in the passage literally; its numbers, dates and names must be there, and near the words
-they are said of; else enough of its words must be. A citation that fails is not wrong for certain, but unverified.
+they belong to; otherwise enough of its words must be. A citation that fails may still be right; it is unverified.
 """
 
 import re
@@ -43,15 +43,15 @@ def check(answer: str, passages: Sequence[Source]) -> list[Citation]:
     language = language_of(token.text for token in tokens(plain(answer)))
     for claim in claims(answer):
         cited = [_analyzed(known[n]) for n in claim.numbers if n in known]
-        said = Statement(claim.text, language)
-        reason = doubt(said, cited) if cited else ""
+        statement = Statement(claim.text, language)
+        reason = doubt(statement, cited) if cited else ""
         for span in claim.marks:
             number = int(answer[span[0] + 1 : span[1] - 1])
             if number not in known:
                 continue
             passage = _analyzed(known[number])
-            why = reason or _idle(said, passage, cited)
-            start, end = passage.closest(said)
+            why = reason or _idle(statement, passage, cited)
+            start, end = passage.closest(statement)
             source = passage.source
             found.append(
                 Citation(
@@ -74,12 +74,12 @@ def sources_found(answer: str, passages: Sequence[Source]) -> list[Citation]:
     known = [_analyzed(passage) for passage in passages]
     found: list[Citation] = []
     for start, end in sentences(without_code(answer)):
-        said = Statement(answer[start:end])
-        best = max(known, key=lambda passage: shared(said, passage.index), default=None)
-        if best is None or len(said.words) < MIN_FOUND_WORDS or shared(said, best.index) < MIN_FOUND_SHARE:
+        statement = Statement(answer[start:end])
+        best = max(known, key=lambda passage: shared(statement, passage.index), default=None)
+        if best is None or len(statement.words) < MIN_FOUND_WORDS or shared(statement, best.index) < MIN_FOUND_SHARE:
             continue
-        if not doubt(said, [best]):
-            first, last = best.closest(said)
+        if not doubt(statement, [best]):
+            first, last = best.closest(statement)
             source = best.source
             where = source.document, source.page, source.start + first, source.start + last
             found.append(Citation(source.n, *where, source.body[first:last], proved=True, mark=(end, end)))
@@ -87,7 +87,7 @@ def sources_found(answer: str, passages: Sequence[Source]) -> list[Citation]:
 
 
 class Support:
-    """A passage taken apart: its sentences, and all that counts as said by it."""
+    """A passage taken apart: its sentences, and everything that it states."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -102,26 +102,26 @@ class Support:
         self.language = language_of(token.text for token in self.all)
         self._last: tuple[Statement, list[int]] | None = None
 
-    def closest(self, said: Statement) -> tuple[int, int]:
-        """Where the sentence is in the body that shares the most words with what is said."""
-        return self.spans[self.best(said)]
+    def closest(self, statement: Statement) -> tuple[int, int]:
+        """Where the sentence of the body is that shares the most words with this statement."""
+        return self.spans[self.best(statement)]
 
-    def best(self, said: Statement) -> int:
+    def best(self, statement: Statement) -> int:
         """The index of that sentence."""
-        return self._ranked(said)[0]
+        return self._ranked(statement)[0]
 
-    def _ranked(self, said: Statement) -> list[int]:
+    def _ranked(self, statement: Statement) -> list[int]:
         """The indexes of the sentences, that with the most words in common first."""
         last = self._last  # another thread may set it
-        if last is None or last[0] is not said:
-            scores = [shared(said, index) for index in self.indexes]
-            last = self._last = said, sorted(range(len(scores)), key=lambda place: (-scores[place], place))
+        if last is None or last[0] is not statement:
+            scores = [shared(statement, index) for index in self.indexes]
+            last = self._last = statement, sorted(range(len(scores)), key=lambda place: (-scores[place], place))
         return last[1]
 
-    def longest(self, said: Statement) -> int:
+    def longest(self, statement: Statement) -> int:
         """The index of the sentence with the longest run of its words."""
-        candidates = self._ranked(said)[:MAX_CANDIDATES]
-        return max(candidates, key=lambda place: longest_run(said, self.sentences[place]))
+        candidates = self._ranked(statement)[:MAX_CANDIDATES]
+        return max(candidates, key=lambda place: longest_run(statement, self.sentences[place]))
 
 
 @lru_cache(maxsize=256)
@@ -129,21 +129,21 @@ def _analyzed(source: Source) -> Support:
     return Support(source)
 
 
-def doubt(said: Statement, cited: Sequence[Support]) -> str:
-    """Why these passages do not hold what is said; empty if they do."""
+def doubt(statement: Statement, cited: Sequence[Support]) -> str:
+    """Why these passages do not support a statement; empty if they do."""
     checks = (_quotes, _numbers, _names, _short_answer, _swapped, _overlap)
-    return next(filter(None, (one(said, cited) for one in checks)), "")
+    return next(filter(None, (one(statement, cited) for one in checks)), "")
 
 
-def _idle(said: Statement, passage: Support, cited: Sequence[Support]) -> str:
+def _idle(statement: Statement, passage: Support, cited: Sequence[Support]) -> str:
     """Why one of several passages that hold a sentence together adds nothing to it."""
-    if len(cited) < 2 or any(passage.index.has(token) for token in said.words) or _shares_pair(said, passage):
+    if len(cited) < 2 or any(passage.index.has(token) for token in statement.words) or _shares_pair(statement, passage):
         return ""
     return "the passage has none of these words"
 
 
-def _shares_pair(said: Statement, passage: Support) -> bool:
-    return any(passage.index.has_pair(pair) for pair in pairs(said.tokens))
+def _shares_pair(statement: Statement, passage: Support) -> bool:
+    return any(passage.index.has_pair(pair) for pair in pairs(statement.tokens))
 
 
 _QUOTED = re.compile(r'"([^"]{2,})"|(?<!\w)\'([^\']{8,})\'(?!\w)')
@@ -155,8 +155,8 @@ def _bare(text: str) -> str:
     return " ".join(re.sub(r"[\"']", "", text).casefold().split())
 
 
-def _quotes(said: Statement, cited: Sequence[Support]) -> str:
-    for match in _QUOTED.finditer(said.plain):
+def _quotes(statement: Statement, cited: Sequence[Support]) -> str:
+    for match in _QUOTED.finditer(statement.plain):
         quote = match[1] or match[2]
         if len(tokens(quote)) < MIN_QUOTED_WORDS:
             continue
@@ -176,43 +176,43 @@ def _in_order(parts: Sequence[str], text: str) -> bool:
     return True
 
 
-def _numbers(said: Statement, cited: Sequence[Support]) -> str:
-    for token in said.tokens:
+def _numbers(statement: Statement, cited: Sequence[Support]) -> str:
+    for token in statement.tokens:
         if not token.number or is_soft(token) or any(passage.index.has(token) for passage in cited):
             continue
         return f"the {'date' if token.days else 'number'} {token.shown} is not in the passage"
     return ""
 
 
-def _names(said: Statement, cited: Sequence[Support]) -> str:
-    for place, token in enumerate(said.tokens):
+def _names(statement: Statement, cited: Sequence[Support]) -> str:
+    for place, token in enumerate(statement.tokens):
         if not token.capital or token.number or token.text in FUNCTION_WORDS:
             continue
         if any(passage.index.has(token) for passage in cited):
             continue
-        if _is_name(said, place, cited):
+        if _is_name(statement, place, cited):
             return f"{shortened(token.shown)} is not in the passage"
     return ""
 
 
-def _is_name(said: Statement, place: int, cited: Sequence[Support]) -> bool:
+def _is_name(statement: Statement, place: int, cited: Sequence[Support]) -> bool:
     """Whether a word with a capital letter is probably a name."""
-    before = said.plain[: said.tokens[place].start].rstrip()
+    before = statement.plain[: statement.tokens[place].start].rstrip()
     if not before or before[-1] in '.!?"(':
         return False  # it begins a sentence
     if before[-1] == ":":
-        return len(said.tokens) - place <= MAX_SHORT_ANSWER
-    if said.language != "de":
+        return len(statement.tokens) - place <= MAX_SHORT_ANSWER
+    if statement.language != "de":
         return True
-    previous = said.tokens[place - 1]  # every noun has a capital letter, so another one must be before it
+    previous = statement.tokens[place - 1]  # every noun has a capital letter, so another one must be before it
     if place < 2 or not previous.capital or previous.text in FUNCTION_WORDS or before[-1] == "-":
         return False
     return not previous.text.endswith("s") or not any(passage.index.has(previous) for passage in cited)
 
 
-def _short_answer(said: Statement, cited: Sequence[Support]) -> str:
+def _short_answer(statement: Statement, cited: Sequence[Support]) -> str:
     """Some words behind a colon, as in "Winner: Carolina", none of which the passage has."""
-    _, colon, end = said.plain.rpartition(":")
+    _, colon, end = statement.plain.rpartition(":")
     answer = Statement(end)
     words = [token for token in answer.words if not token.number]
     if not colon or not words or len(answer.tokens) > MAX_SHORT_ANSWER * (2 if words[0].character else 1):
@@ -222,32 +222,32 @@ def _short_answer(said: Statement, cited: Sequence[Support]) -> str:
     return f"{shortened(end.strip())} is not in the passage"
 
 
-def _swapped(said: Statement, cited: Sequence[Support]) -> str:
+def _swapped(statement: Statement, cited: Sequence[Support]) -> str:
     """Whether the sentence is one of the passage but for a fact, though that may be elsewhere in the passage."""
-    reasons = [_difference(said, passage) or _wrong_place(said, passage) for passage in cited]
+    reasons = [_difference(statement, passage) or _wrong_place(statement, passage) for passage in cited]
     return reasons[0] if reasons and all(reasons) else ""
 
 
-def _difference(said: Statement, passage: Support) -> str:
-    best = passage.best(said)
-    if reason := difference(said, passage.sentences[best], passage.index):
+def _difference(statement: Statement, passage: Support) -> str:
+    best = passage.best(statement)
+    if reason := difference(statement, passage.sentences[best], passage.index):
         return reason
-    if shared(said, passage.indexes[best]) >= WHOLE_SHARED:
+    if shared(statement, passage.indexes[best]) >= WHOLE_SHARED:
         return ""
-    again = passage.longest(said)  # words that were swapped may have led to the sentence where they are from
-    return difference(said, passage.sentences[again], passage.index) if again != best else ""
+    again = passage.longest(statement)  # words that were swapped may have led to the sentence where they are from
+    return difference(statement, passage.sentences[again], passage.index) if again != best else ""
 
 
-def _wrong_place(said: Statement, passage: Support) -> str:
+def _wrong_place(statement: Statement, passage: Support) -> str:
     """A number that only stands in a sentence about something else."""
-    for token in said.tokens:
+    for token in statement.tokens:
         if not token.number or is_soft(token):
             continue
         at = [n for n, index in enumerate(passage.indexes) if index.has(token)]
         if not at:
             continue
-        rest = Statement(said.plain)
-        rest.words = [word for word in said.words if not word.number]
+        rest = Statement(statement.plain)
+        rest.words = [word for word in statement.words if not word.number]
         scores = [shared(rest, index) for index in passage.indexes]
         near = max(shared(rest, *passage.indexes[max(n - 1, 0) : n + 2]) for n in at)
         if max(scores) >= 2 * MIN_SHARED * 0.6 and near < max(scores) / 2:
@@ -255,13 +255,17 @@ def _wrong_place(said: Statement, passage: Support) -> str:
     return ""
 
 
-def _overlap(said: Statement, cited: Sequence[Support]) -> str:
-    if not said.words:
+def _overlap(statement: Statement, cited: Sequence[Support]) -> str:
+    if not statement.words:
         return ""  # a mark alone, as in a list of sources
-    share = shared(said, *(passage.index for passage in cited))
-    if share >= MIN_SHARED + (1 / len(said.words) if len(said.words) < 4 else 0) / 4:
+    share = shared(statement, *(passage.index for passage in cited))
+    if share >= MIN_SHARED + (1 / len(statement.words) if len(statement.words) < 4 else 0) / 4:
         return ""
     languages = {passage.language for passage in cited}
-    if said.language and said.language not in languages and any(t.number or t.capital for t in said.words[1:]):
+    if (
+        statement.language
+        and statement.language not in languages
+        and any(t.number or t.capital for t in statement.words[1:])
+    ):
         return ""  # another language: its numbers and names are all there
     return "it shares too few words with the passage"

@@ -104,12 +104,12 @@ def claims(answer: str) -> Iterator[Claim]:
         groups = _groups(plain, start, end)
         for place, marks in enumerate(groups):
             begin = groups[place - 1][-1].end() if place else start
-            said = answer[begin : marks[0].start()]
-            if len(_bare(said)) < MIN_CLAIM_CHARACTERS or _POINTS.search(said):
+            claimed = answer[begin : marks[0].start()]
+            if len(_bare(claimed)) < MIN_CLAIM_CHARACTERS or _POINTS.search(claimed):
                 after = groups[place + 1][0].start() if place + 1 < len(groups) else end
-                said += answer[marks[-1].end() : after]
+                claimed += answer[marks[-1].end() : after]
             yield Claim(
-                MARK.sub("", said).strip(" \t\n,;:|"),
+                MARK.sub("", claimed).strip(" \t\n,;:|"),
                 tuple(dict.fromkeys(int(mark[1]) for mark in marks)),
                 tuple(mark.span() for mark in marks),
             )

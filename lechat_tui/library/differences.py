@@ -40,24 +40,28 @@ class Gap:
         return (self.before >= 1 and self.after >= 1) or self.context >= LONG_CONTEXT
 
 
-def difference(said: Statement, sentence: Statement, passage: Index) -> str:
+def difference(statement: Statement, sentence: Statement, passage: Index) -> str:
     """What a sentence has in another way than the one of the passage that it repeats; empty if nothing.
 
     `passage` has the words of the whole passage.
     """
-    known, named = Index(sentence.tokens), Index(said.tokens)
-    for gap in _gaps(said.tokens, sentence.tokens):
+    known, named = Index(sentence.tokens), Index(statement.tokens)
+    for gap in _gaps(statement.tokens, sentence.tokens):
         if gap.context < MIN_CONTEXT:
             continue
-        if reason := _negation(gap) or _swap(gap, said, sentence, known, named) or _new_end(gap, said, passage):
+        if (
+            reason := _negation(gap)
+            or _swap(gap, statement, sentence, known, named)
+            or _new_end(gap, statement, passage)
+        ):
             return reason
     return ""
 
 
-def _new_end(gap: Gap, said: Statement, passage: Index) -> str:
+def _new_end(gap: Gap, statement: Statement, passage: Index) -> str:
     """An end that the passage does not have, of a sentence in a script that does not tell names from other words."""
     new = [token for token in gap.ours if is_content(token)]
-    if said.cased or gap.after or gap.before < MIN_CONTEXT or not new or new[-1] is not said.words[-1]:
+    if statement.cased or gap.after or gap.before < MIN_CONTEXT or not new or new[-1] is not statement.words[-1]:
         return ""
     if _weight(new) > LONG_SWAPPED or any(passage.has(token) and not token.character for token in new):
         return ""
@@ -66,21 +70,21 @@ def _new_end(gap: Gap, said: Statement, passage: Index) -> str:
     return f"{shortened(_text(new))} is not in the passage"
 
 
-def longest_run(said: Statement, sentence: Statement) -> float:
+def longest_run(statement: Statement, sentence: Statement) -> float:
     """The number of words in the longest part that two sentences have in common."""
-    ours, theirs = [t.text for t in said.tokens], [t.text for t in sentence.tokens]
+    ours, theirs = [t.text for t in statement.tokens], [t.text for t in sentence.tokens]
     match = SequenceMatcher(None, ours, theirs, autojunk=False).find_longest_match()
-    return _weight(said.tokens[match.a : match.a + match.size])
+    return _weight(statement.tokens[match.a : match.a + match.size])
 
 
-def _swap(gap: Gap, said: Statement, sentence: Statement, known: Index, named: Index) -> str:
-    ours, theirs = _facts(gap.ours, said), _facts(gap.theirs, sentence)
+def _swap(gap: Gap, statement: Statement, sentence: Statement, known: Index, named: Index) -> str:
+    ours, theirs = _facts(gap.ours, statement), _facts(gap.theirs, sentence)
     new, lost = [t for t in ours if not known.has(t)], [t for t in theirs if not named.has(t)]
-    if not _is_swap(gap, new, lost, cased=said.cased):
+    if not _is_swap(gap, new, lost, cased=statement.cased):
         mine, other = Index(gap.ours), Index(gap.theirs)
         new, lost = [t for t in ours if not other.has(t)], [t for t in theirs if not mine.has(t)]
         firm = gap.enclosed and gap.context >= FIRM_CONTEXT and _weight(gap.ours) <= MAX_SWAPPED
-        if not (firm and _is_swap(gap, new, lost, cased=said.cased)):
+        if not (firm and _is_swap(gap, new, lost, cased=statement.cased)):
             return ""
     return f"the passage has {shortened(_text(lost))} in place of {shortened(_text(new))}"
 

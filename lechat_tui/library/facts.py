@@ -333,11 +333,13 @@ def _dates(text: str) -> Iterator[tuple[int, int, frozenset[Date]]]:
             yield match.start(), match.end(), frozenset(days)
 
 
-def covers(known: Date, said: Date) -> bool:
+def covers(known: Date, mentioned: Date) -> bool:
     """Whether a date is another one, or that with more of its parts; a known one may lack the year."""
     year, *rest = known
-    return said[0] in (0, year) or (not year and bool(said[2])) if _same(said[1:], tuple(rest)) else False
+    return (
+        mentioned[0] in (0, year) or (not year and bool(mentioned[2])) if _same(mentioned[1:], tuple(rest)) else False
+    )
 
 
-def _same(said: tuple[int, ...], known: tuple[int, ...]) -> bool:
-    return all(part in (0, whole) for part, whole in zip(said, known, strict=True))
+def _same(mentioned: tuple[int, ...], known: tuple[int, ...]) -> bool:
+    return all(part in (0, whole) for part, whole in zip(mentioned, known, strict=True))

@@ -18,30 +18,40 @@ if TYPE_CHECKING:
 
     Numbers = np.ndarray[Any, np.dtype[Any]]
 
-TABLES = """
+TABLES = (
+    """
     CREATE TABLE IF NOT EXISTS embedder (
         id   INTEGER PRIMARY KEY,
         key  TEXT NOT NULL UNIQUE,
         name TEXT NOT NULL
     );
+    """,
+    """
     CREATE TABLE IF NOT EXISTS code (
         id       INTEGER PRIMARY KEY AUTOINCREMENT,
         embedder INTEGER NOT NULL REFERENCES embedder,
         passage  INTEGER NOT NULL,
         bits     BLOB NOT NULL
     );
+    """,
+    """
     CREATE INDEX IF NOT EXISTS code_passage ON code (passage);
+    """,
+    """
     CREATE TABLE IF NOT EXISTS vector (
         embedder INTEGER NOT NULL REFERENCES embedder,
         passage  INTEGER NOT NULL,
         value    BLOB NOT NULL,
         PRIMARY KEY (embedder, passage)
     ) WITHOUT ROWID;
+    """,
+    """
     CREATE TRIGGER IF NOT EXISTS passage_delete AFTER DELETE ON passage BEGIN
         DELETE FROM code WHERE passage = old.id;
         DELETE FROM vector WHERE passage = old.id;
     END;
-"""
+    """,
+)
 """`code.bits`: the signs. `vector.value`: a byte for each number, in 127ths of the largest."""
 
 CANDIDATES = 200
@@ -69,7 +79,7 @@ class Vectors:
         """`key` identifies the model. Raises `LibraryError`."""
         self._library = library
         with library.writing() as db:
-            for statement in _statements(TABLES):
+            for statement in TABLES:
                 db.execute(statement)
             db.execute("INSERT INTO embedder (key, name) VALUES (?, ?) ON CONFLICT DO NOTHING", (key, name))
             self._embedder = db.execute("SELECT id FROM embedder WHERE key = ?", (key,)).fetchone()[0]
@@ -216,15 +226,3 @@ def _bytes(vector: Sequence[float]) -> bytes:
     numbers = np.asarray(vector, np.float32)
     largest = float(np.abs(numbers).max()) or 1.0
     return bytes(np.rint(numbers * (127 / largest)).astype(np.int8).tobytes())
-
-
-def _statements(script: str) -> list[str]:
-    import sqlite3
-
-    found, statement = [], ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            found.append(statement)
-            statement = ""
-    return found

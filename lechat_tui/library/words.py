@@ -109,16 +109,16 @@ def is_content(token: Token) -> bool:
     return len(token.text) > 1 and token.text not in FUNCTION_WORDS
 
 
-def shared(said: Statement, *indexes: Index) -> float:
+def shared(statement: Statement, *indexes: Index) -> float:
     """The share of the content of a sentence that is in one of these texts, 0 to 1. Numbers and names count double."""
     total = have = 0.0
-    for token in said.words:
+    for token in statement.words:
         if token.character:
             continue
         weight = 2.0 if token.number or token.capital else 1.0
         total += weight
         have += weight * any(index.has(token) for index in indexes)
-    for pair in pairs(said.tokens):
+    for pair in pairs(statement.tokens):
         total += 0.5
         have += 0.5 * any(index.has_pair(pair) for index in indexes)
     return have / total if total else 0.0

@@ -104,7 +104,7 @@ def unconnected() -> list[Model]:
 async def add(server: Server, name: str = "") -> "tuple[str, list[Model], list[ServerModel]]":
     """Ask a server what it offers and add that to the registry, under a name of its own unless one is given.
 
-    Returns what kind of server it is, the rows, and what it said about each. Raises `EngineError` and `ModelError`.
+    Returns what kind of server it is, the rows, and what it reported about each. Raises `EngineError` and `ModelError`.
     """
     from lechat_tui.engine.remote import discovery
     from lechat_tui.models.registry import table

@@ -44,7 +44,7 @@ ABANDONED_SECONDS = 5.0
 """An answer that grows and was not written for this long is interrupted: its program has died."""
 
 _LATEST_FIRST = "ORDER BY last DESC, id DESC"
-"""The order of the chats in every list: by the last message, whatever the clock said when it was added."""
+"""The order of the chats in every list: by the last message, whatever the clock showed when it was added."""
 
 _MESSAGE_COLUMNS = "id, coalesce(parent, 0), role, text, thinking, state, receipt, pinned, created, pasted, citations"
 

@@ -61,9 +61,9 @@ def delete_prompts(db: sqlite3.Connection, chats: Sequence[int]) -> None:
                SELECT text FROM message JOIN gone ON message.chat = gone.id WHERE role = 'user'
                UNION SELECT title FROM chat JOIN gone USING (id) UNION SELECT system FROM chat JOIN gone USING (id)"""
     ids = {"chats": msgspec.json.encode(list(chats)).decode()}
-    said = {text(found).strip() for (found,) in db.execute(query, ids)} - {""}
+    sent = {text(found).strip() for (found,) in db.execute(query, ids)} - {""}
     prompts = db.execute("SELECT id, text FROM prompt").fetchall()
-    gone = [(id,) for id, typed in prompts if not said.isdisjoint(_became(text(typed)))]
+    gone = [(id,) for id, typed in prompts if not sent.isdisjoint(_became(text(typed)))]
     db.executemany("DELETE FROM prompt WHERE id = ?", gone)
 
 

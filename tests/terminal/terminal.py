@@ -19,6 +19,7 @@ import pyte
 KEYS = {
     "enter": "\r",
     "esc": "\x1b",
+    "esc in full": "\x1b[27u",
     "ctrl+c": "\x03",
     "ctrl+d": "\x04",
     "ctrl+g": "\x07",

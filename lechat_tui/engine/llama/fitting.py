@@ -112,7 +112,7 @@ def _fitted(llama: Llama, request: Request, reserved: int = 0) -> FittedPrompt:
 
 
 def _note(llama: Llama, request: Request) -> str:
-    """What was reduced for the memory, and whether the model cannot be told to think or not to."""
+    """What was reduced to save memory, and whether the model has no switch for thinking."""
     obeys = llama.template.obeys(request.sampling.think)
     return "; ".join(filter(None, [llama.tuning.note, "" if obeys else NO_THINKING_SWITCH]))
 

@@ -190,13 +190,13 @@ class Connection:
         except EngineError:
             payload = {}
         reason = self._reason(payload)
-        said = f": {reason}" if reason else ""
+        detail = f": {reason}" if reason else ""
         if status in (401, 403):
-            return ServerError(f"{where} {key_problem(self.server)}{said}", status=status)
+            return ServerError(f"{where} {key_problem(self.server)}{detail}", status=status)
         wait = retry_after(response.headers.get("retry-after", ""))
         if status == 429:
-            return ServerError(f"{where} has reached its rate limit{said}", temporary=True, wait=wait, status=status)
-        text = f"{where} answers with HTTP status {status}{said}"
+            return ServerError(f"{where} has reached its rate limit{detail}", temporary=True, wait=wait, status=status)
+        text = f"{where} answers with HTTP status {status}{detail}"
         return ServerError(text, temporary=status in _TEMPORARY, wait=wait, status=status)
 
     def _reason(self, payload: JSON) -> str:

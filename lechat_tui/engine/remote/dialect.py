@@ -161,17 +161,17 @@ class Dialect:
 
     def content(self, content: object) -> Iterator[Delta]:
         """The text in the content of a delta: a string, or a list of parts."""
-        if said := text(content):
-            yield Delta(said)
+        if piece := text(content):
+            yield Delta(piece)
         for part in tables(content):
             if part.get("type") == "thinking":
                 for inner in tables(part.get("thinking")):
-                    if said := text(inner.get("text")):
-                        yield Delta(said, "thinking")
-                if said := text(part.get("thinking")):
-                    yield Delta(said, "thinking")
-            elif said := text(part.get("text")):
-                yield Delta(said)
+                    if piece := text(inner.get("text")):
+                        yield Delta(piece, "thinking")
+                if piece := text(part.get("thinking")):
+                    yield Delta(piece, "thinking")
+            elif piece := text(part.get("text")):
+                yield Delta(piece)
 
 
 def template_switch(on: bool) -> dict[str, Any]:
@@ -184,16 +184,16 @@ def template_switch(on: bool) -> dict[str, Any]:
 
 def thinking_of(delta: JSON) -> Iterator[Delta]:
     """The thinking in a delta, under either of its names."""
-    if said := text(delta.get("reasoning_content")) or text(delta.get("reasoning")):
-        yield Delta(said, "thinking")
+    if piece := text(delta.get("reasoning_content")) or text(delta.get("reasoning")):
+        yield Delta(piece, "thinking")
 
 
 def tool_calls(delta: JSON) -> Iterator[Delta]:
     """The fragments of tool calls in a delta."""
     for call in tables(delta.get("tool_calls")):
         function = table(call.get("function"))
-        if said := text(function.get("name")) + text(function.get("arguments")):
-            yield Delta(said, "tool")
+        if piece := text(function.get("name")) + text(function.get("arguments")):
+            yield Delta(piece, "tool")
 
 
 def usage(event: JSON) -> Iterator[Usage]:

@@ -300,8 +300,8 @@ def _listed(names: Sequence[str]) -> str:
 
 def _explained(error: ServerError, chat: Chat) -> EngineError:
     """The error, as a `ContextOverflow` if the server says that the prompt is too long."""
-    said = str(error).lower()
-    if error.status in (400, 413, 422) and any(words in said for words in _TOO_LONG):
+    message = str(error).lower()
+    if error.status in (400, 413, 422) and any(words in message for words in _TOO_LONG):
         return overflow(chat.model, chat.window)
     if error.status == 404:
         return ServerError(f"{error}; lechat connect --list shows the models it had", status=404)

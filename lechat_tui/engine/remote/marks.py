@@ -60,10 +60,10 @@ class ThinkingMarks:
             yield Delta(thinking, "thinking")
 
     def _rest_of_text(self) -> Iterator[Delta]:
-        said, self._held = self._held.lstrip() if self._trim else self._held, ""
-        if said:
+        piece, self._held = self._held.lstrip() if self._trim else self._held, ""
+        if piece:
             self._trim = False
-            yield Delta(said)
+            yield Delta(piece)
 
 
 class RepeatedBeginning:
@@ -81,14 +81,14 @@ class RepeatedBeginning:
             return
         self._held += delta.text
         if self._held.startswith(self._beginning):
-            self._over, said = True, self._held.removeprefix(self._beginning)
+            self._over, piece = True, self._held.removeprefix(self._beginning)
         elif self._beginning.startswith(self._held):
             return
         else:
-            self._over, said = True, self._held
+            self._over, piece = True, self._held
         self._held = ""
-        if said:
-            yield Delta(said)
+        if piece:
+            yield Delta(piece)
 
     def rest(self) -> Iterator[Delta]:
         """What was held back, at the end of the answer: it only began like a repetition."""

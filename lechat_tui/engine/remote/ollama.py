@@ -100,10 +100,10 @@ class Ollama(Dialect):
 
     def read(self, event: JSON) -> Iterator[Piece]:
         message = table(event.get("message"))
-        if said := text(message.get("thinking")):
-            yield Delta(said, "thinking")
-        if said := text(message.get("content")):
-            yield Delta(said)
+        if piece := text(message.get("thinking")):
+            yield Delta(piece, "thinking")
+        if piece := text(message.get("content")):
+            yield Delta(piece)
         for call in tables(message.get("tool_calls")):
             yield Delta(text(table(call.get("function")).get("name")) or "tool", "tool")
         if event.get("done") is True:

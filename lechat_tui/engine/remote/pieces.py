@@ -85,6 +85,6 @@ def error_text(payload: JSON) -> str:
     error = payload.get("error")
     named = table(error)
     for value in (named.get("message"), named.get("reason"), error, payload.get("message"), payload.get("detail")):
-        if said := text(value).strip():
-            return " ".join(said.split())[:300]
+        if found := text(value).strip():
+            return " ".join(found.split())[:300]
     return ""
