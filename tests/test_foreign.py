@@ -89,7 +89,15 @@ def test_what_has_no_counterpart_is_one_sentence(line, named):
 
 @pytest.mark.parametrize(
     ("line", "meant"),
-    [("pul small", "pull"), ("lsit", "list"), ("dcotor", "doctor"), ("modles", "models"), ("chat-s", "chats")],
+    [
+        ("pul small", "pull"),
+        ("lsit", "list"),
+        ("dcotor", "doctor"),
+        ("modles", "models"),
+        ("chat-s", "chats"),
+        ("lss", "ls"),
+        ("rmm x", "rm"),
+    ],
 )
 def test_a_misspelled_command_is_never_a_question(line, meant):
     with pytest.raises(Unsupported, match=f"did you mean {meant}"):
@@ -106,6 +114,8 @@ def test_a_misspelled_command_is_never_a_question(line, meant):
         "chat up lines for cats",
         "write a poem",
         "why",
+        "arm",
+        "cat",
         "-s serve hello",
         "-m small status",
         "-- pul small",

@@ -299,7 +299,10 @@ def _meant(word: str, commands: Sequence[str]) -> str:
         or not word.islower()
     ):
         return ""
-    near = difflib.get_close_matches(word, [*commands, *SUBCOMMANDS, "run", "help"], 1, 0.75 if len(word) > 3 else 0.85)
+    known = [*commands, *SUBCOMMANDS, "run", "help"]
+    if len(word) <= 3:  # so short a word is a misspelling only of one that begins alike
+        known = [name for name in known if name.startswith(word[0])]
+    near = difflib.get_close_matches(word, known, 1, 0.75 if len(word) > 3 else 0.8)
     return near[0] if near else ""
 
 
